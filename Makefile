@@ -1,0 +1,42 @@
+# Everything here sets up its own virtual environment in .venv and needs nothing but Python 3.11 or later and make.
+# Windows without make: see "Without make" in README.md.
+
+PYTHON ?= python3
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+
+.PHONY: demo test test-slow parity golden benchmark clean
+
+demo: $(BIN)/.installed
+	$(BIN)/minillm demo
+
+test: $(BIN)/.installed-test
+	$(BIN)/python -m pytest
+
+# The longer checks: resuming after kill -9, presets close to the floor.
+test-slow: $(BIN)/.installed-test
+	$(BIN)/python -m pytest -m slow -v
+
+# What we save, opened by the reference implementation. Installs PyTorch (CPU or GPU, as pip chooses) and transformers.
+parity: $(BIN)/.installed-parity
+	$(BIN)/python -m pytest tests/parity -m "" -v
+
+# The golden files of tests/golden, made anew by the reference implementation.
+golden: $(BIN)/.installed-parity
+	$(BIN)/python tests/golden/make_golden.py
+
+benchmark: $(BIN)/.installed-parity
+	$(BIN)/python benchmarks/training_speed.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+$(BIN)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(BIN)/.installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,$*]"
+	@touch $@
+
+clean:
+	rm -rf .venv build dist site *.egg-info .pytest_cache .hypothesis

@@ -1,0 +1,178 @@
+"""Every setting of a model and of a training run, with every default, in one place.
+
+`ModelConfig` uses the names of Hugging Face's `config.json`, so that a saved model opens elsewhere without translation.
+`preset` turns a name, or the single dial `depth`, into a whole model.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+from minillm.errors import UserError
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of one LLaMA. Sizes are counts; `rms_norm_eps` and `initializer_range` are plain numbers.
+
+    Raises UserError for a combination that is no model. Source: Touvron et al. 2023, arXiv:2302.13971, section 2.2.
+    """
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    max_position_embeddings: int
+    rms_norm_eps: float = 1e-5
+    rope_theta: float = 10000.0
+    tie_word_embeddings: bool = True
+    initializer_range: float = 0.02
+    bos_token_id: int | None = 0
+    eos_token_id: int | None = 0
+
+    def __post_init__(self):
+        for name in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                     "num_key_value_heads", "head_dim", "max_position_embeddings"):
+            _require(_is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
+        for name in ("rms_norm_eps", "rope_theta", "initializer_range"):
+            value = getattr(self, name)
+            _require(_is_number(value) and value > 0, name, value, "a finite number above 0")
+        _require(self.num_attention_heads % self.num_key_value_heads == 0, "num_key_value_heads",
+                 self.num_key_value_heads, f"a divisor of num_attention_heads ({self.num_attention_heads})")
+        _require(self.head_dim % 2 == 0, "head_dim", self.head_dim, "even, because rotary embedding turns pairs")
+        _require(isinstance(self.tie_word_embeddings, bool), "tie_word_embeddings", self.tie_word_embeddings,
+                 "true or false")
+        for name in ("bos_token_id", "eos_token_id"):
+            value = getattr(self, name)
+            _require(value is None or (isinstance(value, int) and 0 <= value < self.vocab_size), name, value,
+                     f"a token id below vocab_size ({self.vocab_size})")
+
+    @property
+    def queries_per_key(self) -> int:
+        """G = H / K: how many query heads share one key/value head (Ainslie et al. 2023, arXiv:2305.13245)."""
+        return self.num_attention_heads // self.num_key_value_heads
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run: how much, how fast, from which random numbers. Lengths are in steps or tokens as named.
+
+    The learning rate climbs linearly for `warmup_steps`, then follows a cosine down to
+    `final_learning_rate * learning_rate` at the last step. Raises UserError for a setting that is no run.
+    """
+
+    steps: int = 1000
+    batch_size: int = 16
+    context: int = 256
+    learning_rate: float = 4e-3
+    final_learning_rate: float = 0.05
+    warmup_steps: int = 50
+    beta1: float = 0.9
+    beta2: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.1
+    max_grad_norm: float = 1.0
+    seed: int = 0
+    steps_per_dispatch: int = 10
+    eval_every: int = 100
+    eval_rows: int = 128
+    save_every: int = 100
+    sample_every: int = 0
+    matmul_precision: str = "float32"
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "context", "steps_per_dispatch", "eval_every", "eval_rows", "save_every"):
+            _require(_is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
+        for name in ("warmup_steps", "seed", "sample_every"):
+            value = getattr(self, name)
+            _require(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
+        for name in ("learning_rate", "eps", "max_grad_norm"):
+            value = getattr(self, name)
+            _require(_is_number(value) and value > 0, name, value, "a finite number above 0")
+        for name in ("beta1", "beta2", "final_learning_rate"):
+            value = getattr(self, name)
+            _require(_is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
+        _require(_is_number(self.weight_decay) and self.weight_decay >= 0, "weight_decay", self.weight_decay,
+                 "a finite number of at least 0")
+        _require(self.matmul_precision in ("float32", "bfloat16"), "matmul_precision", self.matmul_precision,
+                 "float32 or bfloat16")
+
+
+@dataclass(frozen=True)
+class GenerateConfig:
+    """How to write: how many tokens, and how to choose among the probable ones (see `sample`). Raises UserError."""
+
+    max_new_tokens: int = 256
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, rule in (("max_new_tokens", "a whole number of at least 0"), ("seed", "a whole number of at least 0"),
+                           ("top_k", "0 (all tokens) or a whole number above")):
+            value = getattr(self, name)
+            _require(isinstance(value, int) and value >= 0, name, value, rule)
+        _require(_is_number(self.temperature) and self.temperature >= 0, "temperature", self.temperature,
+                 "0 (always the most probable token) or a finite number above")
+        _require(_is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
+
+
+def check_prompt(prompt, config: ModelConfig):
+    """Refuse token ids that the model cannot continue. Raises UserError: none, too many, outside the vocabulary."""
+    if not len(prompt):
+        raise UserError("the prompt is empty: begin with the beginning-of-text token")
+    if len(prompt) >= config.max_position_embeddings:
+        raise UserError(f"the prompt has {len(prompt)} tokens and the model reads {config.max_position_embeddings}, "
+                        f"new ones included: shorten it to {config.max_position_embeddings - 1} or fewer")
+    for token in prompt:
+        _require(0 <= token < config.vocab_size, "a token of the prompt", int(token),
+                 f"at least 0 and below vocab_size ({config.vocab_size})")
+
+
+# The dial. One number sets a whole model: `depth` layers, `depth` heads of 32, so width = 32 * depth.
+PRESETS = {"nano": 4, "tiny": 6, "small": 8, "medium": 12, "large": 16}
+
+
+def preset(name_or_depth: str | int, *, vocab_size: int, context: int) -> ModelConfig:
+    """The model of a preset's name or of a depth: layers = heads = depth, head size 32, hidden = 32 * depth.
+
+    Two query heads share a key/value head where depth is even; the feed-forward width is 8/3 of the hidden size,
+    rounded up to a multiple of 32, so that SwiGLU's three matrices weigh what two of 4x would
+    (Shazeer 2020, arXiv:2002.05202, section 3). Raises UserError for a name or depth that does not exist.
+    """
+    depth = PRESETS.get(name_or_depth, name_or_depth)
+    if isinstance(depth, str):
+        if not depth.isdigit():
+            raise UserError(f"model {name_or_depth!r} is neither a preset ({', '.join(PRESETS)}) nor a depth (a number)")
+        depth = int(depth)
+    if not 1 <= depth <= 128:
+        raise UserError(f"depth {depth} is out of range: choose 1 to 128")
+    hidden = 32 * depth
+    return ModelConfig(
+        vocab_size=vocab_size, hidden_size=hidden, intermediate_size=-(-hidden * 8 // 3 // 32) * 32,
+        num_hidden_layers=depth, num_attention_heads=depth, num_key_value_heads=depth // 2 if depth % 2 == 0 else depth,
+        head_dim=32, max_position_embeddings=context)
+
+
+def with_options(config, **options):
+    """A copy of `config` with the options that are not None; unknown names raise UserError."""
+    known = {field.name for field in fields(config)}
+    for name in options:
+        if name not in known:
+            raise UserError(f"{type(config).__name__} has no setting {name!r}; it has {', '.join(sorted(known))}")
+    return replace(config, **{name: value for name, value in options.items() if value is not None})
+
+
+def _is_count(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _require(condition: bool, name: str, value, rule: str):
+    if not condition:
+        raise UserError(f"{name} is {value!r}: it must be {rule}")

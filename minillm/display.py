@@ -1,0 +1,84 @@
+"""What a person sees of a run: a live bar while it trains, a line an evaluation, the loss curve at the end."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from minillm.config import TrainConfig
+
+
+class Display:
+    """Listens to training.run (see training.Silent): the bar shows tokens/s, loss, distance from the floor, time left.
+
+    `floor_per_token` is in nats, or None. Where the output is no terminal, the bar is left out and the lines stay.
+    """
+
+    def __init__(self, console: Console, train: TrainConfig, floor_per_token: float | None = None):
+        self.console, self.floor = console, floor_per_token
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(),
+                            TextColumn("{task.fields[figures]}"), TimeRemainingColumn(), console=console,
+                            disable=not console.is_terminal)
+        self.task = self.bar.add_task("training", total=train.steps, figures="compiling")
+
+    def started(self, step: int):
+        self.bar.update(self.task, completed=step)
+        self.bar.start()
+
+    def stepped(self, step: int, loss: float, tokens_per_second: float):
+        figures = f"{tokens_per_second:7,.0f} tokens/s  loss {loss:.3f}"
+        if self.floor is not None:
+            figures += f"  {100 * (loss / self.floor - 1):+.0f}% from the floor"
+        self.bar.update(self.task, completed=step, figures=figures)
+
+    def evaluated(self, record: dict):
+        line = f"step {record['step']:6,}   held-out loss {record['held_out']:.4f} nats/token"
+        if "above_floor" in record:
+            line += (f"   {record['nats_per_document']:.1f} nats/story, floor {record['floor_per_document']:.1f} "
+                     f"({100 * record['above_floor']:+.1f}%)")
+        elif "bits_per_byte" in record:
+            line += f"   {record['bits_per_byte']:.4f} bits/byte"
+        self.bar.console.print(line, highlight=False)
+
+    def sampled(self, step: int, text: str):
+        self.bar.console.print(f"step {step:6,}   writes: [italic]{escape(' '.join(text.split()))}[/]", highlight=False)
+
+    def finished(self):
+        self.bar.stop()
+
+
+def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | None = None):
+    """Draw the loss of a run (nats per token against steps) to a PNG; `lines` are levels to compare with, by name."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    train = [(r["step"] + 1, r["loss"]) for r in records if "loss" in r]
+    held_out = [(r["step"], r["held_out"]) for r in records if "held_out" in r]
+    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
+    if train:
+        axes.plot(*zip(*train), color="#9db7d5", linewidth=1, label="training batch")
+    if held_out:
+        axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3, label="held out")
+    for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
+        axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
+    axes.set(xlabel="step", ylabel="loss (nats per token)", title=title, xscale="symlog" if len(train) > 200 else "linear")
+    if len(train) > 200:
+        axes.set_xscale("symlog", linthresh=10)
+    axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    figure.savefig(Path(path), dpi=130)
+    pyplot.close(figure)
+
+
+def table(console: Console, title: str, rows: list[tuple], headers: tuple):
+    """Print rows as a table; numbers to the right."""
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for i, header in enumerate(headers):
+        grid.add_column(header, justify="left" if i == 0 else "right")
+    for row in rows:
+        grid.add_row(*(escape(str(cell)) for cell in row))
+    console.print(grid)

@@ -1,0 +1,103 @@
+"""A LLaMA in JAX: forward; the gradient is `jax.value_and_grad`. Twin: minillm/in_numpy/model.py. Axes: see ops.py.
+
+    tokens -> embedding -> L x block -> norm -> head -> logits
+    block(x) = m + mlp(norm(m))  with  m = x + attention(norm(x))
+
+Every function is pure, so `jax.jit` may compile it; a recorder's dictionary must be returned by the function that is
+traced. `config` is frozen and hashable: pass it as a static argument.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.lax import dynamic_update_slice_in_dim
+
+from minillm.config import ModelConfig
+from minillm.in_jax.ops import (attend, cross_entropy, embedding, linear, no_tap, rmsnorm, rope, rotation, swiglu)
+
+
+def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
+    """logits_BTV, cache. With a cache the tokens continue what it holds; without one they start at position 0.
+
+    Touvron et al. 2023, arXiv:2302.13971, section 2.2.
+    """
+    start = 0 if cache is None else cache["length"]
+    T = tokens_BT.shape[1]
+    turn = rotation(start + jnp.arange(T), config.head_dim, config.rope_theta, params["norm"].dtype)
+    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]))
+    kept = []
+    for i, layer in enumerate(params["layers"]):
+        past = None if cache is None else cache["layers"][i]
+        x_BTD, past = block(layer, x_BTD, start, turn, past, config, tap_layer(tap, i))
+        kept.append(past)
+    x_BTD = tap("final_norm", rmsnorm(x_BTD, params["norm"], config.rms_norm_eps))
+    logits_BTV = tap("logits", linear(x_BTD, head(params)))
+    return logits_BTV, None if cache is None else {"length": start + T, "layers": kept}
+
+
+def head(params):
+    """The (D, V) matrix that turns the last activations into logits: its own, or the embedding's transpose (tied)."""
+    return params["lm_head"] if "lm_head" in params else params["embed_tokens"].T
+
+
+def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
+    """x + attention(norm(x)), then m + mlp(norm(m)). Returns the new x_BTD and the layer's keys and values."""
+    x_BTD = tap("resid_pre", x_BTD)
+    normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], config.rms_norm_eps))
+    attn_out_BTD, past = attention(layer, normed_BTD, start, turn, past, config, tap)
+    mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
+    normed_BTD = tap("mlp_in", rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps))
+    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
+
+
+def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
+    """Grouped-query self-attention with rotary positions: (B, T, D) -> (B, T, D), and the layer's keys and values.
+
+    `past` holds the keys and values of earlier positions (see `init_cache`), or is None.
+    """
+    B, T, _ = x_BTD.shape
+    K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
+    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"]).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
+    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    q_BKGTE = tap("rot_q", rope(q_BKGTE, *turn))
+    k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
+    if past is not None:
+        past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
+        k_BKSE, v_BKSE = past["k"], past["v"]
+    z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap))
+    return linear(z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E), layer["o_proj"]), past
+
+
+def mlp(layer, x_BTD, tap=no_tap):
+    """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
+    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"]))
+    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"]))
+    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"])
+
+
+def tap_layer(tap, i: int):
+    """The tap as layer i sees it: "q" becomes "layers.i.q"."""
+    return tap if tap is no_tap else lambda name, x: tap(f"layers.{i}.{name}", x)
+
+
+def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=jnp.float32):
+    """An empty cache: room for `length` keys and values (B, K, S, E) in every layer."""
+    shape = (batch_size, config.num_key_value_heads, length, config.head_dim)
+    return {"length": 0, "layers": [{"k": jnp.zeros(shape, dtype), "v": jnp.zeros(shape, dtype)}
+                                    for _ in range(config.num_hidden_layers)]}
+
+
+def write(kept_BKSE, new_BKTE, start):
+    """Put T new keys (or values) at positions start, start + 1, ... of the cache: a new array, NumPy writes in place."""
+    return dynamic_update_slice_in_dim(kept_BKSE, new_BKTE, start, axis=2)
+
+
+def loss(params, tokens_BT, targets_BT, config: ModelConfig):
+    """Mean cross-entropy of the next token, in nats."""
+    logits_BTV, _ = forward(params, tokens_BT, config)
+    return cross_entropy(logits_BTV, targets_BT)
+
+
+def loss_and_grads(params, tokens_BT, targets_BT, config: ModelConfig):
+    """The loss and its gradient, a tree like `params`."""
+    return jax.value_and_grad(loss)(params, tokens_BT, targets_BT, config)

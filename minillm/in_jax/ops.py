@@ -1,0 +1,95 @@
+"""The operations of a LLaMA in JAX. Twin: minillm/in_numpy/ops.py, which also holds every backward; here `jax.grad` is.
+
+Axes are letters at the end of a name:
+    B batch   T query position   S key position   D model   V vocabulary   F feed-forward
+    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   N steps
+
+Citations and formulas stand in the twin's docstrings; here stand the differences that JAX makes.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jax.lax import stop_gradient
+
+IGNORE = -100  # a target that is not counted: padding
+
+
+def no_tap(name: str, x):
+    """The tap that nobody listens to: returns x."""
+    return x
+
+
+def linear(x, w):
+    """y = x w. x (..., in), w (in, out) -> (..., out)."""
+    return x @ w
+
+
+def embedding(tokens_BT, table_VD):
+    """Row lookup: x[b, t] = table[tokens[b, t]]. -> (B, T, D)."""
+    return table_VD[tokens_BT]
+
+
+def rmsnorm(x, weight, eps: float):
+    """y = weight * x / sqrt(mean(x^2) + eps), the mean over the last axis. x (..., D), weight (D,)."""
+    scale = 1 / jnp.sqrt(jnp.mean(x * x, axis=-1, keepdims=True) + eps)
+    return weight * (x * scale)
+
+
+def softmax(x):
+    """p = exp(x) / sum(exp(x)) over the last axis. The shift by the maximum cancels, so it needs no gradient."""
+    e = jnp.exp(x - stop_gradient(jnp.max(x, axis=-1, keepdims=True)))
+    return e / jnp.sum(e, axis=-1, keepdims=True)
+
+
+def rotation(positions_T, head_dim: int, theta: float, dtype):
+    """cos and sin of the angle position * theta^(-2i/E) for i < E/2. -> two arrays (T, E/2).
+
+    The frequencies are constants: NumPy makes them, so that both twins turn by the same angles.
+    """
+    frequency = (theta ** (-np.arange(0, head_dim, 2) / head_dim)).astype(dtype)
+    angle = positions_T.astype(dtype)[:, None] * frequency
+    return jnp.cos(angle), jnp.sin(angle)
+
+
+def rope(x, cos, sin):
+    """Turn the pairs (x_i, x_{i+E/2}) by their angle; the halves are paired as in Hugging Face. x (..., T, E)."""
+    first, second = jnp.split(x, 2, axis=-1)
+    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+def attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=no_tap):
+    """z = softmax(q k^T / sqrt(E)) v, each query seeing the keys at positions up to its own. -> (B, K, G, T, E).
+
+    A `start` known only when the program runs (cached decoding) cannot shorten an array: then the mask alone decides.
+    """
+    T, E = q_BKGTE.shape[-2:]
+    if isinstance(start, int):
+        k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
+    scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
+    scores_BKGTS = tap("scores", jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf))
+    pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
+    return pattern_BKGTS @ v_BKSE[:, :, None]
+
+
+def causal(start, T: int, S: int):
+    """mask[t, s] is true where query start + t may see key s: key position <= query position. -> (T, S)."""
+    return jnp.arange(S) <= start + jnp.arange(T)[:, None]
+
+
+def swiglu(gate, up):
+    """y = silu(gate) * up with silu(x) = x / (1 + exp(-x))."""
+    return gate * sigmoid(gate) * up
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+    return 0.5 * (1 + jnp.tanh(0.5 * x))
+
+
+def cross_entropy(logits_BTV, targets_BT):
+    """Mean over the counted targets of -log softmax(logits)[target], in nats. Targets of IGNORE are not counted."""
+    counted_BT = targets_BT != IGNORE
+    shifted_BTV = logits_BTV - stop_gradient(jnp.max(logits_BTV, axis=-1, keepdims=True))
+    log_sum_BT = jnp.log(jnp.sum(jnp.exp(shifted_BTV), axis=-1))
+    chosen_BT = jnp.take_along_axis(shifted_BTV, jnp.where(counted_BT, targets_BT, 0)[..., None], axis=-1)[..., 0]
+    return jnp.sum(jnp.where(counted_BT, log_sum_BT - chosen_BT, 0)) / jnp.sum(counted_BT).astype(logits_BTV.dtype)

@@ -1,0 +1,51 @@
+"""One training step, many training steps, evaluation, in JAX. Twin: minillm/in_numpy/train.py.
+
+The state of a run is one tree: {"params", "moments", "step"}. A step is a pure function of it and of the batch, so it
+compiles; the old state is donated, its memory becomes the new one's.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minillm.config import ModelConfig, TrainConfig
+from minillm.in_jax.model import forward, loss_and_grads
+from minillm.in_jax.ops import IGNORE, cross_entropy
+from minillm.in_jax.optimizer import adamw, clip, init_moments, learning_rate
+
+
+def init_state(params, moments=None, step: int = 0):
+    """The state before the first step, or, with `moments` and `step`, in the middle of a run. Copies: steps donate."""
+    return jax.tree.map(jnp.array, {"params": params, "moments": moments or init_moments(params), "step": np.int32(step)})
+
+
+@partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
+def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
+    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
+        loss, grads = loss_and_grads(state["params"], tokens_BT, targets_BT, config)
+    grads, grad_norm = clip(grads, train.max_grad_norm)
+    params, moments = adamw(state["params"], grads, state["moments"], state["step"], train)
+    metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
+    return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
+
+
+@partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
+def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
+    """N steps, one per batch, compiled as one loop. Returns the state and the metrics, each an array (N,)."""
+    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state, (tokens_NBT, targets_NBT))
+
+
+@partial(jax.jit, static_argnames="config")
+def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
+    """For each row the sum of its counted targets' nats, and their number. -> (B,), (B,)."""
+    logits_BTV, _ = forward(params, tokens_BT, config)
+    counts_B = jnp.sum(targets_BT != IGNORE, axis=1)
+    means_B = jax.vmap(lambda logits, targets: cross_entropy(logits[None], targets[None]))(logits_BTV, targets_BT)
+    return jnp.where(counts_B > 0, means_B * counts_B, 0), counts_B
+
+
+# On accelerators float32 products may be made of bfloat16 ones, accumulated in float32: twice the speed and more.
+PRECISION = {"float32": "float32", "bfloat16": "BF16_BF16_F32"}

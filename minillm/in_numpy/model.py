@@ -1,0 +1,169 @@
+"""A LLaMA in NumPy: forward, then backward by hand. Twin: minillm/in_jax/model.py. Axes: see ops.py.
+
+    tokens -> embedding -> L x block -> norm -> head -> logits
+    block(x) = m + mlp(norm(m))  with  m = x + attention(norm(x))
+
+`tap(name, x) -> x` sees every activation on its way. What it returns is what the model goes on with: a recorder returns
+x itself, an editor something else. What backward needs is what was tapped.
+"""
+
+import numpy as np
+
+from minillm.config import ModelConfig
+from minillm.in_numpy.ops import (attend, attend_backward, cross_entropy, cross_entropy_backward, embedding,
+                                  embedding_backward, linear, linear_backward, no_tap, rmsnorm, rmsnorm_backward, rope,
+                                  rope_backward, rotation, swiglu, swiglu_backward)
+
+
+def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
+    """logits_BTV, cache. With a cache the tokens continue what it holds; without one they start at position 0.
+
+    Touvron et al. 2023, arXiv:2302.13971, section 2.2.
+    """
+    start = 0 if cache is None else cache["length"]
+    T = tokens_BT.shape[1]
+    turn = rotation(start + np.arange(T), config.head_dim, config.rope_theta, params["norm"].dtype)
+    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]))
+    kept = []
+    for i, layer in enumerate(params["layers"]):
+        past = None if cache is None else cache["layers"][i]
+        x_BTD, past = block(layer, x_BTD, start, turn, past, config, tap_layer(tap, i))
+        kept.append(past)
+    x_BTD = tap("final_norm", rmsnorm(x_BTD, params["norm"], config.rms_norm_eps))
+    logits_BTV = tap("logits", linear(x_BTD, head(params)))
+    return logits_BTV, None if cache is None else {"length": start + T, "layers": kept}
+
+
+def head(params):
+    """The (D, V) matrix that turns the last activations into logits: its own, or the embedding's transpose (tied)."""
+    return params["lm_head"] if "lm_head" in params else params["embed_tokens"].T
+
+
+def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
+    """x + attention(norm(x)), then m + mlp(norm(m)). Returns the new x_BTD and the layer's keys and values."""
+    x_BTD = tap("resid_pre", x_BTD)
+    normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], config.rms_norm_eps))
+    attn_out_BTD, past = attention(layer, normed_BTD, start, turn, past, config, tap)
+    mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
+    normed_BTD = tap("mlp_in", rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps))
+    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
+
+
+def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
+    """Grouped-query self-attention with rotary positions: (B, T, D) -> (B, T, D), and the layer's keys and values.
+
+    `past` holds the keys and values of earlier positions (see `init_cache`), or is None.
+    """
+    B, T, _ = x_BTD.shape
+    K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
+    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"]).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
+    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    q_BKGTE = tap("rot_q", rope(q_BKGTE, *turn))
+    k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
+    if past is not None:
+        past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
+        k_BKSE, v_BKSE = past["k"], past["v"]
+    z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap))
+    return linear(z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E), layer["o_proj"]), past
+
+
+def mlp(layer, x_BTD, tap=no_tap):
+    """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
+    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"]))
+    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"]))
+    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"])
+
+
+def tap_layer(tap, i: int):
+    """The tap as layer i sees it: "q" becomes "layers.i.q"."""
+    return tap if tap is no_tap else lambda name, x: tap(f"layers.{i}.{name}", x)
+
+
+def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=np.float32):
+    """An empty cache: room for `length` keys and values (B, K, S, E) in every layer."""
+    shape = (batch_size, config.num_key_value_heads, length, config.head_dim)
+    return {"length": 0, "layers": [{"k": np.zeros(shape, dtype), "v": np.zeros(shape, dtype)}
+                                    for _ in range(config.num_hidden_layers)]}
+
+
+def write(kept_BKSE, new_BKTE, start):
+    """Put T new keys (or values) at positions start, start + 1, ... of the cache, in place: JAX returns a new array."""
+    kept_BKSE[:, :, start : start + new_BKTE.shape[2]] = new_BKTE
+    return kept_BKSE
+
+
+def loss(params, tokens_BT, targets_BT, config: ModelConfig):
+    """Mean cross-entropy of the next token, in nats."""
+    logits_BTV, _ = forward(params, tokens_BT, config)
+    return cross_entropy(logits_BTV, targets_BT)
+
+
+def loss_and_grads(params, tokens_BT, targets_BT, config: ModelConfig):
+    """The loss and its gradient, a tree like `params`: forward once with a recorder, then forward read upwards."""
+    seen = {}
+
+    def record(name, x):
+        seen[name] = x
+        return x
+
+    logits_BTV, _ = forward(params, tokens_BT, config, tap=record)
+    value = cross_entropy(logits_BTV, targets_BT)
+
+    turn = rotation(np.arange(tokens_BT.shape[1]), config.head_dim, config.rope_theta, params["norm"].dtype)
+    dlogits_BTV = cross_entropy_backward(value.dtype.type(1), logits_BTV, targets_BT)
+    dx_BTD, dhead_DV = linear_backward(dlogits_BTV, seen["final_norm"], head(params))
+    last_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
+    dx_BTD, dnorm = rmsnorm_backward(dx_BTD, last_BTD, params["norm"], config.rms_norm_eps)
+    dlayers = [None] * config.num_hidden_layers
+    for i in reversed(range(config.num_hidden_layers)):
+        dx_BTD, dlayers[i] = block_backward(dx_BTD, params["layers"][i], seen, f"layers.{i}.", turn, config)
+    dembed_VD = embedding_backward(dx_BTD, tokens_BT, params["embed_tokens"])
+    grads = {"embed_tokens": dembed_VD, "layers": dlayers, "norm": dnorm}
+    if "lm_head" in params:
+        grads["lm_head"] = dhead_DV
+    else:
+        grads["embed_tokens"] = dembed_VD + dhead_DV.T       # tied: one matrix, used at both ends
+    return value, grads
+
+
+def block_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
+    """dx_BTD and the layer's gradients. `seen[at + name]` is what was tapped on the way forward."""
+    dmlp_in_BTD, dmlp = mlp_backward(dy_BTD, layer, seen, at)
+    dmid_BTD, dmlp_norm = rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"], layer["post_attention_layernorm"],
+                                           config.rms_norm_eps)
+    dmid_BTD = dy_BTD + dmid_BTD                             # resid_post = mid + mlp(norm(mid)): two paths meet
+    dattn_in_BTD, dattention = attention_backward(dmid_BTD, layer, seen, at, turn, config)
+    dx_BTD, dattn_norm = rmsnorm_backward(dattn_in_BTD, seen[at + "resid_pre"], layer["input_layernorm"],
+                                          config.rms_norm_eps)
+    dx_BTD = dmid_BTD + dx_BTD                               # resid_mid = x + attention(norm(x)): two paths meet
+    return dx_BTD, {"input_layernorm": dattn_norm, **dattention, "post_attention_layernorm": dmlp_norm, **dmlp}
+
+
+def attention_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
+    """The lines of `attention`, last to first."""
+    B, T, _ = dy_BTD.shape
+    K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
+    z_BTO = seen[at + "z"].transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
+    dz_BTO, do_proj = linear_backward(dy_BTD, z_BTO, layer["o_proj"])
+    dz_BKGTE = dz_BTO.reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4)
+    dq_BKGTE, dk_BKTE, dv_BKTE = attend_backward(dz_BKGTE, seen[at + "rot_q"], seen[at + "rot_k"], seen[at + "v"], 0)
+    dk_BKTE = rope_backward(dk_BKTE, seen[at + "k"], *turn)
+    dq_BKGTE = rope_backward(dq_BKGTE, seen[at + "q"], *turn)
+    x_BTD = seen[at + "attn_in"]
+    dx_v_BTD, dv_proj = linear_backward(dv_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E), x_BTD, layer["v_proj"])
+    dx_k_BTD, dk_proj = linear_backward(dk_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E), x_BTD, layer["k_proj"])
+    dx_q_BTD, dq_proj = linear_backward(dq_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E), x_BTD,
+                                        layer["q_proj"])
+    dx_BTD = dx_q_BTD + dx_k_BTD + dx_v_BTD                  # x went three ways
+    return dx_BTD, {"q_proj": dq_proj, "k_proj": dk_proj, "v_proj": dv_proj, "o_proj": do_proj}
+
+
+def mlp_backward(dy_BTD, layer, seen, at: str):
+    """The lines of `mlp`, last to first."""
+    dpost_BTF, ddown_proj = linear_backward(dy_BTD, seen[at + "mlp_post"], layer["down_proj"])
+    dgate_BTF, dup_BTF = swiglu_backward(dpost_BTF, seen[at + "mlp_pre"], seen[at + "mlp_up"])
+    dx_up_BTD, dup_proj = linear_backward(dup_BTF, seen[at + "mlp_in"], layer["up_proj"])
+    dx_gate_BTD, dgate_proj = linear_backward(dgate_BTF, seen[at + "mlp_in"], layer["gate_proj"])
+    dx_BTD = dx_gate_BTD + dx_up_BTD                         # x went two ways
+    return dx_BTD, {"gate_proj": dgate_proj, "up_proj": dup_proj, "down_proj": ddown_proj}

@@ -1,0 +1,175 @@
+"""The operations of a LLaMA in NumPy, each with its backward right under it. Twin: minillm/in_jax/ops.py.
+
+Axes are letters at the end of a name:
+    B batch   T query position   S key position   D model   V vocabulary   F feed-forward
+    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   N steps
+
+`f_backward(dy, *args)` takes the derivative of the loss with respect to f's output and the arguments of f, and returns
+the derivatives with respect to those arguments that are arrays of numbers, in their order. `dx` always means
+d(loss)/dx. Backward is forward read upwards: each step names the forward line that it undoes.
+"""
+
+import numpy as np
+
+IGNORE = -100  # a target that is not counted: padding
+
+
+def no_tap(name: str, x):
+    """The tap that nobody listens to: returns x."""
+    return x
+
+
+def linear(x, w):
+    """y = x w. x (..., in), w (in, out) -> (..., out)."""
+    return x @ w
+
+
+def linear_backward(dy, x, w):
+    """dx = dy w^T and dw = sum over all rows of x^T dy."""
+    dx = dy @ w.T                                  # y = x @ w
+    rows_x = x.reshape(-1, x.shape[-1])
+    rows_dy = dy.reshape(-1, dy.shape[-1])
+    dw = rows_x.T @ rows_dy                        # y = x @ w: every row used the same w, so the rows add up
+    return dx, dw
+
+
+def embedding(tokens_BT, table_VD):
+    """Row lookup: x[b, t] = table[tokens[b, t]]. -> (B, T, D)."""
+    return table_VD[tokens_BT]
+
+
+def embedding_backward(dx_BTD, tokens_BT, table_VD):
+    """dtable: each row is the sum over all the places where its token stood. Token ids have no derivative."""
+    dtable_VD = np.zeros_like(table_VD)
+    np.add.at(dtable_VD, tokens_BT, dx_BTD)        # x = table[tokens]: a row used twice is added to twice
+    return dtable_VD
+
+
+def rmsnorm(x, weight, eps: float):
+    """y = weight * x / sqrt(mean(x^2) + eps), the mean over the last axis. x (..., D), weight (D,).
+
+    Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4.
+    """
+    scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+    return weight * (x * scale)
+
+
+def rmsnorm_backward(dy, x, weight, eps: float):
+    """With n = x * scale:  dx = scale * (dn - n * mean(dn * n)),  dweight = sum over rows of dy * n."""
+    scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+    n = x * scale
+    dweight = np.sum((dy * n).reshape(-1, x.shape[-1]), axis=0)     # y = weight * n
+    dn = dy * weight                                                # y = weight * n
+    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True)) # n = x * scale, and x is inside scale too
+    return dx, dweight
+
+
+def softmax(x):
+    """p = exp(x) / sum(exp(x)) over the last axis, shifted by the maximum so that nothing overflows."""
+    e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+
+def softmax_backward(dp, x):
+    """dx = p * (dp - sum(dp * p)): raising one x lowers the p of all the others."""
+    p = softmax(x)
+    return p * (dp - np.sum(dp * p, axis=-1, keepdims=True))
+
+
+def rotation(positions_T, head_dim: int, theta: float, dtype):
+    """cos and sin of the angle position * theta^(-2i/E) for i < E/2. -> two arrays (T, E/2).
+
+    Su et al. 2021, arXiv:2104.09864, eq. 15. Angles are products in float32 (in `dtype` if wider), as in Hugging Face.
+    """
+    frequency = (theta ** (-np.arange(0, head_dim, 2) / head_dim)).astype(dtype)
+    angle = positions_T.astype(dtype)[:, None] * frequency
+    return np.cos(angle), np.sin(angle)
+
+
+def rope(x, cos, sin):
+    """Turn the pairs (x_i, x_{i+E/2}) by their angle; the halves are paired as in Hugging Face. x (..., T, E)."""
+    first, second = np.split(x, 2, axis=-1)
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+def rope_backward(dy, x, cos, sin):
+    """The inverse of a rotation is the rotation by the opposite angle. The angles have no derivative."""
+    return rope(dy, cos, -sin)
+
+
+def attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=no_tap):
+    """z = softmax(q k^T / sqrt(E)) v, each query seeing the keys at positions up to its own. -> (B, K, G, T, E).
+
+    The first query stands at position `start`, the first key at 0. The G queries of a group meet the same key/value
+    head; keys are never repeated. Vaswani et al. 2017, arXiv:1706.03762, eq. 1; groups: arXiv:2305.13245.
+    """
+    T, E = q_BKGTE.shape[-2:]
+    k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
+    scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
+    scores_BKGTS = tap("scores", np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf))
+    pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
+    return pattern_BKGTS @ v_BKSE[:, :, None]
+
+
+def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start):
+    """dq, dk, dv; the last two are sums over the G queries that shared the key/value head."""
+    T, E = q_BKGTE.shape[-2:]
+    dk_BKSE, dv_BKSE = np.zeros_like(k_BKSE), np.zeros_like(v_BKSE)           # keys that nobody saw keep a zero
+    k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
+    scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
+    scores_BKGTS = np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf)
+    pattern_BKGTS = softmax(scores_BKGTS)
+
+    dpattern_BKGTS = dz_BKGTE @ v_BKSE[:, :, None].swapaxes(-1, -2)           # z = pattern @ v
+    dv_BKSE[:, :, : start + T] = np.sum(pattern_BKGTS.swapaxes(-1, -2) @ dz_BKGTE, axis=2)
+    dscores_BKGTS = softmax_backward(dpattern_BKGTS, scores_BKGTS)            # pattern = softmax(scores)
+    dq_BKGTE = dscores_BKGTS @ k_BKSE[:, :, None] * E**-0.5                  # scores = q @ k^T / sqrt(E)
+    dk_BKSE[:, :, : start + T] = np.sum(dscores_BKGTS.swapaxes(-1, -2) @ q_BKGTE, axis=2) * E**-0.5
+    return dq_BKGTE, dk_BKSE, dv_BKSE
+
+
+def causal(start, T: int, S: int):
+    """mask[t, s] is true where query start + t may see key s: key position <= query position. -> (T, S)."""
+    return np.arange(S) <= start + np.arange(T)[:, None]
+
+
+def swiglu(gate, up):
+    """y = silu(gate) * up with silu(x) = x / (1 + exp(-x)). Shazeer 2020, arXiv:2002.05202, eq. 6."""
+    return gate * sigmoid(gate) * up
+
+
+def swiglu_backward(dy, gate, up):
+    """silu'(x) = s + x s (1 - s) with s = sigmoid(x)."""
+    s = sigmoid(gate)
+    dgate = dy * up * (s + gate * s * (1 - s))     # y = silu(gate) * up
+    dup = dy * gate * s                            # y = silu(gate) * up
+    return dgate, dup
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def sigmoid_backward(dy, x):
+    """ds = s (1 - s)."""
+    s = sigmoid(x)
+    return dy * s * (1 - s)
+
+
+def cross_entropy(logits_BTV, targets_BT):
+    """Mean over the counted targets of -log softmax(logits)[target], in nats. Targets of IGNORE are not counted."""
+    counted_BT = targets_BT != IGNORE
+    shifted_BTV = logits_BTV - np.max(logits_BTV, axis=-1, keepdims=True)
+    log_sum_BT = np.log(np.sum(np.exp(shifted_BTV), axis=-1))
+    chosen_BT = np.take_along_axis(shifted_BTV, np.where(counted_BT, targets_BT, 0)[..., None], axis=-1)[..., 0]
+    return np.sum(np.where(counted_BT, log_sum_BT - chosen_BT, 0)) / np.sum(counted_BT).astype(logits_BTV.dtype)
+
+
+def cross_entropy_backward(dloss, logits_BTV, targets_BT):
+    """dlogits = (softmax(logits) - onehot(target)) / number of counted targets."""
+    counted_BT = targets_BT != IGNORE
+    dlogits_BTV = softmax(logits_BTV)                                                     # log sum exp
+    dlogits_BTV[counted_BT, targets_BT[counted_BT]] -= 1                                  # - chosen logit
+    share = dloss / np.sum(counted_BT).astype(logits_BTV.dtype)
+    return np.where(counted_BT[..., None], dlogits_BTV * share, 0)

@@ -1,0 +1,43 @@
+"""One training step, many training steps, evaluation, in NumPy. Twin: minillm/in_jax/train.py.
+
+The state of a run is one tree: {"params", "moments", "step"}. A step is a pure function of it and of the batch.
+"""
+
+import numpy as np
+
+from minillm.config import ModelConfig, TrainConfig
+from minillm.in_numpy.model import forward, loss_and_grads
+from minillm.in_numpy.ops import IGNORE, cross_entropy
+from minillm.in_numpy.optimizer import adamw, clip, init_moments, learning_rate
+
+
+def init_state(params, moments=None, step: int = 0):
+    """The state before the first step, or, with `moments` and `step`, in the middle of a run."""
+    return {"params": params, "moments": moments or init_moments(params), "step": step}
+
+
+def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
+    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    loss, grads = loss_and_grads(state["params"], tokens_BT, targets_BT, config)
+    grads, grad_norm = clip(grads, train.max_grad_norm)
+    params, moments = adamw(state["params"], grads, state["moments"], state["step"], train)
+    metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
+    return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
+
+
+def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
+    """N steps, one per batch. Returns the state and the metrics, each an array (N,)."""
+    history = []
+    for tokens_BT, targets_BT in zip(tokens_NBT, targets_NBT):
+        state, metrics = train_step(state, tokens_BT, targets_BT, config, train)
+        history.append(metrics)
+    return state, {name: np.array([metrics[name] for metrics in history]) for name in history[0]}
+
+
+def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
+    """For each row the sum of its counted targets' nats, and their number. -> (B,), (B,)."""
+    logits_BTV, _ = forward(params, tokens_BT, config)
+    counts_B = np.sum(targets_BT != IGNORE, axis=1)
+    means_B = np.array([cross_entropy(logits_TV[None], targets_T[None]) if count else 0.0
+                        for logits_TV, targets_T, count in zip(logits_BTV, targets_BT, counts_B)])
+    return means_B * counts_B, counts_B

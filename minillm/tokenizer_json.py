@@ -1,0 +1,102 @@
+"""What a tokenizer.json says (its "spec"): made for our own tokenizers, checked for those of strangers."""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+
+from minillm.errors import UserError
+
+_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+_PLAIN_BPE = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+              "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False}
+
+
+def bpe_spec(pattern: str, vocab: dict[str, int], merges: Iterable[Sequence[str]],
+             special_tokens: Iterable[str]) -> dict:
+    """Byte-level BPE over the pre-tokens of `pattern`: visible token -> id, merges in order of rank."""
+    pre_tokenizer = {"type": "Sequence", "pretokenizers": [_split(pattern), _BYTE_LEVEL]}
+    model = _PLAIN_BPE | {"vocab": vocab, "merges": [list(pair) for pair in merges]}
+    return _spec(special_tokens, pre_tokenizer, _BYTE_LEVEL, model)
+
+
+def character_spec(vocab: dict[str, int], special_tokens: Iterable[str]) -> dict:
+    """Single characters: character -> id. There is no token for unknown ones."""
+    model = {"type": "WordLevel", "vocab": vocab, "unk_token": ""}
+    return _spec(special_tokens, _split(r"[\s\S]"), {"type": "Fuse"}, model)
+
+
+def _split(pattern):
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+
+
+def _spec(special_tokens, pre_tokenizer, decoder, model):
+    added = [{"id": model["vocab"][token], "content": token, "single_word": False, "lstrip": False,
+              "rstrip": False, "normalized": False, "special": True} for token in special_tokens]
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
+            "pre_tokenizer": pre_tokenizer, "post_processor": None, "decoder": decoder, "model": model}
+
+
+def full_vocab(spec: dict) -> dict[str, int]:
+    """Token -> id: the model's tokens and the added ones."""
+    return spec["model"]["vocab"] | {entry["content"]: entry["id"] for entry in spec["added_tokens"]}
+
+
+def foreign_part(spec: dict, like: dict) -> str | None:
+    """What `spec` asks for beyond the spec `like`, in words, or None; vocabulary and merges may differ.
+
+    A post_processor is of no concern: it only puts special tokens around a text, and `encode` adds none.
+    """
+    for key in ("truncation", "padding", "normalizer", "pre_tokenizer", "decoder"):
+        if spec[key] != like[key]:
+            return f"its {key} is {short(spec[key])}"
+    for key in like["model"]:
+        if key not in ("vocab", "merges") and spec["model"].get(key) != like["model"][key]:
+            return f"the {key} of its model is {short(spec['model'].get(key))}"
+    for entry in spec["added_tokens"]:
+        if not entry["special"] or entry["lstrip"] or entry["rstrip"] or entry["single_word"]:
+            return f"its added token {short(entry['content'])} is not a plain special token"
+    return None
+
+
+def check_merges(tokenizer_json: str) -> None:
+    """Raise UserError for a merge that makes no token: the library would panic. It judges all else itself."""
+    try:
+        model = json.loads(tokenizer_json)["model"]
+        merges, vocab, prefix = model["merges"], model["vocab"], model.get("continuing_subword_prefix") or ""
+        pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
+        faulty = [[left, right] for left, right in pairs
+                  if not (right.startswith(prefix) and left + right.removeprefix(prefix) in vocab)]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return
+    require(not faulty, f"no token is the merge of {short(faulty[:1])}")
+
+
+def check_ids(vocab: dict[str, int]) -> None:
+    """Raise UserError for ids of no use to an embedding: none, doubled, or far above their number."""
+    require(vocab, "its vocabulary is empty")
+    require(len(set(vocab.values())) == len(vocab), "two of its tokens have the same id")
+    highest = max(vocab.values())
+    require(highest < 2 * len(vocab), f"its highest id is {highest}, but it has only {len(vocab)} tokens")
+
+
+@contextmanager
+def library_errors(what: str):
+    """Turn whatever the `tokenizers` library raises into a UserError of one line."""
+    try:
+        yield
+    except BaseException as error:  # a panic in Rust arrives as a PanicException, which is not an Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError(f"{what}: the tokenizers library says {short(str(error))}") from None
+
+
+def require(condition: object, message: str) -> None:
+    """Raise UserError(message) unless `condition`."""
+    if not condition:
+        raise UserError(message)
+
+
+def short(value: object) -> str:
+    """`value` on one line of plain ASCII, whatever a stranger put into it."""
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."

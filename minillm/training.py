@@ -1,0 +1,250 @@
+"""The one training loop, for either twin: batches in, losses out, evaluation, log, save, resume.
+
+    run -> train_steps (in_numpy or in_jax) -> loss_and_grads -> forward
+
+A run is resumed bit for bit. Three things make that true: a batch is a function of (seed, step); the state on disk is
+one file; and the steps that one dispatch takes are cut at the same places whether or not the run was interrupted.
+"""
+
+import json
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from minillm import checkpoint
+from minillm.config import GenerateConfig, ModelConfig, TrainConfig
+from minillm.data import Dataset, batch, document_rows, row_starts, windows
+from minillm.errors import UserError
+from minillm.params import init
+
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows to evaluate on. `floor_nats`: the sum of the documents' exact -log p, or None where nobody knows it."""
+
+    tokens_NT: np.ndarray
+    targets_NT: np.ndarray
+    documents: int
+    floor_nats: float | None
+    text_bytes: int | None = None
+
+    @property
+    def floor_per_token(self) -> float | None:
+        """The floor in nats per counted token: what the best possible model would lose on these rows."""
+        return None if self.floor_nats is None else self.floor_nats / int(np.sum(self.targets_NT >= 0))
+
+
+class Silent:
+    """What the loop tells whoever watches; this one does not listen. minillm/display.py does."""
+
+    def started(self, step: int): ...
+    def stepped(self, step: int, loss: float, tokens_per_second: float): ...
+    def evaluated(self, record: dict): ...
+    def sampled(self, step: int, text: str): ...
+    def finished(self): ...
+
+
+def twin_package(name: str):
+    """minillm.in_numpy or minillm.in_jax, imported when asked for: NumPy's users need no JAX. Raises UserError."""
+    if name not in ("numpy", "jax"):
+        raise UserError(f"twin {name!r} does not exist: choose numpy or jax")
+    return import_module(f"minillm.in_{name}")
+
+
+def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, tokenizer, *, twin: str = "jax",
+        resume: bool = False, watch=None) -> dict:
+    """Train a model in `folder` until it is done or interrupted (Ctrl-C, SIGTERM); returns the summary.
+
+    The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line a step with
+    `loss` in nats per token, and one line an evaluation with `held_out`. Raises UserError for a folder that holds
+    another run, a text too short for the context, settings that changed before resuming.
+    """
+    model, watch = twin_package(twin), watch or Silent()
+    folder = prepare_folder(folder, resume)
+    batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)      # refuses a text that is too short
+    starts = None if dataset.floor_nats is None else row_starts(dataset.train_starts, len(dataset.train), train.context)
+    rows = held_out(dataset, train.context, train.eval_rows)
+    if resume:
+        saved = checkpoint.load_training(folder, config, train, dataset.fingerprint)
+        state = model.init_state(**saved)
+        truncate_metrics(folder / METRICS, saved["step"])
+    else:
+        state = model.init_state(init(config, np.random.default_rng(train.seed)))
+        checkpoint.save_model(folder, config, state["params"], tokenizer)
+    step = int(state["step"])
+    began, first_step, tokens_per_step = time.perf_counter(), step, train.batch_size * train.context
+
+    def save():
+        checkpoint.save_params(folder, state["params"])
+        checkpoint.save_training(folder, state, config, train, dataset.fingerprint)
+
+    def evaluate_and_log():
+        record = {"step": step, **losses(model, state["params"], config, rows, train.batch_size)}
+        log_line(log, record)
+        watch.evaluated(record)
+        return record
+
+    with open(folder / METRICS, "a", encoding="utf-8") as log, signals_to_flag() as interrupted:
+        watch.started(step)
+        if step == 0:
+            evaluate_and_log()
+        compiled_at = None
+        while step < train.steps and not interrupted.is_set():
+            edge = next_edge(step, train)
+            batches = [batch(dataset.train, s, seed=train.seed, batch_size=train.batch_size, context=train.context,
+                             starts=starts) for s in range(step, edge)]
+            tokens_NBT, targets_NBT = (np.stack(arrays) for arrays in zip(*batches))
+            state, metrics = model.train_steps(state, tokens_NBT, targets_NBT, config, train)
+            metrics = {name: np.asarray(values).tolist() for name, values in metrics.items()}
+            for i in range(edge - step):
+                log_line(log, {"step": step + i, **{name: values[i] for name, values in metrics.items()}})
+            step = edge
+            now = time.perf_counter()
+            compiled_at = compiled_at or (now, step)            # the first dispatch compiled: it does not count
+            speed = (step - compiled_at[1]) * tokens_per_step / (now - compiled_at[0]) if now > compiled_at[0] else 0.0
+            watch.stepped(step, metrics["loss"][-1], speed)
+            if not np.isfinite(metrics["loss"][-1]):
+                raise UserError(f"the loss is {metrics['loss'][-1]} at step {step}: lower --learning-rate (now "
+                                f"{train.learning_rate}) or resume from the last checkpoint in {folder}")
+            if step % train.eval_every == 0 and step < train.steps:
+                evaluate_and_log()
+            if train.sample_every and step % train.sample_every == 0 and step < train.steps:
+                watch.sampled(step, write_sample(model, state["params"], config, tokenizer, step))
+            if step % train.save_every == 0 and step < train.steps:
+                save()
+        save()
+        seconds = time.perf_counter() - began
+        summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": step * tokens_per_step,
+                   "tokens_per_second": speed if step > first_step else 0.0}
+        if summary["done"]:
+            rows = held_out(dataset, train.context)
+            summary |= evaluate_and_log()
+            checkpoint.write_json(folder / "summary.json", summary)
+        watch.finished()
+    return summary
+
+
+def prepare_folder(folder, resume: bool) -> Path:
+    """The run's folder, cleared of half-written files. Raises UserError if it holds a run and `resume` is not set."""
+    folder = checkpoint.make_folder(folder)
+    if not resume and (folder / checkpoint.STATE).exists():
+        raise UserError(f"{folder}: a run is already there: continue it with --resume, or choose another --out")
+    if resume and not (folder / checkpoint.STATE).exists():
+        raise UserError(f"{folder}: there is no {checkpoint.STATE} to resume from: start without --resume")
+    for part in folder.glob("*.part"):
+        part.unlink()
+    if not resume:
+        (folder / METRICS).unlink(missing_ok=True)
+    return folder
+
+
+def next_edge(step: int, train: TrainConfig) -> int:
+    """Where the next dispatch ends: a function of the step alone, so that a resumed run cuts where the first one did."""
+    grids = [train.steps_per_dispatch, train.eval_every, train.save_every] + [train.sample_every] * bool(train.sample_every)
+    return min([train.steps] + [(step // grid + 1) * grid for grid in grids])
+
+
+def held_out(dataset: Dataset, context: int, rows: int | None = None) -> HeldOut:
+    """The validation split as rows, or about `rows` of them.
+
+    Where the exact floor is known a row is a document from its very start, so that both see the same; elsewhere rows are
+    windows side by side.
+    """
+    if dataset.floor_nats is None:
+        tokens_NT, targets_NT = windows(dataset.validation, context)
+        chosen = np.unique(np.linspace(0, len(tokens_NT) - 1, rows or len(tokens_NT)).astype(int))
+        return HeldOut(tokens_NT[chosen], targets_NT[chosen], 0, None,
+                       dataset.validation_bytes if len(chosen) == len(tokens_NT) else None)
+    count = min(rows or len(dataset.validation_starts), len(dataset.validation_starts))
+    starts = dataset.validation_starts
+    end = int(starts[count]) if count < len(starts) else len(dataset.validation) - 1
+    tokens_NT, targets_NT = document_rows(dataset.validation[: end + 1], starts[:count], context)
+    return HeldOut(tokens_NT, targets_NT, count, float(np.sum(dataset.floor_nats[:count])),
+                   dataset.validation_bytes if count == len(starts) else None)
+
+
+def losses(model, params, config: ModelConfig, rows: HeldOut, batch_size: int) -> dict:
+    """`held_out` in nats per token; with a floor also nats per document, the floor's, and how far above it we are."""
+    nats_N, counts_N = evaluate(model, params, config, rows.tokens_NT, rows.targets_NT, batch_size)
+    record = {"held_out": float(nats_N.sum() / counts_N.sum())}
+    if rows.text_bytes:
+        record["bits_per_byte"] = float(nats_N.sum() / np.log(2) / rows.text_bytes)
+    if rows.floor_nats is not None:
+        record |= {"nats_per_document": float(nats_N.sum() / rows.documents),
+                   "floor_per_document": rows.floor_nats / rows.documents,
+                   "above_floor": float(nats_N.sum() / rows.floor_nats - 1)}
+    return record
+
+
+def evaluate(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_size: int):
+    """(nats_N, counts_N) in float64: what each row's counted targets cost, and how many they are."""
+    nats, counts = [], []
+    for i in range(0, len(tokens_NT), batch_size):
+        tokens_BT, targets_BT = tokens_NT[i : i + batch_size], targets_NT[i : i + batch_size]
+        short = batch_size - len(tokens_BT)                      # pad, so that one shape is compiled
+        tokens_BT = np.pad(tokens_BT, ((0, short), (0, 0)))
+        targets_BT = np.pad(targets_BT, ((0, short), (0, 0)), constant_values=-100)
+        nats_B, counts_B = model.row_losses(params, tokens_BT, targets_BT, config)
+        nats.append(np.asarray(nats_B, np.float64)[: batch_size - short])
+        counts.append(np.asarray(counts_B)[: batch_size - short])
+    return np.concatenate(nats), np.concatenate(counts)
+
+
+def write_sample(model, params, config: ModelConfig, tokenizer, seed: int, tokens: int = 64) -> str:
+    """The beginning of what the model writes after the beginning-of-text token."""
+    start = config.bos_token_id if config.bos_token_id is not None else 0
+    how = GenerateConfig(max_new_tokens=min(tokens, config.max_position_embeddings - 1), seed=seed)
+    stop = () if config.eos_token_id is None else (config.eos_token_id,)
+    return tokenizer.decode(list(model.generate(params, [start], config, how, stop)))
+
+
+def log_line(log, record: dict):
+    """Append one JSON line and hand it to the system at once."""
+    log.write(json.dumps(record) + "\n")
+    log.flush()
+
+
+def read_metrics(path) -> list[dict]:
+    """The records of a metrics.jsonl; a last line that a kill cut short is left out."""
+    records = []
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def truncate_metrics(path: Path, step: int):
+    """Keep what had been logged when the checkpoint of `step` was written: the run will write the rest again."""
+    records = read_metrics(path) if path.exists() else []
+    kept = [r for r in records if (r["step"] < step if "loss" in r else r["step"] <= step)]
+    checkpoint.write_atomically(path, "".join(json.dumps(r) + "\n" for r in kept).encode())
+
+
+@contextmanager
+def signals_to_flag():
+    """An event that the first Ctrl-C (or SIGTERM) sets; a second Ctrl-C interrupts at once."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def on_signal(number, frame):
+        flag.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,203 @@
+"""Promise: the twins have the same public functions with the same signatures and the same outputs.
+
+Functions are found in the modules, so a new one without a twin fails, and one without a case below fails too.
+"""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from conftest import TOLERANCE, assert_close, random_config
+
+import minillm
+from minillm.config import GenerateConfig, TrainConfig
+from minillm.params import flatten, init, tree_map
+
+ROOT = Path(minillm.__file__).parent
+UNPAIRED = {"__init__", "sharding"}
+MODULES = sorted({p.stem for twin in ("in_numpy", "in_jax") for p in (ROOT / twin).glob("*.py")} - UNPAIRED)
+
+
+def public_functions(twin: str, module: str) -> dict:
+    """The functions that a module defines itself; a jitted one counts as what it wraps."""
+    loaded = importlib.import_module(f"minillm.{twin}.{module}")
+    return {name: value for name, value in vars(loaded).items()
+            if not name.startswith("_") and callable(value) and not inspect.isclass(value)
+            and getattr(value, "__module__", None) == loaded.__name__}
+
+
+FUNCTIONS = [(module, name) for module in MODULES for name in public_functions("in_jax", module)]
+
+
+def sequences(rng, config, batch=3, length=7):
+    tokens = rng.integers(0, config.vocab_size, (batch, length + 1)).astype(np.int32)
+    targets = tokens[:, 1:].copy()
+    targets[0, : length // 2] = -100
+    return tokens[:, :-1], targets
+
+
+def heads(rng, dtype, keys):
+    B, K, G, T, E = rng.integers(1, 4), rng.integers(1, 4), rng.integers(1, 4), rng.integers(1, 7), 2 * rng.integers(1, 5)
+    start = int(rng.integers(0, 4))
+    return [rng.standard_normal(shape).astype(dtype)
+            for shape in ((B, K, G, T, E), (B, K, start + T + keys, E), (B, K, start + T + keys, E))] + [start]
+
+
+def model_case(rng, dtype):
+    config = random_config(rng)
+    params = init(config, rng, dtype)
+    return config, params
+
+
+def cached(twin, config, params, prompt, dtype):
+    """A cache that has seen `prompt`, in the twin's own arrays."""
+    model = importlib.import_module(f"minillm.{twin}")
+    return model.forward(params, prompt, config, model.init_cache(config, 1, 24, dtype))[1]
+
+
+def normal(rng, dtype, *shape):
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def case(name, twin, rng, dtype):
+    """Arguments for one call of a function: random values, random shapes."""
+    n, d, out = (int(rng.integers(1, 9)) for _ in range(3))
+    config, params = model_case(rng, dtype)
+    train = TrainConfig(steps=20, warmup_steps=3, learning_rate=1e-2, max_grad_norm=0.5)
+    turn = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config.head_dim, config.rope_theta, dtype)
+    x = normal(rng, dtype, 2, 5, config.hidden_size)
+    tokens, targets = sequences(rng, config)
+    grads = tree_map(lambda w: normal(rng, dtype, *w.shape), params)
+    moments = {"mean": tree_map(lambda w: normal(rng, dtype, *w.shape), params),
+               "square": tree_map(lambda w: normal(rng, dtype, *w.shape) ** 2, params)}
+    how = GenerateConfig(max_new_tokens=9, temperature=0.7, top_k=int(rng.integers(0, 9)), top_p=0.9, seed=n)
+    state = {"params": params, "moments": moments, "step": 5}
+    cases = {
+        "no_tap": lambda: ("name", normal(rng, dtype, n)),
+        "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out)),
+        "embedding": lambda: (rng.integers(0, 11, (2, n)), normal(rng, dtype, 11, d)),
+        "rmsnorm": lambda: (normal(rng, dtype, 2, n, d + 1), normal(rng, dtype, d + 1), 1e-5),
+        "softmax": lambda: (10 * normal(rng, dtype, 3, n, d),),
+        "rotation": lambda: (np.arange(n, n + d), 8, 10000.0, dtype),
+        "rope": lambda: (normal(rng, dtype, 2, 3, n, 2 * d), *normal(rng, dtype, 2, n, d)),
+        "attend": lambda: heads(rng, dtype, keys=int(rng.integers(0, 3))),
+        "causal": lambda: (n, d, n + d),
+        "swiglu": lambda: (5 * normal(rng, dtype, 2, n, d), normal(rng, dtype, 2, n, d)),
+        "sigmoid": lambda: (200 * normal(rng, dtype, n, d),),
+        "cross_entropy": lambda: (5 * normal(rng, dtype, *tokens.shape, config.vocab_size), targets),
+        "forward": lambda: (params, tokens, config),
+        "head": lambda: (params,),
+        "block": lambda: (params["layers"][0], x, 0, turn, None, config),
+        "attention": lambda: (params["layers"][0], x, 0, turn, None, config),
+        "mlp": lambda: (params["layers"][0], x),
+        "init_cache": lambda: (config, n, d, dtype),
+        "write": lambda: (normal(rng, dtype, 2, 3, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
+        "loss": lambda: (params, tokens, targets, config),
+        "loss_and_grads": lambda: (params, tokens, targets, config),
+        "learning_rate": lambda: (int(rng.integers(0, 20)), train),
+        "global_norm": lambda: (grads,),
+        "clip": lambda: (grads, float(rng.uniform(0.1, 100))),
+        "init_moments": lambda: (params,),
+        "adamw": lambda: (params, grads, moments, 5, train),
+        "init_state": lambda: (params,),
+        "train_step": lambda: (state_of(twin, state), tokens, targets, config, train),
+        "train_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3), config, train),
+        "row_losses": lambda: (params, tokens, targets, config),
+        "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how),
+        "decode_step": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), 0.4, config, how),
+        "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype),
+                                 rng.random(6, np.float32), config, how),
+    }
+    return cases[name]() if name in cases else None
+
+
+def state_of(twin, state):
+    return importlib.import_module(f"minillm.{twin}.train").init_state(**state)
+
+
+# Functions whose arguments or results are not arrays: they have tests of their own, named here.
+TESTED_ELSEWHERE = {"tap_layer": "test_taps.py", "prefill": "test_generate.py", "generate": "test_generate.py"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_same_names(module):
+    in_numpy, in_jax = public_functions("in_numpy", module), public_functions("in_jax", module)
+    backward = {name for name in in_numpy if name.endswith("_backward")}
+    assert set(in_numpy) - backward == set(in_jax)
+    assert {name.removesuffix("_backward") for name in backward} <= set(in_jax)
+
+
+@pytest.mark.parametrize("module, name", FUNCTIONS)
+def test_the_same_signature(module, name):
+    def shape(function):
+        return [(p.name, p.kind, getattr(p.default, "__name__", str(p.default)).replace("jax.numpy", "numpy"))
+                for p in inspect.signature(function).parameters.values()]
+
+    assert shape(public_functions("in_numpy", module)[name]) == shape(public_functions("in_jax", module)[name])
+
+
+@pytest.mark.parametrize("module, name", FUNCTIONS)
+def test_the_same_outputs(module, name, dtype):
+    if name in TESTED_ELSEWHERE:
+        assert (Path(__file__).parent / TESTED_ELSEWHERE[name]).exists()
+        return
+    for seed in range(3 if module in ("ops", "optimizer") else 1):        # the rest compiles for seconds
+        arguments = [case(name, twin, np.random.default_rng(seed), dtype) for twin in ("in_numpy", "in_jax")]
+        assert arguments[0] is not None, f"{module}.{name} has no case in this file: add one"
+        ours = public_functions("in_numpy", module)[name](*arguments[0])
+        theirs = compiled(public_functions("in_jax", module)[name], arguments[1])
+        ours, theirs = flatten(as_tree(ours)), flatten(as_tree(theirs))
+        assert sorted(ours) == sorted(theirs)              # jax sorts the keys of a dict
+        for path in ours:
+            if ours[path] is not None:
+                assert_close(theirs[path], ours[path], TOLERANCE[dtype], f"{name} {path} (seed {seed})")
+
+
+def compiled(function, arguments):
+    """function(*arguments) as one compiled program: arrays and trees are traced, the rest is constant."""
+    traced = {i: a for i, a in enumerate(arguments) if isinstance(a, (np.ndarray, dict))}
+
+    def call(traced):
+        return function(*(traced.get(i, a) for i, a in enumerate(arguments)))
+
+    return jax.jit(call)(traced)
+
+
+def as_tree(output):
+    """Tuples as lists, so that `flatten` names their parts."""
+    if isinstance(output, tuple):
+        return [as_tree(part) for part in output]
+    return {k: as_tree(v) for k, v in output.items()} if isinstance(output, dict) else output
+
+
+def test_ten_steps_give_the_same_losses():
+    import minillm.in_jax as in_jax
+    import minillm.in_numpy as in_numpy
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        config = random_config(rng, initializer_range=0.1)
+        params = init(config, rng)
+        tokens = np.tile(rng.integers(0, config.vocab_size, (2, 4, 9)).astype(np.int32), (5, 1, 1))
+        train = TrainConfig(steps=10, warmup_steps=3, learning_rate=1e-2)
+        histories = [twin.train_steps(twin.init_state(params), tokens[..., :-1], tokens[..., 1:], config, train)[1]
+                     for twin in (in_numpy, in_jax)]
+        for name in ("loss", "grad_norm", "learning_rate"):
+            assert_close(histories[1][name], histories[0][name], 1e-5, name)
+        assert histories[0]["loss"][-1] < histories[0]["loss"][0]
+
+
+def test_numpy_needs_no_jax():
+    import subprocess
+    import sys
+    code = ("import sys; sys.modules['jax'] = None; sys.modules['jaxlib'] = None\n"
+            "import minillm.in_numpy, minillm.training, minillm.checkpoint, minillm.cli, minillm.data\n"
+            "assert not [name for name in sys.modules if name.startswith('minillm.in_jax')]")
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_jax_never_imports_the_numpy_twin():
+    for path in (ROOT / "in_jax").glob("*.py"):
+        assert "in_numpy import" not in path.read_text(encoding="utf-8"), path
