@@ -11,7 +11,8 @@ what it resumes from belongs together.
 
 import json
 import os
-from dataclasses import asdict, fields
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,12 +74,16 @@ def save_params(folder, params):
 def load_model(folder):
     """(config, params, tokenizer) of a folder that `save_model` wrote; the tokenizer is None where there is none.
 
-    Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for or of another shape.
+    Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for, of another shape or of
+    numbers that float32 does not hold exactly, a tokenizer with more tokens than the model.
     """
     folder = Path(folder)
     config = load_config(folder)
     path = folder / MODEL
-    theirs = read_tensors(path)[0]
+    theirs = read_tensors(path, ("F32", "F16"))[0]
+    if config.num_hidden_layers > len(theirs):               # a damaged number must not make a table of a billion rows
+        raise UserError(f"{path}: {len(theirs)} tensors are too few for the {config.num_hidden_layers} layers "
+                        "of config.json")
     leaves = {}
     for ours, parameter in flatten(table(config)).items():
         name, transposed = hugging_face_name(ours)
@@ -90,27 +95,45 @@ def load_model(folder):
             raise UserError(f"{path}: {name} as (in, out) has shape {array.shape}, config.json says {parameter.shape}")
         leaves[ours] = np.ascontiguousarray(array, np.float32)
     if theirs:
-        raise UserError(f"{path}: tensor {min(theirs)} is not part of the model that config.json describes")
-    has_tokenizer = (folder / "tokenizer.json").exists()
-    return config, unflatten(leaves, table(config)), tokenizers.load(folder) if has_tokenizer else None
+        raise UserError(f"{path}: tensor {min(theirs)!r} is not part of the model that config.json describes")
+    tokenizer = tokenizers.load(folder) if (folder / "tokenizer.json").exists() else None
+    if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
+        raise UserError(f"{folder / 'tokenizer.json'}: has {tokenizer.vocab_size} tokens, the model {config.vocab_size}: "
+                        "the two do not belong together")
+    return config, unflatten(leaves, table(config)), tokenizer
 
 
 def load_config(folder) -> ModelConfig:
-    """The ModelConfig in a folder's config.json. Raises UserError for anything that is not one of our models."""
+    """The ModelConfig in a folder's config.json, as we or transformers 4 or 5 write it.
+
+    What Hugging Face lets a LLaMA leave out is filled in as it does: as many key/value heads as heads, head_dim =
+    hidden_size // num_attention_heads. Raises UserError for anything that is not one of our models.
+    """
     path = Path(folder) / "config.json"
     if not Path(folder).is_dir():
         raise UserError(f"{folder}: there is no such folder: give a folder that `minillm pretrain --out` wrote")
     values = read_json(path)
     for name, expected in (("model_type", "llama"), ("hidden_act", "silu"), ("attention_bias", False),
-                           ("mlp_bias", False), ("rope_scaling", None)):
+                           ("mlp_bias", False)):
         if values.get(name, expected) != expected:
             raise UserError(f"{path}: {name} is {values[name]!r}: only {expected!r} is supported")
+    for name in ("rope_scaling", "rope_parameters"):         # transformers 4; transformers 5, rope_theta inside
+        rope = values.get(name) or {}
+        if not isinstance(rope, dict) or rope.get("rope_type", rope.get("type", "default")) != "default":
+            raise UserError(f"{path}: {name} is {rope!r}: only the default type is supported")
+        values = values | {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else values
+    if values.get("num_key_value_heads") is None:
+        values["num_key_value_heads"] = values.get("num_attention_heads")
+    has_head_dim = values.get("head_dim") is not None
+    if not has_head_dim:
+        values["head_dim"] = 2                               # until the numbers it follows from have been checked
     names = [field.name for field in fields(ModelConfig)]
     missing = [name for name in names if name not in values]
     if missing:
         raise UserError(f"{path}: {missing[0]} is missing: this is not a folder that minillm wrote")
     try:
-        return ModelConfig(**{name: values[name] for name in names})
+        config = ModelConfig(**{name: values[name] for name in names})
+        return config if has_head_dim else replace(config, head_dim=config.hidden_size // config.num_attention_heads)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
@@ -131,28 +154,41 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
     settings or other data: going on from it would be neither run.
     """
     path = Path(folder) / STATE
-    tensors, metadata = read_tensors(path)
-    for what, now in (("model", asdict(config)), ("train", asdict(train)), ("data", data_fingerprint)):
-        before = metadata.get(what, "")
-        before = before if what == "data" else json.loads(before or "{}")
-        if before != now:
-            changed = what if what == "data" else ", ".join(
-                f"{name} ({before.get(name)} then, {now[name]} now)" for name in now if before.get(name) != now[name])
-            raise UserError(f"{path}: the run was started with another {changed}: "
+    tensors, metadata = read_tensors(path, ("F32", "F64"))
+    try:
+        step = int(metadata["step"])
+        before = {what: dict(json.loads(metadata[what])) for what in ("model", "train")}
+    except (KeyError, ValueError, TypeError):
+        raise UserError(f"{path}: not a training state that minillm wrote, or a damaged one") from None
+    for what, now in (("model", asdict(config)), ("train", asdict(train))):
+        changed = [f"{name} ({before[what].get(name)!r} then, {now.get(name)!r} now)" for name in now | before[what]
+                   if before[what].get(name) != now.get(name)]
+        if changed:
+            raise UserError(f"{path}: the run was started with another {', '.join(changed)}: "
                             "resume with the same, or start anew in another folder")
+    if metadata.get("data") != data_fingerprint:
+        raise UserError(f"{path}: the run was started with other data: "
+                        "resume with the same, or start anew in another folder")
     shape = table(config)
     shape = {"params": shape, "moments": {"mean": shape, "square": shape}}
-    absent = [name for name in flatten(shape) if name not in tensors]
-    if absent:
-        raise UserError(f"{path}: tensor {absent[0]} is absent: the file is damaged")
-    return unflatten(tensors, shape) | {"step": int(metadata["step"])}
+    for name, parameter in flatten(shape).items():
+        if name not in tensors or tensors[name].shape != parameter.shape:
+            raise UserError(f"{path}: tensor {name} is absent or has another shape: the file is damaged")
+    return unflatten(tensors, shape) | {"step": step}
 
 
-def read_tensors(path: Path) -> tuple[dict, dict]:
-    """(tensors by name, metadata) of a safetensors file. Raises UserError."""
+def read_tensors(path: Path, numbers: tuple[str, ...]) -> tuple[dict, dict]:
+    """(tensors by name, metadata) of a safetensors file of these kinds of numbers ("F32" ...). Raises UserError."""
     try:
         with safe_open(path, framework="numpy") as file:
+            for name in file.keys():
+                kind = file.get_slice(name).get_dtype()
+                if kind not in numbers:
+                    raise UserError(f"{path}: tensor {name!r} holds {kind} numbers: "
+                                    f"only {' and '.join(numbers)} are read")
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
@@ -187,7 +223,8 @@ def write_atomically(path: Path, data: bytes):
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):                              # below a file that is no folder there is nothing to remove
+            beside.unlink()
         raise UserError(f"{path}: cannot be written ({one_line(error)})") from None
 
 

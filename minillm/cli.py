@@ -7,18 +7,19 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 from minillm import __version__
-from minillm.config import PRESETS, GenerateConfig, ModelConfig, TrainConfig, preset, with_options
+from minillm.config import PRESETS, GenerateConfig, ModelConfig, TrainConfig, check_prompt, preset, with_options
 from minillm.errors import UserError
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
                  "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
 HELP = {
     "steps": "training steps, one batch each", "batch_size": "rows of a batch", "context": "tokens of a row",
-    "learning_rate": "peak learning rate", "final_learning_rate": "the last step's, as a share of the peak",
+    "optimizer": "adamw, or muon for the matrices inside the layers", "learning_rate": "AdamW's peak rate",
+    "muon_learning_rate": "Muon's peak rate", "muon_momentum": "memory of Muon's running mean", "final_learning_rate": "the last step's, as a share of the peak",
     "warmup_steps": "steps until the peak", "beta1": "memory of the gradient's running mean",
     "beta2": "memory of the squared gradient's running mean", "eps": "added to the root in AdamW",
     "weight_decay": "decoupled, on matrices only", "max_grad_norm": "clip the global gradient norm to this",
@@ -33,8 +34,10 @@ HELP = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")        # a console that lacks a character of the text shows a ? for it
     try:
+        options = parser().parse_args(arguments)
         return options.run(options) or 0
     except UserError as error:
         print(f"minillm: {' '.join(str(error).split())}", file=sys.stderr)
@@ -49,22 +52,30 @@ def main(arguments: list[str] | None = None) -> int:
     return 2
 
 
+class Parser(argparse.ArgumentParser):
+    """One line for a wrong option, instead of the whole usage."""
+
+    def error(self, message):
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
 class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
     """Keeps the lines of examples and shows every default that there is."""
 
     def _get_help_string(self, action):
-        shown = action.default not in (None, False, argparse.SUPPRESS) and action.option_strings
+        shown = action.option_strings and not (action.default is None or action.default is False or action.default == "")
         return super()._get_help_string(action) if shown else action.help
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="minillm", formatter_class=HelpFormatter, allow_abbrev=False,
         description="A LLaMA that you can read in an afternoon, train on a laptop, shrink, open up, and grade.",
         epilog="start here:\n  minillm demo\n\nhelp of a command:\n  minillm pretrain --help")
     top.add_argument("--version", action="version", version=f"minillm {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    top.set_defaults(run=lambda options: top.print_help())
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(name, run, help, example):
         new = commands.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
@@ -126,21 +137,25 @@ def parser() -> argparse.ArgumentParser:
                   "minillm tokenizer train storyworld --vocab-size 1024 --out data/tokenizer\n"
                   '  minillm tokenizer encode data/tokenizer "Once upon a time"\n'
                   "  minillm tokenizer decode data/tokenizer 45 310 27")
-    actions = new.add_subparsers(required=True, metavar="ACTION")
-    new = actions.add_parser("train", help="learn merges from text", formatter_class=HelpFormatter, allow_abbrev=False)
+    actions = new.add_subparsers(required=True, metavar="train|encode|decode")
+
+    def action(name, help, example):
+        new = actions.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
+                                 description=f"{help[0].upper()}{help[1:]}.", epilog=f"example:\n  {example}")
+        new.set_defaults(run=tokenizer, action=name)
+        return new
+
+    new = action("train", "learn merges from text", "minillm tokenizer train book.txt --vocab-size 1024 --out data/tokenizer")
     add_source(new)
     new.add_argument("--engine", choices=("library", "written"), default="library",
                      help="the tokenizers library, or minillm's own written-out BPE: same result, slower")
     new.add_argument("--out", required=True, metavar="DIR", help="folder for tokenizer.json")
-    new.set_defaults(run=tokenizer, action="train")
-    new = actions.add_parser("encode", help="text to token ids", formatter_class=HelpFormatter, allow_abbrev=False)
+    new = action("encode", "text to token ids", 'minillm tokenizer encode data/tokenizer "Once upon a time"')
     new.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
     new.add_argument("text", metavar="TEXT")
-    new.set_defaults(run=tokenizer, action="encode")
-    new = actions.add_parser("decode", help="token ids to text", formatter_class=HelpFormatter, allow_abbrev=False)
+    new = action("decode", "token ids to text", "minillm tokenizer decode data/tokenizer 45 310 27")
     new.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
     new.add_argument("ids", metavar="ID", type=int, nargs="+")
-    new.set_defaults(run=tokenizer, action="decode")
     return top
 
 
@@ -192,45 +207,42 @@ def make_tokenizer(options, corpus, engine: str = "library"):
     return tokenizers.train(corpus.train, options.vocab_size, engine=engine)
 
 
-def open_or_prepare(options, folder):
-    """(dataset, tokenizer) of a dataset folder, or of text, tokenized into `folder`."""
+def open_or_prepare(options, folder, replace=True):
+    """(dataset, tokenizer) of a dataset folder, or of text, tokenized into `folder`; see `data.prepare` for `replace`."""
     from minillm import tokenizer as tokenizers
     from minillm.data import DESCRIPTION, open_dataset, prepare
     if (Path(options.source) / DESCRIPTION).is_file():
         return open_dataset(options.source), tokenizers.load(options.source)
     corpus = read_source(options)
     made = make_tokenizer(options, corpus)
-    return prepare(corpus, made, folder), made
+    return prepare(corpus, made, folder, replace), made
 
 
 def pretrain(options):
-    from rich.console import Console
-    console = Console()
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
-    from minillm import training
-    from minillm.params import count
-    training.prepare_folder(options.out, options.resume)
-    dataset, made = open_or_prepare(options, Path(options.out) / "data")
-    special = made.special_tokens.get("<|endoftext|>")
-    config = preset(options.model, vocab_size=made.vocab_size, context=train.context)
     overrides = {name: getattr(options, name) for name in (*MODEL_OPTIONS, "tie_word_embeddings")}
-    config = with_options(config, **overrides)
-    if special is None:
-        from dataclasses import replace
-        config = replace(config, bos_token_id=None, eos_token_id=None)
-    console.print(f"{dataset.description}: {len(dataset.train):,} training tokens, {len(dataset.validation):,} held out, "
-                  f"vocabulary {made.vocab_size:,}", highlight=False)
-    console.print(f"model: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, "
-                  f"{config.num_attention_heads} heads over {config.num_key_value_heads}; {train.steps:,} steps of "
-                  f"{train.batch_size} x {train.context} tokens, twin: {options.twin}", highlight=False)
+    config = with_options(preset(options.model, vocab_size=1, context=train.context), **overrides)
+    from rich.console import Console
+    from minillm import training
+    from minillm.display import say
+    from minillm.params import count
+    console = Console()
+    training.prepare_folder(options.out, options.resume)
+    dataset, made = open_or_prepare(options, Path(options.out) / "data", replace=not options.resume)
+    special = made.special_tokens.get("<|endoftext|>")
+    config = replace(config, vocab_size=made.vocab_size, bos_token_id=special, eos_token_id=special)
+    say(console, f"{dataset.description}: {len(dataset.train):,} training tokens, {len(dataset.validation):,} held out, "
+                 f"vocabulary {made.vocab_size:,}")
+    say(console, f"model: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, "
+                 f"{config.num_attention_heads} heads over {config.num_key_value_heads}; {train.steps:,} steps of "
+                 f"{train.batch_size} x {train.context} tokens, twin: {options.twin}")
     summary = train_and_draw(console, options.out, config, train, dataset, made, options.twin, options.resume)
     if not summary["done"]:
-        console.print(f"saved at step {summary['step']:,} of {train.steps:,}. Continue with the same command and --resume.",
-                      highlight=False)
+        say(console, f"saved at step {summary['step']:,} of {train.steps:,}. Continue with the same command and --resume.")
         return
-    console.print(f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s ({summary['tokens_per_second']:,.0f} "
-                  f"tokens/s). Checkpoint, log and curve are in {options.out}", highlight=False)
-    console.print(f"next: minillm generate {options.out}" + (' --prompt "Once"' if special is None else ""), highlight=False)
+    say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s "
+                 f"while training. Checkpoint, log and curve (loss.png) are in {options.out}")
+    say(console, f"next: minillm generate {options.out}" + (' --prompt "Once"' if special is None else ""))
 
 
 def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False, lines=None) -> dict:
@@ -270,23 +282,27 @@ def evaluate(options):
             raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
         text = read_text(Path(options.text))
         start = [] if config.bos_token_id is None else [config.bos_token_id]
-        tokens = np.array(start + made.encode(text))
-        rows = training.HeldOut(*windows(tokens, context), 0, None, len(text.encode("utf-8")))
+        tokens = start + made.encode(text)
+        if len(tokens) < 2:
+            raise UserError(f"{options.text}: too short to measure anything: give a text of at least two tokens")
+        rows = training.HeldOut(*windows(np.array(tokens), context), 0, None, len(made.decode_bytes(tokens[1:])))
     else:
-        dataset = open_dataset(options.data or Path(options.path) / "data")
+        folder = Path(options.data or Path(options.path) / "data")
+        if not options.data and not folder.exists():
+            raise UserError(f"{options.path}: was not trained on data of its own: give --text FILE or --data DIR")
+        dataset = open_dataset(folder)
         if dataset.vocab_size > config.vocab_size:
-            raise UserError(f"{options.data}: made with a vocabulary of {dataset.vocab_size}, the model has {config.vocab_size}")
+            raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has {config.vocab_size}")
         rows = training.held_out(dataset, context)
     record = training.losses(model, params, config, rows, options.batch_size)
     loss = record.pop("held_out")
     if not np.isfinite(loss):
-        print(f"minillm: the loss is {loss}: the weights of {options.path} or their products are not finite numbers",
-              file=sys.stderr)
+        raise UserError(f"{options.path}: the loss is {loss}: weights of this model, or products of them, are not finite")
     result = {"path": str(options.path), "twin": options.twin, "context": context,
               "tokens": int(np.sum(rows.targets_NT >= 0)), "loss": loss,
               "perplexity": float(np.exp(min(loss, 700))), **record}
     if options.json:
-        print(json.dumps({name: value if value == value else None for name, value in result.items()}))
+        print(json.dumps(result))
         return
     for name, value in result.items():
         print(f"{name.replace('_', ' '):20} {value:.4f}" if isinstance(value, float) else f"{name.replace('_', ' '):20} {value}")
@@ -302,6 +318,9 @@ def generate(options):
         raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
     start = [] if config.bos_token_id is None else [config.bos_token_id]
     prompt = start + made.encode(options.prompt)
+    if not prompt:
+        raise UserError("--prompt is empty, and this model has no beginning-of-text token: give it a text to begin with")
+    check_prompt(prompt, config)                    # before the prompt is shown
     stop = () if config.eos_token_id is None else (config.eos_token_id,)
     model = training.twin_package(options.twin)
     times = []
@@ -323,6 +342,8 @@ def generate(options):
 def data(options):
     from minillm.data import describe
     if options.show is not None:
+        if options.show < 1:
+            raise UserError(f"--show is {options.show}: it must be at least 1")
         for text in read_source(options).train[: options.show]:
             print(text, end="\n\n")
         return

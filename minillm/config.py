@@ -65,8 +65,11 @@ class TrainConfig:
     steps: int = 1000
     batch_size: int = 16
     context: int = 256
-    learning_rate: float = 4e-3
-    final_learning_rate: float = 0.05
+    optimizer: str = "muon"
+    learning_rate: float = 6e-3
+    muon_learning_rate: float = 0.02
+    muon_momentum: float = 0.95
+    final_learning_rate: float = 0.0
     warmup_steps: int = 50
     beta1: float = 0.9
     beta2: float = 0.99
@@ -87,14 +90,15 @@ class TrainConfig:
         for name in ("warmup_steps", "seed", "sample_every"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
-        for name in ("learning_rate", "eps", "max_grad_norm"):
+        for name in ("learning_rate", "muon_learning_rate", "eps", "max_grad_norm"):
             value = getattr(self, name)
             _require(_is_number(value) and value > 0, name, value, "a finite number above 0")
-        for name in ("beta1", "beta2", "final_learning_rate"):
+        for name in ("beta1", "beta2", "muon_momentum", "final_learning_rate"):
             value = getattr(self, name)
             _require(_is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
         _require(_is_number(self.weight_decay) and self.weight_decay >= 0, "weight_decay", self.weight_decay,
                  "a finite number of at least 0")
+        _require(self.optimizer in ("adamw", "muon"), "optimizer", self.optimizer, "adamw or muon")
         _require(self.matmul_precision in ("float32", "bfloat16"), "matmul_precision", self.matmul_precision,
                  "float32 or bfloat16")
 

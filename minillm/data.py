@@ -51,11 +51,12 @@ class Dataset:
 
 # Text -> token files ----------------------------------------------------------------------------------------
 
-def prepare(corpus, tokenizer, folder) -> Dataset:
+def prepare(corpus, tokenizer, folder, replace=True) -> Dataset:
     """Tokenizes both splits into `folder`, or opens what is there if it is of the same corpus and tokenizer.
 
     All is written beside `folder` and put in place by one rename: a write that was killed is never a dataset.
-    Raises UserError: a split of less than two tokens, an unwritable folder, a folder with other things in it.
+    Raises UserError: a split of less than two tokens, an unwritable folder, a folder with other things in it,
+    or, without `replace`, with a dataset of another corpus or tokenizer.
     """
     folder = Path(folder).resolve()
     try:
@@ -69,6 +70,9 @@ def prepare(corpus, tokenizer, folder) -> Dataset:
             fingerprint = hashlib.sha256(origin.encode()).hexdigest()
             ready = _reusable(folder, fingerprint)
             if ready is None:
+                if folder.exists() and not replace:
+                    raise UserError(f"{folder}: holds a dataset of another text or tokenizer: give the same again, "
+                                    "or start anew in another folder")
                 _write(corpus, tokenizer, new, tokenizer_sha256, fingerprint)
                 if folder.exists():
                     os.replace(folder, Path(aside, "old"))

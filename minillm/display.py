@@ -19,8 +19,8 @@ class Display:
     def __init__(self, console: Console, train: TrainConfig, floor_per_token: float | None = None):
         self.console, self.floor = console, floor_per_token
         self.bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(),
-                            TextColumn("{task.fields[figures]}"), TimeRemainingColumn(), console=console,
-                            disable=not console.is_terminal)
+                            TextColumn("{task.fields[figures]}"), TimeRemainingColumn(compact=True), TextColumn("left"),
+                            console=console, disable=not console.is_terminal)
         self.task = self.bar.add_task("training", total=train.steps, figures="compiling")
 
     def started(self, step: int):
@@ -28,25 +28,30 @@ class Display:
         self.bar.start()
 
     def stepped(self, step: int, loss: float, tokens_per_second: float):
-        figures = f"{tokens_per_second:7,.0f} tokens/s  loss {loss:.3f}"
+        figures = f"loss {loss:.3f}" + (f"  {tokens_per_second:,.0f} tokens/s" if tokens_per_second else "")
         if self.floor is not None:
             figures += f"  {100 * (loss / self.floor - 1):+.0f}% from the floor"
         self.bar.update(self.task, completed=step, figures=figures)
 
     def evaluated(self, record: dict):
-        line = f"step {record['step']:6,}   held-out loss {record['held_out']:.4f} nats/token"
+        line = f"step {record['step']:6,}  held-out loss {record['held_out']:.4f}"
         if "above_floor" in record:
-            line += (f"   {record['nats_per_document']:.1f} nats/story, floor {record['floor_per_document']:.1f} "
+            line += (f"  {record['nats_per_document']:.1f} nats/story, floor {record['floor_per_document']:.1f} "
                      f"({100 * record['above_floor']:+.1f}%)")
         elif "bits_per_byte" in record:
-            line += f"   {record['bits_per_byte']:.4f} bits/byte"
-        self.bar.console.print(line, highlight=False)
+            line += f"  {record['bits_per_byte']:.4f} bits/byte"
+        say(self.bar.console, line)
 
     def sampled(self, step: int, text: str):
-        self.bar.console.print(f"step {step:6,}   writes: [italic]{escape(' '.join(text.split()))}[/]", highlight=False)
+        say(self.bar.console, f"step {step:6,}  writes: {' '.join(text.split())}", style="italic")
 
     def finished(self):
         self.bar.stop()
+
+
+def say(console: Console, text: str, **style):
+    """Print plain text: wrapped at words on a terminal, lines left whole in a file or a pipe."""
+    console.print(text, highlight=False, markup=False, soft_wrap=not console.is_terminal, **style)
 
 
 def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | None = None):

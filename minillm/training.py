@@ -64,8 +64,9 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     """Train a model in `folder` until it is done or interrupted (Ctrl-C, SIGTERM); returns the summary.
 
     The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line a step with
-    `loss` in nats per token, and one line an evaluation with `held_out`. Raises UserError for a folder that holds
-    another run, a text too short for the context, settings that changed before resuming.
+    `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and `seconds` of the summary are this
+    call's; `tokens_per_second` leaves out what compiles, evaluates and saves. Raises UserError for a folder that holds
+    another run, a text too short for the context, settings that changed before resuming, a loss that is not finite.
     """
     model, watch = twin_package(twin), watch or Silent()
     folder = prepare_folder(folder, resume)
@@ -78,52 +79,61 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
         truncate_metrics(folder / METRICS, saved["step"])
     else:
         state = model.init_state(init(config, np.random.default_rng(train.seed)))
-        checkpoint.save_model(folder, config, state["params"], tokenizer)
-    step = int(state["step"])
+        checkpoint.save_training(folder, state, config, train, dataset.fingerprint)
+    checkpoint.save_model(folder, config, state["params"], tokenizer)      # also on resuming: a kill may have left half of it
+    step = saved_step = int(state["step"])
     began, first_step, tokens_per_step = time.perf_counter(), step, train.batch_size * train.context
+    lengths, timed_steps, timed_seconds, speed = set(), 0, 0.0, 0.0
+
+    def diverged(what):
+        return UserError(f"{what}: start anew in another folder with a --learning-rate below {train.learning_rate:g}; "
+                         f"{folder} keeps the checkpoint of step {saved_step}")
 
     def save():
+        nonlocal saved_step
         checkpoint.save_params(folder, state["params"])
         checkpoint.save_training(folder, state, config, train, dataset.fingerprint)
+        saved_step = step
 
     def evaluate_and_log():
         record = {"step": step, **losses(model, state["params"], config, rows, train.batch_size)}
+        if not np.isfinite(record["held_out"]):
+            raise diverged(f"the held-out loss is {record['held_out']} at step {step}")
         log_line(log, record)
         watch.evaluated(record)
         return record
 
     with open(folder / METRICS, "a", encoding="utf-8") as log, signals_to_flag() as interrupted:
         watch.started(step)
-        if step == 0:
-            evaluate_and_log()
-        compiled_at = None
         while step < train.steps and not interrupted.is_set():
-            edge = next_edge(step, train)
+            if step % train.eval_every == 0:
+                evaluate_and_log()
+            if train.sample_every and step and step % train.sample_every == 0:
+                watch.sampled(step, write_sample(model, state["params"], config, tokenizer, step))
+            edge, dispatched = next_edge(step, train), time.perf_counter()
             batches = [batch(dataset.train, s, seed=train.seed, batch_size=train.batch_size, context=train.context,
                              starts=starts) for s in range(step, edge)]
             tokens_NBT, targets_NBT = (np.stack(arrays) for arrays in zip(*batches))
-            state, metrics = model.train_steps(state, tokens_NBT, targets_NBT, config, train)
+            with np.errstate(all="ignore"):                      # what is not finite is found right below
+                state, metrics = model.train_steps(state, tokens_NBT, targets_NBT, config, train)
             metrics = {name: np.asarray(values).tolist() for name, values in metrics.items()}
             for i in range(edge - step):
-                log_line(log, {"step": step + i, **{name: values[i] for name, values in metrics.items()}})
+                record = {"step": step + i, **{name: values[i] for name, values in metrics.items()}}
+                if not np.isfinite([record["loss"], record["grad_norm"]]).all():
+                    raise diverged(f"the loss is {record['loss']} at step {step + i}, its gradient {record['grad_norm']}")
+                log_line(log, record)
+            if edge - step in lengths:                           # the first dispatch of a length compiles
+                timed_steps, timed_seconds = timed_steps + edge - step, timed_seconds + time.perf_counter() - dispatched
+                speed = timed_steps * tokens_per_step / timed_seconds
+            lengths.add(edge - step)
             step = edge
-            now = time.perf_counter()
-            compiled_at = compiled_at or (now, step)            # the first dispatch compiled: it does not count
-            speed = (step - compiled_at[1]) * tokens_per_step / (now - compiled_at[0]) if now > compiled_at[0] else 0.0
-            watch.stepped(step, metrics["loss"][-1], speed)
-            if not np.isfinite(metrics["loss"][-1]):
-                raise UserError(f"the loss is {metrics['loss'][-1]} at step {step}: lower --learning-rate (now "
-                                f"{train.learning_rate}) or resume from the last checkpoint in {folder}")
-            if step % train.eval_every == 0 and step < train.steps:
-                evaluate_and_log()
-            if train.sample_every and step % train.sample_every == 0 and step < train.steps:
-                watch.sampled(step, write_sample(model, state["params"], config, tokenizer, step))
+            watch.stepped(step, record["loss"], speed)
             if step % train.save_every == 0 and step < train.steps:
                 save()
         save()
-        seconds = time.perf_counter() - began
-        summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": step * tokens_per_step,
-                   "tokens_per_second": speed if step > first_step else 0.0}
+        seconds, tokens = time.perf_counter() - began, (step - first_step) * tokens_per_step
+        summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": tokens,
+                   "tokens_per_second": speed or tokens / seconds}
         if summary["done"]:
             rows = held_out(dataset, train.context)
             summary |= evaluate_and_log()
@@ -137,6 +147,8 @@ def prepare_folder(folder, resume: bool) -> Path:
     folder = checkpoint.make_folder(folder)
     if not resume and (folder / checkpoint.STATE).exists():
         raise UserError(f"{folder}: a run is already there: continue it with --resume, or choose another --out")
+    if not resume and (folder / checkpoint.MODEL).exists():
+        raise UserError(f"{folder}: a model is already there: choose another --out")
     if resume and not (folder / checkpoint.STATE).exists():
         raise UserError(f"{folder}: there is no {checkpoint.STATE} to resume from: start without --resume")
     for part in folder.glob("*.part"):
@@ -192,7 +204,8 @@ def evaluate(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_si
         short = batch_size - len(tokens_BT)                      # pad, so that one shape is compiled
         tokens_BT = np.pad(tokens_BT, ((0, short), (0, 0)))
         targets_BT = np.pad(targets_BT, ((0, short), (0, 0)), constant_values=-100)
-        nats_B, counts_B = model.row_losses(params, tokens_BT, targets_BT, config)
+        with np.errstate(all="ignore"):                          # a sum that is not finite says it to whoever asked
+            nats_B, counts_B = model.row_losses(params, tokens_BT, targets_BT, config)
         nats.append(np.asarray(nats_B, np.float64)[: batch_size - short])
         counts.append(np.asarray(counts_B)[: batch_size - short])
     return np.concatenate(nats), np.concatenate(counts)
@@ -224,9 +237,9 @@ def read_metrics(path) -> list[dict]:
 
 
 def truncate_metrics(path: Path, step: int):
-    """Keep what had been logged when the checkpoint of `step` was written: the run will write the rest again."""
+    """Keep what was logged before `step`: a run that goes on from there writes the rest again, evaluation first."""
     records = read_metrics(path) if path.exists() else []
-    kept = [r for r in records if (r["step"] < step if "loss" in r else r["step"] <= step)]
+    kept = [record for record in records if record["step"] < step]
     checkpoint.write_atomically(path, "".join(json.dumps(r) + "\n" for r in kept).encode())
 
 

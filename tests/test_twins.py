@@ -66,7 +66,8 @@ def case(name, twin, rng, dtype):
     """Arguments for one call of a function: random values, random shapes."""
     n, d, out = (int(rng.integers(1, 9)) for _ in range(3))
     config, params = model_case(rng, dtype)
-    train = TrainConfig(steps=20, warmup_steps=3, learning_rate=1e-2, max_grad_norm=0.5)
+    train = TrainConfig(steps=20, warmup_steps=3, learning_rate=1e-2, max_grad_norm=0.5,
+                        optimizer="muon" if dtype == np.float64 else "adamw")     # Newton-Schulz amplifies rounding
     turn = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config.head_dim, config.rope_theta, dtype)
     x = normal(rng, dtype, 2, 5, config.hidden_size)
     tokens, targets = sequences(rng, config)
@@ -101,7 +102,11 @@ def case(name, twin, rng, dtype):
         "global_norm": lambda: (grads,),
         "clip": lambda: (grads, float(rng.uniform(0.1, 100))),
         "init_moments": lambda: (params,),
-        "adamw": lambda: (params, grads, moments, 5, train),
+        "schedule": lambda: (int(rng.integers(0, 20)), train),
+        "adamw": lambda: (*(normal(rng, dtype, n, d) for _ in range(3)), normal(rng, dtype, n, d) ** 2, 5, train),
+        "muon": lambda: (*(normal(rng, dtype, n + 1, d + 1) for _ in range(3)), 5, train),
+        "orthogonalize": lambda: (normal(rng, dtype, n + 1, d + 1),),
+        "update": lambda: (params, grads, moments, 5, train),
         "init_state": lambda: (params,),
         "train_step": lambda: (state_of(twin, state), tokens, targets, config, train),
         "train_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3), config, train),
@@ -181,7 +186,7 @@ def test_ten_steps_give_the_same_losses():
         config = random_config(rng, initializer_range=0.1)
         params = init(config, rng)
         tokens = np.tile(rng.integers(0, config.vocab_size, (2, 4, 9)).astype(np.int32), (5, 1, 1))
-        train = TrainConfig(steps=10, warmup_steps=3, learning_rate=1e-2)
+        train = TrainConfig(steps=10, warmup_steps=3, learning_rate=1e-2, optimizer=["adamw", "muon"][seed])
         histories = [twin.train_steps(twin.init_state(params), tokens[..., :-1], tokens[..., 1:], config, train)[1]
                      for twin in (in_numpy, in_jax)]
         for name in ("loss", "grad_norm", "learning_rate"):

@@ -1,4 +1,4 @@
-"""AdamW, clipping and the learning-rate schedule in JAX. Twin: minillm/in_numpy/optimizer.py, which has the sources.
+"""AdamW, Muon, clipping and the learning-rate schedule in JAX. Twin: minillm/in_numpy/optimizer.py, which has the sources.
 
 A function here takes and returns trees like `params`; `step` counts from 0.
 """
@@ -10,13 +10,21 @@ from minillm.params import flatten, tree_map
 
 
 def learning_rate(step, config: TrainConfig):
-    """Linear warm-up, then a cosine down to final_learning_rate * learning_rate at the last step."""
+    """AdamW's rate at a step: config.learning_rate times `schedule`."""
+    return config.learning_rate * schedule(step, config)
+
+
+def schedule(step, config: TrainConfig):
+    """The share of the peak rate at a step: linear warm-up, then a cosine (arXiv:1608.03983, eq. 5).
+
+    Step 0 already learns: warm-up gives (step + 1) / warmup_steps. The last step, steps - 1, gets final_learning_rate.
+    """
     step = jnp.asarray(step, float)
     warmup = (step + 1) / max(config.warmup_steps, 1)
     progress = (step - config.warmup_steps) / max(config.steps - 1 - config.warmup_steps, 1)
     cosine = 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(progress, 0, 1)))
-    decayed = config.final_learning_rate + (1 - config.final_learning_rate) * cosine
-    return config.learning_rate * jnp.where(step < config.warmup_steps, warmup, decayed)
+    return jnp.where(step < config.warmup_steps, warmup,
+                    config.final_learning_rate + (1 - config.final_learning_rate) * cosine)
 
 
 def global_norm(grads):
@@ -36,24 +44,65 @@ def init_moments(params):
     return {"mean": tree_map(jnp.zeros_like, params), "square": tree_map(jnp.zeros_like, params)}
 
 
-def adamw(params, grads, moments, step, config: TrainConfig):
+def adamw(w, g, mean, square, step, config: TrainConfig):
+    """One parameter's update: w, mean, square.
+
+        mean   = beta1 mean + (1 - beta1) g           t = step + 1
+        square = beta2 square + (1 - beta2) g^2
+        w      = w - lr (mean / (1 - beta1^t) / (sqrt(square / (1 - beta2^t)) + eps) + weight_decay w)
+    """
+    t = jnp.asarray(step, float) + 1
+    mean = config.beta1 * mean + (1 - config.beta1) * g
+    square = config.beta2 * square + (1 - config.beta2) * g * g
+    direction = mean / (1 - config.beta1**t) / (jnp.sqrt(square / (1 - config.beta2**t)) + config.eps)
+    decay = config.weight_decay if w.ndim >= 2 else 0.0
+    return w - learning_rate(step, config) * (direction + decay * w), mean, square
+
+
+def muon(w, g, mean, step, config: TrainConfig):
+    """One matrix's update: w, mean. The step is the momentum made orthogonal: every direction moves equally far.
+
+        mean = momentum mean + (1 - momentum) g
+        w    = w - rate (sqrt(max(1, out / in)) orthogonalize((1 - momentum) g + momentum mean) + weight_decay' w)
+
+    with rate = muon_learning_rate * schedule and weight_decay' = weight_decay * learning_rate / muon_learning_rate: decay
+    pulls as under AdamW.
+    """
+    share = schedule(step, config)
+    mean = config.muon_momentum * mean + (1 - config.muon_momentum) * g
+    direction = orthogonalize((1 - config.muon_momentum) * g + config.muon_momentum * mean)
+    direction = max(1, w.shape[1] / w.shape[0]) ** 0.5 * direction
+    return w - share * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w), mean
+
+
+def orthogonalize(x):
+    """Nearly the closest matrix with singular values 1: five Newton-Schulz steps s <- 3.4445 s - 4.775 s^3 + 2.0315 s^5.
+
+    The polynomial acts on the singular values s alone and drives them into about 0.7 to 1.2: Muon needs no more.
+    """
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x                                     # the products are those of the smaller side
+    x = x / (jnp.sqrt(jnp.sum(x * x)) + 1e-7)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x.T if tall else x
+
+
+def update(params, grads, moments, step, config: TrainConfig):
     """One update of every parameter; returns params and moments.
 
-        m = beta1 m + (1 - beta1) g          m_hat = m / (1 - beta1^t)        t = step + 1
-        s = beta2 s + (1 - beta2) g^2        s_hat = s / (1 - beta2^t)
-        w = w - lr (m_hat / (sqrt(s_hat) + eps) + weight_decay w)
+    With optimizer "muon" the matrices inside the layers move by Muon; embedding, head and norms always by AdamW.
     """
-    rate = learning_rate(step, config)
-    t = jnp.asarray(step, float) + 1
-    mean_correction, square_correction = 1 - config.beta1**t, 1 - config.beta2**t
+    inside = tree_map(lambda w: False, params) | {"layers": tree_map(lambda w: w.ndim == 2, params["layers"])}
 
-    def update(w, g, m, s):
-        m = config.beta1 * m + (1 - config.beta1) * g
-        s = config.beta2 * s + (1 - config.beta2) * g * g
-        direction = (m / mean_correction) / (jnp.sqrt(s / square_correction) + config.eps)
-        decay = config.weight_decay if w.ndim >= 2 else 0.0
-        return (w - rate * (direction + decay * w)).astype(w.dtype), m.astype(w.dtype), s.astype(w.dtype)
+    def one(w, g, mean, square, inside):
+        if inside and config.optimizer == "muon":
+            moved = (*muon(w, g, mean, step, config), square)
+        else:
+            moved = adamw(w, g, mean, square, step, config)
+        return tuple(x.astype(w.dtype) for x in moved)
 
-    updated = tree_map(update, params, grads, moments["mean"], moments["square"])
-    params, mean, square = (tree_map(lambda leaf: leaf[i], updated) for i in range(3))
+    moved = tree_map(one, params, grads, moments["mean"], moments["square"], inside)
+    params, mean, square = (tree_map(lambda leaf: leaf[i], moved) for i in range(3))
     return params, {"mean": mean, "square": square}

@@ -8,7 +8,7 @@ import numpy as np
 from minillm.config import ModelConfig, TrainConfig
 from minillm.in_numpy.model import forward, loss_and_grads
 from minillm.in_numpy.ops import IGNORE, cross_entropy
-from minillm.in_numpy.optimizer import adamw, clip, init_moments, learning_rate
+from minillm.in_numpy.optimizer import clip, init_moments, learning_rate, update
 
 
 def init_state(params, moments=None, step: int = 0):
@@ -20,7 +20,7 @@ def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainCo
     """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
     loss, grads = loss_and_grads(state["params"], tokens_BT, targets_BT, config)
     grads, grad_norm = clip(grads, train.max_grad_norm)
-    params, moments = adamw(state["params"], grads, state["moments"], state["step"], train)
+    params, moments = update(state["params"], grads, state["moments"], state["step"], train)
     metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
