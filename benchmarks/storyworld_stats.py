@@ -1,4 +1,4 @@
-"""Numbers of the story world: lengths, entropy, how far n-gram models stay from the floor, speed of generation.
+"""Numbers of the story world: lengths, entropy, the distance of n-gram models from the floor, speed.
 
 Run: python benchmarks/storyworld_stats.py [--megabytes 5] [--seed 0]
 """
@@ -18,14 +18,14 @@ HELD_OUT_STORIES = 1000
 
 
 def tokens(text: str, ids: dict[str, int]) -> list[int]:
-    """Ids of the words, marks and paragraph breaks of a story, and of its end; unknown ones are added to `ids`."""
+    """Ids of words, marks and paragraph breaks of a story, and of its end; new ones are added to `ids`."""
     pieces = re.findall(r"\n\n|[A-Za-z]+|[^\sA-Za-z]", text) + ["end of story"]
     return [ids.setdefault(piece, len(ids)) for piece in pieces]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--megabytes", type=float, default=5, help="training text for the n-gram models (default: 5)")
+    parser.add_argument("--megabytes", type=float, default=5, help="text for the n-gram models (default: 5)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the corpus (default: 0)")
     arguments = parser.parse_args()
 
@@ -40,11 +40,11 @@ def main() -> None:
           f"bytes per story: mean {n_bytes / len(train):.1f}; different words: {len(words)}")
 
     floor = storyworld.entropy()
-    mean_words = storyworld.mean_length(lambda piece: piece.count(" ") + piece.count("\n\n")) + 1
     estimate = storyworld.entropy_estimate(np.random.default_rng(arguments.seed), 5000)
-    print(f"entropy, exact: {floor:.3f} nats per story, {floor / mean_words:.4f} nats per word, "
+    print(f"entropy, exact: {floor:.3f} nats per story, {floor / storyworld.mean_words():.4f} nats per word, "
           f"{floor / storyworld.mean_length() / math.log(2):.4f} bits per byte")
-    print(f"entropy, estimated: {estimate.nats_per_story:.3f} nats per story (s.e. {estimate.standard_error:.3f})")
+    print(f"entropy, estimated: {estimate.nats_per_story:.3f} nats per story "
+          f"(s.e. {estimate.standard_error:.3f})")
 
     held_out = list(itertools.islice(storyworld.stories(arguments.seed + 1, "validation"), HELD_OUT_STORIES))
     ids = {}
@@ -53,7 +53,8 @@ def main() -> None:
     print(f"{len(ids)} kinds of token (words and marks), {mean_tokens:.1f} per story with its end")
     for order, name in enumerate(("unigram", "bigram", "trigram", "4-gram"), start=1):
         loss = ngram_loss(train_docs, held_out_docs, order, len(ids))
-        print(f"{name:8} {loss:7.2f} nats per story, {loss / mean_tokens:.3f} nats per token, {loss / floor:.3f} times the floor")
+        print(f"{name:8} {loss:7.2f} nats per story, {loss / mean_tokens:.3f} nats per token, "
+              f"{loss / floor:.3f} times the floor")
 
 
 if __name__ == "__main__":

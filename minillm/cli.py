@@ -19,7 +19,8 @@ MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_a
 HELP = {
     "steps": "training steps, one batch each", "batch_size": "rows of a batch", "context": "tokens of a row",
     "optimizer": "adamw, or muon for the matrices inside the layers", "learning_rate": "AdamW's peak rate",
-    "muon_learning_rate": "Muon's peak rate", "muon_momentum": "memory of Muon's running mean", "final_learning_rate": "the last step's, as a share of the peak",
+    "muon_learning_rate": "Muon's peak rate", "muon_momentum": "memory of Muon's running mean",
+    "final_learning_rate": "the last step's, as a share of the peak",
     "warmup_steps": "steps until the peak", "beta1": "memory of the gradient's running mean",
     "beta2": "memory of the squared gradient's running mean", "eps": "added to the root in AdamW",
     "weight_decay": "decoupled, on matrices only", "max_grad_norm": "clip the global gradient norm to this",

@@ -18,9 +18,9 @@ class Display:
 
     def __init__(self, console: Console, train: TrainConfig, floor_per_token: float | None = None):
         self.console, self.floor = console, floor_per_token
-        self.bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(),
-                            TextColumn("{task.fields[figures]}"), TimeRemainingColumn(compact=True), TextColumn("left"),
-                            console=console, disable=not console.is_terminal)
+        self.bar = Progress(BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
+                            TimeRemainingColumn(compact=True), TextColumn("left"), console=console,
+                            disable=not console.is_terminal)
         self.task = self.bar.add_task("training", total=train.steps, figures="compiling")
 
     def started(self, step: int):
@@ -28,9 +28,11 @@ class Display:
         self.bar.start()
 
     def stepped(self, step: int, loss: float, tokens_per_second: float):
-        figures = f"loss {loss:.3f}" + (f"  {tokens_per_second:,.0f} tokens/s" if tokens_per_second else "")
+        figures = f"loss {loss:.3f}"
         if self.floor is not None:
-            figures += f"  {100 * (loss / self.floor - 1):+.0f}% from the floor"
+            figures += f" = floor {100 * (loss / self.floor - 1):+.0f}%"
+        if tokens_per_second:
+            figures += f"  {tokens_per_second:,.0f} tokens/s"
         self.bar.update(self.task, completed=step, figures=figures)
 
     def evaluated(self, record: dict):

@@ -1,24 +1,27 @@
 """The story world: English-like stories for small models, whose probability is known exactly.
 
-A story is made by a grammar (`storyworld_words.py`): draw a plot; draw the facts of the story, such as the hero's name or
-the thing that gets lost; for each step of the plot draw one of its sentences, and the free words in it. The text repeats
-the facts again and again: whoever reads it pays for each fact once, a model that cannot look back pays every time.
+A story is made by a grammar (`storyworld_words.py`): draw a plot; draw the facts of the story, such as the
+hero's name or the thing that gets lost; for each step of the plot draw one of its sentences, and the free
+words in it. The text repeats the facts again and again: whoever can look back pays for each fact once, an
+n-gram model pays every time.
 
     log p(story) = log p(plot) + sum over facts of log p(fact | earlier facts)
                    + sum over steps of (log p(sentence) + sum over its free words of log p(word))
 
-No text has two derivations, so this is the log-probability of the text itself and its mean is the floor that no model can
-beat on average: `entropy()`, in nats per story. All logarithms are natural; nats / log(2) are bits.
+No text has two derivations, so this is the log-probability of the text itself, and the mean of -log p is the
+floor that no model beats on average: `entropy()`, in nats per story. The end of a story is part of it and
+costs nothing more. All logarithms are natural; nats / log(2) are bits.
 
-Glossary: coin, a number in [0, 1); fact, a named value that a story repeats; slot, a place in a sentence where a fact's form
-stands; free word, a word drawn afresh; value, what a fact is in one story ("kite"); form, how it is spelt ("a kite").
+Glossary: coin, a number in [0, 1); fact, a named value that a story repeats; slot, a place in a sentence
+where a fact's form stands; free word, a word drawn afresh; value, what a fact is in one story ("kite"); form,
+how it is spelt ("a kite").
 """
 
 import itertools
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -26,16 +29,17 @@ import numpy as np
 
 from minillm.storyworld_words import COMMON, PLOTS, PRONOUN_RATES, RULES, STEPS, VARIABLES, WORDS
 
-__all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "Story", "SPLITS", "corpus", "derivations", "entropy",
-           "entropy_estimate", "mean_length", "parse", "sample", "split_of", "stories"]
+__all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "SPLITS", "Story", "corpus",
+           "derivations", "entropy", "entropy_estimate", "mean_length", "mean_words", "parse", "sample",
+           "split_of", "stories"]
 
 SPLITS = ("train", "validation")
-VALIDATION_SHARE = 8        # one possible story in 8 belongs to the validation set
+VALIDATION_EVERY = 8        # one possible story in 8 belongs to the validation set
 
 
 @dataclass(frozen=True)
 class Mention:
-    """Where a fact stands in a story: text[start:end] is the fact's `form` ("thing" is "kite", "a_thing" is "a kite")."""
+    """Where a fact stands: text[start:end] is its `form` ("thing" is "kite", "a_thing" is "a kite")."""
     form: str
     start: int
     end: int
@@ -43,20 +47,20 @@ class Mention:
 
 @dataclass(frozen=True)
 class Fact:
-    """A planted fact: its value and its mentions in order. Every mention after the first can be known from what was read."""
+    """A planted fact: its value and its mentions in order; all but the first can be known beforehand."""
     value: str
     mentions: tuple[Mention, ...]
 
 
 @dataclass(frozen=True)
 class Story:
-    """A story, its exact log-probability in nats, and what is planted in it: facts["hero"].value, facts["total"].mentions."""
+    """A story, its exact log-probability in nats, and its facts, as in facts["hero"].value."""
     text: str
     log_probability: float
     facts: dict[str, Fact]
 
 
-# ---- the grammar, made ready once -----------------------------------------------------------------------------------
+# ---- the grammar, made ready once -------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Slot:
@@ -66,7 +70,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Sentence:
-    """`parts` are strings, slots, and tuples of free words to draw from. `pattern` is the same as one string."""
+    """`parts`: strings, slots, and tuples of free words to draw from; `pattern`: the same as one string."""
     parts: tuple
     pattern: str
     words: tuple
@@ -79,72 +83,70 @@ class Plot:
     steps: tuple
 
 
-def _article(word):
-    return ("an " if word[0] in "aeiou" else "a ") + word
-
-
 def _forms(fact, value):
     """All forms of a value: {"thing": "kite", "a_thing": "a kite", "Thing": "Kite", "A_thing": "A kite"}."""
     forms = dict(value) if isinstance(value, dict) else {fact: value}
-    forms |= {"a_" + form: _article(word) for form, word in forms.items()}
+    forms |= {"a_" + form: ("an " if word[0] in "aeiou" else "a ") + word for form, word in forms.items()}
     return forms | {form[0].upper() + form[1:]: word[0].upper() + word[1:] for form, word in forms.items()}
 
 
 def _table(weights):
-    """Values repeated in proportion to their weights, so that a fair pick from the list is a draw from the distribution."""
+    """Values repeated in proportion to their weights, so that a fair pick is a draw by weight."""
     shares = {value: Fraction(str(float(weight))) for value, weight in weights.items() if weight}
     total = sum(shares.values())
     size = math.lcm(*((share / total).denominator for share in shares.values()))
     return [value for value, share in shares.items() for _ in range(int(share / total * size))]
 
 
-# value -> its forms; and fact -> (the facts it depends on, their values -> a table of its values)
-FORMS = {fact: {value[fact] if isinstance(value, dict) else value: _forms(fact, value) for value in values}
-         for fact, values in VARIABLES.items()}
-FACT_OF = {form: fact for fact, values in FORMS.items() for forms in values.values() for form in forms}
-TABLES = {}
-for _fact, _values in FORMS.items():
-    _parents, _weight = RULES.get(_fact, ((), lambda value: 1))
-    TABLES[_fact] = (_parents, {given: _table({value: _weight(*given, value) for value in _values})
-                                for given in itertools.product(*(FORMS[parent] for parent in _parents))})
+def _tables(fact):
+    """The facts that `fact` depends on, and a table of its own values for each combination of theirs."""
+    parents, weight = RULES.get(fact, ((), lambda value: 1))
+    return parents, {given: _table({value: weight(*given, value) for value in FORMS[fact]})
+                     for given in itertools.product(*(FORMS[parent] for parent in parents))}
 
 
 def _sentence(template, before):
     """Compile one sentence of `STEPS`; `before` is the white space between it and the previous sentence."""
-    parts = [before]
-    for piece in re.split(r"(\{\w+\}|\[[^]]*\])", template):
-        if piece.startswith("{"):
+    parts = [before] if before else []
+    for piece in filter(None, re.split(r"(\{\w+\}|\[[^]]*\])", template)):
+        if piece[0] == "{":
             parts.append(Slot(FACT_OF[piece[1:-1]], piece[1:-1]))
-        elif piece.startswith("["):
+        elif piece[0] == "[":
             parts.append(tuple(word.strip() for word in WORDS.get(piece[1:-1], piece[1:-1]).split("|")))
         else:
             parts.append(piece)
-    pattern = "".join("%s" if isinstance(part, tuple) else f"{{{part.form}}}" if isinstance(part, Slot) else part
-                      for part in parts)
+    pattern = "".join("%s" if isinstance(part, tuple) else f"{{{part.form}}}" if isinstance(part, Slot)
+                      else part for part in parts)
     return Sentence(tuple(parts), pattern, tuple(part for part in parts if isinstance(part, tuple)))
 
 
-def _plot(name, extra, *paragraphs):
-    """Compile one plot: a blank line before a paragraph, a space before any other sentence, nothing before the first."""
+def _plot(name, extra_facts, *paragraphs):
+    """Compile one plot: a blank line before a paragraph, a space before any other sentence."""
     steps = []
     for paragraph in paragraphs:
         for i, step in enumerate(paragraph.split()):
             before = " " if i else "\n\n" if steps else ""
-            templates = (" ".join(line.split()) for line in ("\n" + STEPS[step]).split("\n- ")[1:])
+            templates = (" ".join(template.split()) for template in STEPS[step].split("\n- ")[1:])
             steps.append(tuple(_sentence(template, before) for template in templates))
-    return Plot(name, COMMON + extra, tuple(steps))
+    return Plot(name, COMMON + extra_facts, tuple(steps))
 
 
+FORMS = {fact: {value[fact] if isinstance(value, dict) else value: _forms(fact, value) for value in values}
+         for fact, values in VARIABLES.items()}
+FACT_OF = {form: fact for fact, values in FORMS.items() for forms in values.values() for form in forms}
+TABLES = {fact: _tables(fact) for fact in FORMS}
 GRAMMAR = tuple(_plot(name, *plot) for name, plot in PLOTS.items())
-COINS = max(1 + len(plot.facts) + sum(1 + max(len(sentence.words) for sentence in step) for step in plot.steps)
-            for plot in GRAMMAR)            # every story is given this many coins, whether or not it uses them all
+
+# Every story is given this many coins, enough for the longest, whether or not it uses them all.
+COINS = max(1 + len(plot.facts) + sum(1 + max(len(sentence.words) for sentence in step)
+                                      for step in plot.steps) for plot in GRAMMAR)
 
 
-# ---- derivations ----------------------------------------------------------------------------------------------------
+# ---- derivations ------------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Derivation:
-    """The choices that make a story: a plot, the values of its facts, a sentence for each step, and the free words."""
+    """The choices that make a story: plot, values of the facts, a sentence for each step, free words."""
     plot: Plot
     values: dict[str, str]
     sentences: tuple[Sentence, ...]
@@ -152,7 +154,7 @@ class Derivation:
 
     @property
     def text(self) -> str:
-        pattern = "".join([sentence.pattern for sentence in self.sentences]) % tuple(self.words)
+        pattern = "".join([sentence.pattern for sentence in self.sentences]) % self.words
         forms = {}
         for fact, value in self.values.items():
             forms.update(FORMS[fact][value])
@@ -163,8 +165,8 @@ class Derivation:
         """log p in nats: the sum over all choices; minus infinity if the values break a rule."""
         log_p = -math.log(len(GRAMMAR))
         for fact in self.plot.facts:
-            p = _chance(fact, self.values)
-            log_p += math.log(p) if p else -math.inf
+            chance = _chance(fact, self.values)
+            log_p += math.log(chance) if chance else -math.inf
         for step, sentence in zip(self.plot.steps, self.sentences):
             log_p -= math.log(len(step)) + sum(math.log(len(words)) for words in sentence.words)
         return log_p
@@ -174,25 +176,31 @@ class Derivation:
         """Every fact with the places where it is mentioned; "plot" is among them, with no place."""
         mentions, words, at = {fact: [] for fact in self.values}, iter(self.words), 0
         for part in itertools.chain.from_iterable(sentence.parts for sentence in self.sentences):
-            start, at = at, at + len(_spell(part, self.values) if not isinstance(part, tuple) else next(words))
+            printed = next(words) if isinstance(part, tuple) else _print(part, self.values)
             if isinstance(part, Slot):
-                mentions[part.fact].append(Mention(part.form, start, at))
-        facts = {fact: Fact(self.values[fact], tuple(found)) for fact, found in mentions.items()}
-        return {"plot": Fact(self.plot.name, ())} | facts
+                mentions[part.fact].append(Mention(part.form, at, at + len(printed)))
+            at += len(printed)
+        return {"plot": Fact(self.plot.name, ())} | {fact: Fact(self.values[fact], tuple(found))
+                                                     for fact, found in mentions.items()}
+
+
+def _table_of(fact, values):
+    """The table from which `fact` is drawn when the facts it depends on have these values."""
+    parents, tables = TABLES[fact]
+    return tables[tuple([values[parent] for parent in parents])]
 
 
 def _chance(fact, values):
     """p(fact's value | the facts it depends on)."""
-    parents, tables = TABLES[fact]
-    table = tables[tuple([values[parent] for parent in parents])]
+    table = _table_of(fact, values)
     return table.count(values[fact]) / len(table)
 
 
-def _spell(part, values):
-    return FORMS[part.fact][values[part.fact]][part.form] if isinstance(part, Slot) else part
+def _print(part, values):
+    return part if isinstance(part, str) else FORMS[part.fact][values[part.fact]][part.form]
 
 
-# ---- sampling -------------------------------------------------------------------------------------------------------
+# ---- sampling ---------------------------------------------------------------------------------------------
 
 def _draw(coins: list[float]) -> Derivation:
     """The derivation that a row of COINS coins stands for: each choice uses up one coin."""
@@ -200,8 +208,7 @@ def _draw(coins: list[float]) -> Derivation:
     plot = GRAMMAR[int(coin() * len(GRAMMAR))]
     values, sentences, words = {}, [], []
     for fact in plot.facts:
-        parents, tables = TABLES[fact]
-        table = tables[tuple([values[parent] for parent in parents])]
+        table = _table_of(fact, values)
         values[fact] = table[int(coin() * len(table))]
     for step in plot.steps:
         sentence = step[int(coin() * len(step))]
@@ -212,23 +219,23 @@ def _draw(coins: list[float]) -> Derivation:
 
 
 def sample(rng: np.random.Generator) -> Story:
-    """One story. It uses up COINS numbers of `rng`, so that many calls and `stories` read the same stream."""
+    """One story. It uses up COINS numbers of `rng`, so that many calls read the same stream as `stories`."""
     derivation = _draw(rng.random(COINS).tolist())
     return Story(derivation.text, derivation.log_probability, derivation.facts)
 
 
 def split_of(text: str) -> str:
     """The set to which a story belongs: "validation" if its CRC-32 is a multiple of 8, otherwise "train"."""
-    return SPLITS[zlib.crc32(text.encode()) % VALIDATION_SHARE == 0]
+    return SPLITS[zlib.crc32(text.encode()) % VALIDATION_EVERY == 0]
 
 
 def stories(seed: int, split: str) -> Iterator[str]:
-    """The endless sequence of texts that repeated `sample` gives for this seed, kept only where they belong to `split`.
+    """The endless sequence of texts that repeated `sample` gives for this seed, those of one split only.
 
-    Every possible story is in exactly one split, so the sets are disjoint whatever the seeds. Strictly, inside a split of
-    share s a story is 1/s times as likely (2.08 nats more for validation, 0.13 for train); but as nobody can know which
-    texts the CRC keeps without computing it, the floor to compare a model with is the unconditional -log p(story).
-    Raises ValueError for an unknown split.
+    Every possible story is in exactly one split, so the sets are disjoint whatever the seeds. Strictly, a
+    story is 8 times as likely inside the validation split (2.08 nats) and 8/7 times inside the training split
+    (0.13 nats); but a model that does not compute the CRC cannot know, so the floor to compare it with is the
+    unconditional -log p(story). Raises ValueError for an unknown split.
     """
     if split not in SPLITS:
         raise ValueError(f"split: {split!r} is not one of {', '.join(SPLITS)}")
@@ -242,18 +249,18 @@ def stories(seed: int, split: str) -> Iterator[str]:
 
 def corpus(seed: int, split: str, n_bytes: int) -> list[str]:
     """The first stories of `stories(seed, split)` that together reach n_bytes of UTF-8 text."""
-    texts = []
+    texts, size = [], 0
     for text in stories(seed, split):
-        if n_bytes <= 0:
+        if size >= n_bytes:
             return texts
         texts.append(text)
-        n_bytes -= len(text.encode())
+        size += len(text.encode())
 
 
-# ---- parsing --------------------------------------------------------------------------------------------------------
+# ---- parsing ----------------------------------------------------------------------------------------------
 
 def _read(parts, text, at, values, words):
-    """All ways to read `parts` from text[at:]: (position after them, values known by then, free words so far)."""
+    """All ways to read `parts` from text[at:]: (position after them, values known, free words so far)."""
     if not parts:
         yield at, values, words
         return
@@ -266,23 +273,24 @@ def _read(parts, text, at, values, words):
         for value, forms in FORMS[part.fact].items():
             if text.startswith(forms[part.form], at):
                 yield from _read(rest, text, at + len(forms[part.form]), values | {part.fact: value}, words)
-    elif text.startswith(spelt := _spell(part, values), at):
-        yield from _read(rest, text, at + len(spelt), values, words)
+    elif text.startswith(printed := _print(part, values), at):
+        yield from _read(rest, text, at + len(printed), values, words)
+
+
+def _read_steps(plot, text, sentences, at, values, words):
+    """All derivations of `plot` that begin with `sentences`, which have been read up to `at`."""
+    if len(sentences) < len(plot.steps):
+        for sentence in plot.steps[len(sentences)]:
+            for state in _read(sentence.parts, text, at, values, words):
+                yield from _read_steps(plot, text, sentences + (sentence,), *state)
+    elif at == len(text):
+        yield Derivation(plot, {fact: values[fact] for fact in plot.facts}, sentences, words)
 
 
 def derivations(text: str) -> Iterator[Derivation]:
     """All derivations of a text: one for a story, none for anything else."""
-    def steps(plot, sentences, at, values, words):
-        if len(sentences) == len(plot.steps):
-            if at == len(text):
-                yield Derivation(plot, {fact: values[fact] for fact in plot.facts}, sentences, words)
-            return
-        for sentence in plot.steps[len(sentences)]:
-            for state in _read(sentence.parts, text, at, values, words):
-                yield from steps(plot, sentences + (sentence,), *state)
-
     for plot in GRAMMAR:
-        for derivation in steps(plot, (), 0, {}, ()):
+        for derivation in _read_steps(plot, text, (), 0, {}, ()):
             if derivation.log_probability > -math.inf:
                 yield derivation
 
@@ -291,65 +299,67 @@ def parse(text: str) -> Derivation:
     """The one derivation of a story. Raises ValueError if the text is not a story of this world."""
     found = list(derivations(text))
     if len(found) != 1:
-        raise ValueError(f"{len(found)} derivations instead of one: not a story of this world: {text[:60]!r}")
+        raise ValueError(f"not a story of this world ({len(found)} derivations instead of 1): {text[:60]!r}")
     return found[0]
 
 
-# ---- the floor ------------------------------------------------------------------------------------------------------
+# ---- the floor --------------------------------------------------------------------------------------------
 
-def _expectation(fact, function):
-    """E[function(values)] over a fact and all that it depends on, by enumeration."""
-    def enumerate_values(fact, known):
-        """(values, probability) for `fact` and its ancestors, given the values known already."""
-        if fact in known:
-            return [(known, 1.0)]
-        states = [(known, 1.0)]
-        for parent in TABLES[fact][0]:
-            states = [(values, p * q) for given, p in states for values, q in enumerate_values(parent, given)]
-        parents, tables = TABLES[fact]
-        return [(values | {fact: value}, p * _chance(fact, values | {fact: value})) for values, p in states
-                for value in dict.fromkeys(tables[tuple(values[parent] for parent in parents)])]
+def _outcomes(fact, known):
+    """All (values, probability) of `fact` and of what it depends on, given the values known already."""
+    if fact in known:
+        return [(known, 1.0)]
+    outcomes = [(known, 1.0)]
+    for parent in TABLES[fact][0]:
+        outcomes = [(values, p * q) for given, p in outcomes for values, q in _outcomes(parent, given)]
+    outcomes = [(given | {fact: value}, p) for given, p in outcomes for value in set(_table_of(fact, given))]
+    return [(values, p * _chance(fact, values)) for values, p in outcomes]
 
-    return sum(p * function(values) for values, p in enumerate_values(fact, {}))
+
+def _mean(fact, function):
+    """E[function(values)] for a function of `fact` and of what it depends on."""
+    return sum(p * function(values) for values, p in _outcomes(fact, {}))
 
 
 def entropy() -> float:
-    """The exact entropy H = E[-log p(story)] in nats per story, by the chain rule over the choices.
+    """The exact entropy H = E[-log p(story)] in nats per story.
 
-    H = log(plots) + mean over plots of [sum over facts of H(fact | earlier) + sum over steps of (log(sentences) + mean over
-    sentences of sum over free words of log(words))], because the choices differ in kind but not in number between branches.
+    By the chain rule, as no choice changes how many options a later one has:
+    H = log(plots) + mean over plots of (sum over its facts of H(fact | earlier facts)
+        + sum over its steps of (log(sentences) + mean over sentences of sum over free words of log(words)))
     """
-    facts = {fact: _expectation(fact, lambda values: -math.log(_chance(fact, values))) for fact in TABLES}
+    of_fact = {fact: _mean(fact, lambda values: -math.log(_chance(fact, values))) for fact in TABLES}
     total = 0.0
     for plot in GRAMMAR:
-        total += sum(facts[fact] for fact in plot.facts)
+        total += sum(of_fact[fact] for fact in plot.facts)
         for step in plot.steps:
-            free = sum(math.log(len(words)) for sentence in step for words in sentence.words)
-            total += math.log(len(step)) + free / len(step)
+            of_words = sum(math.log(len(words)) for sentence in step for words in sentence.words)
+            total += math.log(len(step)) + of_words / len(step)
     return math.log(len(GRAMMAR)) + total / len(GRAMMAR)
 
 
-def mean_length(measure=len) -> float:
-    """The exact mean of a measure that adds up over pieces of text: bytes by default (the stories are ASCII).
+def mean_length(measure: Callable[[str], float] = len) -> float:
+    """The exact mean per story of a measure that adds up over pieces of text; bytes by default (ASCII)."""
+    of_slot = {slot: _mean(slot.fact, lambda values: measure(_print(slot, values)))
+               for slot in (Slot(fact, form) for form, fact in FACT_OF.items())}
 
-    Words: mean_length(lambda piece: piece.count(" ") + piece.count("\\n\\n")) + 1.
-    """
-    slots = {part for plot in GRAMMAR for step in plot.steps for sentence in step for part in sentence.parts
-             if isinstance(part, Slot)}
-    means = {slot: _expectation(slot.fact, lambda values: measure(_spell(slot, values))) for slot in slots}
-
-    def mean(part):
+    def of_part(part):
         if isinstance(part, tuple):
             return sum(map(measure, part)) / len(part)
-        return means[part] if isinstance(part, Slot) else measure(part)
+        return of_slot[part] if isinstance(part, Slot) else measure(part)
 
-    return sum(mean(part) / len(step) for plot in GRAMMAR for step in plot.steps for sentence in step
+    return sum(of_part(part) / len(step) for plot in GRAMMAR for step in plot.steps for sentence in step
                for part in sentence.parts) / len(GRAMMAR)
+
+
+def mean_words() -> float:
+    """The exact mean number of words per story; a word is what white space separates."""
+    return mean_length(lambda piece: piece.count(" ") + piece.count("\n\n")) + 1
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A Monte-Carlo estimate of the entropy: nats per story with its standard error, per word and per byte."""
+    """A Monte-Carlo estimate of the entropy: nats per story and their standard error, per word, per byte."""
     nats_per_story: float
     standard_error: float
     nats_per_word: float
@@ -357,9 +367,10 @@ class Estimate:
 
 
 def entropy_estimate(rng: np.random.Generator, n: int) -> Estimate:
-    """The mean of -log p over n sampled stories; words are what white space separates."""
+    """The mean of -log p over n sampled stories, n at least 2."""
     drawn = [_draw(coins) for coins in rng.random((n, COINS)).tolist()]
     nats = np.array([-derivation.log_probability for derivation in drawn])
     texts = [derivation.text for derivation in drawn]
-    return Estimate(nats.mean(), nats.std(ddof=1) / math.sqrt(n), nats.sum() / sum(len(text.split()) for text in texts),
-                    nats.sum() / sum(len(text.encode()) for text in texts))
+    n_words, n_bytes = sum(len(text.split()) for text in texts), sum(len(text.encode()) for text in texts)
+    return Estimate(float(nats.mean()), float(nats.std(ddof=1) / math.sqrt(n)), float(nats.sum() / n_words),
+                    float(nats.sum() / n_bytes))

@@ -86,8 +86,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     lengths, timed_steps, timed_seconds, speed = set(), 0, 0.0, 0.0
 
     def diverged(what):
-        return UserError(f"{what}: start anew in another folder with a --learning-rate below {train.learning_rate:g}; "
-                         f"{folder} keeps the checkpoint of step {saved_step}")
+        return UserError(f"{what}: start anew in another folder with a lower learning rate; {folder} keeps the checkpoint "
+                         f"of step {saved_step}")
 
     def save():
         nonlocal saved_step

@@ -1,4 +1,4 @@
-"""The counting baseline: a probability distribution, equal to its formula written out, and no weaker with a longer memory."""
+"""The counting baseline: a probability distribution, and equal to its formula written out."""
 
 from collections import Counter
 
@@ -16,7 +16,8 @@ documents = st.lists(st.lists(st.integers(0, VOCAB - 1), min_size=1, max_size=8)
 def by_hand(train, order, history, token):
     """p(token | history) by the formulas of the module, with dictionaries instead of arrays."""
     padded = [[VOCAB] * (order - 1) + list(document) for document in train]
-    counts = Counter(tuple(document[end - order:end]) for document in padded for end in range(order, len(document) + 1))
+    counts = Counter(tuple(document[end - order:end])
+                     for document in padded for end in range(order, len(document) + 1))
     levels = {order: counts}
     for shorter in range(order - 1, 0, -1):
         levels[shorter] = Counter(key[1:] for key in levels[shorter + 1])
@@ -46,13 +47,14 @@ def test_it_is_the_formula_and_a_distribution(train, history, order):
 @settings(deadline=None)
 @given(documents, documents, st.integers(1, 4))
 def test_loss_is_nats_per_document(train, held_out, order):
-    total = sum(-ngram_log_probabilities(fit_ngram(train, order, VOCAB), [document]).sum() for document in held_out)
+    model = fit_ngram(train, order, VOCAB)
+    total = sum(-ngram_log_probabilities(model, [document]).sum() for document in held_out)
     assert ngram_loss(train, held_out, order, VOCAB) == pytest.approx(total / len(held_out), rel=1e-12)
 
 
 def test_it_finds_the_entropy_of_a_chain_of_its_own_order():
     rng = np.random.default_rng(0)
-    follow = rng.dirichlet(np.ones(5), size=(5, 5))           # a random second-order chain; 5 opens a document
+    follow = rng.dirichlet(np.ones(5), size=(5, 5))     # a random second-order chain
     start = rng.dirichlet(np.ones(5), size=6)
 
     def document():
@@ -75,7 +77,7 @@ def test_it_finds_the_entropy_of_a_chain_of_its_own_order():
 def test_a_document_never_reaches_into_the_one_before():
     model = fit_ngram([[0, 1, 2], [3, 1, 2]], 3, VOCAB)
     together = ngram_log_probabilities(model, [[0, 1], [2, 2]])
-    apart = np.concatenate([ngram_log_probabilities(model, [[0, 1]]), ngram_log_probabilities(model, [[2, 2]])])
+    apart = np.concatenate([ngram_log_probabilities(model, [document]) for document in ([0, 1], [2, 2])])
     assert np.array_equal(together, apart)
 
 

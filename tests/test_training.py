@@ -121,7 +121,9 @@ def assert_same_run(folder, expected):
     assert metadata == expected_metadata and {name.split(".")[0] for name in tensors} == {"params", "moments"}
     assert tensors.keys() == expected_tensors.keys()
     for name, tensor in expected_tensors.items():
-        assert tensors[name].tobytes() == tensor.tobytes() and tensor.any(), f"{name} of a resumed run differs"
+        assert tensors[name].tobytes() == tensor.tobytes(), f"{name} of a resumed run differs"
+    for kind in ("params", "moments.mean", "moments.square"):
+        assert any(tensor.any() for name, tensor in tensors.items() if name.startswith(kind))
     assert not list(folder.glob("*.part")), "a half-written file is left"
 
 
@@ -323,7 +325,7 @@ def test_a_text_too_short_for_the_context(toy, tmp_path):
 @pytest.mark.filterwarnings("error")
 def test_a_diverging_run_says_so_and_keeps_its_checkpoint(twin, steps_per_dispatch, toy, tmp_path):
     train = replace(TRAIN, learning_rate=1e30, warmup_steps=0, steps_per_dispatch=steps_per_dispatch, save_every=500)
-    refused(r"the loss is .* at step \d+.*--learning-rate below 1e\+30.*checkpoint of step 0", tmp_path, toy, train, twin=twin)
+    refused(r"loss is .* at step \d+.*lower learning rate.*keeps the checkpoint of step 0", tmp_path, toy, train, twin=twin)
     dataset, made, config = toy
     fresh = flatten(init(config, np.random.default_rng(train.seed)))
     state = checkpoint.load_training(tmp_path, config, train, dataset.fingerprint)
@@ -358,8 +360,7 @@ def test_the_twins_learn_the_same(whole):
     np.testing.assert_allclose(losses["numpy"][:10], losses["jax"][:10], rtol=1e-5)
 
 
-@TWINS
-@pytest.mark.parametrize("batch_size", [1, 4, 7])
+@pytest.mark.parametrize("twin, batch_size", [("numpy", 1), ("numpy", 4), ("numpy", 7), ("jax", 4)])
 def test_evaluation_is_the_plain_mean(twin, batch_size, toy):
     """Against one forward pass of everything and a log-softmax in float64; the last batch is a short one."""
     dataset, _, config = toy

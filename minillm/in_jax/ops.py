@@ -26,7 +26,7 @@ def linear(x, w):
 
 def embedding(tokens_BT, table_VD):
     """Row lookup: x[b, t] = table[tokens[b, t]]. -> (B, T, D)."""
-    return table_VD[tokens_BT]
+    return jnp.asarray(table_VD)[tokens_BT]
 
 
 def rmsnorm(x, weight, eps: float):
