@@ -182,7 +182,7 @@ def add_source(new):
                                                       "a text file, a folder of text files, or a dataset folder")
     new.add_argument("--megabytes", type=float, metavar="N", help="at most this much text (default: all; storyworld: 10)")
     new.add_argument("--data-dir", metavar="DIR", help="where downloads are kept (default: the user's cache folder)")
-    new.add_argument("--vocab-size", type=int, default=1024, metavar="N", help="tokens of the tokenizer that is trained")
+    new.add_argument("--vocab-size", type=int, default=1792, metavar="N", help="tokens of the tokenizer that is trained")
     new.add_argument("--tokenizer", metavar="PATH", help="use this tokenizer, train none")
     new.add_argument("--characters", action="store_true", help="one token per character, train none")
     new.add_argument("--data-seed", type=int, default=0, metavar="N", help="of the generated stories and of the split")
@@ -370,4 +370,4 @@ def tokenizer(options):
         print(tokenizers.load(options.path).decode(options.ids))
 
 
-DEMO_STEPS = 800
+DEMO_STEPS = 900

@@ -144,11 +144,12 @@ def preset(name_or_depth: str | int, *, vocab_size: int, context: int) -> ModelC
 
     Two query heads share a key/value head where depth is even; the feed-forward width is 8/3 of the hidden size,
     rounded up to a multiple of 32, so that SwiGLU's three matrices weigh what two of 4x would
-    (Shazeer 2020, arXiv:2002.05202, section 3). Raises UserError for a name or depth that does not exist.
+    (Shazeer 2020, arXiv:2002.05202, section 3). Weights start at 1/sqrt(hidden), which keeps the size of what passes
+    through a matrix. Raises UserError for a name or depth that does not exist.
     """
     depth = PRESETS.get(name_or_depth, name_or_depth)
     if isinstance(depth, str):
-        if not depth.isdigit():
+        if not (depth.isascii() and depth.isdigit()):
             raise UserError(f"model {name_or_depth!r} is neither a preset ({', '.join(PRESETS)}) nor a depth (a number)")
         depth = int(depth)
     if not 1 <= depth <= 128:
@@ -157,7 +158,7 @@ def preset(name_or_depth: str | int, *, vocab_size: int, context: int) -> ModelC
     return ModelConfig(
         vocab_size=vocab_size, hidden_size=hidden, intermediate_size=-(-hidden * 8 // 3 // 32) * 32,
         num_hidden_layers=depth, num_attention_heads=depth, num_key_value_heads=depth // 2 if depth % 2 == 0 else depth,
-        head_dim=32, max_position_embeddings=context)
+        head_dim=32, max_position_embeddings=context, initializer_range=hidden**-0.5)
 
 
 def with_options(config, **options):
@@ -174,7 +175,7 @@ def _is_count(value) -> bool:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e300
 
 
 def _require(condition: bool, name: str, value, rule: str):

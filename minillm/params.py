@@ -30,23 +30,22 @@ class Parameter:
 def table(config: ModelConfig) -> dict:
     """The tree of `Parameter`s of a model.
 
-    Matrices start as N(0, initializer_range^2). The two that write into the residual stream start smaller by
-    1/sqrt(2L), so that the stream's variance does not grow with depth (Radford et al. 2019, GPT-2, section 2.3).
+    Matrices start as N(0, initializer_range^2); down_proj, which writes into the residual stream, smaller by 1/sqrt(2L), so
+    that the stream's variance does not grow with depth (Radford et al. 2019, GPT-2, section 2.3). For o_proj see `init`.
     """
     V, D, F, L = config.vocab_size, config.hidden_size, config.intermediate_size, config.num_hidden_layers
     H, K, E = config.num_attention_heads, config.num_key_value_heads, config.head_dim
     std = config.initializer_range
-    residual_std = std / sqrt(2 * L)
     layer = {
         "input_layernorm": Parameter((D,), None),
         "q_proj": Parameter((D, H * E), std),
         "k_proj": Parameter((D, K * E), std),
         "v_proj": Parameter((D, K * E), std),
-        "o_proj": Parameter((H * E, D), residual_std),
+        "o_proj": Parameter((H * E, D), std),
         "post_attention_layernorm": Parameter((D,), None),
         "gate_proj": Parameter((D, F), std),
         "up_proj": Parameter((D, F), std),
-        "down_proj": Parameter((F, D), residual_std),
+        "down_proj": Parameter((F, D), std / sqrt(2 * L)),
     }
     tree = {"embed_tokens": Parameter((V, D), std), "layers": [dict(layer) for _ in range(L)], "norm": Parameter((D,), None)}
     if not config.tie_word_embeddings:
@@ -55,14 +54,23 @@ def table(config: ModelConfig) -> dict:
 
 
 def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dict:
-    """Fresh parameters as NumPy arrays; the same generator gives both twins the same numbers."""
+    """Fresh parameters as NumPy arrays; the same generator gives both twins the same numbers.
+
+    o_proj starts as the transpose of v_proj, so that every head begins by passing on what it looks at: then learning to
+    copy a name is only learning where to look (Trockman and Kolter 2023, arXiv:2305.09828, find that trained attention
+    has such a form). benchmarks/init_ablation.py measures what it brings.
+    """
 
     def fresh(parameter):
         if parameter.std is None:
             return np.ones(parameter.shape, dtype)
         return (parameter.std * rng.standard_normal(parameter.shape)).astype(dtype)
 
-    return tree_map(fresh, table(config))
+    params = tree_map(fresh, table(config))
+    for layer in params["layers"]:
+        v_DKE = layer["v_proj"].reshape(config.hidden_size, config.num_key_value_heads, config.head_dim)
+        layer["o_proj"] = v_DKE.repeat(config.queries_per_key, axis=1).reshape(config.hidden_size, -1).T.copy()
+    return params
 
 
 def count(config: ModelConfig) -> int:

