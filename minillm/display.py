@@ -71,9 +71,9 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
         axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3, label="held out")
     for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
         axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
-    axes.set(xlabel="step", ylabel="loss (nats per token)", title=title, xscale="symlog" if len(train) > 200 else "linear")
-    if len(train) > 200:
-        axes.set_xscale("symlog", linthresh=10)
+    axes.set(xlabel="step", ylabel="loss (nats per token)", title=title, yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
