@@ -390,7 +390,8 @@ def test_another_run_is_refused_and_the_changes_are_named(tmp_path):
     refused(lambda: load(data="abd"), path, "data")
     for train_field in asdict(TRAIN):
         value = getattr(TRAIN, train_field)
-        other = "bfloat16" if train_field == "matmul_precision" else value + 1 if isinstance(value, int) else value / 2
+        names = {"matmul_precision": "bfloat16", "optimizer": "adamw"}
+        other = names.get(train_field) or (value + 1 if isinstance(value, int) else value / 2 if value else 0.5)
         refused(lambda: load(train=replace(TRAIN, **{train_field: other})), path, train_field)
     load()
 

@@ -64,7 +64,7 @@ def test_help_shows_defaults_and_an_example(command, minillm):
     for option, default in {"demo": {"--out": "runs/demo", "--twin": "jax"},
                             "pretrain": {"--learning-rate": TrainConfig().learning_rate, "--model": "nano"},
                             "evaluate": {"--batch-size": "16"}, "generate": {"--temperature": "1.0", "--top-k": "0"},
-                            "data": {"--vocab-size": "1024"}}.get(" ".join(command), {}).items():
+                            "data": {"--vocab-size": "1792"}}.get(" ".join(command), {}).items():
         described = words.split(f" {option} ")[-1].split(" --")[0]
         assert f"(default: {default})" in described, f"{option}: {described}"
 
