@@ -5,9 +5,11 @@ Run: python benchmarks/storyworld_stats.py [--megabytes 5] [--seed 0]
 
 import argparse
 import itertools
+import json
 import math
 import re
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=float, default=5, help="text for the n-gram models (default: 5)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the corpus (default: 0)")
+    parser.add_argument("--json", help="write the main figures here")
     arguments = parser.parse_args()
 
     started = time.perf_counter()
@@ -51,10 +54,15 @@ def main() -> None:
     train_docs, held_out_docs = ([tokens(text, ids) for text in texts] for texts in (train, held_out))
     mean_tokens = np.mean([len(document) for document in held_out_docs])
     print(f"{len(ids)} kinds of token (words and marks), {mean_tokens:.1f} per story with its end")
+    figures = {"entropy": floor, "entropy_per_word": floor / storyworld.mean_words(), "words_per_story": float(np.mean(lengths)),
+               "different_words": len(words)}
     for order, name in enumerate(("unigram", "bigram", "trigram", "4-gram"), start=1):
         loss = ngram_loss(train_docs, held_out_docs, order, len(ids))
+        figures[name] = loss
         print(f"{name:8} {loss:7.2f} nats per story, {loss / mean_tokens:.3f} nats per token, "
               f"{loss / floor:.3f} times the floor")
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from minillm.config import ModelConfig, TrainConfig
 SIZES = {
     "small": (ModelConfig(vocab_size=65, hidden_size=128, intermediate_size=344, num_hidden_layers=4, num_attention_heads=4,
                           num_key_value_heads=4, head_dim=32, max_position_embeddings=64, tie_word_embeddings=False),
-              TrainConfig(batch_size=12, context=64), 320),
+              TrainConfig(batch_size=12, context=64, optimizer="adamw"), 160),
     "large": (ModelConfig(vocab_size=4096, hidden_size=288, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6,
                           num_key_value_heads=6, head_dim=48, max_position_embeddings=256),
-              TrainConfig(batch_size=16, context=256), 16),
+              TrainConfig(batch_size=16, context=256, optimizer="adamw"), 8),
 }
 CONTENDERS = {
     "minillm (jax)": ("jax", {}),

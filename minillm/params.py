@@ -19,6 +19,9 @@ import numpy as np
 from minillm.config import ModelConfig
 
 
+PASS_ON = 6.0  # a head that looks at everything passes on a small share of each token: this makes up for some of it
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One row of the table: its shape and the standard deviation it starts with (None: it starts as ones)."""
@@ -56,9 +59,9 @@ def table(config: ModelConfig) -> dict:
 def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dict:
     """Fresh parameters as NumPy arrays; the same generator gives both twins the same numbers.
 
-    o_proj starts as the transpose of v_proj, so that every head begins by passing on what it looks at: then learning to
-    copy a name is only learning where to look (Trockman and Kolter 2023, arXiv:2305.09828, find that trained attention
-    has such a form). benchmarks/init_ablation.py measures what it brings.
+    o_proj starts as PASS_ON times the transpose of v_proj, so that every head begins by passing on what it looks at: then
+    learning to copy a name is only learning where to look (Trockman and Kolter 2023, arXiv:2305.09828, start attention
+    with such a structure). benchmarks/init_ablation.py measures what it brings.
     """
 
     def fresh(parameter):
@@ -69,7 +72,8 @@ def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dic
     params = tree_map(fresh, table(config))
     for layer in params["layers"]:
         v_DKE = layer["v_proj"].reshape(config.hidden_size, config.num_key_value_heads, config.head_dim)
-        layer["o_proj"] = v_DKE.repeat(config.queries_per_key, axis=1).reshape(config.hidden_size, -1).T.copy()
+        layer["o_proj"] = PASS_ON * v_DKE.repeat(config.queries_per_key, axis=1).reshape(config.hidden_size, -1).T
+        layer["o_proj"] = np.ascontiguousarray(layer["o_proj"], dtype)
     return params
 
 
