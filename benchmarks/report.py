@@ -18,6 +18,9 @@ BEGIN, END = "<!-- figures: written by benchmarks/report.py -->", "<!-- end of f
 
 
 def read(name: str):
+    """What a benchmark wrote, or nothing where it has not been run."""
+    if not (RESULTS / name).exists():
+        return {}
     text = (RESULTS / name).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()] if name.endswith("l") else json.loads(text)
 
@@ -37,8 +40,10 @@ def figures() -> str:
         named = ", ".join(f"{k} {v}" for k, v in record["settings"].items()) or "defaults"
         losses = record["losses"]
         lines.append(f"- **Tiny shakespeare**, character level, at nanoGPT's CPU budget ({named}): "
-                     f"{statistics.mean(losses):.3f} nats a character, the mean of {len(losses)} seeds "
-                     f"({', '.join(f'{loss:.3f}' for loss in losses)}).")
+                     f"{statistics.mean(losses):.3f} nats a character, mean of {len(losses)} "
+                     f"seed{'s' if len(losses) > 1 else ''} ({', '.join(f'{loss:.3f}' for loss in losses)}).")
+    if not speed:
+        return "\n".join(lines)
     lines += ["- **Training speed** against PyTorch (medians of interleaved rounds in one run, AdamW):", "",
               "  | size | contender | tokens/s | ratio |", "  |---|---|---:|---:|"]
     for size, contenders in speed.items():
