@@ -16,6 +16,7 @@ from minillm.errors import UserError
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
                  "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
+DEMO_STEPS = 900
 HELP = {
     "steps": "training steps, one batch each", "batch_size": "rows of a batch", "context": "tokens of a row",
     "optimizer": "adamw, or muon for the matrices inside the layers", "learning_rate": "AdamW's peak rate",
@@ -368,6 +369,3 @@ def tokenizer(options):
         print(*(repr(made.decode([i])) for i in ids), file=sys.stderr)
     else:
         print(tokenizers.load(options.path).decode(options.ids))
-
-
-DEMO_STEPS = 900

@@ -8,11 +8,14 @@ from minillm.config import GenerateConfig, TrainConfig, preset
 STORIES_MEGABYTES = 8.0
 VOCAB_SIZE = 1792          # enough that nearly every word of the stories is one token
 RECIPE = dict(batch_size=8, context=176, warmup_steps=20)
-LAYERS = 3                 # one fewer than nano: in two minutes it gets further
+LAYERS = 3                 # one fewer than nano: more tokens in the same two minutes
 
 
 def run(out: str, *, steps: int, seed: int, twin: str):
-    """Train a nano LLaMA on the story world in `out` and show it beside the bigram and the floor. Returns None."""
+    """Train a LLaMA of LAYERS layers on the story world in `out` and show it beside n-gram models and the floor.
+
+    An unfinished run in `out` is continued; beside a finished one a new folder is used. Raises UserError as training.run.
+    """
     from rich.console import Console
     console = Console()
     step = iter(range(1, 6))

@@ -61,7 +61,7 @@ def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dic
 
     o_proj starts as PASS_ON times the transpose of v_proj, so that every head begins by passing on what it looks at: then
     learning to copy a name is only learning where to look (Trockman and Kolter 2023, arXiv:2305.09828, start attention
-    with such a structure). benchmarks/init_ablation.py measures what it brings.
+    with such a structure). benchmarks/init_ablation.py compares it with a random start.
     """
 
     def fresh(parameter):
