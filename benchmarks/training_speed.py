@@ -29,6 +29,7 @@ SIZES = {
 }
 CONTENDERS = {
     "minillm (jax)": ("jax", {}),
+    "minillm (jax), huge memory pages": ("jax", {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}),
     "pytorch, compiled": ("torch", {}),
     "pytorch, compiled, MKL told to use AVX-512": ("torch", {"MKL_ENABLE_INSTRUCTIONS": "AVX512", "LD_PRELOAD": "{fakeintel}"}),
 }
@@ -43,8 +44,10 @@ def worker(kind: str, size: str):
     inputs, targets = tokens_NBT[..., :-1].copy(), tokens_NBT[..., 1:].copy()
     if kind == "jax":
         import jax
+        from minillm.in_jax.sharding import use_cpu_devices
         from minillm.in_jax.train import init_state, train_steps
         from minillm.params import init
+        use_cpu_devices(train.cpu_devices)
         state, n = init_state(init(config, rng)), train.steps_per_dispatch if size == "small" else 8
 
         def run():

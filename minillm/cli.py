@@ -29,6 +29,7 @@ HELP = {
     "eval_every": "steps between evaluations", "eval_rows": "held-out rows of an evaluation (the last uses all)",
     "save_every": "steps between checkpoints", "sample_every": "steps between samples of text; 0: none",
     "matmul_precision": "float32, or bfloat16 products on an accelerator",
+    "cpu_devices": "a CPU poses as this many devices, which share each batch (jax)",
     "max_new_tokens": "write at most this many tokens", "temperature": "0 always takes the most probable token",
     "top_k": "choose among the k most probable; 0: among all", "top_p": "choose among the fewest that reach this share",
 }

@@ -83,9 +83,11 @@ class TrainConfig:
     save_every: int = 100
     sample_every: int = 0
     matmul_precision: str = "float32"
+    cpu_devices: int = 2
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "context", "steps_per_dispatch", "eval_every", "eval_rows", "save_every"):
+        for name in ("steps", "batch_size", "context", "steps_per_dispatch", "eval_every", "eval_rows", "save_every",
+                     "cpu_devices"):
             _require(_is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
         for name in ("warmup_steps", "seed", "sample_every"):
             value = getattr(self, name)

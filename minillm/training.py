@@ -21,7 +21,7 @@ from minillm import checkpoint
 from minillm.config import GenerateConfig, ModelConfig, TrainConfig
 from minillm.data import Dataset, batch, document_rows, row_starts, windows
 from minillm.errors import UserError
-from minillm.params import init
+from minillm.params import init, tree_map
 
 METRICS = "metrics.jsonl"
 
@@ -69,6 +69,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     another run, a text too short for the context, settings that changed before resuming, a loss that is not finite.
     """
     model, watch = twin_package(twin), watch or Silent()
+    if twin == "jax":
+        import_module("minillm.in_jax.sharding").use_cpu_devices(train.cpu_devices)
     folder = prepare_folder(folder, resume)
     batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)      # refuses a text that is too short
     starts = None if dataset.floor_nats is None else row_starts(dataset.train_starts, len(dataset.train), train.context)
@@ -216,6 +218,7 @@ def write_sample(model, params, config: ModelConfig, tokenizer, seed: int, token
     start = config.bos_token_id if config.bos_token_id is not None else 0
     how = GenerateConfig(max_new_tokens=min(tokens, config.max_position_embeddings - 1), seed=seed)
     stop = () if config.eos_token_id is None else (config.eos_token_id,)
+    params = tree_map(np.asarray, params)                      # one copy, wherever training keeps them
     return tokenizer.decode(list(model.generate(params, [start], config, how, stop)))
 
 

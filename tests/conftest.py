@@ -6,6 +6,8 @@ import pytest
 
 # Tests compile hundreds of tiny programs and run each once: compile fast, not well.
 jax.config.update("jax_disable_most_optimizations", True)
+# As every training run does (TrainConfig.cpu_devices), so that runs in this process equal runs in their own.
+jax.config.update("jax_num_cpu_devices", 2)
 
 from minillm.config import ModelConfig
 

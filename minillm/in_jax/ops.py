@@ -12,6 +12,7 @@ import numpy as np
 from jax.lax import stop_gradient
 
 IGNORE = -100  # a target that is not counted: padding
+QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: see `attend`
 
 
 def no_tap(name: str, x):
@@ -61,8 +62,13 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=no_tap):
     """z = softmax(q k^T / sqrt(E)) v, each query seeing the keys at positions up to its own. -> (B, K, G, T, E).
 
     A `start` known only when the program runs (cached decoding) cannot shorten an array: then the mask alone decides.
+    Long sequences go block by block of queries, so that the first ones are not multiplied with keys they may not see.
     """
     T, E = q_BKGTE.shape[-2:]
+    size = max(QUERY_BLOCK, -(-T // 4))
+    if isinstance(start, int) and T > size and tap is no_tap:
+        return jnp.concatenate([attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t)
+                                for t in range(0, T, size)], axis=-2)
     if isinstance(start, int):
         k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5

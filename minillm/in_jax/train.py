@@ -14,11 +14,13 @@ from minillm.config import ModelConfig, TrainConfig
 from minillm.in_jax.model import forward, loss_and_grads
 from minillm.in_jax.ops import IGNORE, cross_entropy
 from minillm.in_jax.optimizer import clip, init_moments, learning_rate, update
+from minillm.in_jax.sharding import replicate, split_rows
 
 
 def init_state(params, moments=None, step: int = 0):
     """The state before the first step, or, with `moments` and `step`, in the middle of a run. Copies: steps donate."""
-    return jax.tree.map(jnp.array, {"params": params, "moments": moments or init_moments(params), "step": np.int32(step)})
+    state = {"params": params, "moments": moments or init_moments(params), "step": np.int32(step)}
+    return replicate(jax.tree.map(jnp.array, state))
 
 
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
@@ -35,12 +37,14 @@ def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainCo
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     """N steps, one per batch, compiled as one loop. Returns the state and the metrics, each an array (N,)."""
-    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state, (tokens_NBT, targets_NBT))
+    batches = split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)
+    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state, batches)
 
 
 @partial(jax.jit, static_argnames="config")
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     """For each row the sum of its counted targets' nats, and their number. -> (B,), (B,)."""
+    tokens_BT, targets_BT = split_rows(tokens_BT, axis=0), split_rows(targets_BT, axis=0)
     logits_BTV, _ = forward(params, tokens_BT, config)
     counts_B = jnp.sum(targets_BT != IGNORE, axis=1)
     means_B = jax.vmap(lambda logits, targets: cross_entropy(logits[None], targets[None]))(logits_BTV, targets_BT)
