@@ -63,6 +63,8 @@ def main():
     config = ModelConfig(**MODEL | {name: options[name] for name in ("initializer_range", "rope_theta") if options[name]})
     corpus = shakespeare()
     results = []
+    from minillm.in_jax.sharding import use_cpu_devices
+    use_cpu_devices(changed.get("cpu_devices", TrainConfig().cpu_devices))
     with tempfile.TemporaryDirectory() as folder:
         dataset = prepare(corpus, tokenizer.train_characters(corpus.train + corpus.validation), Path(folder) / "data")
         print(f"{count(config):,} parameters, {TRAIN | changed}", flush=True)

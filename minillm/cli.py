@@ -32,6 +32,8 @@ HELP = {
     "cpu_devices": "a CPU poses as this many devices, which share each batch (jax)",
     "max_new_tokens": "write at most this many tokens", "temperature": "0 always takes the most probable token",
     "top_k": "choose among the k most probable; 0: among all", "top_p": "choose among the fewest that reach this share",
+    "min_p": "leave out what is less probable than this share of the most probable token",
+    "repetition_penalty": "above 1: tokens already in the text become less probable",
 }
 
 

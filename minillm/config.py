@@ -113,6 +113,8 @@ class GenerateConfig:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
     seed: int = 0
 
     def __post_init__(self):
@@ -123,6 +125,15 @@ class GenerateConfig:
         _require(_is_number(self.temperature) and self.temperature >= 0, "temperature", self.temperature,
                  "0 (always the most probable token) or a finite number above")
         _require(_is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
+        _require(_is_number(self.min_p) and 0 <= self.min_p <= 1, "min_p", self.min_p, "a number between 0 and 1")
+        _require(_is_number(self.repetition_penalty) and self.repetition_penalty > 0, "repetition_penalty",
+                 self.repetition_penalty, "1 (none) or a finite number above 0")
+
+
+def check_token(token: int, config):
+    """Refuse what `sample` gives where the logits are no numbers. Raises UserError."""
+    if token >= config.vocab_size:
+        raise UserError("the model's logits are not finite numbers: its weights, or products of them, are NaN or infinite")
 
 
 def check_prompt(prompt, config: ModelConfig):

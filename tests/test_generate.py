@@ -45,7 +45,8 @@ def test_greedy_generation_is_the_uncached_argmax(twin):
     assert list(twin.generate(params, tokens[:3], config, GenerateConfig(30, temperature=0))) == tokens[3:]
 
 
-@pytest.mark.parametrize("how", [GenerateConfig(80), GenerateConfig(80, 0.7, 5, 0.9, 3), GenerateConfig(80, 1.3, 0, 0.5, 9),
+@pytest.mark.parametrize("how", [GenerateConfig(80), GenerateConfig(80, 0.7, 5, 0.9, seed=3), GenerateConfig(80, 1.3, 0, 0.5, seed=9),
+                                 GenerateConfig(80, min_p=0.1, repetition_penalty=1.2), GenerateConfig(80, 0, repetition_penalty=1.5),
                                  GenerateConfig(80, 0.0), GenerateConfig(1)], ids=str)
 def test_the_twins_write_the_same(how):
     for seed in range(1):
@@ -60,7 +61,9 @@ def test_prefill_agrees():
     rng = np.random.default_rng(2)
     config = random_config(rng)
     params, prompt, how = init(config, rng), [3, 1, 4, 1, 5], GenerateConfig()
-    results = [twin.prefill(params, prompt, twin.init_cache(config, 1, 64), 0.3, config, how) for twin in (in_numpy, in_jax)]
+    seen = np.isin(np.arange(config.vocab_size), prompt)
+    results = [twin.prefill(params, prompt, twin.init_cache(config, 1, 64), seen, 0.3, config, how)
+               for twin in (in_numpy, in_jax)]
     assert int(results[0][0]) == int(results[1][0]) and int(results[0][1]["length"]) == int(results[1][1]["length"]) == 5
     for ours, theirs in zip(results[0][1]["layers"], results[1][1]["layers"]):
         assert_close(theirs["k"][:, :, :5], ours["k"][:, :, :5], 1e-5)
@@ -88,16 +91,17 @@ def test_bad_prompts_are_refused(twin):
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), top_k=st.integers(0, 12), top_p=st.floats(0.05, 1), temperature=st.floats(0.2, 3))
-def test_sampling_keeps_the_distribution(seed, top_k, top_p, temperature):
+@given(seed=st.integers(0, 10**6), top_k=st.integers(0, 12), top_p=st.floats(0.05, 1), min_p=st.floats(0, 1),
+       temperature=st.floats(0.2, 3))
+def test_sampling_keeps_the_distribution(seed, top_k, top_p, min_p, temperature):
     """Coins spread evenly over [0, 1) hit each kept token in proportion to its probability, and no other."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, 10)
-    how = GenerateConfig(temperature=temperature, top_k=top_k, top_p=top_p)
+    how = GenerateConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
     p = np.exp(logits / temperature) / np.sum(np.exp(logits / temperature))
     order = np.argsort(-p)
     kept = order[: top_k or None]
-    kept = [token for i, token in enumerate(kept) if np.sum(p[order[:i]]) < top_p]
+    kept = [token for i, token in enumerate(kept) if np.sum(p[order[:i]]) < top_p and p[token] >= min_p * p.max()]
     coins = (np.arange(2000) + 0.5) / 2000
     hits = np.bincount([in_numpy.sample(logits, coin, how) for coin in coins], minlength=10) / 2000
     assert set(np.flatnonzero(hits)) <= set(kept)
@@ -130,3 +134,25 @@ def test_streaming_yields_each_token_when_it_is_there():
         assert len(calls) == 1
     finally:
         generate.decode_step = original
+
+
+def test_a_penalty_keeps_a_greedy_text_from_repeating():
+    """A penalty large enough forbids every token of the text so far: all are new, also against the prompt."""
+    config = random_config(np.random.default_rng(3), vocab_size=40, max_position_embeddings=64)
+    params = init(config, np.random.default_rng(4))
+    how = GenerateConfig(20, temperature=0, repetition_penalty=1e6)
+    for twin in (in_numpy, in_jax):
+        tokens = [5, 6, 7, *twin.generate(params, [5, 6, 7], config, how)]
+        assert len(set(tokens)) == len(tokens) == 23
+    logits, seen = np.array([2.0, -2.0, 1.0, -1.0]), np.array([True, True, False, False])
+    assert in_numpy.penalize(logits, seen, 2.0).tolist() == [1.0, -4.0, 1.0, -1.0]
+
+
+@TWINS
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_weights_that_are_no_numbers_are_said_so(twin, temperature):
+    config = random_config(np.random.default_rng(0))
+    params = init(config, np.random.default_rng(1))
+    params["norm"] = params["norm"] * np.float32(np.nan)
+    with pytest.raises(UserError, match="NaN or infinite"):
+        list(twin.generate(params, [1], config, GenerateConfig(5, temperature=temperature)))

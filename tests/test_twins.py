@@ -74,7 +74,9 @@ def case(name, twin, rng, dtype):
     grads = tree_map(lambda w: normal(rng, dtype, *w.shape), params)
     moments = {"mean": tree_map(lambda w: normal(rng, dtype, *w.shape), params),
                "square": tree_map(lambda w: normal(rng, dtype, *w.shape) ** 2, params)}
-    how = GenerateConfig(max_new_tokens=9, temperature=0.7, top_k=int(rng.integers(0, 9)), top_p=0.9, seed=n)
+    how = GenerateConfig(max_new_tokens=9, temperature=0.7, top_k=int(rng.integers(0, 9)), top_p=0.9, min_p=0.02,
+                         repetition_penalty=1.2, seed=n)
+    seen = np.arange(config.vocab_size) % 3 == 0
     state = {"params": params, "moments": moments, "step": 5}
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
@@ -111,9 +113,11 @@ def case(name, twin, rng, dtype):
         "train_step": lambda: (state_of(twin, state), tokens, targets, config, train),
         "train_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3), config, train),
         "row_losses": lambda: (params, tokens, targets, config),
-        "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how),
-        "decode_step": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), 0.4, config, how),
-        "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype),
+        "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how, seen),
+        "penalize": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, 1.3),
+        "mark": lambda: (seen, 2),
+        "decode_step": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen, 0.4, config, how),
+        "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
     }
     return cases[name]() if name in cases else None

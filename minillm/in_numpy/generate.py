@@ -7,51 +7,69 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from minillm.config import GenerateConfig, ModelConfig, check_prompt
+from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_token
 from minillm.in_numpy.model import forward, init_cache
 from minillm.in_numpy.ops import softmax
 
 TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when it is there
 
 
-def sample(logits_V, coin, how: GenerateConfig):
-    """The token that a coin in [0, 1) falls on, tokens laid end to end from the most to the least probable.
+def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
+    """The token that a coin in [0, 1) falls on, tokens laid end to end; V, which is no token, if logits are not numbers.
 
-    p = softmax(logits / temperature); temperature 0 means the most probable token. `top_k` > 0 keeps the k most
-    probable; `top_p` < 1 keeps the fewest whose probabilities reach top_p, the one that crosses it included
-    (Holtzman et al. 2020, arXiv:1904.09751, eq. 2).
+    p = softmax(logits / temperature); temperature 0 means the most probable token. `seen_V` marks the tokens of the text
+    so far for the repetition penalty. Which tokens take part, all by the same p:
+      top_k   the k most probable (0: all)
+      top_p   the fewest that reach top_p, the one that crosses it included (Holtzman et al. 2020, arXiv:1904.09751, eq. 2)
+      min_p   those with p >= min_p * max(p) (Nguyen et al. 2024, arXiv:2407.01082)
     """
+    V = len(logits_V)
+    if how.repetition_penalty != 1 and seen_V is not None:
+        logits_V = penalize(logits_V, seen_V, how.repetition_penalty)
     if how.temperature == 0:
-        return np.argmax(logits_V)
+        return np.min(np.where(logits_V == np.max(logits_V), np.arange(V), V))
     p_V = softmax(logits_V / how.temperature)
-    order_V = np.argsort(-p_V, stable=True)
+    order_V = np.arange(V)
+    if how.top_k > 0 or how.top_p < 1:
+        order_V = np.argsort(-p_V, stable=True)[: how.top_k or V]
     p_V = p_V[order_V]
-    kept_V = np.cumsum(p_V) - p_V < how.top_p
-    if how.top_k > 0:
-        kept_V = kept_V & (np.arange(len(p_V)) < how.top_k)
+    kept_V = p_V >= how.min_p * np.max(p_V)
+    if how.top_p < 1:
+        kept_V = kept_V & (np.cumsum(p_V) - p_V < how.top_p)
     upto_V = np.cumsum(np.where(kept_V, p_V, 0))
-    return order_V[np.argmax(upto_V > coin * upto_V[-1])]
+    return np.where(upto_V[-1] > 0, order_V[np.argmax(upto_V > coin * upto_V[-1])], V)
 
 
-def decode_step(params, token, cache, coin, config: ModelConfig, how: GenerateConfig):
+def penalize(logits_V, seen_V, penalty: float):
+    """Logits of seen tokens pushed down: x / penalty above 0, x * penalty below (Keskar et al. 2019, arXiv:1909.05858)."""
+    return np.where(seen_V, np.where(logits_V > 0, logits_V / penalty, logits_V * penalty), logits_V)
+
+
+def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
     """The token after `token`, and the cache that has seen `token`."""
     logits_BTV, cache = forward(params, np.reshape(token, (1, 1)), config, cache)
-    return sample(logits_BTV[0, 0], coin, how), cache
+    return sample(logits_BTV[0, 0], coin, how, seen_V), cache
 
 
-def decode_steps(params, token, cache, coins_N, config: ModelConfig, how: GenerateConfig):
-    """The N tokens after `token`, one per coin, and the cache that has seen all of them but the last."""
+def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how: GenerateConfig):
+    """The N tokens after `token`, one per coin, the cache that has seen all but the last, and what is in the text now."""
     tokens = []
     for coin in coins_N:
-        token, cache = decode_step(params, token, cache, coin, config, how)
+        token, cache = decode_step(params, token, cache, seen_V, coin, config, how)
+        seen_V = mark(seen_V, token)
         tokens.append(token)
-    return np.array(tokens), cache
+    return np.array(tokens), cache, seen_V
 
 
-def prefill(params, prompt: Sequence[int], cache, coin, config: ModelConfig, how: GenerateConfig):
+def mark(seen_V, token):
+    """`seen_V` with one more token. A token of V, which is none, changes nothing."""
+    return seen_V | (np.arange(len(seen_V)) == token)
+
+
+def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
     """Read the prompt in one pass. Returns the first new token and the cache that has seen the prompt."""
     logits_BTV, cache = forward(params, np.array(prompt)[None], config, cache)
-    return sample(logits_BTV[0, -1], coin, how), cache
+    return sample(logits_BTV[0, -1], coin, how, seen_V), cache
 
 
 def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateConfig = GenerateConfig(),
@@ -59,7 +77,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
     """Yield new token ids until `how.max_new_tokens`, a token in `stop` (not yielded), or the end of the context.
 
     Coins come from NumPy's generator for `how.seed`. Raises UserError for a prompt that is empty, too long for the
-    context, or holds ids outside the vocabulary.
+    context, or holds ids outside the vocabulary; for logits that are no numbers.
     """
     check_prompt(prompt, config)
     count = min(how.max_new_tokens, config.max_position_embeddings - len(prompt))
@@ -67,15 +85,17 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
         return
     coins = np.random.default_rng(how.seed).random(count, np.float32)
     cache = init_cache(config, 1, len(prompt) + count, params["norm"].dtype)
-    token, cache = prefill(params, prompt, cache, coins[0], config, how)
-    tokens, done = [int(token)], 1
+    seen_V = np.isin(np.arange(config.vocab_size), prompt)
+    token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, how)
+    tokens, done, seen_V = [int(token)], 1, mark(seen_V, token)
     while True:
         for token in tokens:
+            check_token(token, config)
             if token in stop:
                 return
             yield token
         if done == count:
             return
         coins_N = coins[done : done + TOKENS_PER_DISPATCH]
-        tokens, cache = decode_steps(params, tokens[-1], cache, coins_N, config, how)
+        tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config, how)
         tokens, done = tokens.tolist(), done + len(coins_N)
