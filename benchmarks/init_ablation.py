@@ -23,15 +23,15 @@ from minillm.demo import LAYERS, RECIPE, STORIES_MEGABYTES, VOCAB_SIZE
 from minillm.in_jax.sharding import use_cpu_devices
 from minillm.params import PASS_ON, init
 
-GAINS = (None, 1.0, 3.0, 6.0)                                    # None: random, as GPT-2 starts it
+GAINS = (0.0, 1.0, 6.0)                                          # 0: random, as GPT-2 starts it
 
 
 def beginning(config, seed: int, gain) -> dict:
-    """Initial parameters with o_proj = gain * transpose of v_proj, or random for a gain of None."""
+    """Initial parameters with o_proj = gain * transpose of v_proj, or random for a gain of 0."""
     params = init(config, np.random.default_rng(seed))
     rng = np.random.default_rng([seed, 1])
     for layer in params["layers"]:
-        if gain is None:
+        if gain == 0:
             scale = config.initializer_range / (2 * config.num_hidden_layers) ** 0.5
             layer["o_proj"] = (scale * rng.standard_normal(layer["o_proj"].shape)).astype(np.float32)
         else:
@@ -54,9 +54,12 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--steps", type=int, default=900, help="of the story world")
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--json", help="write the figures here")
+    options.add_argument("--gains", type=float, nargs="+", default=GAINS, help="0: random")
+    options.add_argument("--json", help="add the figures to this file")
     options = options.parse_args()
     results = {}
+    if options.json and Path(options.json).exists():
+        results = json.loads(Path(options.json).read_text(encoding="utf-8"))
     use_cpu_devices(TrainConfig().cpu_devices)
     with tempfile.TemporaryDirectory() as folder:
         text = shakespeare()
@@ -64,8 +67,8 @@ def main():
         corpus = read_corpus("storyworld", megabytes=STORIES_MEGABYTES)
         made = tokenizer.train(corpus.train, VOCAB_SIZE)
         stories = prepare(corpus, made, Path(folder) / "stories")
-        for gain in GAINS:
-            name = "random" if gain is None else f"{gain:g} x transpose of v_proj"
+        for gain in options.gains:
+            name = "random" if gain == 0 else f"{gain:g} x transpose of v_proj"
             results[name] = {"above_floor": [], "shakespeare": []}
             for seed in range(options.seeds):
                 train, config = TrainConfig(**TRAIN, seed=seed), ModelConfig(**MODEL)

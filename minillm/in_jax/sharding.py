@@ -2,6 +2,9 @@
 
 JAX's compiler adds up the gradients (Xu et al. 2021, arXiv:2105.04663): the model's code does not know. A CPU that poses
 as two devices keeps its cores busier than threads inside each operation do: see benchmarks/training_speed.py.
+
+Programs that share rows must finish before the next one starts: on a CPU two in flight can take each other's threads and
+wait for ever. Whoever calls `split_rows` waits (`jax.block_until_ready`), as train.py does.
 """
 
 import jax

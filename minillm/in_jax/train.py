@@ -34,16 +34,24 @@ def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainCo
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 
-@partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     """N steps, one per batch, compiled as one loop. Returns the state and the metrics, each an array (N,)."""
+    return jax.block_until_ready(_train_steps(state, tokens_NBT, targets_NBT, config, train))
+
+
+@partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
+def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     batches = split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)
     return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state, batches)
 
 
-@partial(jax.jit, static_argnames="config")
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     """For each row the sum of its counted targets' nats, and their number. -> (B,), (B,)."""
+    return jax.block_until_ready(_row_losses(params, tokens_BT, targets_BT, config))
+
+
+@partial(jax.jit, static_argnames="config")
+def _row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     tokens_BT, targets_BT = split_rows(tokens_BT, axis=0), split_rows(targets_BT, axis=0)
     logits_BTV, _ = forward(params, tokens_BT, config)
     counts_B = jnp.sum(targets_BT != IGNORE, axis=1)
