@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 from minillm import __version__
-from minillm.config import PRESETS, GenerateConfig, ModelConfig, TrainConfig, check_prompt, preset, with_options
+from minillm.config import PRESETS, GenerateConfig, ModelConfig, TrainConfig, preset, with_options
 from minillm.errors import UserError
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
@@ -113,7 +113,8 @@ def parser() -> argparse.ArgumentParser:
                        help="one matrix for embedding and head")
 
     new = command("evaluate", evaluate, "measure a model's loss on text", "minillm evaluate runs/nano --text book.txt --json")
-    new.add_argument("path", metavar="PATH", help="folder of a checkpoint")
+    new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")
+    new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
     what = new.add_mutually_exclusive_group()
     what.add_argument("--text", metavar="FILE", help="a UTF-8 text file, read as one document")
     what.add_argument("--data", metavar="DIR", help="a dataset folder: its validation split "
@@ -125,9 +126,11 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("generate", generate, "write text with a model",
                   'minillm generate runs/nano --prompt "Once upon a time" --temperature 0.8')
-    new.add_argument("path", metavar="PATH", help="folder of a checkpoint")
-    new.add_argument("--prompt", default="", metavar="TEXT", help="begin with this (default: nothing)")
+    new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")
+    new.add_argument("--prompt", nargs="+", default=[""], metavar="TEXT", help="begin with this; several: one text each")
+    new.add_argument("--stop", nargs="+", default=[], metavar="TEXT", help="end before the first of these that is written")
     add_config(new, GenerateConfig)
+    new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
     new.add_argument("--quiet", action="store_true", help="print the text alone, no speed at the end")
     add_twin(new)
 
@@ -271,11 +274,13 @@ def demo(options):
 
 
 def evaluate(options):
-    from minillm import checkpoint, training
+    from minillm import training
     from minillm.data import open_dataset, windows
+    from minillm.loading import load, twin_package
     import numpy as np
-    config, params, made = checkpoint.load_model(options.path)
-    model = training.twin_package(options.twin)
+    loaded = load(options.path, options.tokenizer)
+    config, params, made = loaded.config, loaded.params, loaded.tokenizer
+    model = twin_package(options.twin)
     context = options.context or config.max_position_embeddings
     if not 1 <= context <= config.max_position_embeddings:
         raise UserError(f"--context is {context}: the model reads 1 to {config.max_position_embeddings} tokens")
@@ -315,33 +320,32 @@ def evaluate(options):
 
 def generate(options):
     import time
-    from minillm import checkpoint, training
-    from minillm.tokenizer import decode_stream
-    how = GenerateConfig(**chosen(options, GenerateConfig))
-    config, params, made = checkpoint.load_model(options.path)
-    if made is None:
-        raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
-    start = [] if config.bos_token_id is None else [config.bos_token_id]
-    prompt = start + made.encode(options.prompt)
-    if not prompt:
-        raise UserError("--prompt is empty, and this model has no beginning-of-text token: give it a text to begin with")
-    check_prompt(prompt, config)                    # before the prompt is shown
-    stop = () if config.eos_token_id is None else (config.eos_token_id,)
-    model = training.twin_package(options.twin)
-    times = []
+    from minillm.loading import load
+    model = load(options.path, options.tokenizer)
+    GenerateConfig(**chosen(options, GenerateConfig))
+    for prompt in options.prompt:
+        model.prompt_ids(prompt)                    # all are refused or none, before the first is shown
+    if options.twin == "jax":
+        keep_compiled()
+    for i, prompt in enumerate(options.prompt):
+        times = []
+        if i:
+            print("\n---")
+        for piece in model.generate(prompt, options.twin, tuple(options.stop), lambda: times.append(time.perf_counter()),
+                                    **chosen(options, GenerateConfig)):
+            print(piece, end="", flush=True)
+        print()
+        if not options.quiet:
+            speed = f", {(len(times) - 1) / (times[-1] - times[0]):,.0f} tokens/s" if len(times) > 20 else ""
+            print(f"[{len(times)} new tokens{speed}, twin: {options.twin}]", file=sys.stderr)
 
-    def tokens():
-        yield from prompt[len(start):]
-        for token in model.generate(params, prompt, config, how, stop):
-            times.append(time.perf_counter())
-            yield token
 
-    for piece in decode_stream(made, tokens()):
-        print(piece, end="", flush=True)
-    print()
-    if not options.quiet:
-        speed = f", {(len(times) - 1) / (times[-1] - times[0]):,.0f} tokens/s" if len(times) > 20 else ""
-        print(f"[{len(times)} new tokens{speed}, twin: {options.twin}]", file=sys.stderr)
+def keep_compiled():
+    """Keep what JAX compiles in the user's cache folder: the next run with the same shapes begins at once."""
+    import jax
+    from minillm.corpora import cache_folder
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def data(options):

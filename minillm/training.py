@@ -21,6 +21,7 @@ from minillm import checkpoint
 from minillm.config import GenerateConfig, ModelConfig, TrainConfig
 from minillm.data import Dataset, batch, document_rows, row_starts, windows
 from minillm.errors import UserError
+from minillm.loading import twin_package
 from minillm.params import init, tree_map
 
 METRICS = "metrics.jsonl"
@@ -50,13 +51,6 @@ class Silent:
     def evaluated(self, record: dict): ...
     def sampled(self, step: int, text: str): ...
     def finished(self): ...
-
-
-def twin_package(name: str):
-    """minillm.in_numpy or minillm.in_jax, imported when asked for: NumPy's users need no JAX. Raises UserError."""
-    if name not in ("numpy", "jax"):
-        raise UserError(f"twin {name!r} does not exist: choose numpy or jax")
-    return import_module(f"minillm.in_{name}")
 
 
 def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, tokenizer, *, twin: str = "jax",
