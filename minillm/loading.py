@@ -40,7 +40,7 @@ class Model:
     def prompt_ids(self, prompt: str) -> list[int]:
         """The beginning-of-text token, if the model has one, and the prompt's. Raises UserError where it cannot go on."""
         if self.tokenizer is None:
-            raise UserError(f"{self.source}: there is no tokenizer, so text cannot become tokens")
+            raise UserError(f"{self.source}: there is no tokenizer.json, so text cannot become tokens")
         ids = ([] if self.config.bos_token_id is None else [self.config.bos_token_id]) + self.tokenizer.encode(prompt)
         if not ids:
             raise UserError("the prompt is empty, and this model has no beginning-of-text token: give it a text to begin with")
@@ -77,9 +77,8 @@ def load(path, tokenizer=None) -> Model:
     whatever is damaged or not supported, by name.
     """
     path = Path(path)
-    if path.is_file() and path.suffix in (".pt", ".pth", ".pkl"):
-        raise UserError(f"{path}: a pickle can run any program when it is opened, so it is not: give a .safetensors folder "
-                        "or a llama2.c .bin file")
+    if path.is_file() and path.suffix != ".bin":              # pickles among them, which are never opened
+        raise UserError(f"{path}: not a checkpoint: give a folder with config.json and model.safetensors, or a llama2.c .bin file")
     if path.is_file():
         from minillm.foreign import llama2c
         return Model(*llama2c.load(path, tokenizer), f"{path} (llama2.c)")

@@ -297,8 +297,8 @@ def test_wrong_paths(runs, minillm, tmp_path):
             (["tokenizer", "encode", tmp_path / "absent", "a"], "absent"),
             (["tokenizer", "encode", tmp_path / "folder", "a"], "folder"),
             (["tokenizer", "decode", book, "1"], "book.txt"),
-            (["generate", tmp_path / "absent"], "absent: there is no such folder"),
-            (["generate", book], "book.txt: there is no such folder"),
+            (["generate", tmp_path / "absent"], "absent: there is no such file or folder"),
+            (["generate", book], "book.txt: not a checkpoint"),
             (["generate", tmp_path / "folder"], "config.json: there is no such file"),
             (["evaluate", tmp_path / "absent"], "absent: there is no such folder"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "absent.txt"], "absent.txt: cannot be read"),
@@ -325,7 +325,7 @@ def test_tokens_and_prompts(runs, minillm, tmp_path):
     mistake(minillm("tokenizer", "decode", runs / "bpe", "-1"), "-1")
     mistake(minillm("tokenizer", "decode", runs / "bpe", "one"), "invalid int value: 'one'")
     mistake(minillm("generate", runs / "bpe", "--twin", "numpy", "--prompt", "xyz" * 20), "61 tokens.*16.*15 or fewer")
-    mistake(minillm("generate", runs / "characters", "--twin", "numpy"), "--prompt is empty")
+    mistake(minillm("generate", runs / "characters", "--twin", "numpy"), "the prompt is empty")
     mistake(minillm("generate", runs / "characters", "--twin", "numpy", "--prompt", "\u6625"), "u6625.*not in the vocabulary")
     mistake(minillm("generate", runs / "bpe", "--twin", "numpy", "--prompt", "\udc80"), "surrogate")
     shutil.copytree(runs / "bpe", tmp_path / "bare", ignore=shutil.ignore_patterns("tokenizer*", "data"))
