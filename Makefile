@@ -23,6 +23,7 @@ parity: $(BIN)/.installed-parity
 # The golden files of tests/golden, made anew by the reference implementation.
 golden: $(BIN)/.installed-parity
 	$(BIN)/python tests/golden/make_golden.py
+	$(BIN)/python tests/golden/make_variations.py
 
 benchmark: $(BIN)/.installed-parity
 	$(BIN)/python benchmarks/training_speed.py

@@ -6,7 +6,52 @@
 
 from dataclasses import dataclass, fields, replace
 
-from minillm.errors import UserError
+from minillm.errors import UserError, is_count, is_number, require
+
+
+ROPE_TYPES = ("linear", "dynamic", "llama3", "yarn")
+
+
+@dataclass(frozen=True)
+class RopeScaling:
+    """One way to stretch the angles. Fields as in Hugging Face's config.json.
+
+    `original_max_position_embeddings` is the context before stretching. Raises UserError.
+
+    linear   every angle divided by `factor` (Chen et al. 2023, arXiv:2306.15595, eq. 3)
+    dynamic  beyond the context theta grows with the length (NTK-aware; Peng et al. 2023, arXiv:2309.00071, section 3.1)
+    llama3   slow turns divided by `factor`, fast ones kept, a ramp between (Grattafiori et al. 2024, arXiv:2407.21783)
+    yarn     the same with another ramp, and cos and sin grow a little (arXiv:2309.00071, section 3.2 and eq. 22)
+    """
+
+    rope_type: str
+    factor: float
+    original_max_position_embeddings: int | None = None
+    low_freq_factor: float | None = None
+    high_freq_factor: float | None = None
+    beta_fast: float | None = None
+    beta_slow: float | None = None
+    attention_factor: float | None = None
+    mscale: float | None = None
+    mscale_all_dim: float | None = None
+    truncate: bool = True
+
+    def __post_init__(self):
+        require(self.rope_type in ROPE_TYPES, "rope_type", self.rope_type, f"default, {', '.join(ROPE_TYPES)}")
+        require(is_number(self.factor) and self.factor >= 1, "the rope factor", self.factor, "a finite number of at least 1")
+        stretches = self.rope_type in ("llama3", "yarn")
+        original = self.original_max_position_embeddings
+        require(is_count(original) if stretches else original is None or is_count(original),
+                "original_max_position_embeddings", original, "a whole number of at least 1")
+        for name in ("low_freq_factor", "high_freq_factor"):
+            value = getattr(self, name)
+            require(self.rope_type != "llama3" or is_number(value) and value > 0, name, value, "a finite number above 0")
+        require(self.rope_type != "llama3" or self.high_freq_factor > self.low_freq_factor, "high_freq_factor",
+                self.high_freq_factor, f"above low_freq_factor ({self.low_freq_factor})")
+        for name in ("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim"):
+            value = getattr(self, name)
+            require(value is None or is_number(value) and value >= 0, name, value, "a finite number of at least 0")
+        require(isinstance(self.truncate, bool), "truncate", self.truncate, "true or false")
 
 
 @dataclass(frozen=True)
@@ -26,27 +71,34 @@ class ModelConfig:
     max_position_embeddings: int
     rms_norm_eps: float = 1e-5
     rope_theta: float = 10000.0
+    rope_scaling: RopeScaling | None = None
+    attention_bias: bool = False
+    mlp_bias: bool = False
     tie_word_embeddings: bool = True
     initializer_range: float = 0.02
     bos_token_id: int | None = 0
-    eos_token_id: int | None = 0
+    eos_token_id: int | tuple[int, ...] | None = 0
 
     def __post_init__(self):
         for name in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
                      "num_key_value_heads", "head_dim", "max_position_embeddings"):
-            _require(_is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
+            require(is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
         for name in ("rms_norm_eps", "rope_theta", "initializer_range"):
             value = getattr(self, name)
-            _require(_is_number(value) and value > 0, name, value, "a finite number above 0")
-        _require(self.num_attention_heads % self.num_key_value_heads == 0, "num_key_value_heads",
-                 self.num_key_value_heads, f"a divisor of num_attention_heads ({self.num_attention_heads})")
-        _require(self.head_dim % 2 == 0, "head_dim", self.head_dim, "even, because rotary embedding turns pairs")
-        _require(isinstance(self.tie_word_embeddings, bool), "tie_word_embeddings", self.tie_word_embeddings,
-                 "true or false")
-        for name in ("bos_token_id", "eos_token_id"):
-            value = getattr(self, name)
-            _require(value is None or (isinstance(value, int) and 0 <= value < self.vocab_size), name, value,
-                     f"a token id below vocab_size ({self.vocab_size})")
+            require(is_number(value) and value > 0, name, value, "a finite number above 0")
+        require(self.num_attention_heads % self.num_key_value_heads == 0, "num_key_value_heads",
+                self.num_key_value_heads, f"a divisor of num_attention_heads ({self.num_attention_heads})")
+        require(self.head_dim % 2 == 0, "head_dim", self.head_dim, "even, because rotary embedding turns pairs")
+        for name in ("tie_word_embeddings", "attention_bias", "mlp_bias"):
+            require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
+        yarn = self.rope_scaling is not None and self.rope_scaling.rope_type == "yarn"
+        require(not yarn or self.rope_theta > 1, "rope_theta", self.rope_theta, "above 1 for rope_type yarn")
+        check_marks(self)
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """The tokens after which a text is over: none, one or several."""
+        return end_tokens(self)
 
     @property
     def queries_per_key(self) -> int:
@@ -88,21 +140,21 @@ class TrainConfig:
     def __post_init__(self):
         for name in ("steps", "batch_size", "context", "steps_per_dispatch", "eval_every", "eval_rows", "save_every",
                      "cpu_devices"):
-            _require(_is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
+            require(is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
         for name in ("warmup_steps", "seed", "sample_every"):
             value = getattr(self, name)
-            _require(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
+            require(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
         for name in ("learning_rate", "muon_learning_rate", "eps", "max_grad_norm"):
             value = getattr(self, name)
-            _require(_is_number(value) and value > 0, name, value, "a finite number above 0")
+            require(is_number(value) and value > 0, name, value, "a finite number above 0")
         for name in ("beta1", "beta2", "muon_momentum", "final_learning_rate"):
             value = getattr(self, name)
-            _require(_is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
-        _require(_is_number(self.weight_decay) and self.weight_decay >= 0, "weight_decay", self.weight_decay,
-                 "a finite number of at least 0")
-        _require(self.optimizer in ("adamw", "muon"), "optimizer", self.optimizer, "adamw or muon")
-        _require(self.matmul_precision in ("float32", "bfloat16"), "matmul_precision", self.matmul_precision,
-                 "float32 or bfloat16")
+            require(is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
+        require(is_number(self.weight_decay) and self.weight_decay >= 0, "weight_decay", self.weight_decay,
+                "a finite number of at least 0")
+        require(self.optimizer in ("adamw", "muon"), "optimizer", self.optimizer, "adamw or muon")
+        require(self.matmul_precision in ("float32", "bfloat16"), "matmul_precision", self.matmul_precision,
+                "float32 or bfloat16")
 
 
 @dataclass(frozen=True)
@@ -121,13 +173,27 @@ class GenerateConfig:
         for name, rule in (("max_new_tokens", "a whole number of at least 0"), ("seed", "a whole number of at least 0"),
                            ("top_k", "0 (all tokens) or a whole number above")):
             value = getattr(self, name)
-            _require(isinstance(value, int) and value >= 0, name, value, rule)
-        _require(_is_number(self.temperature) and self.temperature >= 0, "temperature", self.temperature,
-                 "0 (always the most probable token) or a finite number above")
-        _require(_is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
-        _require(_is_number(self.min_p) and 0 <= self.min_p <= 1, "min_p", self.min_p, "a number between 0 and 1")
-        _require(_is_number(self.repetition_penalty) and self.repetition_penalty > 0, "repetition_penalty",
-                 self.repetition_penalty, "1 (none) or a finite number above 0")
+            require(isinstance(value, int) and value >= 0, name, value, rule)
+        require(is_number(self.temperature) and self.temperature >= 0, "temperature", self.temperature,
+                "0 (always the most probable token) or a finite number above")
+        require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
+        require(is_number(self.min_p) and 0 <= self.min_p <= 1, "min_p", self.min_p, "a number between 0 and 1")
+        require(is_number(self.repetition_penalty) and self.repetition_penalty > 0, "repetition_penalty",
+                self.repetition_penalty, "1 (none) or a finite number above 0")
+
+
+def check_marks(config):
+    """Refuse a beginning-of-text token or end-of-text tokens that are no tokens. Raises UserError."""
+    for name, tokens in (("bos_token_id", (config.bos_token_id,)), ("eos_token_id", end_tokens(config))):
+        for token in tokens:
+            require(token is None or isinstance(token, int) and not isinstance(token, bool) and 0 <= token < config.vocab_size,
+                    name, token, f"a token id below vocab_size ({config.vocab_size})")
+
+
+def end_tokens(config) -> tuple[int, ...]:
+    """`eos_token_id`, which may be None, a number or several, as a tuple."""
+    ends = config.eos_token_id
+    return ends if isinstance(ends, tuple) else () if ends is None else (ends,)
 
 
 def check_token(token: int, config):
@@ -144,8 +210,8 @@ def check_prompt(prompt, config: ModelConfig):
         raise UserError(f"the prompt has {len(prompt)} tokens and the model reads {config.max_position_embeddings}, "
                         f"new ones included: shorten it to {config.max_position_embeddings - 1} or fewer")
     for token in prompt:
-        _require(0 <= token < config.vocab_size, "a token of the prompt", int(token),
-                 f"at least 0 and below vocab_size ({config.vocab_size})")
+        require(0 <= token < config.vocab_size, "a token of the prompt", int(token),
+                f"at least 0 and below vocab_size ({config.vocab_size})")
 
 
 # The dial. One number sets a whole model: `depth` layers, `depth` heads of 32, so width = 32 * depth.
@@ -181,16 +247,3 @@ def with_options(config, **options):
         if name not in known:
             raise UserError(f"{type(config).__name__} has no setting {name!r}; it has {', '.join(sorted(known))}")
     return replace(config, **{name: value for name, value in options.items() if value is not None})
-
-
-def _is_count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e300
-
-
-def _require(condition: bool, name: str, value, rule: str):
-    if not condition:
-        raise UserError(f"{name} is {value!r}: it must be {rule}")

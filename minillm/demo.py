@@ -24,7 +24,7 @@ def run(out: str, *, steps: int, seed: int, twin: str):
         console.print(f"\n[bold]{next(step)}. {text}[/]", highlight=False)
 
     import numpy as np
-    from minillm import cli, training
+    from minillm import commands, training
     from minillm import tokenizer as tokenizers
     from minillm.corpora import read_corpus
     from minillm.data import prepare
@@ -62,7 +62,7 @@ def run(out: str, *, steps: int, seed: int, twin: str):
               for order, name in ((2, "bigram"), (3, "trigram"))}
     tokens_per_story = np.sum(rows.targets_NT >= 0) / rows.documents
     lines = {name: nats / tokens_per_story for name, nats in ngrams.items()}
-    summary = cli.train_and_draw(console, folder, config, train, dataset, made, twin, resume, lines)
+    summary = commands.train_and_draw(console, folder, config, train, dataset, made, twin, resume, lines)
     if not summary["done"]:
         console.print(f"   saved at step {summary['step']:,}. The same command goes on from there.")
         return
@@ -79,7 +79,7 @@ def run(out: str, *, steps: int, seed: int, twin: str):
     config, params, made = training.checkpoint.load_model(folder)
     for i in range(3):
         how = GenerateConfig(max_new_tokens=train.context - 1, temperature=0.9, seed=seed + i)
-        ids = list(model.generate(params, [config.bos_token_id], config, how, (config.eos_token_id,)))
+        ids = list(model.generate(params, [config.bos_token_id], config, how, config.end_tokens))
         console.print("\n   " + made.decode(ids).replace("\n", "\n   "), style="italic", highlight=False, markup=False)
 
     console.print(f"\nThe checkpoint and its curve ([bold]loss.png[/]) are in {folder}. What to do next:\n"

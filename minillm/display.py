@@ -89,3 +89,57 @@ def table(console: Console, title: str, rows: list[tuple], headers: tuple):
     for row in rows:
         grid.add_row(*(escape(str(cell)) for cell in row))
     console.print(grid)
+
+
+def show_description(found: dict):
+    """Print what `describe` found: a table a part, then what is refused."""
+    console = Console()
+    say(console, f"{found['path']}: {found['format']}")
+
+    def section(title, rows: dict):
+        say(console, title, style="bold")
+        grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for name, value in rows.items():
+            grid.add_row(f"  {name.replace('_', ' ')}", escape(str(value)))
+        console.print(grid)
+
+    section("config", {name: printable(value) for name, value in found["config"].items()})
+    if "parameters" in found:
+        total = found["parameters"]["total"]
+        section("parameters", {part: f"{size:>13,}  {size / total:6.1%}" for part, size in found["parameters"].items()})
+        section("memory of the parameters", {kind: megabytes(size) for kind, size in found["memory"].items()})
+        cache = found["kv_cache"]
+        section("keys and values kept while writing (float32)",
+                {"a token": f"{cache['bytes_per_token']:,} bytes", "the whole context": megabytes(cache["bytes_of_the_context"])})
+    if "files" in found:
+        files = found["files"]
+        kinds = ", ".join(f"{kind}: {size if isinstance(size, str) else format(size, ',')}" for kind, size in files["numbers"].items())
+        section("files", {"number": files["number"], "size": megabytes(files["bytes"]), "numbers": kinds})
+    if "tokenizer" in found:
+        section("tokenizer", {name: printable(value) for name, value in found["tokenizer"].items()})
+    for reason in found["refused"]:
+        say(console, f"refused: {reason}", style="bold red")
+    if not found["refused"]:
+        say(console, "nothing is refused: minillm.load reads it")
+
+
+def show_parity(rows: list[dict], first: dict | None, tolerance: float):
+    """Print the differences, tap by tap, and the verdict."""
+    console = Console()
+    grid = Table("activation", "largest difference", "relative", "", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        grid.add_row(row["tap"], f"{row['difference']:.2e}", f"{row['relative']:.2e}", "" if row["same"] else "[bold red]differs[/]")
+    console.print(grid)
+    say(console, f"the same to {tolerance:g} at all {len(rows)} activations" if first is None else
+        f"{first['tap']} is the first that differs: by {first['relative']:.2e} of its largest number (tolerance {tolerance:g})")
+
+
+def printable(value) -> str:
+    """A value of a stranger's file on one line of visible characters."""
+    text = str(value)
+    return text if text.isprintable() and len(text) <= 200 else ascii(text)[:200]
+
+
+def megabytes(size: int) -> str:
+    """1,040,128 -> "1.0 MB" (a million bytes)."""
+    return f"{size / 1e6:,.1f} MB"

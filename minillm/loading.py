@@ -1,26 +1,33 @@
 """`minillm.load`: a checkpoint, whoever made it, as one record to run, write with and save."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from minillm import checkpoint
+from minillm import bloom, checkpoint
+from minillm.bloom import BloomConfig
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError
+from minillm.files import read_json
+from minillm.params import table, tree_map
 from minillm.tokenizer import Tokenizer, decode_stream
 
 
 @dataclass(frozen=True)
 class Model:
-    """A LLaMA: `params` is the tree of minillm/params.py in NumPy arrays; `source` says where it came from."""
+    """A LLaMA or a BLOOM: `params` is the tree of minillm/params.py (or bloom.py) in NumPy arrays.
 
-    config: ModelConfig
+    `source` says where it came from, `begin` which token ids stand before every prompt.
+    """
+
+    config: ModelConfig | BloomConfig
     params: dict
     tokenizer: Tokenizer | None
     source: str
+    begin: tuple[int, ...] = ()
 
     def logits(self, tokens_BT, twin: str = "numpy") -> np.ndarray:
         """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer than the context."""
@@ -29,64 +36,120 @@ class Model:
             raise UserError(f"tokens have shape {tokens_BT.shape} of {tokens_BT.dtype}: whole numbers (B, T) are needed")
         if tokens_BT.size == 0:
             raise UserError("there are no tokens: give at least one row of at least one")
-        if tokens_BT.shape[1] > self.config.max_position_embeddings:
-            raise UserError(f"rows of {tokens_BT.shape[1]} tokens are longer than the {self.config.max_position_embeddings} "
-                            "that the model reads")
+        if tokens_BT.shape[1] > longest(self.config):
+            raise UserError(f"rows of {tokens_BT.shape[1]} tokens are longer than the {longest(self.config)} that the model reads")
         if tokens_BT.min() < 0 or tokens_BT.max() >= self.config.vocab_size:
             raise UserError(f"a token is {tokens_BT.min()} or {tokens_BT.max()}: ids are at least 0 and below vocab_size "
                             f"({self.config.vocab_size})")
-        return np.asarray(twin_package(twin).forward(self.params, tokens_BT, self.config)[0], np.float32)
+        forward = self._package(twin).forward_of(self.config)
+        return np.asarray(forward(self.params, tokens_BT, self.config)[0], np.float32)
 
-    def prompt_ids(self, prompt: str) -> list[int]:
-        """The beginning-of-text token, if the model has one, and the prompt's. Raises UserError where it cannot go on."""
+    def prompt_ids(self, prompt: str, begin: bool = True) -> list[int]:
+        """The ids of a prompt, after those in `begin` if asked for. Raises UserError where the model cannot go on from it.
+
+        An empty prompt of a model that begins with nothing is its beginning-of-text token, as in transformers.
+        """
         if self.tokenizer is None:
-            raise UserError(f"{self.source}: there is no tokenizer.json, so text cannot become tokens")
-        ids = ([] if self.config.bos_token_id is None else [self.config.bos_token_id]) + self.tokenizer.encode(prompt)
+            raise UserError(f"{self.source}: {no_tokenizer(self.source)}")
+        ids = list(self.begin if begin else ()) + self.tokenizer.encode(prompt)
+        if not ids and self.config.bos_token_id is not None:
+            ids = [self.config.bos_token_id]
         if not ids:
             raise UserError("the prompt is empty, and this model has no beginning-of-text token: give it a text to begin with")
         check_prompt(ids, self.config)
         return ids
 
-    def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (), on_token=None, **options) -> Iterator[str]:
+    def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (), on_token=None, begin: bool = True,
+                 **options) -> Iterator[str]:
         """Yield the prompt and what the model writes after it, piece by piece; options are those of `GenerateConfig`.
 
         The text ends before the first of the `stop` strings that it writes. `on_token()` is called at every new token.
         """
-        how, ids = GenerateConfig(**options), self.prompt_ids(prompt)
-        begun = 0 if self.config.bos_token_id is None else 1
-        end = () if self.config.eos_token_id is None else (self.config.eos_token_id,)
+        how, ids = GenerateConfig(**options), self.prompt_ids(prompt, begin)
+        begun = len(ids) - len(self.tokenizer.encode(prompt))                 # only marks stand before: they are not shown
 
         def written():
             yield from ids[begun:]
-            for token in twin_package(twin).generate(self.params, ids, self.config, how, end):
-                if on_token:
-                    on_token()
-                yield token
+            yield from self.continuation(ids, twin, how, on_token)
 
         return until(decode_stream(self.tokenizer, written()), stop, len(self.tokenizer.decode(ids[begun:])))
 
-    def save(self, folder):
-        """Write a Hugging Face folder in float32 (see checkpoint.py)."""
-        checkpoint.save_model(folder, self.config, self.params, self.tokenizer)
+    def continuation(self, ids: Sequence[int], twin: str = "jax", how: GenerateConfig = GenerateConfig(),
+                     on_token=None) -> Iterator[int]:
+        """Yield the token ids that the model writes after `ids`, up to an end-of-text token."""
+        for token in self._package(twin).generate(self.params, ids, self.config, how, self.config.end_tokens):
+            if on_token:
+                on_token()
+            yield token
+
+    def save(self, folder, dtype: str = "float32"):
+        """Write a Hugging Face folder (see checkpoint.py). Raises UserError."""
+        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin))
+
+    def check_twin(self, twin: str):
+        """Refuse numbers that a twin does not know. Raises UserError."""
+        if twin == "numpy" and self.params["embed_tokens"].dtype.name == "bfloat16":
+            raise UserError("bfloat16 is for the jax twin: NumPy has no such numbers; load with float32 or float16")
+
+    def _package(self, twin):
+        self.check_twin(twin)
+        return twin_package(twin)
 
 
-def load(path, tokenizer=None) -> Model:
-    """The model at `path`: a folder with config.json and model.safetensors, or a llama2.c .bin file.
+def load(path, tokenizer=None, dtype: str = "float32") -> Model:
+    """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, or a llama2.c .bin file.
 
-    `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file. Raises UserError for
-    whatever is damaged or not supported, by name.
+    `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file. `dtype` is how matrices
+    are kept: float32, float16, bfloat16 (jax). Raises UserError for whatever is damaged or not supported, by name.
     """
     path = Path(path)
     if path.is_file() and path.suffix != ".bin":              # pickles among them, which are never opened
         raise UserError(f"{path}: not a checkpoint: give a folder with config.json and model.safetensors, or a llama2.c .bin file")
     if path.is_file():
         from minillm.foreign import llama2c
-        return Model(*llama2c.load(path, tokenizer), f"{path} (llama2.c)")
+        config, params, made = llama2c.load(path, tokenizer)
+        params = tree_map(lambda leaf: leaf if leaf.ndim < 2 else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
+        return Model(config, params, made, f"{path} (llama2.c)", (config.bos_token_id,))
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder")
     if tokenizer is not None:
         raise UserError(f"{path}: a folder brings its own tokenizer: --tokenizer is for llama2.c's .bin files")
-    return Model(*checkpoint.load_model(path), str(path))
+    config, params, made = checkpoint.load_model(path, dtype)
+    return Model(config, params, made, str(path), begin_of_prompt(path, made, config))
+
+
+def begin_of_prompt(folder: Path, tokenizer: Tokenizer | None, config) -> tuple[int, ...]:
+    """The ids that stand before every prompt of a folder's model: what its tokenizer puts there by itself.
+
+    tokenizer_config.json's add_bos_token decides; where it says nothing, the post-processor of tokenizer.json does.
+    """
+    path = folder / "tokenizer_config.json"
+    added = read_json(path).get("add_bos_token") if path.is_file() else None
+    if added is None:
+        return () if tokenizer is None else tokenizer.begin
+    return (config.bos_token_id,) if added is True and config.bos_token_id is not None else ()
+
+
+def no_tokenizer(source: str) -> str:
+    """Why text cannot become tokens, and what to do."""
+    if (Path(source) / "tokenizer.model").is_file():
+        return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
+                "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
+    return "there is no tokenizer.json, so text cannot become tokens"
+
+
+def shapes(config) -> dict:
+    """The tree of shapes of a config's parameters."""
+    if isinstance(config, BloomConfig):
+        return bloom.table(config)
+    return tree_map(lambda parameter: parameter.shape, table(config))
+
+
+def longest(config) -> int:
+    """How many tokens a row may have: the context, stretched where rotary angles are (rope type dynamic)."""
+    scaling = getattr(config, "rope_scaling", None)
+    stretch = scaling.factor if scaling is not None and scaling.rope_type == "dynamic" else 1
+    return int(config.max_position_embeddings * stretch)
 
 
 def twin_package(name: str):

@@ -8,6 +8,8 @@ Parameters are a nested dict of arrays, the same tree in both twins:
      "norm": (D,),
      "lm_head": (D, V)}                       # absent when the head is tied to the embedding
 
+Models of others may have biases: q_bias, k_bias, v_bias, o_bias; gate_bias, up_bias, down_bias, each beside its matrix.
+
 Weights are (in, out), so that the code says `x @ w`.
 """
 
@@ -50,10 +52,24 @@ def table(config: ModelConfig) -> dict:
         "up_proj": Parameter((D, F), std),
         "down_proj": Parameter((F, D), std / sqrt(2 * L)),
     }
+    if config.attention_bias:
+        layer = beside(layer, ("q", "k", "v", "o"))
+    if config.mlp_bias:
+        layer = beside(layer, ("gate", "up", "down"))
     tree = {"embed_tokens": Parameter((V, D), std), "layers": [dict(layer) for _ in range(L)], "norm": Parameter((D,), None)}
     if not config.tie_word_embeddings:
         tree["lm_head"] = Parameter((D, V), std)
     return tree
+
+
+def beside(layer: dict, names: tuple[str, ...]) -> dict:
+    """The layer's table with a bias right after each of these matrices; biases start at zero."""
+    with_biases = {}
+    for name, parameter in layer.items():
+        with_biases[name] = parameter
+        if name.removesuffix("_proj") in names:
+            with_biases[name.removesuffix("_proj") + "_bias"] = Parameter(parameter.shape[1:], 0.0)
+    return with_biases
 
 
 def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dict:

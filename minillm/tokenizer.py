@@ -27,7 +27,7 @@ from pathlib import Path
 from minillm.errors import UserError
 from minillm.tokenizer_json import (
     bpe_spec, character_spec, check_ids, check_merges, foreign_part, full_vocab, library_errors, require,
-    short)
+    short, with_begin)
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -165,6 +165,7 @@ class Tokenizer:
 
     spec: see the glossary; vocab: token as written in the spec -> id; special_tokens: the special ones alone;
     vocab_size: highest id + 1; pieces: id -> bytes; byte_level: are the 256 bytes tokens?
+    begin: the ids that its post-processor puts before a text, where a file of others asks for that;
     joins_pieces: is decoding no more than joining the pieces?
     """
 
@@ -173,7 +174,7 @@ class Tokenizer:
         added = spec["added_tokens"]
         self.special_tokens = {entry["content"]: entry["id"] for entry in added if entry["special"]}
         self.byte_level = (spec["decoder"] or {}).get("type") == "ByteLevel" and BYTE.keys() <= vocab.keys()
-        self.joins_pieces = True
+        self.joins_pieces, self.begin = True, ()
         as_bytes = token_bytes if self.byte_level else str.encode
         self.pieces = {i: as_bytes(token) for token, i in vocab.items()}
 
@@ -215,14 +216,19 @@ class Tokenizer:
         """The text that `ids` stand for; bytes that are not UTF-8 become U+FFFD."""
         return self.decode_bytes(ids, skip_special).decode("utf-8", "replace")
 
-    def save(self, path: str | Path) -> Path:
-        """Write tokenizer.json (returned) and tokenizer_config.json into a folder, or one file if *.json."""
-        path = Path(path)
+    def save(self, path: str | Path, begin: str | None = None) -> Path:
+        """Write tokenizer.json (returned) and tokenizer_config.json into a folder, or one file if *.json.
+
+        `begin`: the special token that others shall put before every text, where the file does not say so yet.
+        """
+        path, spec = Path(path), self.spec
+        if begin is not None and spec["post_processor"] is None:
+            spec = with_begin(spec, begin, self.vocab[begin])
         config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
         if END_OF_TEXT in self.special_tokens:
             config |= {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT}
-        contents = {path / "tokenizer.json": self.spec, path / "tokenizer_config.json": config}
-        contents = {path: self.spec} if path.suffix == ".json" else contents
+        contents = {path / "tokenizer.json": spec, path / "tokenizer_config.json": config}
+        contents = {path: spec} if path.suffix == ".json" else contents
         try:
             for file, content in contents.items():
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -303,8 +309,17 @@ class Library(Tokenizer):
         check_ids(vocab)
         super().__init__(json.loads(self._backend.to_str()), vocab)
         self.joins_pieces = self.byte_level
+        self.begin = self._begin()
         self._may_cut = (foreign_part(self.spec, bpe_spec(PATTERN, {}, [], [])) is None
                          and not re.search(r"\s", "".join(self.special_tokens)))
+
+    def _begin(self):
+        try:
+            with library_errors("cannot encode"):
+                marked, plain = (self._backend.encode("a", add_special_tokens=special).ids for special in (True, False))
+        except UserError:  # there is no "a" among its tokens
+            return ()
+        return tuple(marked[: next((i for i in range(len(marked)) if marked[i:][: len(plain)] == plain), 0)])
 
     def _encode(self, text, special_is_text=True):
         chunks = CHUNK.findall(text) if self._may_cut else [text]  # else 300 bytes of memory for each of text

@@ -36,6 +36,14 @@ def _spec(special_tokens, pre_tokenizer, decoder, model):
             "pre_tokenizer": pre_tokenizer, "post_processor": None, "decoder": decoder, "model": model}
 
 
+def with_begin(spec: dict, token: str, i: int) -> dict:
+    """`spec`, asking that `token` be put before every text (by those who add special tokens: `encode` does not)."""
+    mark, text = {"SpecialToken": {"id": token, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
+    other = {"Sequence": {"id": "B", "type_id": 1}}
+    return spec | {"post_processor": {"type": "TemplateProcessing", "single": [mark, text], "pair": [mark, text, other],
+                                      "special_tokens": {token: {"id": token, "ids": [i], "tokens": [token]}}}}
+
+
 def full_vocab(spec: dict) -> dict[str, int]:
     """Token -> id: the model's tokens and the added ones."""
     return spec["model"]["vocab"] | {entry["content"]: entry["id"] for entry in spec["added_tokens"]}

@@ -21,6 +21,7 @@ from minillm import checkpoint
 from minillm.config import GenerateConfig, ModelConfig, TrainConfig
 from minillm.data import Dataset, batch, document_rows, row_starts, windows
 from minillm.errors import UserError
+from minillm.files import make_folder, write_atomically, write_json
 from minillm.loading import twin_package
 from minillm.params import init, tree_map
 
@@ -87,7 +88,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
 
     def save():
         nonlocal saved_step
-        checkpoint.save_params(folder, state["params"])
+        checkpoint.save_params(folder, config, state["params"])
         checkpoint.save_training(folder, state, config, train, dataset.fingerprint)
         saved_step = step
 
@@ -133,14 +134,14 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
         if summary["done"]:
             rows = held_out(dataset, train.context)
             summary |= evaluate_and_log()
-            checkpoint.write_json(folder / "summary.json", summary)
+            write_json(folder / "summary.json", summary)
         watch.finished()
     return summary
 
 
 def prepare_folder(folder, resume: bool) -> Path:
     """The run's folder, cleared of half-written files. Raises UserError if it holds a run and `resume` is not set."""
-    folder = checkpoint.make_folder(folder)
+    folder = make_folder(folder)
     if not resume and (folder / checkpoint.STATE).exists():
         raise UserError(f"{folder}: a run is already there: continue it with --resume, or choose another --out")
     if not resume and (folder / checkpoint.MODEL).exists():
@@ -211,7 +212,7 @@ def write_sample(model, params, config: ModelConfig, tokenizer, seed: int, token
     """The beginning of what the model writes after the beginning-of-text token."""
     start = config.bos_token_id if config.bos_token_id is not None else 0
     how = GenerateConfig(max_new_tokens=min(tokens, config.max_position_embeddings - 1), seed=seed)
-    stop = () if config.eos_token_id is None else (config.eos_token_id,)
+    stop = config.end_tokens
     params = tree_map(np.asarray, params)                      # one copy, wherever training keeps them
     return tokenizer.decode(list(model.generate(params, [start], config, how, stop)))
 
@@ -237,7 +238,7 @@ def truncate_metrics(path: Path, step: int):
     """Keep what was logged before `step`: a run that goes on from there writes the rest again, evaluation first."""
     records = read_metrics(path) if path.exists() else []
     kept = [record for record in records if record["step"] < step]
-    checkpoint.write_atomically(path, "".join(json.dumps(r) + "\n" for r in kept).encode())
+    write_atomically(path, "".join(json.dumps(r) + "\n" for r in kept).encode())
 
 
 @contextmanager

@@ -9,7 +9,10 @@ jax.config.update("jax_disable_most_optimizations", True)
 # As every training run does (TrainConfig.cpu_devices), so that runs in this process equal runs in their own.
 jax.config.update("jax_num_cpu_devices", 2)
 
+from minillm.bloom import BloomConfig
+from minillm.bloom import table as bloom_table
 from minillm.config import ModelConfig
+from minillm.params import init, tree_map
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 
@@ -35,8 +38,26 @@ def random_config(rng, **fixed) -> ModelConfig:
                  num_attention_heads=kv_heads * group, num_key_value_heads=kv_heads,
                  head_dim=2 * int(rng.integers(1, 5)), max_position_embeddings=32,
                  rms_norm_eps=float(10 ** rng.uniform(-6, -3)), rope_theta=float(10 ** rng.uniform(2, 5)),
-                 tie_word_embeddings=bool(rng.integers(2)), initializer_range=0.3)
+                 tie_word_embeddings=bool(rng.integers(2)), initializer_range=0.3,
+                 attention_bias=bool(rng.integers(2)), mlp_bias=bool(rng.integers(2)))
     return ModelConfig(**shape | fixed)
+
+
+def random_bloom(rng, **fixed) -> BloomConfig:
+    """A small BLOOM of random shape: any number of heads, any head."""
+    heads = int(rng.integers(1, 8))
+    shape = dict(vocab_size=int(rng.integers(11, 40)), hidden_size=heads * int(rng.integers(1, 5)),
+                 num_hidden_layers=int(rng.integers(1, 4)), num_attention_heads=heads, max_position_embeddings=32,
+                 layer_norm_epsilon=float(10 ** rng.uniform(-6, -3)), tie_word_embeddings=bool(rng.integers(2)))
+    return BloomConfig(**shape | fixed)
+
+
+def random_params(config, rng, dtype=np.float32) -> dict:
+    """Parameters of any model with nothing left at its first value: norms around 1, biases not zero."""
+    if isinstance(config, BloomConfig):
+        return tree_map(lambda shape: (0.4 * rng.standard_normal(shape) + (len(shape) == 1)).astype(dtype), bloom_table(config))
+    return tree_map(lambda w: (w + (0.2 * rng.standard_normal(w.shape) if w.ndim == 1 else 0)).astype(dtype),
+                    init(config, rng, dtype))
 
 
 def assert_close(actual, expected, tolerance, what=""):

@@ -357,7 +357,7 @@ def test_weights_that_are_not_numbers(runs, minillm, tmp_path):
     folder = shutil.copytree(runs / "bpe", tmp_path / "run")
     config, params, _ = checkpoint.load_model(folder)
     for value in (np.nan, np.inf):
-        checkpoint.save_params(folder, tree_map(lambda leaf: np.full_like(leaf, value), params))
+        checkpoint.save_params(folder, config, tree_map(lambda leaf: np.full_like(leaf, value), params))
         for twin in ("numpy", "jax"):
             mistake(minillm("evaluate", folder, "--twin", twin, "--json"), "run: the loss is (nan|inf).*not finite")
 

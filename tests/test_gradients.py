@@ -5,7 +5,7 @@ import inspect
 import jax
 import numpy as np
 import pytest
-from conftest import assert_close, random_config
+from conftest import assert_close, random_config, random_params
 from test_twins import case, public_functions, sequences
 
 import minillm.in_jax.model as jax_model
@@ -14,7 +14,7 @@ from minillm.in_numpy.ops import rotation
 from minillm.params import flatten, init, unflatten
 
 OPS = sorted(name.removesuffix("_backward") for name in public_functions("in_numpy", "ops") if name.endswith("_backward"))
-WITHOUT_BACKWARD = {"no_tap", "rotation", "causal"}        # nothing to learn in them
+WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance"}        # nothing to learn in them
 
 
 def test_every_op_has_a_backward_right_under_it():
@@ -32,8 +32,8 @@ def test_backward_of_an_op(name, float64):
         rng = np.random.default_rng(seed)
         arguments = case(name, "in_numpy", rng, np.float64)
         counted = [i for i, a in enumerate(arguments) if isinstance(a, np.ndarray) and a.dtype == np.float64]
-        if name == "rope":
-            counted = [0]                                      # the angles are constants
+        if name in ("rope", "attend"):
+            counted = [0] if name == "rope" else [0, 1, 2]     # angles and slopes are constants
 
         def of_counted(*values):
             full = list(arguments)
@@ -56,9 +56,9 @@ def test_backward_of_a_part(name, float64):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         config = random_config(rng)
-        layer = init(config, rng, np.float64)["layers"][0]
+        layer = random_params(config, rng, np.float64)["layers"][0]
         x_BTD = rng.standard_normal((2, 5, config.hidden_size))
-        turn = rotation(np.arange(5), config.head_dim, config.rope_theta, np.float64)
+        turn = rotation(np.arange(5), config, 5, np.float64)
         seen = {}
 
         def record(key, value):
@@ -87,7 +87,7 @@ def test_backward_of_a_part(name, float64):
 def test_gradients_of_the_whole_model(tied, group, float64):
     rng = np.random.default_rng(group)
     config = random_config(rng, tie_word_embeddings=tied, num_attention_heads=2 * group, num_key_value_heads=2)
-    params = init(config, rng, np.float64)
+    params = random_params(config, rng, np.float64)
     tokens, targets = sequences(rng, config)
     value, grads = numpy_model.loss_and_grads(params, tokens, targets, config)
     expected_value, expected = jax.jit(jax_model.loss_and_grads, static_argnums=3)(params, tokens, targets, config)
@@ -102,7 +102,7 @@ def test_finite_differences_of_the_whole_model():
     """(loss(p + h) - loss(p - h)) / 2h at random places of every parameter."""
     rng = np.random.default_rng(3)
     config = random_config(rng, tie_word_embeddings=True, num_hidden_layers=2)
-    params = init(config, rng, np.float64)
+    params = random_params(config, rng, np.float64)
     tokens, targets = sequences(rng, config)
     _, grads = numpy_model.loss_and_grads(params, tokens, targets, config)
     leaves, grads = flatten(params), flatten(grads)

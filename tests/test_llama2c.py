@@ -124,6 +124,7 @@ def write_tokenizer(path, vocab_size):
 
 
 def small(rng, **fixed):
+    fixed |= dict(attention_bias=False, mlp_bias=False)
     config = random_config(rng, **fixed)
     return random_config(rng, **fixed | dict(hidden_size=config.num_attention_heads * config.head_dim,
                                             num_attention_heads=config.num_attention_heads, head_dim=config.head_dim,

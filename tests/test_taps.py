@@ -63,8 +63,8 @@ def test_what_a_tap_returns_is_what_the_model_uses(model):
 
 # Sizes that no two letters share, so that a wrong letter cannot be right by chance.
 DISTINCT = ModelConfig(vocab_size=37, hidden_size=26, intermediate_size=20, num_hidden_layers=3, num_attention_heads=10,
-                       num_key_value_heads=2, head_dim=4, max_position_embeddings=64)
-SIZES = {"D": {26}, "V": {37}, "F": {20}, "H": {10}, "K": {2}, "G": {5}, "E": {4}, "O": {40}}
+                       num_key_value_heads=2, head_dim=4, max_position_embeddings=64, attention_bias=True, mlp_bias=True)
+SIZES = {"D": {26}, "V": {37}, "F": {20}, "H": {10}, "K": {2}, "G": {5}, "E": {4}, "O": {40}, "J": {8}}
 SUFFIX = re.compile(r"_([A-Z]+)$")
 
 
@@ -131,7 +131,7 @@ def test_no_position_sees_a_later_one_in_numpy():
         rng = np.random.default_rng(seed)
         config = random_config(rng)
         layer = init(config, rng, np.float64)["layers"][0]
-        turn = rotation(np.arange(7), config.head_dim, config.rope_theta, np.float64)
+        turn = rotation(np.arange(7), config, 7, np.float64)
         for t in range(7):
             seen = {}
             numpy_model.block(layer, rng.standard_normal((1, 7, config.hidden_size)), 0, turn, None, config,

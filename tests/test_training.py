@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from minillm import checkpoint, data, tokenizer, training
@@ -239,7 +240,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(toy, tmp_path):
     assert "--resume" in out.splitlines()[-1] and "saved at step" in out.splitlines()[-1]
     losses = [r for r in training.read_metrics(tmp_path / "run" / training.METRICS) if "loss" in r]
     assert f"saved at step {len(losses):,} of" in out
-    with checkpoint.safe_open(tmp_path / "run" / checkpoint.STATE, framework="numpy") as file:
+    with safe_open(tmp_path / "run" / checkpoint.STATE, framework="numpy") as file:
         assert file.metadata()["step"] == str(len(losses))
 
 

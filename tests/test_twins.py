@@ -5,15 +5,16 @@ Functions are found in the modules, so a new one without a twin fails, and one w
 
 import importlib
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from conftest import TOLERANCE, assert_close, random_config
+from conftest import TOLERANCE, assert_close, random_bloom, random_config, random_params
 
 import minillm
-from minillm.config import GenerateConfig, TrainConfig
+from minillm.config import GenerateConfig, RopeScaling, TrainConfig
 from minillm.params import flatten, init, tree_map
 
 ROOT = Path(minillm.__file__).parent
@@ -42,13 +43,21 @@ def sequences(rng, config, batch=3, length=7):
 def heads(rng, dtype, keys):
     B, K, G, T, E = rng.integers(1, 4), rng.integers(1, 4), rng.integers(1, 4), rng.integers(1, 7), 2 * rng.integers(1, 5)
     start = int(rng.integers(0, 4))
-    return [rng.standard_normal(shape).astype(dtype)
-            for shape in ((B, K, G, T, E), (B, K, start + T + keys, E), (B, K, start + T + keys, E))] + [start]
+    q, k, v, slopes = (rng.standard_normal(shape).astype(dtype)
+                       for shape in ((B, K, G, T, E), (B, K, start + T + keys, E), (B, K, start + T + keys, E), (K, G)))
+    return [q, k, v, start, slopes]
+
+
+def stretched(config, n):
+    """The config with one of the ways to stretch rotary angles, or none."""
+    kind = (None, "linear", "dynamic", "llama3", "yarn")[n % 5]
+    return config if kind is None else replace(config, max_position_embeddings=8, rope_scaling=RopeScaling(
+        kind, 4.0, original_max_position_embeddings=5, low_freq_factor=1.0, high_freq_factor=4.0))
 
 
 def model_case(rng, dtype):
     config = random_config(rng)
-    params = init(config, rng, dtype)
+    params = random_params(config, rng, dtype)
     return config, params
 
 
@@ -62,13 +71,21 @@ def normal(rng, dtype, *shape):
     return rng.standard_normal(shape).astype(dtype)
 
 
+def bloom_case(name, rng, dtype):
+    config = random_bloom(rng)
+    params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
+    cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config), "mlp": (params["layers"][0], x),
+             "block": (params["layers"][0], x, 0, None, config), "attention": (params["layers"][0], x, 0, None, config)}
+    return cases.get(name)
+
+
 def case(name, twin, rng, dtype):
     """Arguments for one call of a function: random values, random shapes."""
     n, d, out = (int(rng.integers(1, 9)) for _ in range(3))
     config, params = model_case(rng, dtype)
     train = TrainConfig(steps=20, warmup_steps=3, learning_rate=1e-2, max_grad_norm=0.5,
                         optimizer="muon" if dtype == np.float64 else "adamw")     # Newton-Schulz amplifies rounding
-    turn = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config.head_dim, config.rope_theta, dtype)
+    turn = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config, 5, dtype)
     x = normal(rng, dtype, 2, 5, config.hidden_size)
     tokens, targets = sequences(rng, config)
     grads = tree_map(lambda w: normal(rng, dtype, *w.shape), params)
@@ -80,11 +97,14 @@ def case(name, twin, rng, dtype):
     state = {"params": params, "moments": moments, "step": 5}
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
-        "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out)),
+        "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out), normal(rng, dtype, out)),
         "embedding": lambda: (rng.integers(0, 11, (2, n)), normal(rng, dtype, 11, d)),
         "rmsnorm": lambda: (normal(rng, dtype, 2, n, d + 1), normal(rng, dtype, d + 1), 1e-5),
+        "layernorm": lambda: (normal(rng, dtype, 2, n, d + 1), *normal(rng, dtype, 2, d + 1), 1e-5),
+        "gelu": lambda: (3 * normal(rng, dtype, 2, n, d),),
+        "distance": lambda: (n, d, n + d, dtype),
         "softmax": lambda: (10 * normal(rng, dtype, 3, n, d),),
-        "rotation": lambda: (np.arange(n, n + d), 8, 10000.0, dtype),
+        "rotation": lambda: (np.arange(n, n + d), stretched(config, n), n + d, dtype),
         "rope": lambda: (normal(rng, dtype, 2, 3, n, 2 * d), *normal(rng, dtype, 2, n, d)),
         "attend": lambda: heads(rng, dtype, keys=int(rng.integers(0, 3))),
         "causal": lambda: (n, d, n + d),
@@ -128,7 +148,7 @@ def state_of(twin, state):
 
 
 # Functions whose arguments or results are not arrays: they have tests of their own, named here.
-TESTED_ELSEWHERE = {"tap_layer": "test_taps.py", "prefill": "test_generate.py", "generate": "test_generate.py"}
+TESTED_ELSEWHERE = {"tap_layer": "test_taps.py", "forward_of": "test_variations.py", "prefill": "test_generate.py", "generate": "test_generate.py"}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -154,7 +174,8 @@ def test_the_same_outputs(module, name, dtype):
         assert (Path(__file__).parent / TESTED_ELSEWHERE[name]).exists()
         return
     for seed in range(3 if module in ("ops", "optimizer") else 1):        # the rest compiles for seconds
-        arguments = [case(name, twin, np.random.default_rng(seed), dtype) for twin in ("in_numpy", "in_jax")]
+        arguments = [bloom_case(name, np.random.default_rng(seed), dtype) if module == "bloom" else
+                     case(name, twin, np.random.default_rng(seed), dtype) for twin in ("in_numpy", "in_jax")]
         assert arguments[0] is not None, f"{module}.{name} has no case in this file: add one"
         ours = public_functions("in_numpy", module)[name](*arguments[0])
         theirs = compiled(public_functions("in_jax", module)[name], arguments[1])

@@ -1,12 +1,13 @@
 """The LLaMA in JAX, to be fast: the same functions, compiled, with gradients by `jax.grad`."""
 
+from minillm.in_jax.bloom import forward_of
 from minillm.in_jax.generate import decode_step, decode_steps, generate, mark, penalize, prefill, sample
 from minillm.in_jax.model import attention, block, forward, head, init_cache, loss, loss_and_grads, mlp
 from minillm.in_jax.optimizer import (adamw, clip, global_norm, init_moments, learning_rate, muon, orthogonalize,
                                       schedule, update)
 from minillm.in_jax.train import init_state, row_losses, train_step, train_steps
 
-__all__ = ["adamw", "attention", "block", "clip", "decode_step", "decode_steps", "forward", "generate",
+__all__ = ["adamw", "attention", "block", "clip", "decode_step", "decode_steps", "forward", "forward_of", "generate",
            "global_norm", "head", "init_cache", "init_moments", "init_state", "learning_rate", "loss",
            "loss_and_grads", "mark", "mlp", "muon", "orthogonalize", "penalize", "prefill", "row_losses",
            "sample", "schedule", "train_step", "train_steps", "update"]

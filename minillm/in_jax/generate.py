@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_token
-from minillm.in_jax.model import forward, init_cache
+from minillm.in_jax.bloom import forward_of
+from minillm.in_jax.model import init_cache
 from minillm.in_jax.ops import softmax
 
 ROOM = 64  # prompts and caches are padded to a multiple of this, so that few shapes are compiled
@@ -47,7 +48,7 @@ def penalize(logits_V, seen_V, penalty: float):
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
     """The token after `token`, and the cache that has seen `token`."""
-    logits_BTV, cache = forward(params, jnp.reshape(token, (1, 1)), config, cache)
+    logits_BTV, cache = forward_of(config)(params, jnp.reshape(token, (1, 1)), config, cache)
     return sample(logits_BTV[0, 0], coin, how, seen_V), cache
 
 
@@ -69,7 +70,9 @@ def mark(seen_V, token):
     return seen_V | (jnp.arange(len(seen_V)) == token)
 
 
-_read = jax.jit(forward, static_argnames=("config", "tap"), donate_argnames="cache")
+@partial(jax.jit, static_argnames="config", donate_argnames="cache")
+def _read(params, tokens_BT, config: ModelConfig, cache):
+    return forward_of(config)(params, tokens_BT, config, cache)
 
 
 def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):

@@ -22,8 +22,8 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
     """
     start = 0 if cache is None else cache["length"]
     T = tokens_BT.shape[1]
-    turn = rotation(start + jnp.arange(T), config.head_dim, config.rope_theta, params["norm"].dtype)
-    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]))
+    turn = rotation(start + jnp.arange(T), config, T, params["norm"].dtype)
+    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
     kept = []
     for i, layer in enumerate(params["layers"]):
         past = None if cache is None else cache["layers"][i]
@@ -56,23 +56,24 @@ def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     """
     B, T, _ = x_BTD.shape
     K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
-    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"]).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
-    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
-    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"], layer.get("q_bias")).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
+    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"], layer.get("k_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"], layer.get("v_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
     q_BKGTE = tap("rot_q", rope(q_BKGTE, *turn))
     k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
     if past is not None:
         past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
         k_BKSE, v_BKSE = past["k"], past["v"]
-    z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap))
-    return linear(z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E), layer["o_proj"]), past
+    z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=tap))
+    z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
+    return linear(z_BTO, layer["o_proj"], layer.get("o_bias")), past
 
 
 def mlp(layer, x_BTD, tap=no_tap):
     """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
-    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"]))
-    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"]))
-    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"])
+    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"], layer.get("gate_bias")))
+    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer.get("up_bias")))
+    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"], layer.get("down_bias"))
 
 
 def tap_layer(tap, i: int):

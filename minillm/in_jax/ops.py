@@ -2,16 +2,18 @@
 
 Axes are letters at the end of a name:
     B batch   T query position   S key position   D model   V vocabulary   F feed-forward
-    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   N steps
+    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   J = K*E all keys side by side   N steps
 
 Citations and formulas stand in the twin's docstrings; here stand the differences that JAX makes.
 """
 
 import jax.numpy as jnp
-import numpy as np
 from jax.lax import stop_gradient
 
+from minillm.rotary import frequencies
+
 IGNORE = -100  # a target that is not counted: padding
+GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: see `attend`
 
 
@@ -20,9 +22,10 @@ def no_tap(name: str, x):
     return x
 
 
-def linear(x, w):
-    """y = x w. x (..., in), w (in, out) -> (..., out)."""
-    return x @ w
+def linear(x, w, b=None):
+    """y = x w + b, or x w where there is no b. x (..., in), w (in, out), b (out,) -> (..., out)."""
+    y = x @ w
+    return y if b is None else y + b
 
 
 def embedding(tokens_BT, table_VD):
@@ -36,20 +39,27 @@ def rmsnorm(x, weight, eps: float):
     return weight * (x * scale)
 
 
+def layernorm(x, weight, bias, eps: float):
+    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis."""
+    centered = x - jnp.mean(x, axis=-1, keepdims=True)
+    scale = 1 / jnp.sqrt(jnp.mean(centered * centered, axis=-1, keepdims=True) + eps)
+    return weight * (centered * scale) + bias
+
+
 def softmax(x):
     """p = exp(x) / sum(exp(x)) over the last axis. The shift by the maximum cancels, so it needs no gradient."""
     e = jnp.exp(x - stop_gradient(jnp.max(x, axis=-1, keepdims=True)))
     return e / jnp.sum(e, axis=-1, keepdims=True)
 
 
-def rotation(positions_T, head_dim: int, theta: float, dtype):
-    """cos and sin of the angle position * theta^(-2i/E) for i < E/2. -> two arrays (T, E/2).
+def rotation(positions_T, config, length: int, dtype):
+    """cos and sin of the angle position * frequency_i for i < E/2, in texts of `length` tokens. -> two arrays (T, E/2).
 
-    The frequencies are constants: NumPy makes them, so that both twins turn by the same angles.
+    The frequencies are constants: NumPy makes them (rotary.py), so that both twins turn by the same angles.
     """
-    frequency = (theta ** (-np.arange(0, head_dim, 2) / head_dim)).astype(dtype)
-    angle = positions_T.astype(dtype)[:, None] * frequency
-    return jnp.cos(angle), jnp.sin(angle)
+    frequency, growth = frequencies(config, length)
+    angle = positions_T.astype(dtype)[:, None] * frequency.astype(dtype)
+    return growth * jnp.cos(angle), growth * jnp.sin(angle)
 
 
 def rope(x, cos, sin):
@@ -58,7 +68,7 @@ def rope(x, cos, sin):
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
-def attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=no_tap):
+def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
     """z = softmax(q k^T / sqrt(E)) v, each query seeing the keys at positions up to its own. -> (B, K, G, T, E).
 
     A `start` known only when the program runs (cached decoding) cannot shorten an array: then the mask alone decides.
@@ -67,11 +77,13 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=no_tap):
     T, E = q_BKGTE.shape[-2:]
     size = max(QUERY_BLOCK, -(-T // 4))
     if isinstance(start, int) and T > size and tap is no_tap:
-        return jnp.concatenate([attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t)
+        return jnp.concatenate([attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t, slopes_KG)
                                 for t in range(0, T, size)], axis=-2)
     if isinstance(start, int):
         k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
+    if slopes_KG is not None:
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
     scores_BKGTS = tap("scores", jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf))
     pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
     return pattern_BKGTS @ v_BKSE[:, :, None]
@@ -82,9 +94,19 @@ def causal(start, T: int, S: int):
     return jnp.arange(S) <= start + jnp.arange(T)[:, None]
 
 
+def distance(start, T: int, S: int, dtype):
+    """How many steps key s stands before query start + t. -> (T, S)."""
+    return (start + jnp.arange(T)[:, None] - jnp.arange(S)).astype(dtype)
+
+
 def swiglu(gate, up):
     """y = silu(gate) * up with silu(x) = x / (1 + exp(-x))."""
     return gate * sigmoid(gate) * up
+
+
+def gelu(x):
+    """y = x Phi(x), by the tanh approximation."""
+    return 0.5 * x * (1 + jnp.tanh(GELU[0] * (x + GELU[1] * x * x * x)))
 
 
 def sigmoid(x):

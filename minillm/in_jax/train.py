@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import ModelConfig, TrainConfig
-from minillm.in_jax.model import forward, loss_and_grads
+from minillm.in_jax.bloom import forward_of
+from minillm.in_jax.model import loss_and_grads
 from minillm.in_jax.ops import IGNORE, cross_entropy
 from minillm.in_jax.optimizer import clip, init_moments, learning_rate, update
 from minillm.in_jax.sharding import replicate, split_rows
@@ -53,7 +54,7 @@ def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
 @partial(jax.jit, static_argnames="config")
 def _row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     tokens_BT, targets_BT = split_rows(tokens_BT, axis=0), split_rows(targets_BT, axis=0)
-    logits_BTV, _ = forward(params, tokens_BT, config)
+    logits_BTV, _ = forward_of(config)(params, tokens_BT, config)
     counts_B = jnp.sum(targets_BT != IGNORE, axis=1)
     means_B = jax.vmap(lambda logits, targets: cross_entropy(logits[None], targets[None]))(logits_BTV, targets_BT)
     return jnp.where(counts_B > 0, means_B * counts_B, 0), counts_B

@@ -1,5 +1,6 @@
 """The LLaMA in NumPy, to be read: every operation with its backward by hand. Needs no JAX."""
 
+from minillm.in_numpy.bloom import forward_of
 from minillm.in_numpy.generate import decode_step, decode_steps, generate, mark, penalize, prefill, sample
 from minillm.in_numpy.model import (attention, attention_backward, block, block_backward, forward, head, init_cache,
                                     loss, loss_and_grads, mlp, mlp_backward)
@@ -8,7 +9,7 @@ from minillm.in_numpy.optimizer import (adamw, clip, global_norm, init_moments, 
 from minillm.in_numpy.train import init_state, row_losses, train_step, train_steps
 
 __all__ = ["adamw", "attention", "attention_backward", "block", "block_backward", "clip", "decode_step",
-           "decode_steps", "forward", "generate", "global_norm", "head", "init_cache", "init_moments",
-           "init_state", "learning_rate", "loss", "loss_and_grads", "mlp", "mlp_backward", "muon",
+           "decode_steps", "forward", "forward_of", "generate", "global_norm", "head", "init_cache", "init_moments",
+           "init_state", "learning_rate", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "muon",
            "orthogonalize", "penalize", "prefill", "row_losses", "sample", "schedule", "train_step",
            "train_steps", "update"]

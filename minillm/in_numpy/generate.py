@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_token
-from minillm.in_numpy.model import forward, init_cache
+from minillm.in_numpy.bloom import forward_of
+from minillm.in_numpy.model import init_cache
 from minillm.in_numpy.ops import softmax
 
 TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when it is there
@@ -47,7 +48,7 @@ def penalize(logits_V, seen_V, penalty: float):
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
     """The token after `token`, and the cache that has seen `token`."""
-    logits_BTV, cache = forward(params, np.reshape(token, (1, 1)), config, cache)
+    logits_BTV, cache = forward_of(config)(params, np.reshape(token, (1, 1)), config, cache)
     return sample(logits_BTV[0, 0], coin, how, seen_V), cache
 
 
@@ -68,7 +69,7 @@ def mark(seen_V, token):
 
 def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
     """Read the prompt in one pass. Returns the first new token and the cache that has seen the prompt."""
-    logits_BTV, cache = forward(params, np.array(prompt)[None], config, cache)
+    logits_BTV, cache = forward_of(config)(params, np.array(prompt)[None], config, cache)
     return sample(logits_BTV[0, -1], coin, how, seen_V), cache
 
 

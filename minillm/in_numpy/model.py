@@ -22,8 +22,8 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
     """
     start = 0 if cache is None else cache["length"]
     T = tokens_BT.shape[1]
-    turn = rotation(start + np.arange(T), config.head_dim, config.rope_theta, params["norm"].dtype)
-    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]))
+    turn = rotation(start + np.arange(T), config, T, params["norm"].dtype)
+    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
     kept = []
     for i, layer in enumerate(params["layers"]):
         past = None if cache is None else cache["layers"][i]
@@ -56,23 +56,24 @@ def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     """
     B, T, _ = x_BTD.shape
     K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
-    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"]).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
-    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
-    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"], layer.get("q_bias")).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
+    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"], layer.get("k_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"], layer.get("v_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
     q_BKGTE = tap("rot_q", rope(q_BKGTE, *turn))
     k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
     if past is not None:
         past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
         k_BKSE, v_BKSE = past["k"], past["v"]
-    z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap))
-    return linear(z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E), layer["o_proj"]), past
+    z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=tap))
+    z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
+    return linear(z_BTO, layer["o_proj"], layer.get("o_bias")), past
 
 
 def mlp(layer, x_BTD, tap=no_tap):
     """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
-    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"]))
-    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"]))
-    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"])
+    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"], layer.get("gate_bias")))
+    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer.get("up_bias")))
+    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"], layer.get("down_bias"))
 
 
 def tap_layer(tap, i: int):
@@ -110,9 +111,10 @@ def loss_and_grads(params, tokens_BT, targets_BT, config: ModelConfig):
     logits_BTV, _ = forward(params, tokens_BT, config, tap=record)
     value = cross_entropy(logits_BTV, targets_BT)
 
-    turn = rotation(np.arange(tokens_BT.shape[1]), config.head_dim, config.rope_theta, params["norm"].dtype)
+    T = tokens_BT.shape[1]
+    turn = rotation(np.arange(T), config, T, params["norm"].dtype)
     dlogits_BTV = cross_entropy_backward(value.dtype.type(1), logits_BTV, targets_BT)
-    dx_BTD, dhead_DV = linear_backward(dlogits_BTV, seen["final_norm"], head(params))
+    dx_BTD, dhead_DV, _ = linear_backward(dlogits_BTV, seen["final_norm"], head(params))
     last_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
     dx_BTD, dnorm = rmsnorm_backward(dx_BTD, last_BTD, params["norm"], config.rms_norm_eps)
     dlayers = [None] * config.num_hidden_layers
@@ -145,25 +147,36 @@ def attention_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
     B, T, _ = dy_BTD.shape
     K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
     z_BTO = seen[at + "z"].transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
-    dz_BTO, do_proj = linear_backward(dy_BTD, z_BTO, layer["o_proj"])
+    dz_BTO, do_proj, do_bias = linear_backward(dy_BTD, z_BTO, layer["o_proj"], layer.get("o_bias"))
     dz_BKGTE = dz_BTO.reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4)
     dq_BKGTE, dk_BKTE, dv_BKTE = attend_backward(dz_BKGTE, seen[at + "rot_q"], seen[at + "rot_k"], seen[at + "v"], 0)
     dk_BKTE = rope_backward(dk_BKTE, seen[at + "k"], *turn)
     dq_BKGTE = rope_backward(dq_BKGTE, seen[at + "q"], *turn)
     x_BTD = seen[at + "attn_in"]
-    dx_v_BTD, dv_proj = linear_backward(dv_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E), x_BTD, layer["v_proj"])
-    dx_k_BTD, dk_proj = linear_backward(dk_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E), x_BTD, layer["k_proj"])
-    dx_q_BTD, dq_proj = linear_backward(dq_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E), x_BTD,
-                                        layer["q_proj"])
+    dv_BTJ = dv_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E)
+    dk_BTJ = dk_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E)
+    dq_BTO = dq_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
+    dx_v_BTD, dv_proj, dv_bias = linear_backward(dv_BTJ, x_BTD, layer["v_proj"], layer.get("v_bias"))
+    dx_k_BTD, dk_proj, dk_bias = linear_backward(dk_BTJ, x_BTD, layer["k_proj"], layer.get("k_bias"))
+    dx_q_BTD, dq_proj, dq_bias = linear_backward(dq_BTO, x_BTD, layer["q_proj"], layer.get("q_bias"))
     dx_BTD = dx_q_BTD + dx_k_BTD + dx_v_BTD                  # x went three ways
-    return dx_BTD, {"q_proj": dq_proj, "k_proj": dk_proj, "v_proj": dv_proj, "o_proj": do_proj}
+    return dx_BTD, _present(layer, q_proj=dq_proj, q_bias=dq_bias, k_proj=dk_proj, k_bias=dk_bias, v_proj=dv_proj,
+                             v_bias=dv_bias, o_proj=do_proj, o_bias=do_bias)
 
 
 def mlp_backward(dy_BTD, layer, seen, at: str):
     """The lines of `mlp`, last to first."""
-    dpost_BTF, ddown_proj = linear_backward(dy_BTD, seen[at + "mlp_post"], layer["down_proj"])
+    dpost_BTF, ddown_proj, ddown_bias = linear_backward(dy_BTD, seen[at + "mlp_post"], layer["down_proj"],
+                                                        layer.get("down_bias"))
     dgate_BTF, dup_BTF = swiglu_backward(dpost_BTF, seen[at + "mlp_pre"], seen[at + "mlp_up"])
-    dx_up_BTD, dup_proj = linear_backward(dup_BTF, seen[at + "mlp_in"], layer["up_proj"])
-    dx_gate_BTD, dgate_proj = linear_backward(dgate_BTF, seen[at + "mlp_in"], layer["gate_proj"])
+    x_BTD = seen[at + "mlp_in"]
+    dx_up_BTD, dup_proj, dup_bias = linear_backward(dup_BTF, x_BTD, layer["up_proj"], layer.get("up_bias"))
+    dx_gate_BTD, dgate_proj, dgate_bias = linear_backward(dgate_BTF, x_BTD, layer["gate_proj"], layer.get("gate_bias"))
     dx_BTD = dx_gate_BTD + dx_up_BTD                         # x went two ways
-    return dx_BTD, {"gate_proj": dgate_proj, "up_proj": dup_proj, "down_proj": ddown_proj}
+    return dx_BTD, _present(layer, gate_proj=dgate_proj, gate_bias=dgate_bias, up_proj=dup_proj, up_bias=dup_bias,
+                             down_proj=ddown_proj, down_bias=ddown_bias)
+
+
+def _present(layer, **grads):
+    """The gradients of those parameters that the layer has: biases are rare."""
+    return {name: grad for name, grad in grads.items() if name in layer}

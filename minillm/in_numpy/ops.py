@@ -2,7 +2,7 @@
 
 Axes are letters at the end of a name:
     B batch   T query position   S key position   D model   V vocabulary   F feed-forward
-    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   N steps
+    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   J = K*E all keys side by side   N steps
 
 `f_backward(dy, *args)` takes the derivative of the loss with respect to f's output and the arguments of f, and returns
 the derivatives with respect to those arguments that are arrays of numbers, in their order. `dx` always means
@@ -11,7 +11,10 @@ d(loss)/dx. Backward is forward read upwards: each step names the forward line t
 
 import numpy as np
 
+from minillm.rotary import frequencies
+
 IGNORE = -100  # a target that is not counted: padding
+GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 
 
 def no_tap(name: str, x):
@@ -19,18 +22,20 @@ def no_tap(name: str, x):
     return x
 
 
-def linear(x, w):
-    """y = x w. x (..., in), w (in, out) -> (..., out)."""
-    return x @ w
+def linear(x, w, b=None):
+    """y = x w + b, or x w where there is no b. x (..., in), w (in, out), b (out,) -> (..., out)."""
+    y = x @ w
+    return y if b is None else y + b
 
 
-def linear_backward(dy, x, w):
-    """dx = dy w^T and dw = sum over all rows of x^T dy."""
-    dx = dy @ w.T                                  # y = x @ w
+def linear_backward(dy, x, w, b=None):
+    """dx = dy w^T,  dw = sum over all rows of x^T dy,  db = sum over all rows of dy (None where there is no b)."""
     rows_x = x.reshape(-1, x.shape[-1])
     rows_dy = dy.reshape(-1, dy.shape[-1])
-    dw = rows_x.T @ rows_dy                        # y = x @ w: every row used the same w, so the rows add up
-    return dx, dw
+    db = None if b is None else np.sum(rows_dy, axis=0)      # y + b: every row used the same b, so the rows add up
+    dx = dy @ w.T                                            # y = x @ w
+    dw = rows_x.T @ rows_dy                                  # y = x @ w: and the same w
+    return dx, dw, db
 
 
 def embedding(tokens_BT, table_VD):
@@ -64,6 +69,25 @@ def rmsnorm_backward(dy, x, weight, eps: float):
     return dx, dweight
 
 
+def layernorm(x, weight, bias, eps: float):
+    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis. Ba et al. 2016, arXiv:1607.06450, eq. 3."""
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
+    return weight * (centered * scale) + bias
+
+
+def layernorm_backward(dy, x, weight, bias, eps: float):
+    """With n = (x - mean) * scale:  dx = scale * (dn - mean(dn) - n * mean(dn * n)); dweight, dbias sum over rows."""
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
+    n = centered * scale
+    dbias = np.sum(dy.reshape(-1, x.shape[-1]), axis=0)              # y = ... + bias
+    dweight = np.sum((dy * n).reshape(-1, x.shape[-1]), axis=0)      # y = weight * n
+    dn = dy * weight
+    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True))  # n = centered * scale, as in rmsnorm
+    return dx - np.mean(dx, axis=-1, keepdims=True), dweight, dbias  # centered = x - mean(x)
+
+
 def softmax(x):
     """p = exp(x) / sum(exp(x)) over the last axis, shifted by the maximum so that nothing overflows."""
     e = np.exp(x - np.max(x, axis=-1, keepdims=True))
@@ -76,14 +100,15 @@ def softmax_backward(dp, x):
     return p * (dp - np.sum(dp * p, axis=-1, keepdims=True))
 
 
-def rotation(positions_T, head_dim: int, theta: float, dtype):
-    """cos and sin of the angle position * theta^(-2i/E) for i < E/2. -> two arrays (T, E/2).
+def rotation(positions_T, config, length: int, dtype):
+    """cos and sin of the angle position * frequency_i for i < E/2, in texts of `length` tokens. -> two arrays (T, E/2).
 
-    Su et al. 2021, arXiv:2104.09864, eq. 15. Angles are products in float32 (in `dtype` if wider), as in Hugging Face.
+    frequency_i = theta^(-2i/E), if nothing stretches it: see rotary.py. Su et al. 2021, arXiv:2104.09864, eq. 15. Angles
+    are products in float32 (in `dtype` if wider), as in Hugging Face.
     """
-    frequency = (theta ** (-np.arange(0, head_dim, 2) / head_dim)).astype(dtype)
-    angle = positions_T.astype(dtype)[:, None] * frequency
-    return np.cos(angle), np.sin(angle)
+    frequency, growth = frequencies(config, length)
+    angle = positions_T.astype(dtype)[:, None] * frequency.astype(dtype)
+    return growth * np.cos(angle), growth * np.sin(angle)
 
 
 def rope(x, cos, sin):
@@ -93,30 +118,35 @@ def rope(x, cos, sin):
 
 
 def rope_backward(dy, x, cos, sin):
-    """The inverse of a rotation is the rotation by the opposite angle. The angles have no derivative."""
+    """The transpose of a rotation is the rotation by the opposite angle. The angles have no derivative."""
     return rope(dy, cos, -sin)
 
 
-def attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=no_tap):
+def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
     """z = softmax(q k^T / sqrt(E)) v, each query seeing the keys at positions up to its own. -> (B, K, G, T, E).
 
     The first query stands at position `start`, the first key at 0. The G queries of a group meet the same key/value
-    head; keys are never repeated. Vaswani et al. 2017, arXiv:1706.03762, eq. 1; groups: arXiv:2305.13245.
+    head; keys are never repeated. Vaswani et al. 2017, arXiv:1706.03762, eq. 1; groups: arXiv:2305.13245. Models without
+    rotary positions have `slopes_KG`: each head's scores fall by its slope per step back (see `distance`).
     """
     T, E = q_BKGTE.shape[-2:]
     k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
+    if slopes_KG is not None:
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
     scores_BKGTS = tap("scores", np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf))
     pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
     return pattern_BKGTS @ v_BKSE[:, :, None]
 
 
-def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start):
-    """dq, dk, dv; the last two are sums over the G queries that shared the key/value head."""
+def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None):
+    """dq, dk, dv; the last two are sums over the G queries that shared the key/value head. Slopes are constants."""
     T, E = q_BKGTE.shape[-2:]
     dk_BKSE, dv_BKSE = np.zeros_like(k_BKSE), np.zeros_like(v_BKSE)           # keys that nobody saw keep a zero
     k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
+    if slopes_KG is not None:
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
     scores_BKGTS = np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf)
     pattern_BKGTS = softmax(scores_BKGTS)
 
@@ -133,6 +163,11 @@ def causal(start, T: int, S: int):
     return np.arange(S) <= start + np.arange(T)[:, None]
 
 
+def distance(start, T: int, S: int, dtype):
+    """How many steps key s stands before query start + t. -> (T, S). Press et al. 2021, arXiv:2108.12409, section 3."""
+    return (start + np.arange(T)[:, None] - np.arange(S)).astype(dtype)
+
+
 def swiglu(gate, up):
     """y = silu(gate) * up with silu(x) = x / (1 + exp(-x)). Shazeer 2020, arXiv:2002.05202, eq. 6."""
     return gate * sigmoid(gate) * up
@@ -144,6 +179,17 @@ def swiglu_backward(dy, gate, up):
     dgate = dy * up * (s + gate * s * (1 - s))     # y = silu(gate) * up
     dup = dy * gate * s                            # y = silu(gate) * up
     return dgate, dup
+
+
+def gelu(x):
+    """y = x Phi(x), by the tanh approximation. Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2."""
+    return 0.5 * x * (1 + np.tanh(GELU[0] * (x + GELU[1] * x * x * x)))
+
+
+def gelu_backward(dy, x):
+    """dx = dy * (0.5 (1 + t) + 0.5 x (1 - t^2) u') with t = tanh(u)."""
+    t = np.tanh(GELU[0] * (x + GELU[1] * x * x * x))
+    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU[0] * (1 + 3 * GELU[1] * x * x))
 
 
 def sigmoid(x):

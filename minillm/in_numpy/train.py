@@ -6,7 +6,8 @@ The state of a run is one tree: {"params", "moments", "step"}. A step is a pure 
 import numpy as np
 
 from minillm.config import ModelConfig, TrainConfig
-from minillm.in_numpy.model import forward, loss_and_grads
+from minillm.in_numpy.bloom import forward_of
+from minillm.in_numpy.model import loss_and_grads
 from minillm.in_numpy.ops import IGNORE, cross_entropy
 from minillm.in_numpy.optimizer import clip, init_moments, learning_rate, update
 
@@ -36,7 +37,7 @@ def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Trai
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     """For each row the sum of its counted targets' nats, and their number. -> (B,), (B,)."""
-    logits_BTV, _ = forward(params, tokens_BT, config)
+    logits_BTV, _ = forward_of(config)(params, tokens_BT, config)
     counts_B = np.sum(targets_BT != IGNORE, axis=1)
     means_B = np.array([cross_entropy(logits_TV[None], targets_T[None]) if count else 0.0
                         for logits_TV, targets_T, count in zip(logits_BTV, targets_BT, counts_B)])

@@ -1,0 +1,65 @@
+"""Reading JSON that may be damaged, writing so that a crash leaves the old file: what every file format here needs."""
+
+import json
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from minillm.errors import UserError
+
+
+def read_json(path: Path) -> dict:
+    """The object in a JSON file. Raises UserError."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not readable as JSON ({one_line(error)})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: holds {type(values).__name__} where an object {{...}} is needed")
+    return values
+
+
+def write_json(path: Path, values: dict):
+    """Write an object as JSON, atomically."""
+    write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
+
+
+def write_atomically(path: Path, data: bytes):
+    """Put `data` at `path` as `replacing` does. Raises UserError."""
+    with replacing(path) as beside:
+        beside.write_bytes(data)
+
+
+@contextmanager
+def replacing(path: Path):
+    """Gives a path beside `path` to write to, then renames it into place: the file is the old one or the new one.
+
+    Raises UserError where it cannot be written.
+    """
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        with suppress(OSError):                              # below a file that is no folder there is nothing to remove
+            beside.unlink()
+        raise UserError(f"{path}: cannot be written ({one_line(error)})") from None
+
+
+def make_folder(folder) -> Path:
+    """The folder, made if need be. Raises UserError."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made a folder ({one_line(error)})") from None
+    return Path(folder)
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message as at most 200 characters of one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:200]

@@ -1,0 +1,73 @@
+"""A BLOOM in NumPy: the LLaMA's operations in another order. Forward only. Twin: minillm/in_jax/bloom.py. Axes: see ops.py.
+
+    tokens -> embedding -> layernorm -> L x block -> layernorm -> head -> logits
+    block(x) = m + mlp(layernorm(m))  with  m = x + attention(layernorm(x))
+
+What differs from a LLaMA: LayerNorm where RMSNorm stands, one more of them on the embedding, biases everywhere, GELU
+without a gate, and ALiBi: no position is ever added or turned, attention falls off with distance instead.
+"""
+
+import numpy as np
+
+from minillm.bloom import BloomConfig, slopes
+from minillm.in_numpy import model
+from minillm.in_numpy.model import head, tap_layer, write
+from minillm.in_numpy.ops import attend, embedding, gelu, layernorm, linear, no_tap
+
+
+def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
+    """logits_BTV, cache. With a cache the tokens continue what it holds; without one they start at position 0.
+
+    Le Scao et al. 2022, arXiv:2211.05100, section 3.2.
+    """
+    start = 0 if cache is None else cache["length"]
+    eps = config.layer_norm_epsilon
+    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
+    x_BTD = tap("embed_norm", layernorm(x_BTD, params["embed_layernorm"], params["embed_layernorm_bias"], eps))
+    kept = []
+    for i, layer in enumerate(params["layers"]):
+        past = None if cache is None else cache["layers"][i]
+        x_BTD, past = block(layer, x_BTD, start, past, config, tap_layer(tap, i))
+        kept.append(past)
+    x_BTD = tap("final_norm", layernorm(x_BTD, params["norm"], params["norm_bias"], eps))
+    logits_BTV = tap("logits", linear(x_BTD, head(params)))
+    return logits_BTV, None if cache is None else {"length": start + tokens_BT.shape[1], "layers": kept}
+
+
+def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
+    """x + attention(layernorm(x)), then m + mlp(layernorm(m)). Returns the new x_BTD and the layer's keys and values."""
+    eps = config.layer_norm_epsilon
+    x_BTD = tap("resid_pre", x_BTD)
+    normed_BTD = tap("attn_in", layernorm(x_BTD, layer["input_layernorm"], layer["input_layernorm_bias"], eps))
+    attn_out_BTD, past = attention(layer, normed_BTD, start, past, config, tap)
+    mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
+    normed_BTD = tap("mlp_in", layernorm(mid_BTD, layer["post_attention_layernorm"],
+                                         layer["post_attention_layernorm_bias"], eps))
+    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
+
+
+def attention(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
+    """Self-attention with ALiBi: (B, T, D) -> (B, T, D), and the layer's keys and values. One query a key: G = 1."""
+    B, T, D = x_BTD.shape
+    K, E = config.num_key_value_heads, config.head_dim
+    slopes_KG = np.asarray(slopes(K)[:, None], x_BTD.dtype)
+    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"], layer["q_bias"]).reshape(B, T, K, 1, E).transpose(0, 2, 3, 1, 4))
+    k_BKSE = tap("k", linear(x_BTD, layer["k_proj"], layer["k_bias"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"], layer["v_bias"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    if past is not None:
+        past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
+        k_BKSE, v_BKSE = past["k"], past["v"]
+    z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG, tap))
+    z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, D)
+    return linear(z_BTO, layer["o_proj"], layer["o_bias"]), past
+
+
+def mlp(layer, x_BTD, tap=no_tap):
+    """down(gelu(up(x))). (B, T, D) -> (B, T, D)."""
+    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer["up_bias"]))
+    return linear(tap("mlp_post", gelu(up_BTF)), layer["down_proj"], layer["down_bias"])
+
+
+def forward_of(config):
+    """The forward that runs a config's model: a BLOOM's here, a LLaMA's in model.py."""
+    return forward if isinstance(config, BloomConfig) else model.forward
