@@ -8,9 +8,13 @@ class UserError(ValueError):
 def require(condition: bool, name: str, value, rule: str):
     """Raise UserError naming a setting, its value and the rule that it broke, unless `condition`."""
     if not condition:
-        text = ascii(value) if isinstance(value, str) else repr(value)
-        text = text if len(text) <= 80 else text[:77] + "..."
-        raise UserError(f"{name} is {text}: it must be {rule}")
+        raise UserError(f"{name} is {short(value)}: it must be {rule}")
+
+
+def short(value) -> str:
+    """`value` on one line of at most 80 characters of plain ASCII, whatever a stranger put into it."""
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def is_count(value) -> bool:

@@ -60,6 +60,6 @@ def make_folder(folder) -> Path:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's message as at most 200 characters of one line."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200]
+    """An exception's message as at most 200 characters of one line, whatever a stranger's file put into it."""
+    text = " ".join((error.strerror if isinstance(error, OSError) and error.strerror else str(error)).split())[:200]
+    return text if text.isprintable() else ascii(text)[1:-1]

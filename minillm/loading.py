@@ -32,10 +32,10 @@ class Model:
     def logits(self, tokens_BT, twin: str = "numpy") -> np.ndarray:
         """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer than the context."""
         tokens_BT = np.asarray(tokens_BT)
-        if tokens_BT.ndim != 2 or not np.issubdtype(tokens_BT.dtype, np.integer):
-            raise UserError(f"tokens have shape {tokens_BT.shape} of {tokens_BT.dtype}: whole numbers (B, T) are needed")
         if tokens_BT.size == 0:
             raise UserError("there are no tokens: give at least one row of at least one")
+        if tokens_BT.ndim != 2 or not np.issubdtype(tokens_BT.dtype, np.integer):
+            raise UserError(f"tokens have shape {tokens_BT.shape} of {tokens_BT.dtype}: whole numbers (B, T) are needed")
         if tokens_BT.shape[1] > longest(self.config):
             raise UserError(f"rows of {tokens_BT.shape[1]} tokens are longer than the {longest(self.config)} that the model reads")
         if tokens_BT.min() < 0 or tokens_BT.max() >= self.config.vocab_size:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 
-from minillm.errors import UserError
+from minillm.errors import UserError, short
 
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
 _PLAIN_BPE = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
@@ -102,9 +102,3 @@ def require(condition: object, message: str) -> None:
     """Raise UserError(message) unless `condition`."""
     if not condition:
         raise UserError(message)
-
-
-def short(value: object) -> str:
-    """`value` on one line of plain ASCII, whatever a stranger put into it."""
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.bloom import BloomConfig, table
-from minillm.errors import UserError
+from minillm.errors import UserError, short
 from minillm.files import read_json
 from minillm.foreign.llama import as_tuple, check_shape, refuse_unknown, with_end_of_text
 from minillm.foreign.weights import open_folder
@@ -108,7 +108,7 @@ def check_nothing_else(weights, config: BloomConfig, prefix: str, asked: set):
                             "ties the two")
         spare.discard("lm_head.weight")
     if spare:
-        raise UserError(f"{weights.path(min(spare))}: tensor {ascii(min(spare))[:100]} is not part of the model that "
+        raise UserError(f"{weights.path(min(spare))}: tensor {short(min(spare))} is not part of the model that "
                         "config.json describes")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from minillm.errors import UserError
+from minillm.errors import UserError, short
 from minillm.files import one_line, read_json
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -47,16 +47,16 @@ def open_shards(folder: Path, numbers) -> "Weights":
     shards = sorted(set(places.values()))
     for shard in shards:
         if not inside(folder, shard):
-            raise UserError(f"{path}: the shard {ascii(shard)[:80]} is not a file of this folder")
+            raise UserError(f"{path}: the shard {short(shard)} is not a file of this folder")
     weights = Weights([folder / shard for shard in shards], numbers, path)
     for name, shard in places.items():
         if name not in weights.tensors or weights.tensors[name][0] != folder / shard:
             weights.close()
-            raise UserError(f"{path}: tensor {ascii(name)[:100]} is not in {shard}, where the index says it is")
+            raise UserError(f"{path}: tensor {short(name)} is not in {shard}, where the index says it is")
     extra = sorted(set(weights.tensors) - set(places))
     if extra:
         weights.close()
-        raise UserError(f"{weights.path(extra[0])}: tensor {ascii(extra[0])[:100]} is not in {INDEX}")
+        raise UserError(f"{weights.path(extra[0])}: tensor {short(extra[0])} is not in {INDEX}")
     return weights
 
 
@@ -108,9 +108,9 @@ class Weights:
         self._open[path] = file
         for name, kind in kinds.items():
             if kind not in numbers:
-                raise UserError(f"{path}: tensor {ascii(name)[:100]} holds {kind} numbers: only {' and '.join(numbers)} are read")
+                raise UserError(f"{path}: tensor {short(name)} holds {kind} numbers: only {' and '.join(numbers)} are read")
             if name in self.tensors:
-                raise UserError(f"{path}: tensor {ascii(name)[:100]} is in {self.path(name).name} too")
+                raise UserError(f"{path}: tensor {short(name)} is in {self.path(name).name} too")
             entry = header[name]
             self.tensors[name] = (path, kind, tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
 
