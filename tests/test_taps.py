@@ -64,7 +64,7 @@ def test_what_a_tap_returns_is_what_the_model_uses(model):
 # Sizes that no two letters share, so that a wrong letter cannot be right by chance.
 DISTINCT = ModelConfig(vocab_size=37, hidden_size=26, intermediate_size=20, num_hidden_layers=3, num_attention_heads=10,
                        num_key_value_heads=2, head_dim=4, max_position_embeddings=64, attention_bias=True, mlp_bias=True)
-SIZES = {"D": {26}, "V": {37}, "F": {20}, "H": {10}, "K": {2}, "G": {5}, "E": {4}, "O": {40}, "J": {8}}
+SIZES = {"D": {26}, "V": {37}, "F": {20}, "H": {10}, "K": {2}, "G": {5}, "E": {4}, "O": {40}, "J": {8}, "R": {2, 6}}
 SUFFIX = re.compile(r"_([A-Z]+)$")
 
 

@@ -117,7 +117,7 @@ def case(name, twin, rng, dtype):
         "attention": lambda: (params["layers"][0], x, 0, turn, None, config),
         "mlp": lambda: (params["layers"][0], x),
         "init_cache": lambda: (config, n, d, dtype),
-        "write": lambda: (normal(rng, dtype, 2, 3, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
+        "write": lambda: (normal(rng, dtype, 6, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
         "loss": lambda: (params, tokens, targets, config),
         "loss_and_grads": lambda: (params, tokens, targets, config),
         "learning_rate": lambda: (int(rng.integers(0, 20)), train),

@@ -63,7 +63,7 @@ def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
     if past is not None:
         past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
-        k_BKSE, v_BKSE = past["k"], past["v"]
+        k_BKSE, v_BKSE = past["k"].reshape(B, K, -1, E), past["v"].reshape(B, K, -1, E)
     z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=tap))
     z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
     return linear(z_BTO, layer["o_proj"], layer.get("o_bias")), past
@@ -82,15 +82,19 @@ def tap_layer(tap, i: int):
 
 
 def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=jnp.float32):
-    """An empty cache: room for `length` keys and values (B, K, S, E) in every layer."""
-    shape = (batch_size, config.num_key_value_heads, length, config.head_dim)
+    """An empty cache: room for `length` keys and values in every layer, (R, S, E): a row for each head of each text.
+
+    XLA writes into such an array in place; were it (B, K, S, E), it would copy all of it for every token.
+    """
+    shape = (batch_size * config.num_key_value_heads, length, config.head_dim)
     return {"length": 0, "layers": [{"k": jnp.zeros(shape, dtype), "v": jnp.zeros(shape, dtype)}
                                     for _ in range(config.num_hidden_layers)]}
 
 
-def write(kept_BKSE, new_BKTE, start):
+def write(kept_RSE, new_BKTE, start):
     """Put T new keys (or values) at positions start, start + 1, ... of the cache: a new array, NumPy writes in place."""
-    return dynamic_update_slice_in_dim(kept_BKSE, new_BKTE, start, axis=2)
+    new_RTE = new_BKTE.reshape(-1, *new_BKTE.shape[2:])
+    return dynamic_update_slice_in_dim(kept_RSE, new_RTE, start, axis=1)
 
 
 def loss(params, tokens_BT, targets_BT, config: ModelConfig):

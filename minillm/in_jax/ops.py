@@ -2,7 +2,7 @@
 
 Axes are letters at the end of a name:
     B batch   T query position   S key position   D model   V vocabulary   F feed-forward
-    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   J = K*E all keys side by side   N steps
+    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   J = K*E all keys side by side   R = B*K rows of a cache   N steps
 
 Citations and formulas stand in the twin's docstrings; here stand the differences that JAX makes.
 """

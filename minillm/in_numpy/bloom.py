@@ -56,7 +56,7 @@ def attention(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
     v_BKSE = tap("v", linear(x_BTD, layer["v_proj"], layer["v_bias"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
     if past is not None:
         past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
-        k_BKSE, v_BKSE = past["k"], past["v"]
+        k_BKSE, v_BKSE = past["k"].reshape(B, K, -1, E), past["v"].reshape(B, K, -1, E)
     z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG, tap))
     z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, D)
     return linear(z_BTO, layer["o_proj"], layer["o_bias"]), past
