@@ -97,30 +97,32 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
     count = min(how.max_new_tokens, config.max_position_embeddings - len(prompt))
     if count == 0:
         return
-    at_once = _tokens_per_dispatch(params)
+    at_once = _tokens_per_dispatch(params, count - 1)
     params = jax.tree.map(jnp.asarray, params)                    # to the device once, not at every dispatch
-    coins = np.zeros(-(-count // at_once) * at_once + 1, np.float32)
+    coins = np.zeros(1 + -(-(count - 1) // at_once) * at_once, np.float32)
     coins[:count] = np.random.default_rng(how.seed).random(count, np.float32)
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
     token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, how)
-    tokens, done, seen_V = [int(token)], 1, mark(seen_V, token)
-    while True:
-        for token in tokens:
+    tokens_N, begun, done, seen_V = token[None], 0, 1, mark(seen_V, token)
+    while begun < count:
+        ready = tokens_N
+        if done < count:                                          # computed while the reader reads what is ready
+            coins_N = coins[done : done + at_once]
+            tokens_N, cache, seen_V = decode_steps(params, tokens_N[-1], cache, seen_V, coins_N, config, how)
+        for token in ready.tolist()[: count - begun]:
             check_token(token, config)
             if token in stop:
                 return
             yield token
-        if done >= count:
-            return
-        coins_N = coins[done : done + at_once]
-        tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config, how)
-        tokens, done = tokens.tolist()[: count - done], done + len(coins_N)
+        begun, done = done, done + at_once
 
 
-def _tokens_per_dispatch(params) -> int:
-    """How many tokens one compiled loop writes before Python sees them: 64 of a small model, one by one from a billion.
+def _tokens_per_dispatch(params, count: int) -> int:
+    """How many tokens one compiled loop writes before Python sees them: at most 256 of a tiny model, one of a billion numbers.
 
     A dispatch costs about 0.1 ms, so it should bring several ms of work; a reader wants to see words several times a second.
+    The dispatches are equally long, so that the last one computes little that nobody asked for.
     """
-    return min(64, max(1, 10**9 // sum(leaf.size for leaf in jax.tree.leaves(params))))
+    most = min(256, max(1, 10**9 // sum(leaf.size for leaf in jax.tree.leaves(params))))
+    return max(1, -(-count // max(1, -(-count // most))))
