@@ -5,6 +5,7 @@
     demo.json             summary.json of a finished `minillm demo`, copied
     init_ablation.json    benchmarks/init_ablation.py --json
     decoding_speed.json   benchmarks/decoding_speed.py --json
+    decoding_cost.json    benchmarks/decoding_cost.py --json
     training_speed.json   benchmarks/training_speed.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
 """
@@ -63,6 +64,14 @@ def figures() -> str:
         for name, values in contenders.items():
             median = statistics.median(values)
             lines.append(f"  | {size} | {name} | {median:,.0f} | {median / base:.2f} |")
+    cost = read("decoding_cost.json")
+    if cost:
+        lines += ["", "- **A token's time against the context** (15M parameters, after a prompt of that length; attention alone is "
+                  "timed apart):", "", "  | twin | context | ms a token | of which attention |", "  |---|---:|---:|---:|"]
+        lines += [f"  | {row['twin']} | {row['context']:,} | {row['ms_per_token']:.2f} | {row['ms_of_attention']:.2f} |"
+                  for row in cost["context"]]
+        lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
+            f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
     return "\n".join(lines)
 
 
