@@ -7,6 +7,7 @@
     decoding_speed.json   benchmarks/decoding_speed.py --json
     decoding_cost.json    benchmarks/decoding_cost.py --json
     training_speed.json   benchmarks/training_speed.py --json
+    nanogpt_race.json     benchmarks/nanogpt_race.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
 """
 
@@ -48,6 +49,13 @@ def figures() -> str:
         lines.append(f"  | {name} | {100 * statistics.mean(stories):.1f}% ± {100 * statistics.stdev(stories):.1f} | "
                      f"{statistics.mean(letters):.3f} ± {statistics.stdev(letters):.3f} |")
     lines.append("")
+    race = read("nanogpt_race.json")
+    if race:
+        gpt, last = race["gpt"], race["minillm"][-1]
+        lines += [f"- **Against nanoGPT's shape and recipe** at that budget, in PyTorch, measured in one run on another machine: "
+                  f"{gpt['loss']:.3f} in {gpt['seconds']:.0f} s; minillm is at {last['loss']:.3f} after {last['steps']} steps in "
+                  f"{last['seconds']:.0f} s ({last['seconds'] / gpt['seconds']:.2f} of the time), "
+                  f"{last['with_compilation']:.0f} s with compilation.", ""]
     if not speed:
         return "\n".join(lines)
     lines += ["- **Training speed** against PyTorch (medians of interleaved rounds in one run, AdamW):", "",
