@@ -82,9 +82,9 @@ class Model:
                 on_token()
             yield token
 
-    def save(self, folder, dtype: str = "float32"):
-        """Write a Hugging Face folder (see checkpoint.py). Raises UserError."""
-        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin))
+    def save(self, folder, dtype: str = "float32", method: str = "round"):
+        """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were found. Raises UserError."""
+        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin), method=method)
 
     def check_twin(self, twin: str):
         """Refuse numbers that a twin does not know. Raises UserError."""

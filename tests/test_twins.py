@@ -101,6 +101,7 @@ def quantize_case(name, twin, rng, dtype, n):
         "outside": (np.array([1, 2]), width, dtype), "quantize_tokens": (x[0],),
         "integer_product": (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),
                             rng.integers(-128, 128, (rows, 1500)).astype(np.int8)),
+        "damage": (*3 * normal(rng, dtype, 2, 2, 5, 7), rng.integers(-1, 7, (2, 5))),
         "smoothing": (np.abs(x[0, 0]), np.abs(w[0]) * (np.arange(width) > 1), 0.5),
     }.get(name)
 

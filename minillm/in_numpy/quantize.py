@@ -22,7 +22,7 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
     `columns` are inputs that stay float (LLM.int8(), Dettmers et al. 2022, arXiv:2208.07339, section 3.2): few of them
     are so large that they would set everybody's scale.
     """
-    w_OI = w.T if transposed else w
+    w_OI = np.ascontiguousarray(w.T if transposed else w)
     kept_On = None
     if columns is not None:
         kept_On = w_OI[:, columns].astype(np.float32)
@@ -191,3 +191,18 @@ def smoothing(x_largest_I, w_largest_I, alpha: float):
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
     s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (1 - alpha)
     return s_I.astype(x_largest_I.dtype)
+
+
+def damage(before_BTV, after_BTV, targets_BT):
+    """What fewer bits did to each text's predictions, sums over its counted targets. -> (B, 5):
+
+    how many targets; nats before; nats after; KL(before || after); how often both find the same token most probable.
+    """
+    log_p, log_q = (x - np.max(x, axis=-1, keepdims=True) for x in (before_BTV, after_BTV))
+    log_p, log_q = (x - np.log(np.sum(np.exp(x), axis=-1, keepdims=True)) for x in (log_p, log_q))
+    counted_BT = targets_BT >= 0
+    at_BT1 = np.where(counted_BT, targets_BT, 0)[..., None]
+    measured = (np.ones_like(log_p[..., 0]), -np.take_along_axis(log_p, at_BT1, axis=-1)[..., 0],
+                -np.take_along_axis(log_q, at_BT1, axis=-1)[..., 0], np.sum(np.exp(log_p) * (log_p - log_q), axis=-1),
+                np.argmax(log_p, axis=-1) == np.argmax(log_q, axis=-1))
+    return np.stack([np.sum(np.where(counted_BT, value, 0), axis=1) for value in measured], axis=1)
