@@ -171,6 +171,12 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--json", action="store_true", help="print one JSON object")
     add_twin(new)
 
+    new = command("export", commands.export, "write a LLaMA as GGUF, for llama.cpp on a phone or a Raspberry Pi",
+                  "minillm quantize runs/nano --scheme int8-group32 --out runs/nano-q8\n  minillm export runs/nano-q8 --out nano-q8.gguf")
+    new.add_argument("path", metavar="PATH", help="a folder quantized with int8-group32 or int4-group32, or of float numbers")
+    new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
+    new.add_argument("--out", required=True, metavar="FILE", help="the new .gguf file")
+
     new = command("parity", commands.parity, "compare every activation with another implementation's, and name the first "
                   "that differs", "minillm parity DIR --against transformers\n  minillm parity DIR --against numpy --twin jax")
     add_checkpoint(new)

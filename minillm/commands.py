@@ -275,6 +275,17 @@ def quantize(options):
         show_quantized(found)
 
 
+def export(options):
+    from minillm.foreign.gguf import export as write
+    from minillm.loading import load
+    out = Path(options.out)
+    if out.exists():
+        raise UserError(f"{out}: is there already: give a new file")
+    model = load(options.path, options.tokenizer)
+    write(out, model)
+    print(f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; llama.cpp runs it: llama-cli -m {out}")
+
+
 def calibration_rows(options, model):
     """--rows rows of the calibration text: --calibration, or what the model was trained on; None where no method needs one."""
     import numpy as np
