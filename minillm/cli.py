@@ -167,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--text", metavar="FILE", help="a UTF-8 text file to measure on")
     what.add_argument("--data", metavar="DIR", help="a dataset folder to measure on: its validation split (default: the model's own)")
     new.add_argument("--out", required=True, metavar="DIR", help="the new folder")
+    new.add_argument("--measured-rows", type=int, default=256, metavar="N", help="measure on at most this many rows")
     new.add_argument("--figure", metavar="FILE", help="draw the error of every matrix and the drift through the layers")
     new.add_argument("--json", action="store_true", help="print one JSON object")
     add_twin(new)

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from minillm.config import GenerateConfig, TrainConfig, preset, with_options
-from minillm.errors import UserError
+from minillm.errors import UserError, require
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
                  "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
@@ -242,6 +242,10 @@ def quantize(options):
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is there already and is not an empty folder: give a new one")
     scheme = scheme_named(options.scheme, options.zero_point, options.activations)
+    require(min(options.rows, options.measured_rows) >= 1, "--rows and --measured-rows", min(options.rows, options.measured_rows),
+            "at least 1")
+    require(0 <= options.alpha <= 1, "--alpha", options.alpha, "between 0 and 1")
+    require(options.threshold > 0, "--threshold", options.threshold, "above 0")
     model = load(source, options.tokenizer)
     try:
         quantizing.refuse_quantized(model.params)
@@ -260,7 +264,8 @@ def quantize(options):
              "worst": sorted(errors, key=lambda row: -row["relative"])[:5]}
     if options.text or options.data or (source / "data").is_dir():
         rows = rows_to_measure(options, model, model.config.max_position_embeddings)
-        found |= quantizing.compare(model.params, params, model.config, rows.tokens_NT, rows.targets_NT, options.twin)
+        found |= quantizing.compare(model.params, params, model.config, rows.tokens_NT[: options.measured_rows],
+                                    rows.targets_NT[: options.measured_rows], options.twin)
         drifts = quantizing.drift(model.params, params, model.config, rows.tokens_NT[:4])
     else:
         random = np.random.default_rng(0).integers(0, model.config.vocab_size, (2, min(64, model.config.max_position_embeddings)))

@@ -70,8 +70,13 @@ def groups(w_OI, scheme: Scheme):
 
 
 def spread(scales_OG, width: int, scheme: Scheme):
-    """Each number's own scale: (O, I) where scales are per group; elsewhere broadcasting does it."""
-    return jnp.repeat(scales_OG, GROUP, axis=1)[:, :width] if scheme.scale_per == "group32" else scales_OG
+    """Each number's own scale: (O, I) where scales are per group; elsewhere broadcasting does it.
+
+    A broadcast, which XLA fuses into what reads it, where `repeat` would be an array of its own.
+    """
+    if scheme.scale_per != "group32":
+        return scales_OG
+    return jnp.broadcast_to(scales_OG[..., None], (*scales_OG.shape, GROUP)).reshape(len(scales_OG), -1)[:, :width]
 
 
 def pack(integers_OI):
