@@ -9,6 +9,8 @@
     training_speed.json   benchmarks/training_speed.py --json
     nanogpt_race.json     benchmarks/nanogpt_race.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
+    quantization.json     benchmarks/quantization.py --json
+    int8_speed.json       benchmarks/int8_speed.py --json
 """
 
 import json
@@ -80,7 +82,57 @@ def figures() -> str:
                   for row in cost["context"]]
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
-    return "\n".join(lines)
+    return "\n".join(lines + quantization() + int8_speed())
+
+
+def quantization() -> list[str]:
+    """What fewer bits cost, a table of schemes and models, and what happens to planted outliers."""
+    models = read("quantization.json")
+    if not models:
+        return []
+    sizes = sorted(models, key=lambda name: models[name]["parameters"])
+    heads = " | ".join(f"{name} ({models[name]['parameters'] / 1e6:.2f}M)" for name in sizes)
+
+    def table(title, *parts):
+        found = ["", title, "", f"  | scheme, method | {heads} |", "  |---|" + "---:|" * len(sizes)]
+        runs = dict.fromkeys((part, row["scheme"], row["method"]) for name in sizes for part in parts for row in models[name][part])
+        for part, scheme, method in runs:
+            cells = []
+            for name in sizes:
+                row = next((r for r in models[name][part] if (r["scheme"], r["method"]) == (scheme, method)), None)
+                cells.append("" if row is None else f"{row['difference']:+.4f} ± {row['standard_error']:.4f}")
+            where = "planted: " if part == "planted" else "healthy: " if part == "healthy" else ""
+            found.append(f"  | {where}{scheme}, {method} | {' | '.join(cells)} |")
+        return found
+
+    smallest = {row["scheme"]: row["of_float32"] for row in models[sizes[-1]]["rounded"]}
+    tokens = ", ".join(f"{models[name]['rounded'][0]['tokens']:,} ({name})" for name in sizes)
+    return ["", "- **Fewer bits**: the change of the held-out loss in nats a token, with its paired standard error over texts; tokens "
+            f"measured: {tokens}. stories260K reads benchmarks/data/stories.txt, the others held-out stories of their own. "
+            "`-zero`: with a zero point; `-a8`: activations are int8 too. Of float32, on the largest of these models: "
+            + ", ".join(f"{name} {share:.3f}" for name, share in smallest.items() if not name.endswith("a8")) + ".",
+            *table("  Rounded to nearest:", "rounded"),
+            *table("  Calibrated (stories260K: on the first half of the text, all measured on the second half):", "calibrated"),
+            *table("  One channel of every norm times 64, undone by the matrices behind it, so that the float model is the same "
+                   "(arXiv:2208.07339, arXiv:2211.10438), and the same without outliers:", "planted", "healthy")]
+
+
+def int8_speed() -> list[str]:
+    """Decoding in int8 beside float32."""
+    sizes = read("int8_speed.json")
+    if not sizes:
+        return []
+    lines = ["", "- **Decoding in int8** (medians of interleaved rounds, batch 1, greedy, random weights; `-a8`: activations are int8 "
+             "too; memory: the most that the process held, compilation and loading included; the NumPy processes have no JAX; "
+             "`runq` of llama2.c where it took part):", "",
+             "  | parameters | contender | tokens/s | over float32 of the same twin | memory (MB) |", "  |---|---|---:|---:|---:|"]
+    for size, found in sizes.items():
+        speeds = {name: statistics.median(values) for name, values in found["tokens_per_second"].items()}
+        for name, speed in speeds.items():
+            base = speeds.get(f"{name.split()[0]} float32")
+            memory = found["peak_megabytes"].get(name)
+            lines.append(f"  | {size} | {name} | {speed:,.0f} | {f'{speed / base:.2f}' if base else ''} | {f'{memory:,.0f}' if memory else ''} |")
+    return lines
 
 
 def with_figures(readme: str) -> str:

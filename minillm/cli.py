@@ -148,6 +148,36 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--out", required=True, metavar="DIR", help="the new folder")
     new.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="how its numbers are stored")
 
+    new = command("quantize", commands.quantize, "write a model in fewer bits, and say what that cost",
+                  "minillm quantize runs/nano --scheme int8-channel --out runs/nano-int8\n"
+                  "  minillm quantize runs/nano --scheme int4-group32 --method gptq --out runs/nano-int4")
+    new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")
+    new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
+    new.add_argument("--scheme", required=True, metavar="NAME", help="int8 or int4, with a scale per tensor, channel or 32 numbers: "
+                                                                     "int8-channel, int8-group32, int4-group32 ...")
+    new.add_argument("--zero-point", action="store_true", help="integers from the smallest to the largest number, not around 0")
+    new.add_argument("--activations", action="store_true", help="activations as int8 too: products of integers, fast in jax")
+    new.add_argument("--method", choices=("round", "gptq", "smoothquant", "llm-int8"), default="round",
+                     help="how integers are found; all but round look at a calibration text")
+    new.add_argument("--alpha", type=float, default=0.5, metavar="X", help="smoothquant: how much goes from activations into weights")
+    new.add_argument("--threshold", type=float, default=6.0, metavar="X", help="llm-int8: inputs that reach this stay float")
+    new.add_argument("--calibration", metavar="FILE", help="a UTF-8 text (default: what the model was trained on, if it is beside it)")
+    new.add_argument("--rows", type=int, default=32, metavar="N", help="rows of the calibration text, of 256 tokens")
+    what = new.add_mutually_exclusive_group()
+    what.add_argument("--text", metavar="FILE", help="a UTF-8 text file to measure on")
+    what.add_argument("--data", metavar="DIR", help="a dataset folder to measure on: its validation split (default: the model's own)")
+    new.add_argument("--out", required=True, metavar="DIR", help="the new folder")
+    new.add_argument("--measured-rows", type=int, default=256, metavar="N", help="measure on at most this many rows")
+    new.add_argument("--figure", metavar="FILE", help="draw the error of every matrix and the drift through the layers")
+    new.add_argument("--json", action="store_true", help="print one JSON object")
+    add_twin(new)
+
+    new = command("export", commands.export, "write a LLaMA as GGUF, for llama.cpp on a phone or a Raspberry Pi",
+                  "minillm quantize runs/nano --scheme int8-group32 --out runs/nano-q8\n  minillm export runs/nano-q8 --out nano-q8.gguf")
+    new.add_argument("path", metavar="PATH", help="a folder quantized with int8-group32 or int4-group32, or of float numbers")
+    new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
+    new.add_argument("--out", required=True, metavar="FILE", help="the new .gguf file")
+
     new = command("parity", commands.parity, "compare every activation with another implementation's, and name the first "
                   "that differs", "minillm parity DIR --against transformers\n  minillm parity DIR --against numpy --twin jax")
     add_checkpoint(new)

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from minillm.config import GenerateConfig, TrainConfig, preset, with_options
-from minillm.errors import UserError
+from minillm.errors import UserError, require
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
                  "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
@@ -92,35 +92,18 @@ def demo(options):
 
 def evaluate(options):
     from minillm import training
-    from minillm.data import open_dataset, windows
     from minillm.loading import load, twin_package
     import numpy as np
     loaded = load(options.path, options.tokenizer, options.dtype)
     loaded.check_twin(options.twin)
-    config, params, made = loaded.config, loaded.params, loaded.tokenizer
+    config, params = loaded.config, loaded.params
     model = twin_package(options.twin)
     context = options.context or config.max_position_embeddings
     if not 1 <= context <= config.max_position_embeddings:
         raise UserError(f"--context is {context}: the model reads 1 to {config.max_position_embeddings} tokens")
     if options.batch_size < 1:
         raise UserError(f"--batch-size is {options.batch_size}: it must be at least 1")
-    if options.text:
-        from minillm.corpora import read_text
-        if made is None:
-            raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
-        text = read_text(Path(options.text))
-        tokens = [*loaded.begin, *made.encode(text)]
-        if len(tokens) < 2 or len(tokens) == len(loaded.begin):
-            raise UserError(f"{options.text}: too short to measure anything: give a text of at least two tokens")
-        rows = training.HeldOut(*windows(np.array(tokens), context), 0, None, len(made.decode_bytes(tokens[1:])))
-    else:
-        folder = Path(options.data or Path(options.path) / "data")
-        if not options.data and not folder.exists():
-            raise UserError(f"{options.path}: was not trained on data of its own: give --text FILE or --data DIR")
-        dataset = open_dataset(folder)
-        if dataset.vocab_size > config.vocab_size:
-            raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has {config.vocab_size}")
-        rows = training.held_out(dataset, context)
+    rows = rows_to_measure(options, loaded, context)
     record = training.losses(model, params, config, rows, options.batch_size)
     loss = record.pop("held_out")
     if not np.isfinite(loss):
@@ -133,6 +116,30 @@ def evaluate(options):
         return
     for name, value in result.items():
         print(f"{name.replace('_', ' '):20} {value:.4f}" if isinstance(value, float) else f"{name.replace('_', ' '):20} {value}")
+
+
+def rows_to_measure(options, loaded, context: int):
+    """The rows of --text or --data, or of the data that the model was trained with."""
+    import numpy as np
+    from minillm import training
+    from minillm.data import open_dataset, windows
+    config, made = loaded.config, loaded.tokenizer
+    if options.text:
+        from minillm.corpora import read_text
+        if made is None:
+            raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
+        text = read_text(Path(options.text))
+        tokens = [*loaded.begin, *made.encode(text)]
+        if len(tokens) < 2 or len(tokens) == len(loaded.begin):
+            raise UserError(f"{options.text}: too short to measure anything: give a text of at least two tokens")
+        return training.HeldOut(*windows(np.array(tokens), context), 0, None, len(made.decode_bytes(tokens[1:])))
+    folder = Path(options.data or Path(options.path) / "data")
+    if not options.data and not folder.exists():
+        raise UserError(f"{options.path}: was not trained on data of its own: give --text FILE or --data DIR")
+    dataset = open_dataset(folder)
+    if dataset.vocab_size > config.vocab_size:
+        raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has {config.vocab_size}")
+    return training.held_out(dataset, context)
 
 
 def generate(options):
@@ -214,10 +221,96 @@ def convert(options):
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is there already and is not an empty folder: give a new one")
     model = load(source, options.tokenizer)
+    from minillm.quantized import scheme_of
+    scheme = scheme_of(model.params)
+    if scheme:                                              # the float numbers that its integers stand for
+        from minillm.quantizing import dequantize_params
+        model = replace(model, params=dequantize_params(model.params))
     model.save(out, options.dtype)
     if source.is_dir():
         copy_texts(source, out)
-    print(f"{out}: {model.source} in Hugging Face's format, {options.dtype}")
+    print(f"{out}: {model.source} in Hugging Face's format, {options.dtype}" + (f", made float again from {scheme}" if scheme else ""))
+
+
+def quantize(options):
+    import numpy as np
+    from minillm import quantizing
+    from minillm.checkpoint import copy_texts
+    from minillm.loading import load
+    from minillm.quantized import scheme_named
+    source, out = Path(options.path), Path(options.out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: is there already and is not an empty folder: give a new one")
+    scheme = scheme_named(options.scheme, options.zero_point, options.activations)
+    require(min(options.rows, options.measured_rows) >= 1, "--rows and --measured-rows", min(options.rows, options.measured_rows),
+            "at least 1")
+    require(0 <= options.alpha <= 1, "--alpha", options.alpha, "between 0 and 1")
+    require(options.threshold > 0, "--threshold", options.threshold, "above 0")
+    model = load(source, options.tokenizer)
+    try:
+        quantizing.refuse_quantized(model.params)
+        tokens_NT = calibration_rows(options, model)
+        params = quantizing.quantize_model(model.params, model.config, scheme, options.method, tokens_NT, options.alpha,
+                                           options.threshold, lambda text: print(text, file=sys.stderr))
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    made = replace(model, params=params)
+    made.save(out, method=options.method)
+    if source.is_dir():
+        copy_texts(source, out)
+    errors = quantizing.matrix_errors(model.params, params)
+    found = {"path": str(out), "scheme": str(scheme), "method": options.method, **quantizing.size(params),
+             "file_bytes": (out / "model.safetensors").stat().st_size,
+             "worst": sorted(errors, key=lambda row: -row["relative"])[:5]}
+    if options.text or options.data or (source / "data").is_dir():
+        rows = rows_to_measure(options, model, model.config.max_position_embeddings)
+        found |= quantizing.compare(model.params, params, model.config, rows.tokens_NT[: options.measured_rows],
+                                    rows.targets_NT[: options.measured_rows], options.twin)
+        drifts = quantizing.drift(model.params, params, model.config, rows.tokens_NT[:4])
+    else:
+        random = np.random.default_rng(0).integers(0, model.config.vocab_size, (2, min(64, model.config.max_position_embeddings)))
+        drifts = quantizing.drift(model.params, params, model.config, random)
+    found["drift"] = drifts
+    if options.figure:
+        quantizing.draw(errors, drifts, options.figure, f"{source.name}: {scheme}, {options.method}")
+    if options.json:
+        print(json.dumps(found))
+    else:
+        from minillm.display import show_quantized
+        show_quantized(found)
+
+
+def export(options):
+    from minillm.foreign.gguf import export as write
+    from minillm.loading import load
+    out = Path(options.out)
+    if out.exists():
+        raise UserError(f"{out}: is there already: give a new file")
+    model = load(options.path, options.tokenizer)
+    write(out, model)
+    print(f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; llama.cpp runs it: llama-cli -m {out}")
+
+
+def calibration_rows(options, model):
+    """--rows rows of the calibration text: --calibration, or what the model was trained on; None where no method needs one."""
+    import numpy as np
+    if options.method == "round":
+        return None
+    context = min(256, model.config.max_position_embeddings)
+    if options.calibration:
+        from minillm.corpora import read_text
+        if model.tokenizer is None:
+            raise UserError("there is no tokenizer.json, so text cannot become tokens")
+        tokens = np.array([*model.begin, *model.tokenizer.encode(read_text(Path(options.calibration)))])
+    elif (Path(options.path) / "data").is_dir():
+        from minillm.data import open_dataset
+        tokens = open_dataset(Path(options.path) / "data").train[: context * options.rows]
+    else:
+        raise UserError(f"--method {options.method} needs a calibration text: give --calibration FILE")
+    if len(tokens) < context:
+        raise UserError(f"the calibration text has {len(tokens)} tokens: at least one row of {context} is needed")
+    count = min(options.rows, len(tokens) // context)
+    return np.asarray(tokens[: count * context]).astype(np.int32).reshape(count, context)
 
 
 def parity(options):

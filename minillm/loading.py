@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import bloom, checkpoint
+from minillm import checkpoint
 from minillm.bloom import BloomConfig
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError
 from minillm.files import read_json
-from minillm.params import table, tree_map
+from minillm.params import tree_map
 from minillm.tokenizer import Tokenizer, decode_stream
 
 
@@ -82,9 +82,9 @@ class Model:
                 on_token()
             yield token
 
-    def save(self, folder, dtype: str = "float32"):
-        """Write a Hugging Face folder (see checkpoint.py). Raises UserError."""
-        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin))
+    def save(self, folder, dtype: str = "float32", method: str = "round"):
+        """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were found. Raises UserError."""
+        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin), method=method)
 
     def check_twin(self, twin: str):
         """Refuse numbers that a twin does not know. Raises UserError."""
@@ -136,13 +136,6 @@ def no_tokenizer(source: str) -> str:
         return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
                 "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
     return "there is no tokenizer.json, so text cannot become tokens"
-
-
-def shapes(config) -> dict:
-    """The tree of shapes of a config's parameters."""
-    if isinstance(config, BloomConfig):
-        return bloom.table(config)
-    return tree_map(lambda parameter: parameter.shape, table(config))
 
 
 def longest(config) -> int:
