@@ -215,6 +215,12 @@ def batch(tokens, step, *, seed, batch_size, context, starts=None):
     into what follows, and from the end of the file on at its beginning. A batch may straddle epochs. Raises
     UserError if there are fewer than context + 1 tokens.
     """
+    rows_BT = tokens[places(tokens, step, seed=seed, batch_size=batch_size, context=context, starts=starts)].astype(np.int32)
+    return rows_BT[:, :-1], rows_BT[:, 1:]
+
+
+def places(tokens, step, *, seed, batch_size, context, starts=None):
+    """(B, context + 1): where in `tokens` the rows of a step stand, each with the target of its last token. See `batch`."""
     n = len(tokens)
     if n <= context:
         raise UserError(f"the text has {n} tokens, but a context of {context} needs at least {context + 1}; "
@@ -230,8 +236,7 @@ def batch(tokens, step, *, seed, batch_size, context, starts=None):
         begins_B[here_B] = phase + context * chosen if starts is None else starts[chosen]
     # the end-of-text that closes the file stands for the one that opens it: a row that runs over has it once
     length = n - 1 if tokens[0] == tokens[-1] else n
-    rows_BT = tokens[(begins_B[:, None] + np.arange(context + 1)) % length].astype(np.int32)
-    return rows_BT[:, :-1], rows_BT[:, 1:]
+    return (begins_B[:, None] + np.arange(context + 1)) % length
 
 
 @lru_cache(maxsize=4)  # the epoch of a batch and the next one, for two token files
