@@ -8,6 +8,8 @@
     decoding_cost.json    benchmarks/decoding_cost.py --json
     training_speed.json   benchmarks/training_speed.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
+    distillation.json     benchmarks/distillation.py --json
+    two_humps.json        benchmarks/two_humps.py --json
 """
 
 import json
@@ -72,7 +74,62 @@ def figures() -> str:
                   for row in cost["context"]]
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
-    return "\n".join(lines)
+    return "\n".join(lines + distillation(read("distillation.json")))
+
+
+def distillation(found: dict) -> list[str]:
+    """Lines about benchmarks/distillation.py: the comparison, how much of the gap is closed, what each model costs."""
+    if not found:
+        return []
+    setting, runs = found["setting"], found["runs"]
+
+    def of(arm, data, what="nats"):
+        return [runs[f"{data}/{arm}/{seed}"][what] for seed in range(100) if f"{data}/{arm}/{seed}" in runs]
+
+    def cell(values, digits=1):
+        spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+        return f"{statistics.mean(values):.{digits}f}{spread}" if values else ""
+
+    def percent(values):
+        return f"{100 * statistics.mean(values):.0f}%" if values else ""
+
+    arms = list(dict.fromkeys(name.split("/")[1] for name in runs if not name.split("/")[1].count(",")))
+    seeds = len(of("data", "3%"))
+    lines = ["", f"- **Distillation** of a teacher of {setting['teacher_parameters']:,} parameters into a student of "
+             f"{setting['student_parameters']:,}, story world, {setting['tokens']:,} tokens, {seeds} seeds (mean ± standard deviation); "
+             f"nats a held-out story (floor {setting['floor']:.1f}, teacher {setting['teacher']:.1f}), at the best evaluation in "
+             f"brackets, and the share of stories it writes that the grammar could have written (teacher {100 * setting['teacher_valid']:.0f}%):", "",
+             f"  | student learns from | all data ({setting['stories']['100%']:,} stories) | possible | 3% ({setting['stories']['3%']:,}) | possible |",
+             "  |---|---:|---:|---:|---:|"]
+    for arm in arms:
+        full, few = (f"{cell(of(arm, data))} ({cell(of(arm, data, 'best'))})" if of(arm, data) else "" for data in ("100%", "3%"))
+        lines.append(f"  | {arm} | {full} | {percent(of(arm, '100%', 'valid'))} | {few} | {percent(of(arm, '3%', 'valid'))} |")
+    lines += [""] + [f"  {line}" for line in gaps(setting, of)]
+    others = [name for name in runs if name.split("/")[1].count(",")]
+    if others:
+        lines += ["", "  Settings, one seed: " + "; ".join(f"{name.split('/')[1]} ({name.split('/')[0]}) {runs[name]['nats']:.1f}" for name in others) + "."]
+    if "cost" in found:
+        lines += ["", "- **What a model costs** (greedy, one text at a time):", "", "  | model | parameters | bytes | nats a story | "
+                  "tokens/s (numpy) | tokens/s (jax) |", "  |---|---:|---:|---:|---:|---:|"]
+        lines += [f"  | {name} | {row['parameters']:,} | {row['bytes']:,} | {row['nats']:.1f} | {row['tokens_per_second_numpy']:,.0f} | "
+                  f"{row['tokens_per_second_jax']:,.0f} |" for name, row in found["cost"].items()]
+    if "training" in found:
+        lines += ["", "  Training the student, tokens/s: " + ", ".join(f"{name} {speed:,.0f}" for name, speed in found["training"].items()) + "."]
+    return lines
+
+
+def gaps(setting: dict, of) -> list[str]:
+    """How much of the gap between data alone and the teacher each arm closes, data at its best evaluation."""
+    lines = []
+    for data in ("100%", "3%"):
+        base = statistics.mean(of("data", data, "best")) if of("data", data, "best") else None
+        shares = {arm: (base - statistics.mean(of(arm, data, "best"))) / (base - setting["teacher"])
+                  for arm in ("more data", "soft", "responses", "reverse", "on-policy", "pruned data", "pruned soft")
+                  if base is not None and of(arm, data, "best")}
+        if shares:
+            lines.append(f"With {data} of the data, of the gap between data alone (stopped at its best) and the teacher: " + ", ".join(
+                f"{arm} {100 * share:+.0f}%" for arm, share in shares.items()) + ".")
+    return lines
 
 
 def with_figures(readme: str) -> str:

@@ -51,8 +51,10 @@ class Dataset:
 
 # Text -> token files ----------------------------------------------------------------------------------------
 
-def prepare(corpus, tokenizer, folder, replace=True) -> Dataset:
+def prepare(corpus, tokenizer, folder, replace=True, mark=None) -> Dataset:
     """Tokenizes both splits into `folder`, or opens what is there if it is of the same corpus and tokenizer.
+
+    `mark` is the token that opens a document where the tokenizer has no end-of-text token of ours (None: nothing does).
 
     All is written beside `folder` and put in place by one rename: a write that was killed is never a dataset.
     Raises UserError: a split of less than two tokens, an unwritable folder, a folder with other things in it,
@@ -66,14 +68,14 @@ def prepare(corpus, tokenizer, folder, replace=True) -> Dataset:
             new.mkdir()
             tokenizer.save(new / TOKENIZER)
             tokenizer_sha256 = _sha256(new / TOKENIZER)
-            origin = f"{FORMAT} {corpus.fingerprint()} {tokenizer_sha256}"
+            origin = f"{FORMAT} {corpus.fingerprint()} {tokenizer_sha256}" + ("" if mark is None else f" {mark}")
             fingerprint = hashlib.sha256(origin.encode()).hexdigest()
             ready = _reusable(folder, fingerprint)
             if ready is None:
                 if folder.exists() and not replace:
                     raise UserError(f"{folder}: holds a dataset of another text or tokenizer: give the same again, "
                                     "or start anew in another folder")
-                _write(corpus, tokenizer, new, tokenizer_sha256, fingerprint)
+                _write(corpus, tokenizer, new, tokenizer_sha256, fingerprint, mark)
                 if folder.exists():
                     os.replace(folder, Path(aside, "old"))
                 os.replace(new, folder)
@@ -98,14 +100,14 @@ def _reusable(folder, fingerprint):
     return dataset if dataset.fingerprint == fingerprint else None
 
 
-def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint):
+def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint, mark):
     info = {"format": FORMAT, "name": corpus.name, "description": corpus.description,
             "fingerprint": fingerprint, "tokenizer_sha256": tokenizer_sha256,
             "vocab_size": tokenizer.vocab_size}
     arrays = {}
     for split in ("train", "validation"):
         documents = getattr(corpus, split)
-        tokens, starts = _tokenize(documents, tokenizer)
+        tokens, starts = _tokenize(documents, tokenizer, mark)
         if len(tokens) < 2:
             raise UserError(f"{corpus.name}: the {split} split has a length of {len(tokens)} tokens and "
                             "needs at least 2; use a longer text")
@@ -120,10 +122,10 @@ def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint):
     (folder / DESCRIPTION).write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
 
 
-def _tokenize(documents, tokenizer):
+def _tokenize(documents, tokenizer, mark):
     """(tokens, starts): all documents end to end as small integers, and the position at which each starts."""
     dtype = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
-    end = tokenizer.special_tokens.get(END_OF_TEXT)
+    end = tokenizer.special_tokens.get(END_OF_TEXT, mark)
     mark = np.array([] if end is None else [end], dtype)
     pieces, starts, length = [], [], 0
     for text in documents:

@@ -20,18 +20,20 @@ from minillm import training
 from minillm import tokenizer as tokenizers
 from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_token
 from minillm.corpora import Corpus
-from minillm.data import Dataset, places, row_starts
+from minillm.data import DESCRIPTION, Dataset, open_dataset, places, prepare
 from minillm.errors import UserError, require
 from minillm.files import one_line, read_json, write_json
 from minillm.loading import Model, longest, twin_package
 from minillm.pruned import pruned
+from minillm.tokenizer import END_OF_TEXT
 
 ROWS = 128                                        # rows that are read or written at once
 FORMAT = "minillm kept targets 1"
 
 
 def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset, *,
-        twin: str = "jax", resume: bool = False, watch=None, cache=None) -> dict:
+        twin: str = "jax", resume: bool = False, watch=None, cache=None,
+        say=lambda text: None) -> dict:
     """`training.run` for a student of `teacher`; returns its summary. With `cache`, the teacher's answers are kept there.
 
     Raises UserError as training.run, for a teacher or data that do not fit, and where a resumed run had another teacher.
@@ -40,15 +42,18 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
     origin = {"teacher": fingerprint(teacher)} | {f"distill {name}": value for name, value in asdict(how).items()}
     begin = None
     if how.start == "pruned" and not resume:
-        tokens_BT, _ = training.batches(dataset, train, 0, 1)
-        begin = pruned(teacher.params, teacher.config, config, tokens_BT[0])
+        tokens_NBT, _ = training.batches(dataset, train, 0, 1)
+        begin = pruned(teacher.params, teacher.config, config, tokens_NBT[0])
     model = twin_package(twin)
     if twin == "jax":
         from minillm.in_jax.sharding import use_cpu_devices
         use_cpu_devices(train.cpu_devices)
     kept = None
     if how.kept:
+        require(cache is not None, "cache", cache, "a folder where the teacher's answers are kept")
         kept = keep(cache, teacher, dataset, train.context, how.kept, model)
+        say(f"the teacher's {how.kept} most probable tokens after each one are in {cache}: they leave out {100 * kept.lost:.2f}% of "
+            "the probability")
     steps = steps_of(model, teacher, dataset, config, train, how, kept)
     return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, watch=watch,
                         begin=begin, steps=steps, origin=origin)
@@ -146,6 +151,35 @@ def written(model, params, tokens_NBT, config: ModelConfig, how: DistillConfig, 
     check_token(int(new_BN.max()), config)
     rows_NBT = np.concatenate([first_B[:, None], new_BN], axis=1).reshape(N, B, T + 1).astype(np.int32)
     return rows_NBT[..., :-1], rows_NBT[..., 1:]
+
+
+# What the student reads -------------------------------------------------------------------------------------
+
+def text(out: Path, teacher: Model, how: DistillConfig, train: TrainConfig, source: str | None, read, *, twin: str = "jax",
+         resume: bool = False, say=lambda line: None) -> Dataset:
+    """The dataset of a student: that of a folder, of a source that `read(source)` makes a corpus of, or, for `responses`,
+    what the teacher writes into out/data, measured on the held-out part of the other. Raises UserError.
+    """
+    writes, measured_on = how.objective == "responses", None
+    if writes and resume:
+        return open_dataset(out / "data")
+    if source is not None and (Path(source) / DESCRIPTION).is_file():
+        measured_on = open_dataset(source)
+    elif source is not None:
+        measured_on = prepare(read(source), teacher.tokenizer, out / ("measured" if writes else "data"), not resume, begin_of(teacher))
+    if not writes:
+        return measured_on
+    say(f"the teacher writes {how.responses:,} texts of up to {train.context} tokens")
+    written = list(write_texts(teacher, how, train.context, train.seed, twin))
+    ended = sum(ended for _, ended in written)
+    say(f"{ended:,} of them came to an end; they are in {out / 'data'}, where minillm pretrain finds them too")
+    corpus = corpus_of([text for text, _ in written], teacher, how, train.seed, measured_on)
+    return prepare(corpus, teacher.tokenizer, out / "data", True, begin_of(teacher))
+
+
+def begin_of(teacher: Model) -> int | None:
+    """The token that opens a document for a teacher whose tokenizer has no end-of-text token of ours: its beginning of text."""
+    return None if END_OF_TEXT in teacher.tokenizer.special_tokens else teacher.config.bos_token_id
 
 
 # What the teacher writes ------------------------------------------------------------------------------------

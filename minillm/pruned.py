@@ -10,7 +10,7 @@ import numpy as np
 from minillm.config import ModelConfig
 from minillm.errors import UserError
 from minillm.in_numpy import forward
-from minillm.params import table, tree_map
+from minillm.params import flatten, table, tree_map
 
 
 def pruned(params, teacher: ModelConfig, config: ModelConfig, tokens_BT) -> dict:
@@ -37,8 +37,7 @@ def check(params, teacher, config: ModelConfig):
 
     if not isinstance(teacher, ModelConfig):
         refuse("the teacher is no LLaMA")
-    if any(getattr(leaf, "dtype", None) is None or leaf.dtype.kind != "f"
-           for name in ("embed_tokens", *params["layers"][0]) for leaf in [params.get(name, params["layers"][0].get(name))]):
+    if any(not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f" for leaf in flatten(params).values()):
         refuse("the teacher is quantized, its numbers cannot be picked")
     for name in ("num_hidden_layers", "hidden_size", "intermediate_size", "num_key_value_heads", "queries_per_key"):
         if getattr(config, name) > getattr(teacher, name):

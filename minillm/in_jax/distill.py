@@ -12,7 +12,7 @@ from jax.lax import stop_gradient
 
 from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.in_jax.bloom import forward_of
-from minillm.in_jax.generate import sample
+from minillm.in_jax.generate import ROOM, sample
 from minillm.in_jax.model import forward, init_cache
 from minillm.in_jax.ops import IGNORE, cross_entropy, softmax
 from minillm.in_jax.sharding import replicate, split_rows
@@ -149,10 +149,17 @@ def _write_rows(params, first_B, coins_NB, config, how):
         token_B = jax.vmap(partial(sample, how=how))(logits_BTV[:, 0], coin_B).astype(jnp.int32)
         return (token_B, cache), token_B
 
-    first_B, coins_NB = split_rows(first_B, axis=0), split_rows(coins_NB, axis=1)
-    cache = init_cache(config, len(first_B), len(coins_NB), params["norm"].dtype)
-    (_, _), tokens_NB = jax.lax.scan(step, (jnp.asarray(first_B, jnp.int32), cache), coins_NB)
-    return tokens_NB.T
+    carry, tokens = (split_rows(first_B, axis=0).astype(jnp.int32), init_cache(config, len(first_B), 0, params["norm"].dtype)), []
+    for begin in range(0, len(coins_NB), ROOM):                  # the cache grows with the text: a short one is read sooner
+        carry, new_NB = jax.lax.scan(step, (carry[0], _longer(carry[1])), split_rows(coins_NB[begin : begin + ROOM], axis=1))
+        tokens.append(new_NB)
+    return jnp.concatenate(tokens).T
+
+
+def _longer(cache):
+    """The same cache with ROOM for more keys and values."""
+    more = ((0, 0), (0, ROOM), (0, 0))
+    return cache | {"layers": [{name: jnp.pad(kept_RSE, more) for name, kept_RSE in layer.items()} for layer in cache["layers"]]}
 
 
 def settle(params):
