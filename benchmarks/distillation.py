@@ -44,12 +44,15 @@ TRAIN = TrainConfig(steps=500, batch_size=8, context=176, warmup_steps=20, eval_
 SCARCE, HELD_OUT, WRITTEN, KEPT = 0.03, 256, 128, 32
 ARMS = {
     "data": None, "soft": DistillConfig(kept=KEPT), "responses": None, "reverse": DistillConfig(objective="reverse", kept=KEPT),
-    "more data": None, "on-policy": DistillConfig(objective="on-policy")}
-PRUNED = {"pruned data": DistillConfig(alpha=0.0, start="pruned"), "pruned soft": DistillConfig(start="pruned", kept=KEPT)}
+    "more data": None, "on-policy": DistillConfig(objective="on-policy"),
+    "pruned data": DistillConfig(alpha=0.0, start="pruned"), "pruned soft": DistillConfig(start="pruned", kept=KEPT)}
+ORDER = (("data", "soft"), ("responses", "reverse"), ("on-policy", "more data"), ("pruned soft", "pruned data"))
 SETTINGS = {                                                       # one seed: does a conclusion hang on a setting?
     "data, half the rates": ("data", None, 0.5), "data, twice the rates": ("data", None, 2.0),
-    "soft, half the rates": ("soft", DistillConfig(kept=KEPT), 0.5), "soft, twice the rates": ("soft", DistillConfig(kept=KEPT), 2.0),
-    "soft, alpha 0.5": ("soft", DistillConfig(alpha=0.5, kept=KEPT), 1.0), "soft, T = 2": ("soft", DistillConfig(temperature=2.0), 1.0),
+    "soft, half the rates": ("soft", DistillConfig(kept=KEPT), 0.5),
+    "soft, twice the rates": ("soft", DistillConfig(kept=KEPT), 2.0),
+    "soft, alpha 0.5": ("soft", DistillConfig(alpha=0.5, kept=KEPT), 1.0),
+    "soft, T = 2": ("soft", DistillConfig(temperature=2.0), 1.0),
     "soft, all tokens of a live teacher": ("soft", DistillConfig(), 1.0),
     "on-policy, always": ("on-policy", DistillConfig(objective="on-policy", student_share=1.0), 1.0)}
 
@@ -65,11 +68,11 @@ def main():
     keep_compiled()
     use_cpu_devices(TRAIN.cpu_devices)
     bench = Bench(options)
-    for arms in (ARMS, PRUNED):
+    for arms in ORDER:                                            # whole comparisons first, where the time is short
         for seed in range(options.seeds):
             for data in ("3%", "100%"):
-                for arm, how in arms.items():
-                    bench.run(f"{data}/{arm}/{seed}", arm, how, data, seed)
+                for arm in arms:
+                    bench.run(f"{data}/{arm}/{seed}", arm, ARMS[arm], data, seed)
     for data in ("100%", "3%"):
         for name, (arm, how, rates) in SETTINGS.items():
             bench.run(f"{data}/{name}/0", arm, how, data, 0, rates)
@@ -170,10 +173,11 @@ class Bench:
         student = minillm.load(self.work / "100_soft_0")
         models = {"teacher": (self.teacher.config, self.teacher.params), "student": (student.config, student.params)}
         try:
-            from minillm.in_numpy.quantize import quantize
-            models |= {f"int8 {name}": (config, quantize(params)) for name, (config, params) in models.items()}
+            from minillm.quantized import Scheme
+            from minillm.quantizing import quantize_params
+            models |= {f"int8 {name}": (config, quantize_params(params, Scheme())) for name, (config, params) in models.items()}
         except ImportError:
-            print("int8: minillm/in_numpy/quantize.py is not there")
+            print("int8: minillm/quantizing.py is not there, so there are no such rows")
         table = {}
         for name, (config, params) in models.items():
             table[name] = {"parameters": count(config), "bytes": size_of(params),
@@ -215,7 +219,7 @@ def size_of(params) -> int:
     """Bytes of all arrays in a tree of any kind."""
     if isinstance(params, dict):
         return sum(map(size_of, params.values()))
-    return sum(map(size_of, params)) if isinstance(params, (list, tuple)) else np.asarray(params).nbytes
+    return sum(map(size_of, params)) if isinstance(params, (list, tuple)) else params.nbytes
 
 
 def speed(twin: str, params, config, tokens: int = 160) -> float:

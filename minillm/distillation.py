@@ -7,11 +7,10 @@ twin: who the teacher is, text that it writes, its top-k answers kept on disk, a
 """
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +51,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
     if how.kept:
         require(cache is not None, "cache", cache, "a folder where the teacher's answers are kept")
         kept = keep(cache, teacher, dataset, train.context, how.kept, model)
-        say(f"the teacher's {how.kept} most probable tokens after each one are in {cache}: they leave out {100 * kept.lost:.2f}% of "
-            "the probability")
+        say(f"the teacher's {how.kept} most probable tokens after each one are in {cache}: they leave out "
+            f"{100 * kept.lost:.2f}% of the probability")
     steps = steps_of(model, teacher, dataset, config, train, how, kept)
     return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, watch=watch,
                         begin=begin, steps=steps, origin=origin)
@@ -98,10 +97,15 @@ def fingerprint(teacher: Model) -> str:
         elif isinstance(node, (list, tuple)):
             for i, part in enumerate(node):
                 add(f"{path}.{i}", part)
-        else:
+        elif is_dataclass(node):                                 # a matrix in fewer bits: integers, scales, how they are meant
+            for field in fields(node):
+                add(f"{path}.{field.name}", getattr(node, field.name))
+        elif hasattr(node, "dtype"):
             array = np.ascontiguousarray(node)
             digest.update(f"{path} {array.shape} {array.dtype}".encode())
             digest.update(array.tobytes())
+        else:
+            digest.update(f"{path} {node!r}".encode())
 
     add("", teacher.params)
     return digest.hexdigest()
@@ -166,7 +170,8 @@ def text(out: Path, teacher: Model, how: DistillConfig, train: TrainConfig, sour
     if source is not None and (Path(source) / DESCRIPTION).is_file():
         measured_on = open_dataset(source)
     elif source is not None:
-        measured_on = prepare(read(source), teacher.tokenizer, out / ("measured" if writes else "data"), not resume, begin_of(teacher))
+        folder = out / ("measured" if writes else "data")
+        measured_on = prepare(read(source), teacher.tokenizer, folder, not resume, begin_of(teacher))
     if not writes:
         return measured_on
     say(f"the teacher writes {how.responses:,} texts of up to {train.context} tokens")

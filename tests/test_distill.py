@@ -14,12 +14,12 @@ from conftest import assert_close, random_bloom, random_config, random_params
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cli import minillm  # noqa: F401 (a fixture)
-from test_training import CONFIG, DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt_at, toy  # noqa: F401
+from test_training import DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt_at, toy  # noqa: F401
 
 import minillm.in_jax.distill as jax_distill
 import minillm.in_numpy.distill as numpy_distill
 from minillm import checkpoint, data, distillation, tokenizer, training
-from minillm.config import DistillConfig, GenerateConfig, ModelConfig
+from minillm.config import DistillConfig, GenerateConfig
 from minillm.corpora import Corpus
 from minillm.errors import UserError
 from minillm.loading import Model, load, twin_package
@@ -94,7 +94,7 @@ def test_kept_targets_teach_one_event_more(reverse, float64):
             nats = jnp.sum(jnp.exp(q) * (q - p) if reverse else jnp.exp(p) * (p - q), axis=-1)
             return jnp.sum(jnp.where(targets != -100, nats, 0)) / np.sum(targets != -100)
 
-        full = numpy_distill.spread(ids, log_p, logits)
+        full = numpy_distill.complete(ids, log_p, logits)
         assert_close(np.exp(full).sum(-1), np.ones(targets.shape), 1e-9)
         name = "reverse_kl" if reverse else "forward_kl"
         value, grad = jax.value_and_grad(kl)(logits)
@@ -104,7 +104,7 @@ def test_kept_targets_teach_one_event_more(reverse, float64):
 
 def test_all_tokens_kept_is_the_teacher_itself():
     logits, teacher, targets = logits_and_targets(np.random.default_rng(0))
-    full = numpy_distill.spread(*numpy_distill.top_k(teacher, teacher.shape[-1]), logits)
+    full = numpy_distill.complete(*numpy_distill.top_k(teacher, teacher.shape[-1]), logits)
     assert_close(full, numpy_distill.log_softmax(teacher), 1e-12)
 
 

@@ -147,7 +147,7 @@ def case(name, twin, rng, dtype):
         "reverse_kl": lambda: (logits, teacher, targets, 1.7),
         "blend": lambda: (logits, teacher, targets, lesson),
         "top_k": lambda: (logits, 4),
-        "spread": lambda: (*kept, logits),
+        "complete": lambda: (*kept, logits),
         "distill_loss_and_grads": lambda: (params, tokens, targets, teacher, config, lesson),
         "distill_step": lambda: (state_of(twin, state), tokens, targets, teacher, config, train, lesson),
         "distill_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),

@@ -59,7 +59,7 @@ def top_k(logits_BTV, k: int):
     return ids_BTC, log_p_BTC
 
 
-def spread(ids_BTC, log_p_BTC, logits_BTV):
+def complete(ids_BTC, log_p_BTC, logits_BTV):
     """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
 
     All of it is a constant to the student: the gradient is that of the KL with "another token" as one event.
@@ -76,7 +76,7 @@ def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelCon
 
     def loss(params):
         logits_BTV, _ = forward(params, tokens_BT, config)
-        teacher_BTV = spread(*said, logits_BTV) if isinstance(said, tuple) else said
+        teacher_BTV = complete(*said, logits_BTV) if isinstance(said, tuple) else said
         return blend(logits_BTV, teacher_BTV, targets_BT, how)
 
     return jax.value_and_grad(loss)(params)

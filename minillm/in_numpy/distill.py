@@ -92,7 +92,7 @@ def top_k(logits_BTV, k: int):
     return ids_BTC, np.take_along_axis(log_p_BTV, ids_BTC, axis=-1)
 
 
-def spread(ids_BTC, log_p_BTC, logits_BTV):
+def complete(ids_BTC, log_p_BTC, logits_BTV):
     """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
 
     So what was not kept is not taught: at temperature 1 either KL is that of the named tokens and one event more, "another
@@ -114,7 +114,7 @@ def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelCon
     """
     seen = {}
     logits_BTV, _ = forward(params, tokens_BT, config, tap=lambda name, x: seen.setdefault(name, x))
-    teacher_BTV = spread(*said, logits_BTV) if isinstance(said, tuple) else said
+    teacher_BTV = complete(*said, logits_BTV) if isinstance(said, tuple) else said
     value = blend(logits_BTV, teacher_BTV, targets_BT, how)
     dlogits_BTV = blend_backward(value.dtype.type(1), logits_BTV, teacher_BTV, targets_BT, how)
     return value, forward_backward(dlogits_BTV, params, tokens_BT, seen, config)
