@@ -86,35 +86,43 @@ def distillation(found: dict) -> list[str]:
     def of(arm, data, what="nats"):
         return [runs[f"{data}/{arm}/{seed}"][what] for seed in range(100) if f"{data}/{arm}/{seed}" in runs]
 
-    def cell(values, digits=1):
-        spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-        return f"{statistics.mean(values):.{digits}f}{spread}" if values else ""
-
-    def percent(values):
-        return f"{100 * statistics.mean(values):.0f}%" if values else ""
-
-    arms = list(dict.fromkeys(name.split("/")[1] for name in runs if not name.split("/")[1].count(",")))
     seeds = len(of("data", "3%"))
-    lines = ["", f"- **Distillation** of a teacher of {setting['teacher_parameters']:,} parameters into a student of "
-             f"{setting['student_parameters']:,}, story world, {setting['tokens']:,} tokens, {seeds} seeds (mean ± standard deviation); "
-             f"nats a held-out story (floor {setting['floor']:.1f}, teacher {setting['teacher']:.1f}), at the best evaluation in "
-             f"brackets, and the share of stories it writes that the grammar could have written (teacher {100 * setting['teacher_valid']:.0f}%):", "",
-             f"  | student learns from | all data ({setting['stories']['100%']:,} stories) | possible | 3% ({setting['stories']['3%']:,}) | possible |",
+
+    def cell(arm, data):
+        values, best = of(arm, data), of(arm, data, "best")
+        if not values:
+            return " | "
+        spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+        fewer = "" if len(values) == seeds else f", {len(values)} seed{'s' * (len(values) > 1)}"
+        return (f"{statistics.mean(values):.1f}{spread} ({statistics.mean(best):.1f}{fewer}) | "
+                f"{100 * statistics.mean(of(arm, data, 'valid')):.0f}%")
+
+    arms = list(dict.fromkeys(name.split("/")[1] for name in runs if "," not in name))
+    stories = setting["stories"]
+    lines = ["", f"- **Distillation** on the story world: a teacher of {setting['teacher_parameters']:,} parameters, a student of "
+             f"{setting['student_parameters']:,}, {setting['tokens']:,} tokens, {seeds} seeds. Nats a held-out story, mean ± standard "
+             f"deviation (in brackets at the best evaluation); floor {setting['floor']:.1f}, teacher {setting['teacher']:.1f}. And the share "
+             f"of the stories it writes that the grammar could have written; teacher {100 * setting['teacher_valid']:.0f}%:", "",
+             f"  | student learns from | all {stories['100%']:,} stories | possible | 3%: {stories['3%']:,} stories | possible |",
              "  |---|---:|---:|---:|---:|"]
-    for arm in arms:
-        full, few = (f"{cell(of(arm, data))} ({cell(of(arm, data, 'best'))})" if of(arm, data) else "" for data in ("100%", "3%"))
-        lines.append(f"  | {arm} | {full} | {percent(of(arm, '100%', 'valid'))} | {few} | {percent(of(arm, '3%', 'valid'))} |")
+    lines += [f"  | {arm} | {cell(arm, '100%')} | {cell(arm, '3%')} |" for arm in arms]
     lines += [""] + [f"  {line}" for line in gaps(setting, of)]
-    others = [name for name in runs if name.split("/")[1].count(",")]
+    lost = [run["lost_mass"] for run in runs.values() if "lost_mass" in run]
+    if lost:
+        lines += ["", f"  Soft targets and reverse KL learn from the teacher's top 32, kept on disk; they leave out {100 * max(lost):.2f}% of "
+                  f"the probability. Equal compute (more data) is {setting['compute_ratio']:.2f} times the steps."]
+    others = [name for name in runs if "," in name]
     if others:
-        lines += ["", "  Settings, one seed: " + "; ".join(f"{name.split('/')[1]} ({name.split('/')[0]}) {runs[name]['nats']:.1f}" for name in others) + "."]
+        lines += ["", "  Settings, one seed: " + "; ".join(
+            f"{name.split('/')[1]} ({name.split('/')[0]}) {runs[name]['nats']:.1f}" for name in others) + "."]
     if "cost" in found:
         lines += ["", "- **What a model costs** (greedy, one text at a time):", "", "  | model | parameters | bytes | nats a story | "
                   "tokens/s (numpy) | tokens/s (jax) |", "  |---|---:|---:|---:|---:|---:|"]
         lines += [f"  | {name} | {row['parameters']:,} | {row['bytes']:,} | {row['nats']:.1f} | {row['tokens_per_second_numpy']:,.0f} | "
                   f"{row['tokens_per_second_jax']:,.0f} |" for name, row in found["cost"].items()]
     if "training" in found:
-        lines += ["", "  Training the student, tokens/s: " + ", ".join(f"{name} {speed:,.0f}" for name, speed in found["training"].items()) + "."]
+        lines += ["", "  Training the student, tokens/s: " + ", ".join(
+            f"{name} {speed:,.0f}" for name, speed in found["training"].items()) + "."]
     return lines
 
 
