@@ -11,6 +11,8 @@
     storyworld.json       benchmarks/storyworld_stats.py --json
     quantization.json     benchmarks/quantization.py --json
     int8_speed.json       benchmarks/int8_speed.py --json
+    distillation.json     benchmarks/distillation.py --json
+    two_humps.json        benchmarks/two_humps.py --json
 """
 
 import json
@@ -82,7 +84,7 @@ def figures() -> str:
                   for row in cost["context"]]
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
-    return "\n".join(lines + quantization() + int8_speed())
+    return "\n".join(lines + quantization() + int8_speed() + distillation(read("distillation.json")))
 
 
 def quantization() -> list[str]:
@@ -132,6 +134,69 @@ def int8_speed() -> list[str]:
             base = speeds.get(f"{name.split()[0]} float32")
             memory = found["peak_megabytes"].get(name)
             lines.append(f"  | {size} | {name} | {speed:,.0f} | {f'{speed / base:.2f}' if base else ''} | {f'{memory:,.0f}' if memory else ''} |")
+    return lines
+
+
+def distillation(found: dict) -> list[str]:
+    """Lines about benchmarks/distillation.py: the comparison, how much of the gap is closed, what each model costs."""
+    if not found:
+        return []
+    setting, runs = found["setting"], found["runs"]
+
+    def of(arm, data, what="nats"):
+        return [runs[f"{data}/{arm}/{seed}"][what] for seed in range(100) if f"{data}/{arm}/{seed}" in runs]
+
+    seeds = len(of("data", "3%"))
+
+    def cell(arm, data):
+        values, best = of(arm, data), of(arm, data, "best")
+        if not values:
+            return " | "
+        spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+        fewer = "" if len(values) == seeds else f", {len(values)} seed{'s' * (len(values) > 1)}"
+        return (f"{statistics.mean(values):.1f}{spread} ({statistics.mean(best):.1f}{fewer}) | "
+                f"{100 * statistics.mean(of(arm, data, 'valid')):.0f}%")
+
+    arms = list(dict.fromkeys(name.split("/")[1] for name in runs if "," not in name))
+    stories = setting["stories"]
+    lines = ["", f"- **Distillation** on the story world: a teacher of {setting['teacher_parameters']:,} parameters, a student of "
+             f"{setting['student_parameters']:,}, {setting['tokens']:,} tokens, {seeds} seeds. Nats a held-out story, mean ± standard "
+             f"deviation (in brackets at the best evaluation); floor {setting['floor']:.1f}, teacher {setting['teacher']:.1f}. And the share "
+             f"of the stories it writes that the grammar could have written; teacher {100 * setting['teacher_valid']:.0f}%:", "",
+             f"  | student learns from | all {stories['100%']:,} stories | possible | 3%: {stories['3%']:,} stories | possible |",
+             "  |---|---:|---:|---:|---:|"]
+    lines += [f"  | {arm} | {cell(arm, '100%')} | {cell(arm, '3%')} |" for arm in arms]
+    lines += [""] + [f"  {line}" for line in gaps(setting, of)]
+    lost = [run["lost_mass"] for run in runs.values() if "lost_mass" in run]
+    if lost:
+        lines += ["", f"  Soft targets and reverse KL learn from the teacher's top 32, kept on disk; they leave out {100 * max(lost):.2f}% of "
+                  f"the probability. Equal compute (more data) is {setting['compute_ratio']:.2f} times the steps."]
+    others = [name for name in runs if "," in name]
+    if others:
+        lines += ["", "  Settings, one seed: " + "; ".join(
+            f"{name.split('/')[1]} ({name.split('/')[0]}) {runs[name]['nats']:.1f}" for name in others) + "."]
+    if "cost" in found:
+        lines += ["", "- **What a model costs** (greedy, one text at a time):", "", "  | model | parameters | bytes | nats a story | "
+                  "tokens/s (numpy) | tokens/s (jax) |", "  |---|---:|---:|---:|---:|---:|"]
+        lines += [f"  | {name} | {row['parameters']:,} | {row['bytes']:,} | {row['nats']:.1f} | {row['tokens_per_second_numpy']:,.0f} | "
+                  f"{row['tokens_per_second_jax']:,.0f} |" for name, row in found["cost"].items()]
+    if "training" in found:
+        lines += ["", "  Training the student, tokens/s: " + ", ".join(
+            f"{name} {speed:,.0f}" for name, speed in found["training"].items()) + "."]
+    return lines
+
+
+def gaps(setting: dict, of) -> list[str]:
+    """How much of the gap between data alone and the teacher each arm closes, data at its best evaluation."""
+    lines = []
+    for data in ("100%", "3%"):
+        base = statistics.mean(of("data", data, "best")) if of("data", data, "best") else None
+        shares = {arm: (base - statistics.mean(of(arm, data, "best"))) / (base - setting["teacher"])
+                  for arm in ("more data", "soft", "responses", "reverse", "on-policy", "pruned data", "pruned soft")
+                  if base is not None and of(arm, data, "best")}
+        if shares:
+            lines.append(f"With {data} of the data, of the gap between data alone (stopped at its best) and the teacher: " + ", ".join(
+                f"{arm} {100 * share:+.0f}%" for arm, share in shares.items()) + ".")
     return lines
 
 

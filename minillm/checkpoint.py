@@ -136,16 +136,17 @@ def load_tokenizer(folder, config):
     return tokenizer
 
 
-def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str):
+def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
     """Write the state of a run, {"params", "moments", "step"}, with all that must be equal when it resumes."""
     metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)), "train": json.dumps(asdict(train)),
                 "data": data_fingerprint}
+    metadata |= {"origin": json.dumps(origin)} if origin else {}
     tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(
         {"params": state["params"], "moments": state["moments"]}).items()}
     write_tensors(Path(folder) / STATE, tensors, metadata)
 
 
-def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str):
+def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
     """The state that `save_training` wrote, its arrays NumPy's.
 
     Raises UserError where there is none, where it is damaged, or where the run it belongs to had another model, other
@@ -156,9 +157,10 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
     try:
         step = int(metadata["step"])
         before = {what: dict(json.loads(metadata[what])) for what in ("model", "train")}
+        before["origin"] = dict(json.loads(metadata.get("origin", "{}")))
     except (KeyError, ValueError, TypeError):
         raise UserError(f"{path}: not a training state that minillm wrote, or a damaged one") from None
-    for what, now in (("model", json.loads(json.dumps(asdict(config)))), ("train", asdict(train))):
+    for what, now in (("model", json.loads(json.dumps(asdict(config)))), ("train", asdict(train)), ("origin", origin or {})):
         changed = [f"{name} ({before[what].get(name)!r} then, {now.get(name)!r} now)" for name in now | before[what]
                    if before[what].get(name) != now.get(name)]
         if changed:

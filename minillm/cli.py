@@ -9,7 +9,7 @@ import sys
 from dataclasses import MISSING, fields
 
 from minillm import __version__, commands
-from minillm.config import PRESETS, GenerateConfig, ModelConfig, TrainConfig
+from minillm.config import OBJECTIVES, PRESETS, DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.errors import UserError
 
 DEMO_STEPS = 900
@@ -101,12 +101,40 @@ def parser() -> argparse.ArgumentParser:
                           "layers = heads = depth, width = 32 x depth")
     add_twin(new)
     add_config(new.add_argument_group("training"), TrainConfig)
-    group = new.add_argument_group("model (each overrides --model)")
-    for field in fields(ModelConfig):
-        if field.name in commands.MODEL_OPTIONS:
-            group.add_argument(option(field.name), type=field.type, metavar="N", help="as in Hugging Face's config.json")
-    group.add_argument("--tie-word-embeddings", action=argparse.BooleanOptionalAction, default=None,
-                       help="one matrix for embedding and head")
+    add_shape(new.add_argument_group("model (each overrides --model)"))
+
+    new = command("distill", commands.distill, "train a small model from a large one's answers",
+                  "minillm distill runs/small --student nano --out runs/student\n"
+                  "  minillm distill runs/small --student nano --objective responses --responses 20000 --out runs/student")
+    new.add_argument("teacher", metavar="TEACHER", help="folder of a checkpoint, or a llama2.c .bin file")
+    new.add_argument("--student", default="nano", metavar="NAME|DEPTH", help="the student: a preset or a depth, as pretrain's --model")
+    new.add_argument("--out", required=True, metavar="DIR", help="folder of the run: the checkpoint, its log, its curve")
+    new.add_argument("--resume", action="store_true", help="continue the run in --out, bit for bit")
+    how = DistillConfig()
+    group = new.add_argument_group("how it learns")
+    group.add_argument("--objective", choices=OBJECTIVES, default=how.objective,
+                       help="soft: the teacher's probabilities; reverse: KL the other way; on-policy: the teacher scores what the "
+                            "student writes; responses: only text that the teacher wrote")
+    group.add_argument("--alpha", type=float, default=how.alpha, metavar="X", help="the teacher's share in the loss; 0: plain training")
+    group.add_argument("--temperature", type=float, default=how.temperature, metavar="X", help="softens teacher and student")
+    group.add_argument("--student-share", type=float, default=how.student_share, metavar="X",
+                       help="on-policy: the share of dispatches whose rows the student writes")
+    group.add_argument("--start", choices=("random", "pruned"), default=how.start,
+                       help="where the student begins: pruned takes layers and widths of the teacher")
+    group.add_argument("--cache", metavar="DIR", help="keep the teacher's answers there, for this and other students")
+    group.add_argument("--top-k", type=int, default=32, metavar="N", help="with --cache: how many tokens of each answer are kept")
+    group.add_argument("--responses", type=int, default=how.responses, metavar="N", help="texts that the teacher writes")
+    group.add_argument("--writing-temperature", type=float, default=how.writing_temperature, metavar="X",
+                       help="of what teacher or student write")
+    group = new.add_argument_group("text")
+    group.add_argument("--data", dest="source", metavar="SOURCE",
+                       help="as pretrain's SOURCE (default: what the teacher was trained with; for responses, to measure on)")
+    group.add_argument("--megabytes", type=float, metavar="N", help="at most this much text (default: all; storyworld: 10)")
+    group.add_argument("--data-dir", metavar="DIR", help="where downloads are kept (default: the user's cache folder)")
+    group.add_argument("--data-seed", type=int, default=0, metavar="N", help="of the generated stories and of the split")
+    add_twin(new)
+    add_config(new.add_argument_group("training"), TrainConfig)
+    add_shape(new.add_argument_group("student (each overrides --student)"))
 
     new = command("evaluate", commands.evaluate, "measure a model's loss on text", "minillm evaluate runs/nano --text book.txt --json")
     add_checkpoint(new)
@@ -244,6 +272,15 @@ def add_config(group, config_class):
     for field in fields(config_class):
         default = None if field.default is MISSING else field.default
         group.add_argument(option(field.name), type=field.type, default=default, metavar="N", help=HELP[field.name])
+
+
+def add_shape(group):
+    """An option for every field of a model's shape that the dial sets."""
+    for field in fields(ModelConfig):
+        if field.name in commands.MODEL_OPTIONS:
+            group.add_argument(option(field.name), type=field.type, metavar="N", help="as in Hugging Face's config.json")
+    group.add_argument("--tie-word-embeddings", action=argparse.BooleanOptionalAction, default=None,
+                       help="one matrix for embedding and head")
 
 
 def add_source(new):

@@ -17,9 +17,9 @@ def chosen(options, config_class) -> dict:
     return {field.name: getattr(options, field.name) for field in fields(config_class) if hasattr(options, field.name)}
 
 
-def read_source(options):
+def read_source(options, source=None):
     from minillm.corpora import read_corpus
-    return read_corpus(options.source, megabytes=options.megabytes, seed=options.data_seed, data_dir=options.data_dir)
+    return read_corpus(source or options.source, megabytes=options.megabytes, seed=options.data_seed, data_dir=options.data_dir)
 
 
 def make_tokenizer(options, corpus, engine: str = "library"):
@@ -70,13 +70,62 @@ def pretrain(options):
     say(console, f"next: minillm generate {options.out}" + (' --prompt "Once"' if special is None else ""))
 
 
-def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False, lines=None) -> dict:
-    """Run the training loop under a live display and draw its curve; returns the summary."""
+def distill(options):
+    from rich.console import Console
+    from minillm import distillation, training
+    from minillm.config import DistillConfig
+    from minillm.display import say
+    from minillm.loading import load
+    from minillm.params import count
+    train = with_options(TrainConfig(), **chosen(options, TrainConfig))
+    how = with_options(DistillConfig(), **chosen(options, DistillConfig), kept=options.top_k if options.cache else 0)
+    overrides = {name: getattr(options, name) for name in (*MODEL_OPTIONS, "tie_word_embeddings")}
+    config = with_options(preset(options.student, vocab_size=1, context=train.context), **overrides)
+    console, out, teacher = Console(), Path(options.out), load(options.teacher)
+    config = replace(config, vocab_size=teacher.config.vocab_size, bos_token_id=teacher.config.bos_token_id,
+                     eos_token_id=teacher.config.eos_token_id)
+    distillation.check_context(teacher, train.context)
+    training.prepare_folder(out, options.resume)
+    dataset = distillation.text(out, teacher, how, train, source_of_text(options), lambda source: read_source(options, source),
+                                twin=options.twin, resume=options.resume, say=lambda text: say(console, text))
+    distillation.check(config, train, how, teacher, dataset)
+    say(console, f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of {teacher.config.hidden_size}; "
+                 f"{dataset.description}: {len(dataset.train):,} training tokens")
+    say(console, f"student: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, start "
+                 f"{how.start}; {how.objective}, {train.steps:,} steps of {train.batch_size} x {train.context} tokens, "
+                 f"twin: {options.twin}")
+
+    def run(watch):
+        return distillation.run(out, config, train, how, teacher, dataset, twin=options.twin, resume=options.resume, watch=watch,
+                                cache=options.cache, say=lambda text: say(console, text))
+
+    summary = train_and_draw(console, out, config, train, dataset, teacher.tokenizer, options.twin, run=run)
+    if not summary["done"]:
+        say(console, f"saved at step {summary['step']:,} of {train.steps:,}. Continue with the same command and --resume.")
+        return
+    say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s "
+                 f"while training. Checkpoint, log and curve (loss.png) are in {out}")
+    say(console, f"next: minillm evaluate {out}")
+
+
+def source_of_text(options):
+    """What --data says, or the data that the teacher was trained with, or None. Raises UserError where text is needed."""
+    from minillm.data import DESCRIPTION
+    own = Path(options.teacher) / "data"
+    source = options.source or (str(own) if (own / DESCRIPTION).is_file() else None)
+    if source is None and options.objective != "responses":
+        raise UserError(f"{options.teacher}: was not trained on data of its own: say with --data what the student shall read")
+    return source
+
+
+def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False, lines=None, run=None) -> dict:
+    """Run the training loop (or `run(watch)`) under a live display and draw its curve; returns the summary."""
     from minillm import display, training
     floor = training.held_out(dataset, train.context).floor_per_token
     watch = display.Display(console, train, floor)
     try:
-        summary = training.run(folder, config, train, dataset, tokenizer, twin=twin, resume=resume, watch=watch)
+        summary = run(watch) if run else training.run(folder, config, train, dataset, tokenizer, twin=twin, resume=resume,
+                                                      watch=watch)
     finally:
         watch.finished()
     levels = ({} if floor is None else {"floor": floor}) | (lines or {})

@@ -14,7 +14,7 @@ import pytest
 from conftest import TOLERANCE, assert_close, random_bloom, random_config, random_params
 
 import minillm
-from minillm.config import GenerateConfig, RopeScaling, TrainConfig
+from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
 from minillm.params import flatten, init, tree_map
 from minillm.quantized import Quantized, Scheme
 
@@ -122,6 +122,10 @@ def case(name, twin, rng, dtype):
                          repetition_penalty=1.2, seed=n)
     seen = np.arange(config.vocab_size) % 3 == 0
     state = {"params": params, "moments": moments, "step": 5}
+    logits, teacher = (5 * normal(rng, dtype, *tokens.shape, config.vocab_size) for _ in range(2))
+    lesson = DistillConfig(objective=("soft", "reverse")[n % 2], alpha=0.7, temperature=1.7)
+    kept = (np.tile(rng.permuted(np.arange(config.vocab_size))[:4], (*tokens.shape, 1)), np.log(np.full((*tokens.shape, 4), 0.2, dtype)))
+    larger = random_config(rng, vocab_size=config.vocab_size)
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
         "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out), normal(rng, dtype, out)),
@@ -164,6 +168,23 @@ def case(name, twin, rng, dtype):
         "penalize": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, 1.3),
         "mark": lambda: (seen, 2),
         "decode_step": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen, 0.4, config, how),
+        "log_softmax": lambda: (10 * normal(rng, dtype, 3, n, d),),
+        "counted_mean": lambda: (normal(rng, dtype, *targets.shape), targets),
+        "forward_kl": lambda: (logits, teacher, targets, 1.7),
+        "reverse_kl": lambda: (logits, teacher, targets, 1.7),
+        "blend": lambda: (logits, teacher, targets, lesson),
+        "top_k": lambda: (logits, 4),
+        "complete": lambda: (*kept, logits),
+        "distill_loss_and_grads": lambda: (params, tokens, targets, teacher, config, lesson),
+        "distill_step": lambda: (state_of(twin, state), tokens, targets, teacher, config, train, lesson),
+        "distill_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
+                                  random_params(larger, rng, dtype), larger, config, train, lesson),
+        "kept_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
+                               *(np.stack([part] * 3) for part in kept), config, train, replace(lesson, objective="soft")),
+        "read_top_k": lambda: (params, tokens, config, 4),
+        "write_rows": lambda: (params, tokens[:, 0], rng.random((9, len(tokens)), np.float32), config,
+                               GenerateConfig(temperature=0.7)),
+        "settle": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
     }
