@@ -31,17 +31,23 @@ class Ablation:
     control_kl_LNT: np.ndarray
 
 
-def ablate_heads(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablation:
-    """Each head's output z put to zero, head by head: N = H. The control takes a random vector out of attn_out."""
+def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = "jax") -> Ablation:
+    """Each head's output z put to zero, head by head: N = H. The control takes a random vector out of attn_out.
+
+    `only_LH` limits the work to some heads; the others' effects are NaN.
+    """
     model = settled(model, twin)
-    masks = one_head_each(model.config)
+    masks, H = one_head_each(model.config), model.config.num_attention_heads
+    chosen_LH = np.ones((model.config.num_hidden_layers, H), bool) if only_LH is None else only_LH
 
     def rows(i, seen, rng):
-        written_HTD = head_outputs(model, seen, i)
-        return [("z", "replace", masks, np.zeros((1, 1, 1, 1, 1), written_HTD.dtype)),
-                ("attn_out", "add", np.ones((len(masks), 1, 1), bool), -random_like(written_HTD, rng))]
+        written_HTD, heads = head_outputs(model, seen, i), np.flatnonzero(chosen_LH[i])
+        if not len(heads):
+            return []
+        return [("z", "replace", masks[heads], np.zeros((1, 1, 1, 1, 1), written_HTD.dtype)),
+                ("attn_out", "add", np.ones((len(heads), 1, 1), bool), -random_like(written_HTD, rng)[heads])]
 
-    return _ablate(model, prompt, ["*.z"], rows, seed, twin)
+    return _ablate(model, prompt, ["*.z"], rows, seed, twin, chosen_LH)
 
 
 def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablation:
@@ -52,7 +58,7 @@ def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablat
         out, mask = seen[f"layers.{i}.mlp_out"], np.ones((1, 1, 1), bool)
         return [("mlp_out", "replace", mask, np.zeros_like(out)), ("mlp_out", "add", mask, -random_like(out, rng))]
 
-    return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin)
+    return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin, np.ones((model.config.num_hidden_layers, 1), bool))
 
 
 def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0, twin: str = "jax") -> Ablation:
@@ -68,23 +74,24 @@ def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed:
         others = rng.choice(np.setdiff1d(np.arange(F), units), len(units))
         return [("mlp_post", "replace", (np.arange(F) == chosen[:, None])[:, None], zero) for chosen in (units, others)]
 
-    found = _ablate(model, prompt, [], rows, seed, twin)
+    where = np.zeros((model.config.num_hidden_layers, len(units)), bool)
+    where[layer] = True
+    found = _ablate(model, prompt, [], rows, seed, twin, where)
     return Ablation(*(array[layer : layer + 1] for array in (found.surprise_LNT, found.kl_LNT, found.control_surprise_LNT,
                                                              found.control_kl_LNT)))
 
 
-def _ablate(model, prompt, names, rows, seed, twin) -> Ablation:
-    """For each layer the changes that `rows` names, and the control's: their effects at every position."""
+def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
+    """For each layer the changes that `rows` names for the chosen parts, and the control's: their effects at every position."""
     tokens_BT = prompt_tokens(model, prompt)
     logits_BTV, seen = run(model, tokens_BT, ["*.resid_pre", *names], (), twin)
-    log_p_TV, rng, found = log_softmax(logits_BTV[0]), np.random.default_rng(seed), []
+    log_p_TV, rng = log_softmax(logits_BTV[0]), np.random.default_rng(seed)
+    found = np.full((4, *chosen_LN.shape, tokens_BT.shape[1]), np.nan)
     for i in range(model.config.num_hidden_layers):
-        effects = [effects_of_rows(model, restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin), log_p_TV,
-                                   tokens_BT[0], twin) for change in rows(i, seen, rng)]
-        found.append([array for pair in effects for array in pair])
-    shape = next(each for each in found if each)[0].shape
-    found = [each or [np.full(shape, np.nan)] * 4 for each in found]
-    return Ablation(*map(np.array, zip(*found)))
+        for which, change in enumerate(rows(i, seen, rng)):
+            x_RTD = restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin)
+            found[2 * which : 2 * which + 2, i, chosen_LN[i]] = effects_of_rows(model, x_RTD, log_p_TV, tokens_BT[0], twin)
+    return Ablation(*found)
 
 
 def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T, twin: str) -> tuple[np.ndarray, np.ndarray]:
