@@ -119,9 +119,11 @@ def twins(model, tokens_BT, seen, twin) -> float:
 
 def wider(model, tokens_BT, seen) -> float:
     """The logits against NumPy's in float64."""
-    count = sum(np.size(leaf) for leaf in flatten(model.params).values())
+    count = sum(leaf.size for leaf in flatten(model.params).values())
     if 8 * count > WIDE_BYTES:
         raise NotHere(f"a float64 copy of {count:,} parameters would take {8 * count / 2**30:.1f} GiB")
+    if getattr(getattr(model.params["embed_tokens"], "scheme", None), "activations", False):
+        raise NotHere("this model rounds its activations to integers, which a wider copy would not")
     logits_BTV, _ = forward("numpy", model.config)(widened(model.params), tokens_BT, model.config)
     return difference(seen["logits"], logits_BTV)
 

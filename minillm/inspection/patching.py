@@ -16,7 +16,7 @@ from minillm.bloom import BloomConfig
 from minillm.errors import UserError
 from minillm.inspection.record import run
 from minillm.inspection.restart import one_head_each, one_position_each, position_axis, random_like, restart, scores_at
-from minillm.inspection.twin import prompt_tokens, settled
+from minillm.inspection.twin import matrix, prompt_tokens, settled
 from minillm.loading import Model
 
 SITES = ("resid_pre", "attn_out", "mlp_out", "z")
@@ -131,6 +131,8 @@ def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], t
         return {name: np.asarray(found[name]) for name in names}
     if isinstance(model.config, BloomConfig):
         raise UserError("gradients of a BLOOM need the jax twin: NumPy has no backward for it")
+    if hasattr(model.params["layers"][0]["o_proj"], "scheme"):
+        raise UserError("gradients of a quantized model need the jax twin: NumPy's backward is for float matrices")
     return gradients_by_hand(model, tokens_BT, target, names)
 
 
@@ -155,7 +157,7 @@ def gradients_by_hand(model: Model, tokens_BT, target: Target, names) -> dict[st
         dmid_BTD = dx_BTD + rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"], layer["post_attention_layernorm"],
                                              config.rms_norm_eps)[0]
         z_shape = seen[at + "z"].shape
-        dz_BTO = dmid_BTD @ layer["o_proj"].T
+        dz_BTO = dmid_BTD @ matrix(layer["o_proj"]).T
         dz_BKGTE = dz_BTO.reshape(*dmid_BTD.shape[:2], *z_shape[1:3], z_shape[-1]).transpose(0, 2, 3, 1, 4)
         found |= {at + "mlp_out": dx_BTD, at + "attn_out": dmid_BTD, at + "z": dz_BKGTE}
         dx_BTD, _ = block_backward(dx_BTD, layer, seen, at, turn, config)

@@ -110,7 +110,7 @@ class Page:
             "version": __version__, "source": Path(self.model.source.removesuffix(" (llama2.c)")).name, "twin": twin,
             "family": "BLOOM" if bloom else "LLaMA", "layers": self.L, "heads": self.H, "groups": config.num_key_value_heads,
             "hidden": config.hidden_size, "head_dim": config.head_dim, "vocab": config.vocab_size, "length": self.T,
-            "parameters": int(sum(np.size(leaf) for leaf in leaves)), "numbers": self.seen["logits"].dtype.name,
+            "parameters": int(sum(leaf.size for leaf in leaves)), "numbers": self.seen["logits"].dtype.name,
             "tokens": self.tokens_BT[0].tolist(), "begun": len(self.model.begin) if isinstance(prompt, str) else 0}
         if bloom:
             self.left_out("queries and keys after rotation, the MLP's gate", "a BLOOM has none: its positions are slopes of attention, "

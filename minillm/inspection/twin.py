@@ -30,6 +30,9 @@ def settled(model: Model, twin: str) -> Model:
 
 def matrix(weight) -> np.ndarray:
     """A weight as a matrix of numbers, at least float32: the one place that must know how weights are stored."""
+    if hasattr(weight, "scheme"):                                 # integers and their scales: minillm/quantized.py
+        from minillm.in_numpy.quantize import dequantize
+        weight = dequantize(replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()}))
     weight = np.asarray(weight)
     return weight if weight.dtype in (np.float32, np.float64) else weight.astype(np.float32)
 

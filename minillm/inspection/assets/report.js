@@ -228,9 +228,10 @@ function lines(host, o) {
   onDraw(() => {
     const series = o.series(), n = series[0].values.length, W = Math.max(260, box.clientWidth), HH = o.height || 150, left = 40, right = 92, low = 22;
     const all = series.flatMap((s) => s.values).filter(Number.isFinite), most = o.most || Math.max(...all, 1e-9);
-    const px = (i) => left + (W - left - right) * (n > 1 ? i / (n - 1) : 0.5), py = (v) => 8 + (HH - 8 - low) * (1 - v / most);
+    const least = o.log ? Math.min(...all.filter((v) => v > 0), most / 10) : 0, share = (v) => (o.log ? Math.log(Math.max(v, least) / least) / Math.log(most / least) : v / most);
+    const px = (i) => left + (W - left - right) * (n > 1 ? i / (n - 1) : 0.5), py = (v) => 8 + (HH - 8 - low) * (1 - share(v));
     const chart = svg("svg", { viewBox: `0 0 ${W} ${HH}`, role: "img", "aria-label": o.name() + ". " + series.map((s) => s.name + ": " + s.values.map((v) => o.format(v)).join(", ")).join(". ") });
-    for (const v of [0, most / 2, most]) chart.append(svg("line", { x1: left, x2: W - right, y1: py(v), y2: py(v), class: "axis" }),
+    for (const v of o.log ? [least, Math.sqrt(least * most), most] : [0, most / 2, most]) chart.append(svg("line", { x1: left, x2: W - right, y1: py(v), y2: py(v), class: "axis" }),
       svg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end" }, o.format(v)));
     const step = Math.ceil(n / ((W - left - right) / 34));
     for (let i = 0; i < n; i += step) chart.append(svg("text", { x: px(i), y: HH - 5, "text-anchor": "middle" }, o.label(i)));
@@ -385,7 +386,7 @@ function heads() {
   const made = panel("heads", 6, "Heads", "Rows are layers, columns heads" + (GROUP > 1 ? `; the ${GROUP} heads side by side share a key/value head` : "") + ". Choose one.", shown.node);
   const kind = () => (shown.value === "part" ? "both" : "more");
   heatmap(made, {
-    rows: L, cols: H, gap: GROUP > 1 ? GROUP : 0, min: 14, max: Math.max(22, Math.min(64, Math.floor(430 / L))), rowLabel: (r) => "L" + r, colLabel: (c) => c, kind,
+    rows: L, cols: H, gap: GROUP > 1 ? GROUP : 0, min: 14, max: Math.max(22, Math.min(112, Math.floor(440 / L))), rowLabel: (r) => "L" + r, colLabel: (c) => c, kind,
     value: (r, c) => (shown.value === "pattern" ? NaN : metric(shown.value, r, c)),
     most: () => { let most = 1e-6; if (shown.value !== "pattern") for (let l = 0; l < L; l++) for (let h = 0; h < H; h++) most = Math.max(most, Math.abs(metric(shown.value, l, h)) || 0); return most; },
     paint: ((thumb) => (ctx, x, y, size, r, c) => shown.value === "pattern" && thumb(ctx, x, y, size, r, c))(thumbnails()),
@@ -397,6 +398,11 @@ function heads() {
   asTable(made, "Scores of every head", () => [["head", "previous", "duplicate", "induction", "ablated, mean KL", "control", "logit at the cursor"],
     Array.from({ length: L * H }, (_, i) => { const l = Math.floor(i / H), h = i % H; return [`${l}.${h}`, short(at("repeat_previous", l, h)), short(at("repeat_duplicate", l, h)),
       short(at("repeat_induction", l, h)), short(meanOf("ablate_head_kl", l, h)), short(meanOf("ablate_head_control_kl", l, h)), short(at("part_head", state.t, l, h))]; })]);
+}
+function others(l, h) {                    /* the mean effect of all other heads: what one drawn at random would do */
+  let sum = 0, n = 0;
+  for (let i = 0; i < L * H; i++) { const m = meanOf("ablate_head_kl", Math.floor(i / H), i % H); if (i !== l * H + h && Number.isFinite(m)) { sum += m; n++; } }
+  return n ? sum / n : NaN;
 }
 function chosenHead() {
   const made = panel("pattern", 6, "The chosen head", null), heading = made.querySelector("h2"), facts = el("dl", { class: "facts-list" });
@@ -415,7 +421,7 @@ function chosenHead() {
   onDraw(() => {
     const [l, h] = state.head, uniform = D.uniform || {}, against = (x, u) => short(x) + (u === null || u === undefined ? "" : ` (even attention: ${short(u)})`);
     heading.textContent = `Head ${l}.${h}` + (GROUP > 1 ? `, key/value head ${Math.floor(h / GROUP)}` : "");
-    const pairs = [["taken out", `mean KL ${short(meanOf("ablate_head_kl", l, h))} nats; a random vector as long: ${short(meanOf("ablate_head_control_kl", l, h))}`],
+    const pairs = [["taken out", `mean KL ${short(meanOf("ablate_head_kl", l, h))} nats`], ["its controls", `a head drawn at random: ${short(others(l, h))}; a random vector as long: ${short(meanOf("ablate_head_control_kl", l, h))}`],
       ["adds here", `${short(at("part_head", state.t, l, h))} to the logit of ${quoted(nextToken(state.t))}`]];
     for (const kind of ["previous", "duplicate", "induction"]) if (A["repeat_" + kind]) pairs.push([kind, against(at("repeat_" + kind, l, h), uniform.repeat && uniform.repeat[kind])]);
     facts.replaceChildren(...pairs.flatMap(([a, b]) => [el("dt", {}, a), el("dd", {}, b)]));
@@ -491,9 +497,9 @@ function attribution() {
     ["norm's bias", short(at("part_norm", state.t))], ["sum: the logit", short(at("part_logit", state.t))]]]);
 }
 function norms() {
-  const made = panel("norms", 7, "How large the residual stream is", "Its norm at the cursor before each layer and at the end, and the norms of what attention and MLP add.");
+  const made = panel("norms", 7, "How large the residual stream is", "Its norm at the cursor before each layer and at the end, and the norms of what attention and MLP add (logarithmic).");
   const column = (name) => Array.from({ length: L }, (_, l) => at(name, l, state.t));
-  lines(made, { name: () => "Norms at the cursor", height: 190, series: () => [{ name: "stream", values: [...column("norm_resid_pre"), at("norm_last", state.t)] }, { name: "MLP adds", values: column("norm_mlp_out") }, { name: "attention adds", values: column("norm_attn_out") }],
+  lines(made, { name: () => "Norms at the cursor", height: 230, log: true, series: () => [{ name: "stream", values: [...column("norm_resid_pre"), at("norm_last", state.t)] }, { name: "MLP adds", values: column("norm_mlp_out") }, { name: "attention adds", values: column("norm_attn_out") }],
     label: (i) => (i < L ? "L" + i : "end"), format: short });
   asTable(made, "Norms at the cursor", () => [["layer", "stream before", "attention adds", "MLP adds"], Array.from({ length: L }, (_, l) => [String(l), ...["resid_pre", "attn_out", "mlp_out"].map((n) => short(at("norm_" + n, l, state.t)))])]);
 }
@@ -512,14 +518,14 @@ function ablation() {
   const pair = el("div", { class: "pair" }), sides = [el("div", {}, el("h3", {}, "Heads")), el("div", {}, el("h3", {}, "Control: random vectors"))];
   pair.append(...sides); made.append(pair);
   const map = (host, control, name, from, cols, rowLabel) => heatmap(host, {
-    rows: L, cols, gap: cols > 1 && GROUP > 1 ? GROUP : 0, min: 8, max: 22, rowLabel: (r) => "L" + r, colLabel: (c) => (cols > 1 ? c : ""), kind: () => (shown.value === "surprise" ? "both" : "more"),
+    rows: L, cols, gap: cols > 1 && GROUP > 1 ? GROUP : 0, min: 8, max: 30, rowLabel: (r) => "L" + r, colLabel: (c) => (cols > 1 ? c : ""), kind: () => (shown.value === "surprise" ? "both" : "more"),
     value: (r, c) => value(control)(r, c + from), most: () => most(from, from + cols), marked: () => (from ? [] : [state.head]), focus: () => (from ? [Math.min(state.head[0], L - 1), 0] : state.head),
     pick: (r, c) => { if (!from) set({ head: [r, c] }); else set({ head: [r, state.head[1]] }); }, name: () => name,
     text: (r, c) => `${from ? "MLP " + r : `head ${r}.${c}`}${control ? ", random vector" : ""}: ${Number.isFinite(value(control)(r, c + from)) ? short(value(control)(r, c + from)) + " nats" : state.t + 1 === T && shown.value === "surprise" ? "the prompt ends here: no next token" : "left out"}` });
   map(sides[0], false, "Ablation of heads", 0, H); map(sides[1], true, "Control of the ablation of heads", 0, H);
   const mlps = el("div", { class: "pair" }), both = [el("div", {}, el("h3", {}, "MLPs")), el("div", {}, el("h3", {}, "Control"))];
   mlps.append(...both); made.append(mlps);
-  const strips = (host, control) => heatmap(host, { rows: 1, cols: L, min: 8, max: 22, rowLabel: () => "MLP", colLabel: (c) => "L" + c, kind: () => (shown.value === "surprise" ? "both" : "more"),
+  const strips = (host, control) => heatmap(host, { rows: 1, cols: L, min: 8, max: 30, rowLabel: () => "MLP", colLabel: (c) => "L" + c, kind: () => (shown.value === "surprise" ? "both" : "more"),
     value: (_, c) => value(control)(c, H), most: () => most(H, H + 1), marked: () => [], focus: () => [0, Math.min(L - 1, state.head[0])], pick: (_, c) => set({ head: [c, state.head[1]] }), name: () => "Ablation of MLPs" + (control ? ", control" : ""),
     text: (_, c) => `MLP ${c}${control ? ", random vector" : ""}: ${short(value(control)(c, H))} nats` });
   strips(both[0], false); strips(both[1], true);
