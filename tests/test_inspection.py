@@ -215,9 +215,6 @@ def test_the_patching_sweep_is_the_naive_sweep(make, which):
             place = {"heads": [n]} if by == "head" else {"positions": [n]}
             logits = inspection.logits_of(model, corrupt, [inspection.swap(f"layers.{i}.{site}", seen, **place)], which)[0, -1]
             assert_close(score, logits[found.target.token] - logits[found.target.rival], 1e-4, f"{site} {i} {n}")
-    assert found.clean - found.corrupt == pytest.approx(found.clean - found.corrupt)
-    whole = inspection.patch(model, clean, clean[:, ::-1], "resid_pre", twin=which)
-    assert whole.score_LN.shape == (2, 6)
 
 
 def test_a_sweep_in_small_batches_is_the_same(monkeypatch):
@@ -255,7 +252,7 @@ def test_ranking_by_gradient_finds_what_patching_confirms():
     best = patching.patch_best(model, clean, corrupt, "resid_pre", "position", None, 4)
     exact = inspection.patch(model, clean, corrupt)
     assert best.exact_LN.sum() == 4
-    np.testing.assert_allclose(best.score_LN[best.exact_LN], exact.score_LN[best.exact_LN], rtol=1e-5)
+    assert_close(best.score_LN[best.exact_LN], exact.score_LN[best.exact_LN], 1e-4)
     with pytest.raises(UserError, match="jax twin"):
         bloom = random_model(33, random_bloom)
         inspection.rank_by_gradient(bloom, tokens_of(bloom), tokens_of(bloom, 1), twin="numpy")
@@ -290,7 +287,7 @@ def test_a_head_that_writes_nothing_can_go_and_its_control_too():
     E = model.config.head_dim
     model.params["layers"][0]["o_proj"][:E] = 0
     found = inspection.ablate_heads(model, tokens_of(model))
-    assert np.all(found.kl_LNT[0, 0] == 0) and np.all(found.control_kl_LNT[0, 0] == 0)
+    assert np.abs(found.kl_LNT[0, 0]).max() < 1e-6 and np.abs(found.control_kl_LNT[0, 0]).max() < 1e-6
     assert np.max(found.kl_LNT) > 1e-4
     only_LH = np.zeros(found.kl_LNT.shape[:2], bool)
     only_LH[1, 0] = True
@@ -314,7 +311,8 @@ def test_lens_and_attribution_end_at_the_model(make, dtype):
         assert_close(lens.p_NTM[-1], -np.sort(-p_TV, -1)[:, :3], TOLERANCE[dtype])
         assert_close(lens.entropy_NT[-1], -np.sum(p_TV * np.log(p_TV), -1), TOLERANCE[dtype])
         assert_close(lens.next_NT[-1, :-1], p_TV[np.arange(8), tokens_BT[0, 1:]], TOLERANCE[dtype])
-        assert lens.kl_NT.min() > -1e-6 and abs(lens.kl_NT[-1]).max() < 1e-6 and np.isnan(lens.next_NT[:, -1]).all()
+        assert lens.kl_NT.min() > -1e-6 and abs(lens.kl_NT[-1]).max() < 1e-6
+        assert_close(lens.next_NT[-1, -1], p_TV[-1].max(), TOLERANCE[dtype])
         for against_mean in (False, True):
             found = inspection.attribute_logits(model, tokens_BT, against_mean=against_mean)
             assert_close(found.total_T, found.logit_T, 10 * TOLERANCE[dtype])

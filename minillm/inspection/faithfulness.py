@@ -13,9 +13,8 @@ from minillm.inspection.activations import tap_names
 from minillm.inspection.attribution import attribute_logits, parts_of_stream
 from minillm.inspection.edit import swap
 from minillm.inspection.heads import patterns
-from minillm.inspection.lens import logit_lens
 from minillm.inspection.patching import patch
-from minillm.inspection.record import record, run
+from minillm.inspection.record import record, run, through_head
 from minillm.inspection.restart import restart
 from minillm.inspection.twin import forward, prompt_tokens, widened
 from minillm.loading import Model
@@ -61,17 +60,18 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
     seen = seen or record(model, tokens_BT, twin=twin)
     kind = seen["logits"].dtype.name
     tolerance = TOLERANCES.get(kind, 1e-2)
+    last = f"layers.{model.config.num_hidden_layers - 1}.resid_post"
     other = prompt_tokens(model, corrupt) if corrupt is not None else shuffled(tokens_BT)
     jobs: list[tuple[str, str, float, Callable[[], float]]] = [
         ("NumPy = JAX", "every activation, computed by both implementations", tolerance, lambda: twins(model, tokens_BT, seen, twin)),
         (f"{kind} = float64", "the logits, computed again with twice the digits", tolerance, lambda: wider(model, tokens_BT, seen)),
         ("attention adds up", "every row of every pattern sums to 1, and no token looks ahead", tolerance, lambda: rows(model, seen)),
         ("the stream adds up", "embedding + heads + biases + MLPs = the last residual stream", tolerance,
-         lambda: difference(parts_of_stream(model, seen), seen[f"layers.{model.config.num_hidden_layers - 1}.resid_post"][0])),
+         lambda: difference(parts_of_stream(model, seen), seen[last][0])),
         ("attribution adds up", "the parts of every next token's logit sum to the logit", tolerance,
          lambda: attributions(model, tokens_BT, seen)),
         ("the lens ends at the answer", "the lens after the last layer gives the model's own logits", tolerance,
-         lambda: float(np.max(np.abs(logit_lens(model, tokens_BT, 1, seen, twin).kl_NT[-1])))),
+         lambda: difference(through_head(twin, model.params, seen[last][0], model.config), seen["logits"][0])),
         ("restarting = running", "from the middle of the model on, the logits are those of the whole run", tolerance,
          lambda: restarted(model, seen, twin)),
         ("patching everything = the clean run", "all of a layer's clean activations, put into the other run, give the clean logits",

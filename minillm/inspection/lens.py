@@ -18,7 +18,8 @@ from minillm.loading import Model
 class Lens:
     """Rows: before the first layer, after each layer (L + 1, here N). Nats. The likeliest M tokens, the likeliest first.
 
-    `kl_NT` is KL(the model's answer || the row's). `next_NT` is p of the text's next token (NaN at the last position).
+    `kl_NT` is KL(the model's answer || the row's). `next_NT` is p of the text's next token,
+    at the last position of the model's own answer.
     """
 
     token_NTM: np.ndarray
@@ -34,16 +35,17 @@ def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None, t
     tokens_BT = prompt_tokens(model, prompt)
     seen = seen or run(model, tokens_BT, ["*.resid_pre", "*.resid_post", "logits"], (), twin)[1]
     L, count = model.config.num_hidden_layers, min(count, model.config.vocab_size)
-    answer_TV, positions = log_softmax(seen["logits"][0]), np.arange(tokens_BT.shape[1] - 1)
+    answer_TV = log_softmax(seen["logits"][0])
+    next_T = np.append(tokens_BT[0, 1:], np.argmax(answer_TV[-1]))
     rows = []
     for i in range(L + 1):
         x_TD = seen[f"layers.{i}.resid_pre" if i < L else f"layers.{L - 1}.resid_post"][0]
         log_p_TV = log_softmax(np.asarray(through_head(twin, model.params, x_TD, model.config)))
         p_TV = np.exp(log_p_TV)
         best_TM = largest(log_p_TV, count)
-        next_T = np.append(p_TV[positions, tokens_BT[0, 1:]], np.nan)
         rows.append((best_TM, np.take_along_axis(p_TV, best_TM, -1), -np.sum(p_TV * log_p_TV, -1),
-                     np.sum(np.exp(answer_TV) * (answer_TV - log_p_TV), -1), next_T))
+                     np.sum(np.exp(answer_TV) * (answer_TV - log_p_TV), -1),
+                     np.take_along_axis(p_TV, next_T[:, None], -1)[:, 0]))
     return Lens(*(np.array(each) for each in zip(*rows)))
 
 

@@ -284,8 +284,8 @@ function trust() {
     el("ul", { class: "checks" }, D.checks.map((c) => el("li", {},
       el("span", { class: c.verdict.split(" ")[0], "aria-hidden": "true" }, { holds: "✓", fails: "✗" }[c.verdict] || "–"),
       el("span", { class: "name" }, c.name, el("span", { class: "skip" }, ": " + c.verdict)),
-      el("span", { class: "num", title: "tolerance " + c.tolerance }, c.difference === null ? "not checked" : c.difference === 0 ? "0 ≤ " + short(c.tolerance) :
-        (typeof c.difference === "string" ? c.difference : c.difference.toExponential(1)) + (c.verdict === "fails" ? " > " : " ≤ ") + short(c.tolerance)),
+      el("span", { class: "num", title: "tolerance " + c.tolerance }, c.difference === null ? "not checked" : c.difference === 0 && c.tolerance === 0 ? "0, to the bit" :
+        (typeof c.difference === "string" ? c.difference : c.difference === 0 ? "0" : c.difference.toExponential(1)) + (c.verdict === "fails" ? " > " : " ≤ ") + short(c.tolerance)),
       el("span", { class: "mean" }, c.skipped || c.meaning)))));
 }
 
@@ -442,7 +442,7 @@ function lens() {
   b.append(title); below.append(a, b); made.append(below);
   const column = (name) => Array.from({ length: L + 1 }, (_, i) => at(name, i, state.t));
   lines(a, { name: () => "KL to the answer after each layer at the cursor", series: () => [{ name: "KL, nats", values: column("lens_kl") }, { name: "entropy, nats", values: column("lens_entropy") }], label: (i) => (i ? i - 1 : "emb"), format: short });
-  lines(a, { name: () => "Chance of the text's next token after each layer", height: 110, most: 1, series: () => [{ name: "p(next)", values: state.t + 1 < T ? column("lens_next") : Array.from({ length: L + 1 }, (_, i) => at("lens_token", i, state.t, 0) === nextToken(state.t) ? at("lens_p", i, state.t, 0) : NaN) }],
+  lines(a, { name: () => "Chance of the text's next token after each layer", height: 110, most: 1, series: () => [{ name: "p(next)", values: column("lens_next") }],
     label: (i) => (i ? i - 1 : "emb"), format: percent });
   bars(b, "likeliest tokens at the chosen layer", () => Array.from({ length: A.lens_token.shape[2] }, (_, k) => { const id = at("lens_token", state.lens, state.t, k), value = at("lens_p", state.lens, state.t, k);
     return { label: token(id), said: quoted(id), value, shown: percent(value), is: id === nextToken(state.t) }; }));
@@ -475,14 +475,14 @@ function attribution() {
     const high = Math.max(0, ...groups.flatMap((g) => [g[1], g[2]])), low = Math.min(0, ...groups.flatMap((g) => [g[1], g[2]])), span = high - low || 1;
     const py = (v) => 22 + (HH - 44) * (high - v) / span;
     const chart = svg("svg", { viewBox: `0 0 ${W} ${HH}`, role: "img", "aria-label": "Contribution of each layer: " + groups.map((g) => `${g[0] === "emb" ? "embedding" : "layer " + g[0]}: attention ${short(g[1])}, MLP ${short(g[2])}`).join("; ") });
-    for (const v of [low, 0, high]) chart.append(svg("line", { x1: left, x2: W, y1: py(v), y2: py(v), class: "axis" }), svg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end" }, short(v)));
+    for (const v of [low, 0, high].filter((v) => v === 0 || Math.abs(py(v) - py(0)) > 13)) chart.append(svg("line", { x1: left, x2: W, y1: py(v), y2: py(v), class: "axis" }), svg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end" }, short(v)));
     groups.forEach(([name, a, b], i) => {
       const x = left + step * (i + 0.5);
       for (const [v, cls, dx] of [[a, "a", name === "emb" ? -wide / 2 : -wide], [b, "b", 0]])
         if (v) chart.append(svg("rect", { x: x + dx, width: Math.max(1, wide - 1), y: Math.min(py(0), py(v)), height: Math.abs(py(v) - py(0)), class: cls }));
       if (i % Math.ceil(26 / step) === 0) chart.append(svg("text", { x, y: HH - 4, "text-anchor": "middle" }, String(name)));
     });
-    chart.append(svg("text", { x: left + 2, y: 10, class: "a" }, "■ attention (emb: the embedding)"), svg("text", { x: left + 190, y: 10, class: "b" }, "■ MLP"));
+    chart.append(svg("text", { x: left + 2, y: 10, class: "a" }, "■ attention, the embedding"), svg("text", { x: left + 172, y: 10, class: "b" }, "■ MLP"));
     box.replaceChildren(chart);
   });
   bars(made, "heads that contribute most", () => {
