@@ -7,13 +7,12 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import random_bloom, random_config, random_params
+from test_llama2c import DATA, REAL
 
-import minillm
 from minillm import checkpoint, cli, tokenizer
 from minillm.config import ModelConfig
 from minillm.inspection import report, shown
@@ -111,8 +110,8 @@ def test_the_arrays_come_back(model):
 
 
 def test_little_effort_says_what_it_left_out(model):
-    found = report.contents(model, [0, 5, 6, 7], [0, 5, 8, 7], effort=1e-6)
-    whole = report.contents(model, [0, 5, 6, 7], [0, 5, 8, 7])
+    found = report.contents(model, [0, 5, 6, 7], [0, 5, 8, 7], effort=1e-6, twin="numpy")
+    whole = report.contents(model, [0, 5, 6, 7], [0, 5, 8, 7], twin="numpy")
     left = dict(found["left_out"])
     assert any(name.startswith("ablation of") for name in left) and any("exact patches" in name for name in left)
     assert "patch_resid_pre_control" not in found["arrays"] and "patch_resid_pre_control" in whole["arrays"]
@@ -127,7 +126,7 @@ def test_every_model_gets_a_page(make):
         config = make(rng, num_hidden_layers=1 + seed % 2)
         made = Model(config, random_params(config, rng), None, "x")
         for prompt in ([1], [1, 2, 3, 1, 2]):
-            found = report.contents(made, prompt, prompt[:-1] + [4], twin="numpy" if make is random_config else "jax")
+            found = report.contents(made, prompt, prompt[:-1] + [4], twin="numpy")
             assert "</html>" in report.page(found)
         assert (make is random_bloom) == any("BLOOM" in why for _, why in found["left_out"])
 
@@ -147,7 +146,7 @@ def test_the_command(model, tmp_path, capsys):
     assert cli.main(["inspect", str(tmp_path / "m"), "a fox found two", "--corrupt", "a fox gave two", "--out", str(out), "--twin", "numpy",
                      "--against", str(tmp_path / "m")]) in (0, 2)
     capsys.readouterr()
-    assert cli.main(["inspect", str(tmp_path / "m"), "0 5 6", "--ids", "--out", str(out)]) == 0
+    assert cli.main(["inspect", str(tmp_path / "m"), "0 5 6", "--ids", "--out", str(out), "--twin", "numpy"]) == 0
     assert "identities hold" in capsys.readouterr().out and out.stat().st_size < 300_000
     for wrong in (["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
                   ["a " * 400], ["999999", "--ids"], ["a", "--out", str(tmp_path / "no" / "where" / "r.html")]):
@@ -157,28 +156,25 @@ def test_the_command(model, tmp_path, capsys):
         assert status == 2 and len(lines) == 1, wrong
 
 
-def test_sizes():
+def test_sizes(monkeypatch):
     """30 layers of 9 heads and 48 tokens stay under 5 MB, all panels included (its arrays at their full size; the work is left out)."""
     config = ModelConfig(vocab_size=512, hidden_size=36, intermediate_size=48, num_hidden_layers=30, num_attention_heads=9,
                          num_key_value_heads=3, head_dim=4, max_position_embeddings=64)
+    monkeypatch.setattr(report.faithfulness, "check_all", lambda *arguments: [])          # they take time, not room
     rng = np.random.default_rng(0)
     big = Model(config, init(config, rng), None, "x")
     ids = rng.integers(0, 512, 48).tolist()
-    found = report.contents(big, ids, ids[:20] + [ids[20] ^ 1] + ids[21:], twin="jax")
+    found = report.contents(big, ids, ids[:20] + [ids[20] ^ 1] + ids[21:], twin="numpy")
     assert found["arrays"]["pattern"]["shape"] == [270, 48 * 49 // 2]
     assert len(report.page(found)) < 5e6
 
 
+@REAL
 def test_stories260k_under_a_megabyte(tmp_path, capsys):
-    path = Path(__file__).parents[1].parent / "shared" / "data" / "stories260K.bin"
-    path = path if path.exists() else Path(__file__).parents[2] / ".." / "shared" / "data" / "stories260K.bin"
-    if not path.exists():
-        pytest.skip("stories260K.bin is not there")
     out = tmp_path / "r.html"
-    assert cli.main(["inspect", str(path), "Once upon a time, there was a little girl named Lily. She", "--corrupt",
-                     "Once upon a time, there was a little girl named Lily. He", "--out", str(out)]) == 0
-    assert out.stat().st_size < 1e6
-    assert minillm.load(path).tokenizer is not None
+    assert cli.main(["inspect", str(DATA / "stories260K.bin"), "Once upon a time, there was a little girl named Lily. She", "--corrupt",
+                     "Once upon a time, there was a little girl named Lily. He", "--out", str(out), "--twin", "numpy"]) == 0
+    assert out.stat().st_size < 1e6 and "11 identities hold" in capsys.readouterr().out
 
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------------------

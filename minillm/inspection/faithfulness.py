@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.inspection.activations import tap_names
 from minillm.inspection.attribution import attribute_logits, parts_of_stream
 from minillm.inspection.edit import swap
 from minillm.inspection.heads import patterns
@@ -78,7 +77,7 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
          tolerance, lambda: patch_everything(model, tokens_BT, other, seen, twin)),
         ("the patching map = patching by hand", "one place of the map, against a whole run with that one edit", tolerance,
          lambda: one_place(model, tokens_BT, other, twin)),
-        ("ablating nothing changes nothing", "every activation replaced by its own recorded value: not a bit changes", 0.0,
+        ("ablating nothing changes nothing", "what heads and MLPs add, replaced by its own recorded value: not a bit changes", 0.0,
          lambda: nothing(model, tokens_BT, seen, twin)),
         ("recording changes nothing", "with every activation recorded or none: not a bit of the logits changes", 0.0,
          lambda: bits(run(model, tokens_BT, (), (), twin)[0], seen["logits"])),
@@ -172,8 +171,12 @@ def one_place(model, tokens_BT, other_BT, twin) -> float:
 
 
 def nothing(model, tokens_BT, seen, twin) -> float:
-    """Logits of a run in which every activation is replaced by itself."""
-    return bits(run(model, tokens_BT, (), [swap(name, seen) for name in tap_names(model.config)], twin)[0], seen["logits"])
+    """Logits of two runs in which activations are replaced by themselves: those that do not hide one another.
+
+    After a residual stream is replaced, what was done before it no longer shows: so only what is added to the stream is.
+    """
+    edits = [[swap(glob, seen) for glob in globs] for globs in (("*.pattern", "*.mlp_post"), ("*.z", "*.mlp_out"))]
+    return max(bits(run(model, tokens_BT, (), each, twin)[0], seen["logits"]) for each in edits)
 
 
 def not_finite(seen: dict) -> str:

@@ -579,8 +579,8 @@ function comparison() {
 }
 function onCursor(make) { const made = el("b"); onDraw(() => { made.textContent = make(); }); return made; }
 function left() {
-  if (!D.left_out.length) return;
   const made = panel("left", 12, "What is left out, and why", null);
+  if (!D.left_out.length) made.append(el("p", {}, "Nothing: all of the above was computed in full."));
   made.append(el("dl", { class: "facts-list" }, D.left_out.flatMap(([what, why]) => [el("dt", {}, what), el("dd", {}, why)])));
 }
 
