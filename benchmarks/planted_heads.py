@@ -22,6 +22,7 @@ from minillm.inspection import ablate_heads, record
 from minillm.inspection.heads import patterns
 from minillm.inspection.planted import RELATIONS, planted
 from minillm.inspection.twin import settled
+from minillm.params import flatten
 
 
 def held_out(count: int, seed: int):
@@ -108,7 +109,7 @@ def main():
                   f"(other tokens {one['effect_on_other_tokens']:+.3f}, other heads {one['effect_of_other_heads']:+.3f}, "
                   f"random head {one['random_head']} {one['effect_of_random_head']:+.3f})")
     if options.json:
-        result = {"model": Path(options.model).name, "parameters": sum(np.size(x) for x in __import__("jax").tree.leaves(model.params)),
+        result = {"model": Path(options.model).name, "parameters": sum(leaf.size for leaf in flatten(model.params).values()),
                   "stories": options.stories, "relations": found}
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

@@ -95,9 +95,11 @@ def inspection() -> list[str]:
                   "becomes more surprising without the head; controls: even attention, other tokens, all other heads:", "",
                   "  | planted | head | attention | even | taken out | other tokens | other heads |", "  |---|---|---:|---:|---:|---:|---:|"]
         for relation, row in found["relations"].items():
-            for kind in dict.fromkeys(("looks_most", "matters_most")):
+            kinds = {"looks_most": "looks there most", "matters_most": "matters most"}
+            if row["looks_most"]["head"] == row["matters_most"]["head"]:
+                kinds = {"looks_most": "looks there most and matters most"}
+            for kind, what in kinds.items():
                 one = row[kind]
-                what = {"looks_most": "looks there most", "matters_most": "matters most"}[kind]
                 lines.append(f"  | {relation}: {what} | {one['head']} | {one['attention']:.2f} | {row['uniform']:.2f} | {one['effect']:+.3f} ± "
                              f"{one['standard_error']:.3f} | {one['effect_on_other_tokens']:+.3f} | {one['effect_of_other_heads']:+.3f} |")
     return lines
