@@ -98,8 +98,10 @@ def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T, twin: str) -> tuple
     """(surprise_RT, kl_RT) of R changed runs against the whole model."""
     size = rows_at_once(model.config, x_RTD.shape[1], len(x_RTD))
     size = max(1, min(size, 2**27 // log_p_TV.nbytes))
-    parts = [effect(log_softmax(np.asarray(through_head(twin, model.params, x_RTD[i : i + size], model.config))), log_p_TV, tokens_T)
-             for i in range(0, len(x_RTD), size)]
+    parts = []
+    for i in range(0, len(x_RTD), size):
+        logits_RTV = np.asarray(through_head(twin, model.params, x_RTD[i : i + size], model.config))
+        parts.append(effect(log_softmax(logits_RTV), log_p_TV, tokens_T))
     return tuple(np.concatenate(each) for each in zip(*parts))
 
 

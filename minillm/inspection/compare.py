@@ -40,7 +40,8 @@ def compare(model: Model, other: Model, prompt, twin: str = "jax") -> Comparison
     error_LN = np.array([[relative(mine[f"layers.{i}.{tap}"], others[f"layers.{i}.{tap}"]) for tap in TAPS]
                          for i in range(ours.num_hidden_layers)])
     log_p_TV, log_q_TV = log_softmax(others["logits"][0]), log_softmax(mine["logits"][0])
-    return Comparison(TAPS, error_LN, np.sum(np.exp(log_p_TV) * (log_p_TV - log_q_TV), -1), log_p_TV.argmax(-1) == log_q_TV.argmax(-1))
+    kl_T = np.sum(np.exp(log_p_TV) * (log_p_TV - log_q_TV), -1)
+    return Comparison(TAPS, error_LN, kl_T, log_p_TV.argmax(-1) == log_q_TV.argmax(-1))
 
 
 def relative(ours, theirs) -> float:

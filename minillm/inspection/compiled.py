@@ -56,5 +56,6 @@ def gradients(params, tokens_BT, position, token, rival, config, names):
 def step(params, tokens_BT, cache, values, config, names, plan):
     """(logits, cache, record) of a pass that goes on from a cache."""
     seen = {}
-    logits_BTV, cache = twin.forward("jax", config)(params, tokens_BT, config, cache, editor(plan, values, names, seen, jnp.where))
+    tap = editor(plan, values, names, seen, jnp.where)
+    logits_BTV, cache = twin.forward("jax", config)(params, tokens_BT, config, cache, tap)
     return logits_BTV, cache, seen

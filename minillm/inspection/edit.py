@@ -9,6 +9,7 @@ vector compiles nothing anew.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from minillm.errors import UserError
 from minillm.inspection.activations import axes_of, matching, shape_of
 
 KINDS = ("replace", "add", "scale")
-POSITION, LAST = "T", -1
+POSITION = "T"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +88,9 @@ def mask(name: str, config, batch: int, length: int, positions=None, heads=None,
     if heads is not None:
         if "K" not in axes:
             raise UserError(f"{name} has no heads: edit a tap that has, such as z or pattern")
-        count = shape[1] * shape[2] if "G" in axes else shape[1]
-        chosen = along(0, (count,), heads, f"a head of {name}")
-        found = found & chosen.reshape(1, *(shape[1:3] if "G" in axes else shape[1:2]), *[1] * (len(shape) - (3 if "G" in axes else 2)))
+        head_shape = shape[1:3] if "G" in axes else shape[1:2]                # query heads, or key/value heads
+        chosen = along(0, (prod(head_shape),), heads, f"a head of {name}")
+        found = found & chosen.reshape(1, *head_shape, *[1] * (len(shape) - 1 - len(head_shape)))
     return found
 
 

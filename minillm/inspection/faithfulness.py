@@ -62,9 +62,12 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
     last = f"layers.{model.config.num_hidden_layers - 1}.resid_post"
     other = prompt_tokens(model, corrupt) if corrupt is not None else shuffled(tokens_BT)
     jobs: list[tuple[str, str, float, Callable[[], float]]] = [
-        ("NumPy = JAX", "every activation, computed by both implementations", tolerance, lambda: twins(model, tokens_BT, seen, twin)),
-        (f"{kind} = float64", "the logits, computed again with twice the digits", tolerance, lambda: wider(model, tokens_BT, seen)),
-        ("attention adds up", "every row of every pattern sums to 1, and no token looks ahead", tolerance, lambda: rows(model, seen)),
+        ("NumPy = JAX", "every activation, computed by both implementations", tolerance,
+         lambda: twins(model, tokens_BT, seen, twin)),
+        (f"{kind} = float64", "the logits, computed again with twice the digits", tolerance,
+         lambda: wider(model, tokens_BT, seen)),
+        ("attention adds up", "every row of every pattern sums to 1, and no token looks ahead", tolerance,
+         lambda: rows(model, seen)),
         ("the stream adds up", "embedding + heads + biases + MLPs = the last residual stream", tolerance,
          lambda: difference(parts_of_stream(model, seen), seen[last][0])),
         ("attribution adds up", "the parts of every next token's logit sum to the logit", tolerance,
@@ -165,7 +168,8 @@ def one_place(model, tokens_BT, other_BT, twin) -> float:
     only_LN[L // 2, -1] = True
     found = patch(model, tokens_BT, other_BT, only_LN=only_LN, twin=twin)
     clean = record(model, tokens_BT, [f"layers.{L // 2}.resid_pre"], twin=twin)
-    logits_V = run(model, other_BT, (), [swap(f"layers.{L // 2}.resid_pre", clean, positions=[-1])], twin)[0][0, found.target.position]
+    edit = swap(f"layers.{L // 2}.resid_pre", clean, positions=[-1])
+    logits_V = run(model, other_BT, (), [edit], twin)[0][0, found.target.position]
     by_hand = logits_V[found.target.token] - logits_V[found.target.rival]
     return float(abs(found.score_LN[L // 2, -1] - by_hand) / max(np.max(np.abs(logits_V)), 1e-30))
 

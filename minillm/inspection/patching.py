@@ -63,9 +63,12 @@ def two_runs(model: Model, clean, corrupt, site: str, target: Target | None, twi
     names = ["*.resid_pre"] + ([] if site == "resid_pre" else [f"*.{site}"])
     (logits, seen), (other_logits, other) = (run(model, each, names, (), twin) for each in tokens)
     target = target or default_target(logits[0, -1], other_logits[0, -1], logits.shape[1] - 1)
-    scores = [float(each[0, target.position, target.token] - (0 if target.rival is None else each[0, target.position, target.rival]))
-              for each in (logits, other_logits)]
-    return target, seen, other, scores
+    return target, seen, other, [score(each[0, target.position], target) for each in (logits, other_logits)]
+
+
+def score(logits_V, target: Target) -> float:
+    """The target's score of one position's logits."""
+    return float(logits_V[target.token] - (0 if target.rival is None else logits_V[target.rival]))
 
 
 def default_target(clean_V, corrupt_V, position: int) -> Target:
