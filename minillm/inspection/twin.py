@@ -24,6 +24,7 @@ def settled(model: Model, twin: str) -> Model:
     model.check_twin(twin)
     if twin == "numpy":
         return model
+    twin_package(twin)                                            # before: it tells JAX what a quantized matrix is made of
     import jax
     return replace(model, params=jax.tree.map(jax.numpy.asarray, model.params))
 
