@@ -83,8 +83,10 @@ const count = (n) => n.toLocaleString("en-US");
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const RAMPS = {
-  light: { more: ["#f3f6fb", "#cadcf0", "#8db6de", "#4382c3", "#123f73"], both: ["#8f4300", "#dd8a3c", "#f7d9b8", "#f5f6f8", "#c5dcf0", "#5b9bd1", "#0b4f91"] },
-  dark: { more: ["#1b212a", "#1c3d63", "#2a6ca9", "#69b0ea", "#dcf0ff"], both: ["#ffc07f", "#c9762a", "#5d3a1b", "#20262f", "#1c466f", "#3f8fd4", "#b4defe"] },
+  light: { more: ["#f3f6fb", "#cadcf0", "#8db6de", "#4382c3", "#123f73"], both: ["#8f4300", "#dd8a3c", "#f7d9b8", "#f5f6f8",
+    "#c5dcf0", "#5b9bd1", "#0b4f91"] },
+  dark: { more: ["#1b212a", "#1c3d63", "#2a6ca9", "#69b0ea", "#dcf0ff"], both: ["#ffc07f", "#c9762a", "#5d3a1b", "#20262f",
+    "#1c466f", "#3f8fd4", "#b4defe"] },
 };
 function rgb(hex) { return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)); }
 function mix(stops, x) {
@@ -123,12 +125,14 @@ function panel(id, width, heading, why, controls) {
   if (!row || width === 12 || row.left < width) { row = { left: 12, node: el("div", { class: "grid" }) }; main.append(row.node); }
   row.left -= width;
   const made = el("section", { class: "panel w" + width, id, "aria-labelledby": id + "-h" },
-    el("div", { class: "head" }, el("h2", { id: id + "-h" }, heading), controls || null), why ? el("p", { class: "why" }, why) : null);
+    el("div", { class: "head" }, el("h2", { id: id + "-h" }, heading), controls || null), why ? el("p", { class: "why" },
+      why) : null);
   row.node.append(made);
   return made;
 }
 function choice(label, options, onChange) {
-  const select = el("select", { on: { change: () => onChange(select.value) } }, options.map(([value, text]) => el("option", { value }, text)));
+  const select = el("select", { on: { change: () => onChange(select.value) } },
+    options.map(([value, text]) => el("option", { value }, text)));
   return { node: el("label", {}, label + " ", select), get value() { return select.value; } };
 }
 function asTable(host, caption, make) {      /* the same numbers, for screen readers and for copying */
@@ -137,7 +141,8 @@ function asTable(host, caption, make) {      /* the same numbers, for screen rea
   const fill = () => {
     if (!details.open) return;
     const [header, rows] = make();
-    box.replaceChildren(el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, header.map((h) => el("th", { scope: "col" }, h)))),
+    box.replaceChildren(el("table", {}, el("caption", {}, caption), el("thead", {},
+      el("tr", {}, header.map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, rows.map((r) => el("tr", {}, r.map((v, i) => el(i ? "td" : "th", i ? {} : { scope: "row" }, v)))))));
   };
   details.addEventListener("toggle", fill);
@@ -193,7 +198,8 @@ function heatmap(host, o) {
     ctx.strokeStyle = variable("--cursor"); ctx.lineWidth = 2;
     for (const [r, c] of o.marked()) {
       const r0 = r === null ? 0 : r, c0 = c === null ? 0 : c;
-      ctx.strokeRect(x(c0) - 1, y(r0) - 1, (c === null ? x(o.cols - 1) + cell - x(0) : cell) + 1, (r === null ? o.rows * cell : cell) + 1);
+      ctx.strokeRect(x(c0) - 1, y(r0) - 1, (c === null ? x(o.cols - 1) + cell - x(0) : cell) + 1,
+        (r === null ? o.rows * cell : cell) + 1);
     }
     key.replaceChildren(...(o.legend ? o.legend() : [legend(kind, kind === "both" ? short(-most) : "0", short(most))]));
     canvas.setAttribute("aria-label", o.name() + ". " + o.text(...o.focus()) + ". Arrow keys move.");
@@ -208,7 +214,8 @@ function heatmap(host, o) {
   }
   canvas.addEventListener("mousemove", (event) => { const cell = hit(event); if (cell) readout.textContent = o.text(...cell); });
   canvas.addEventListener("mouseleave", () => { readout.textContent = o.text(...o.focus()); });
-  canvas.addEventListener("click", (event) => { const cell = hit(event); if (cell) { o.pick(...cell); readout.textContent = o.text(...cell); } });
+  canvas.addEventListener("click", (event) => { const cell = hit(event); if (cell) { o.pick(...cell);
+    readout.textContent = o.text(...cell); } });
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     if (!step) return;
@@ -226,12 +233,16 @@ function lines(host, o) {
   const box = el("div");
   host.append(box);
   onDraw(() => {
-    const series = o.series(), n = series[0].values.length, W = Math.max(260, box.clientWidth), HH = o.height || 150, left = 40, right = 92, low = 22;
+    const series = o.series(), n = series[0].values.length, W = Math.max(260, box.clientWidth), HH = o.height || 150, left = 40,
+      right = 92, low = 22;
     const all = series.flatMap((s) => s.values).filter(Number.isFinite), most = o.most || Math.max(...all, 1e-9);
-    const least = o.log ? Math.min(...all.filter((v) => v > 0), most / 10) : 0, share = (v) => (o.log ? Math.log(Math.max(v, least) / least) / Math.log(most / least) : v / most);
+    const least = o.log ? Math.min(...all.filter((v) => v > 0), most / 10) : 0,
+      share = (v) => (o.log ? Math.log(Math.max(v, least) / least) / Math.log(most / least) : v / most);
     const px = (i) => left + (W - left - right) * (n > 1 ? i / (n - 1) : 0.5), py = (v) => 8 + (HH - 8 - low) * (1 - share(v));
-    const chart = svg("svg", { viewBox: `0 0 ${W} ${HH}`, role: "img", "aria-label": o.name() + ". " + series.map((s) => s.name + ": " + s.values.map((v) => o.format(v)).join(", ")).join(". ") });
-    for (const v of o.log ? [least, Math.sqrt(least * most), most] : [0, most / 2, most]) chart.append(svg("line", { x1: left, x2: W - right, y1: py(v), y2: py(v), class: "axis" }),
+    const chart = svg("svg", { viewBox: `0 0 ${W} ${HH}`, role: "img",
+      "aria-label": o.name() + ". " + series.map((s) => s.name + ": " + s.values.map((v) => o.format(v)).join(", ")).join(". ") });
+    for (const v of o.log ? [least, Math.sqrt(least * most), most] : [0, most / 2, most]) chart.append(svg("line", { x1: left,
+      x2: W - right, y1: py(v), y2: py(v), class: "axis" }),
       svg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end" }, o.format(v)));
     const step = Math.ceil(n / ((W - left - right) / 34));
     for (let i = 0; i < n; i += step) chart.append(svg("text", { x: px(i), y: HH - 5, "text-anchor": "middle" }, o.label(i)));
@@ -252,12 +263,14 @@ function bars(host, name, make) {
   const box = el("div", { class: "bars", role: "list", "aria-label": name });
   host.append(box);
   onDraw(() => {
-    const entries = make(), most = Math.max(...entries.map((e) => Math.abs(e.value)), 1e-9), below = entries.some((e) => e.value < 0);
+    const entries = make(), most = Math.max(...entries.map((e) => Math.abs(e.value)), 1e-9),
+      below = entries.some((e) => e.value < 0);
     box.replaceChildren(...entries.flatMap((e) => {
       const bar = el("i", { class: e.value < 0 ? "neg" : null }), share = 100 * Math.abs(e.value) / most;
       bar.style.width = (below ? share / 2 : share) + "%";
       bar.style.left = below ? (e.value < 0 ? 50 - share / 2 : 50) + "%" : "0";
-      return [el("span", { role: "listitem", "aria-label": e.said + " " + e.shown }, e.label), el("span", { class: "track" + (e.is ? " is" : ""), "aria-hidden": "true" }, bar),
+      return [el("span", { role: "listitem", "aria-label": e.said + " " + e.shown }, e.label), el("span",
+        { class: "track" + (e.is ? " is" : ""), "aria-hidden": "true" }, bar),
         el("span", { class: "v", "aria-hidden": "true" }, e.shown)];
     }));
   });
@@ -274,17 +287,20 @@ function trust() {
   const holds = D.checks.filter((c) => c.verdict === "holds").length, fails = D.checks.filter((c) => c.verdict === "fails").length;
   const made = panel("trust", 12, "Can these numbers be trusted?", null);
   if (D.broken) {
-    made.append(el("p", { class: "verdict fails" }, "✗ No: " + D.broken + "."), el("p", {}, "What follows from such numbers says nothing, so nothing of it is shown. Look at the weights."));
+    made.append(el("p", { class: "verdict fails" }, "✗ No: " + D.broken + "."), el("p", {},
+      "What follows from such numbers says nothing, so nothing of it is shown. Look at the weights."));
     return;
   }
   const skipped = D.checks.length - holds - fails;
-  made.append(el("p", { class: "verdict " + (fails ? "fails" : "holds") }, (fails ? `✗ ${fails} of ${D.checks.length} identities fail: do not trust what depends on them.` :
+  made.append(el("p", { class: "verdict " + (fails ? "fails" : "holds") },
+    (fails ? `✗ ${fails} of ${D.checks.length} identities fail: do not trust what depends on them.` :
     `✓ ${holds} identities hold`) + (!fails && skipped ? `, ${skipped} could not be checked here.` : fails ? "" : ".")),
     el("p", { class: "why" }, "Each was measured on this prompt just now: the largest difference, relative to the largest number concerned."),
     el("ul", { class: "checks" }, D.checks.map((c) => el("li", {},
       el("span", { class: c.verdict.split(" ")[0], "aria-hidden": "true" }, { holds: "✓", fails: "✗" }[c.verdict] || "–"),
       el("span", { class: "name" }, c.name, el("span", { class: "skip" }, ": " + c.verdict)),
-      el("span", { class: "num", title: "tolerance " + c.tolerance }, c.difference === null ? "not checked" : c.difference === 0 && c.tolerance === 0 ? "0, to the bit" :
+      el("span", { class: "num", title: "tolerance " + c.tolerance },
+        c.difference === null ? "not checked" : c.difference === 0 && c.tolerance === 0 ? "0, to the bit" :
         (typeof c.difference === "string" ? c.difference : c.difference === 0 ? "0" : c.difference.toExponential(1)) + (c.verdict === "fails" ? " > " : " ≤ ") + short(c.tolerance)),
       el("span", { class: "mean" }, c.skipped || c.meaning)))));
 }
@@ -293,10 +309,12 @@ function trust() {
 
 const nextToken = (t) => (t + 1 < T ? D.tokens[t + 1] : D.broken ? D.tokens[t] : at("part_token", t));
 function strip() {
-  const list = el("div", { class: "tokens", id: "tokens", role: "listbox", tabindex: 0, "aria-label": "Tokens of the prompt. Arrow keys move the cursor of all panels." });
+  const list = el("div", { class: "tokens", id: "tokens", role: "listbox", tabindex: 0,
+    "aria-label": "Tokens of the prompt. Arrow keys move the cursor of all panels." });
   const status = el("div", { class: "status", "aria-live": "polite" });
   const chips = D.tokens.map((id, t) => {
-    const chip = el("div", { class: "token", role: "option", id: "token-" + t, on: { click: () => { set({ t }); list.focus({ preventScroll: true }); } } },
+    const chip = el("div", { class: "token", role: "option", id: "token-" + t,
+      on: { click: () => { set({ t }); list.focus({ preventScroll: true }); } } },
       inside(id), el("span", { class: "look", "aria-hidden": "true" }, el("i")));
     list.append(chip);
     return chip;
@@ -324,8 +342,10 @@ function strip() {
     if (place.top < box.top || place.bottom > box.bottom) list.scrollTop += place.top - box.top - box.height / 2;
     const surprise = at("surprise", state.t);
     status.replaceChildren(el("span", {}, "position ", el("b", {}, String(state.t)), " ", token(D.tokens[state.t])),
-      ...(D.broken ? [] : [el("span", {}, Number.isFinite(surprise) ? "surprise " : "", el("b", {}, Number.isFinite(surprise) ? nats(surprise) + " nats" : "the first token: nothing foretold it"),
-        Number.isFinite(surprise) ? ` (p ${percent(Math.exp(-surprise))})` : ""), el("span", {}, "bars: where head ", el("b", {}, `${l}.${h}`), " looks from here"), el("span", {}, "shade: surprise")]));
+      ...(D.broken ? [] : [el("span", {}, Number.isFinite(surprise) ? "surprise " : "", el("b", {},
+        Number.isFinite(surprise) ? nats(surprise) + " nats" : "the first token: nothing foretold it"),
+        Number.isFinite(surprise) ? ` (p ${percent(Math.exp(-surprise))})` : ""), el("span", {}, "bars: where head ",
+          el("b", {}, `${l}.${h}`), " looks from here"), el("span", {}, "shade: surprise")]));
   });
 }
 
@@ -343,16 +363,20 @@ function answers() {
     return entries;
   });
   made.append(about);
-  onDraw(() => about.replaceChildren(...(state.t + 1 < T ? ["Really next: ", token(D.tokens[state.t + 1]), ` p ${percent(Math.exp(-at("surprise", state.t + 1)))}, rank ${at("rank", state.t)}. `] : ["The prompt ends here. "]),
+  onDraw(() => about.replaceChildren(...(state.t + 1 < T ? ["Really next: ", token(D.tokens[state.t + 1]),
+    ` p ${percent(Math.exp(-at("surprise", state.t + 1)))}, rank ${at("rank", state.t)}. `] : ["The prompt ends here. "]),
     `Entropy ${nats(at("entropy", state.t))} nats.`));
 }
 
 /* ---- heads ---- */
 
 const METRICS = [
-  ["pattern", "their patterns"], ["ablate_kl", "ablated: change at the cursor (KL, nats)"], ["ablate_mean", "ablated: mean change (KL, nats)"],
-  ["part", "direct effect on the next token's logit"], ["repeat_induction", "induction score, random repeats"], ["repeat_previous", "previous-token score, random repeats"],
-  ["repeat_duplicate", "duplicate-token score, random repeats"], ["here_induction", "induction score, this prompt"], ["here_previous", "previous-token score, this prompt"],
+  ["pattern", "their patterns"], ["ablate_kl", "ablated: change at the cursor (KL, nats)"], ["ablate_mean",
+    "ablated: mean change (KL, nats)"],
+  ["part", "direct effect on the next token's logit"], ["repeat_induction", "induction score, random repeats"],
+    ["repeat_previous", "previous-token score, random repeats"],
+  ["repeat_duplicate", "duplicate-token score, random repeats"], ["here_induction", "induction score, this prompt"],
+    ["here_previous", "previous-token score, this prompt"],
 ];
 const meanOf = (name, l, h) => { let sum = 0; for (let t = 0; t < T; t++) sum += at(name, l, h, t); return sum / T; };
 function metric(kind, l, h) {
@@ -382,48 +406,65 @@ function thumbnails() {
   };
 }
 function heads() {
-  const shown = choice("colour by", METRICS.filter(([kind]) => kind === "pattern" || kind.startsWith("ablate") || kind === "part" || A[kind]), () => set({}));
-  const made = panel("heads", 6, "Heads", "Rows are layers, columns heads" + (GROUP > 1 ? `; the ${GROUP} heads side by side share a key/value head` : "") + ". Choose one.", shown.node);
+  const shown = choice("colour by",
+    METRICS.filter(([kind]) => kind === "pattern" || kind.startsWith("ablate") || kind === "part" || A[kind]), () => set({}));
+  const made = panel("heads", 6, "Heads",
+    "Rows are layers, columns heads" + (GROUP > 1 ? `; the ${GROUP} heads side by side share a key/value head` : "") + ". Choose one.", shown.node);
   const kind = () => (shown.value === "part" ? "both" : "more");
   heatmap(made, {
-    rows: L, cols: H, gap: GROUP > 1 ? GROUP : 0, min: 14, max: Math.max(22, Math.min(112, Math.floor(440 / L))), rowLabel: (r) => "L" + r, colLabel: (c) => c, kind,
+    rows: L, cols: H, gap: GROUP > 1 ? GROUP : 0, min: 14, max: Math.max(22, Math.min(112, Math.floor(440 / L))),
+      rowLabel: (r) => "L" + r, colLabel: (c) => c, kind,
     value: (r, c) => (shown.value === "pattern" ? NaN : metric(shown.value, r, c)),
-    most: () => { let most = 1e-6; if (shown.value !== "pattern") for (let l = 0; l < L; l++) for (let h = 0; h < H; h++) most = Math.max(most, Math.abs(metric(shown.value, l, h)) || 0); return most; },
+    most: () => { let most = 1e-6; if (shown.value !== "pattern") for (let l = 0; l < L; l++) for (let h = 0; h < H;
+      h++) most = Math.max(most, Math.abs(metric(shown.value, l, h)) || 0); return most; },
     paint: ((thumb) => (ctx, x, y, size, r, c) => shown.value === "pattern" && thumb(ctx, x, y, size, r, c))(thumbnails()),
-    legend: () => (shown.value === "pattern" ? [legend("more", "no attention", "all of it")] : [legend(kind(), kind() === "both" ? "less likely" : "0", kind() === "both" ? "likelier" : "most")]),
+    legend: () => (shown.value === "pattern" ? [legend("more", "no attention", "all of it")] : [legend(kind(),
+      kind() === "both" ? "less likely" : "0", kind() === "both" ? "likelier" : "most")]),
     marked: () => [state.head], focus: () => state.head, pick: (r, c) => set({ head: [r, c] }),
     name: () => "Grid of heads, " + shown.node.textContent,
     text: (r, c) => `head ${r}.${c}` + (shown.value === "pattern" ? "" : `: ${short(metric(shown.value, r, c))}`) + (slot.has(r * H + c) ? "" : " (pattern left out)"),
   });
-  asTable(made, "Scores of every head", () => [["head", "previous", "duplicate", "induction", "ablated, mean KL", "control", "logit at the cursor"],
-    Array.from({ length: L * H }, (_, i) => { const l = Math.floor(i / H), h = i % H; return [`${l}.${h}`, short(at("repeat_previous", l, h)), short(at("repeat_duplicate", l, h)),
-      short(at("repeat_induction", l, h)), short(meanOf("ablate_head_kl", l, h)), short(meanOf("ablate_head_control_kl", l, h)), short(at("part_head", state.t, l, h))]; })]);
+  asTable(made, "Scores of every head", () => [["head", "previous", "duplicate", "induction", "ablated, mean KL", "control",
+    "logit at the cursor"],
+    Array.from({ length: L * H }, (_, i) => { const l = Math.floor(i / H), h = i % H; return [`${l}.${h}`,
+      short(at("repeat_previous", l, h)), short(at("repeat_duplicate", l, h)),
+      short(at("repeat_induction", l, h)), short(meanOf("ablate_head_kl", l, h)), short(meanOf("ablate_head_control_kl", l, h)),
+        short(at("part_head", state.t, l, h))]; })]);
 }
 function others(l, h) {                    /* the mean effect of all other heads: what one drawn at random would do */
   let sum = 0, n = 0;
-  for (let i = 0; i < L * H; i++) { const m = meanOf("ablate_head_kl", Math.floor(i / H), i % H); if (i !== l * H + h && Number.isFinite(m)) { sum += m; n++; } }
+  for (let i = 0; i < L * H; i++) { const m = meanOf("ablate_head_kl", Math.floor(i / H), i % H);
+    if (i !== l * H + h && Number.isFinite(m)) { sum += m; n++; } }
   return n ? sum / n : NaN;
 }
 function chosenHead() {
-  const made = panel("pattern", 6, "The chosen head", null), heading = made.querySelector("h2"), facts = el("dl", { class: "facts-list" });
-  const why = el("p", { class: "why" }, "Each row is a token that looks, each column a token that is looked at. The cursor's row is framed.");
+  const made = panel("pattern", 6, "The chosen head", null), heading = made.querySelector("h2"), facts = el("dl",
+    { class: "facts-list" });
+  const why = el("p", { class: "why" },
+    "Each row is a token that looks, each column a token that is looked at. The cursor's row is framed.");
   made.append(why);
   heatmap(made, {
-    rows: T, cols: T, min: 3, max: 16, left: T <= 40 ? 64 : 34, rowLabel: (r) => (T <= 40 ? plain(D.tokens[r]).slice(0, 9) : r), colLabel: (c) => plain(D.tokens[c]), longLabels: true,
+    rows: T, cols: T, min: 3, max: 16, left: T <= 40 ? 64 : 34, rowLabel: (r) => (T <= 40 ? plain(D.tokens[r]).slice(0, 9) : r),
+      colLabel: (c) => plain(D.tokens[c]), longLabels: true,
     kind: () => "more", value: (r, c) => Math.sqrt(attention(...state.head, r, c)), most: () => 1, skip: (r, c) => c > r,
-    legend: () => [legend("more", "0", "1 (by the root)")], marked: () => [[state.t, null]], focus: () => [state.t, state.t], pick: (r) => set({ t: r }),
+    legend: () => [legend("more", "0", "1 (by the root)")], marked: () => [[state.t, null]], focus: () => [state.t, state.t],
+      pick: (r) => set({ t: r }),
     name: () => `Attention pattern of head ${state.head.join(".")}`,
     text: (r, c) => { if (c < r) return `from ${r} ${quoted(D.tokens[r])} to ${c} ${quoted(D.tokens[c])}: ${percent(attention(...state.head, r, c))}`;
       let best = 0; for (let s = 1; s <= r; s++) if (attention(...state.head, r, s) > attention(...state.head, r, best)) best = s;
       return `from ${r} ${quoted(D.tokens[r])} most goes to ${best} ${quoted(D.tokens[best])}: ${percent(attention(...state.head, r, best))}`; },
   });
-  made.append(facts, el("p", { class: "warn" }, el("b", {}, "Attention is not explanation. "), "A pattern shows where a head reads, not what it passes on, nor whether anything depends on it. Whether it matters is what ablation and patching measure, each beside its control."));
+  made.append(facts, el("p", { class: "warn" }, el("b", {}, "Attention is not explanation. "),
+    "A pattern shows where a head reads, not what it passes on, nor whether anything depends on it. Whether it matters is what ablation and patching measure, each beside its control."));
   onDraw(() => {
-    const [l, h] = state.head, uniform = D.uniform || {}, against = (x, u) => short(x) + (u === null || u === undefined ? "" : ` (even attention: ${short(u)})`);
+    const [l, h] = state.head, uniform = D.uniform || {}, against = (x,
+      u) => short(x) + (u === null || u === undefined ? "" : ` (even attention: ${short(u)})`);
     heading.textContent = `Head ${l}.${h}` + (GROUP > 1 ? `, key/value head ${Math.floor(h / GROUP)}` : "");
-    const pairs = [["taken out", `mean KL ${short(meanOf("ablate_head_kl", l, h))} nats`], ["its controls", `a head drawn at random: ${short(others(l, h))}; a random vector as long: ${short(meanOf("ablate_head_control_kl", l, h))}`],
+    const pairs = [["taken out", `mean KL ${short(meanOf("ablate_head_kl", l, h))} nats`], ["its controls",
+      `a head drawn at random: ${short(others(l, h))}; a random vector as long: ${short(meanOf("ablate_head_control_kl", l, h))}`],
       ["adds here", `${short(at("part_head", state.t, l, h))} to the logit of ${quoted(nextToken(state.t))}`]];
-    for (const kind of ["previous", "duplicate", "induction"]) if (A["repeat_" + kind]) pairs.push([kind, against(at("repeat_" + kind, l, h), uniform.repeat && uniform.repeat[kind])]);
+    for (const kind of ["previous", "duplicate", "induction"]) if (A["repeat_" + kind]) pairs.push([kind,
+      against(at("repeat_" + kind, l, h), uniform.repeat && uniform.repeat[kind])]);
     facts.replaceChildren(...pairs.flatMap(([a, b]) => [el("dt", {}, a), el("dd", {}, b)]));
   });
 }
@@ -431,20 +472,29 @@ function chosenHead() {
 /* ---- layers ---- */
 
 function lens() {
-  const made = panel("lens", 12, "Logit lens: what it would say after each layer", "The residual stream after each layer, read by the final norm and the head. Shade: how likely the token. Only the last row was trained to be read like this.");
+  const made = panel("lens", 12, "Logit lens: what it would say after each layer",
+    "The residual stream after each layer, read by the final norm and the head. Shade: how likely the token. Only the last row was trained to be read like this.");
   const head = D.tokens.map((id, t) => el("th", { scope: "col", on: { click: () => set({ t }) } }, inside(id)));
   const cells = Array.from({ length: L + 1 }, (_, i) => D.tokens.map((_, t) => { const id = at("lens_token", i, t, 0);
-    return el("td", { title: `${plain(id)} ${percent(at("lens_p", i, t, 0))}`, on: { click: () => set({ t, lens: i }) } }, inside(id)); }));
-  const box = el("div", { class: "lens", tabindex: 0, role: "region", "aria-label": "Logit lens, layers by tokens" }, el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "after"), head)),
-    el("tbody", {}, cells.map((line, i) => el("tr", {}, el("th", { scope: "row" }, i === 0 ? "embedding" : "layer " + (i - 1)), line)))));
+    return el("td", { title: `${plain(id)} ${percent(at("lens_p", i, t, 0))}`, on: { click: () => set({ t, lens: i }) } },
+      inside(id)); }));
+  const box = el("div", { class: "lens", tabindex: 0, role: "region", "aria-label": "Logit lens, layers by tokens" },
+    el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "after"), head)),
+    el("tbody", {}, cells.map((line, i) => el("tr", {}, el("th", { scope: "row" }, i === 0 ? "embedding" : "layer " + (i - 1)),
+      line)))));
   made.append(box);
-  const below = el("div", { class: "pair" }), a = el("div", {}, el("h3", {}, "Distance from the answer, and the next token's chance")), b = el("div"), title = el("h3");
+  const below = el("div", { class: "pair" }), a = el("div", {},
+    el("h3", {}, "Distance from the answer, and the next token's chance")), b = el("div"), title = el("h3");
   b.append(title); below.append(a, b); made.append(below);
   const column = (name) => Array.from({ length: L + 1 }, (_, i) => at(name, i, state.t));
-  lines(a, { name: () => "KL to the answer after each layer at the cursor", series: () => [{ name: "KL, nats", values: column("lens_kl") }, { name: "entropy, nats", values: column("lens_entropy") }], label: (i) => (i ? i - 1 : "emb"), format: short });
-  lines(a, { name: () => "Chance of the text's next token after each layer", height: 110, most: 1, series: () => [{ name: "p(next)", values: column("lens_next") }],
+  lines(a, { name: () => "KL to the answer after each layer at the cursor",
+    series: () => [{ name: "KL, nats", values: column("lens_kl") }, { name: "entropy, nats", values: column("lens_entropy") }],
+    label: (i) => (i ? i - 1 : "emb"), format: short });
+  lines(a, { name: () => "Chance of the text's next token after each layer", height: 110, most: 1,
+    series: () => [{ name: "p(next)", values: column("lens_next") }],
     label: (i) => (i ? i - 1 : "emb"), format: percent });
-  bars(b, "likeliest tokens at the chosen layer", () => Array.from({ length: A.lens_token.shape[2] }, (_, k) => { const id = at("lens_token", state.lens, state.t, k), value = at("lens_p", state.lens, state.t, k);
+  bars(b, "likeliest tokens at the chosen layer", () => Array.from({ length: A.lens_token.shape[2] },
+    (_, k) => { const id = at("lens_token", state.lens, state.t, k), value = at("lens_p", state.lens, state.t, k);
     return { label: token(id), said: quoted(id), value, shown: percent(value), is: id === nextToken(state.t) }; }));
   let before = -1;
   onDraw(() => {
@@ -455,7 +505,8 @@ function lens() {
       cell.className = t === state.t ? "now" : "";
     }));
     head.forEach((th, t) => { th.className = t === state.t ? "now" : ""; });
-    if (before !== state.t) { const th = head[state.t]; box.scrollLeft = Math.max(0, th.offsetLeft - box.clientWidth / 2); before = state.t; }
+    if (before !== state.t) { const th = head[state.t]; box.scrollLeft = Math.max(0, th.offsetLeft - box.clientWidth / 2);
+      before = state.t; }
   });
 }
 function attribution() {
@@ -470,63 +521,89 @@ function attribution() {
       groups.push([l, heads, at("part_mlp", t, l)]);
     }
     const total = at("part_logit", t), rest = at("part_norm", t);
-    why.replaceChildren(`The logit of `, token(nextToken(t)), `${t + 1 < T ? " (which follows)" : " (the likeliest)"} is ${short(total)}: the embedding, every head and every MLP add to it${rest ? `, and the norm's bias ${short(rest)}` : ""}. Direct paths only.`);
-    const W = Math.max(260, box.clientWidth), HH = 190, left = 40, step = (W - left - 4) / groups.length, wide = Math.min(18, step / 2.6);
-    const high = Math.max(0, ...groups.flatMap((g) => [g[1], g[2]])), low = Math.min(0, ...groups.flatMap((g) => [g[1], g[2]])), span = high - low || 1;
+    why.replaceChildren(`The logit of `, token(nextToken(t)),
+      `${t + 1 < T ? " (which follows)" : " (the likeliest)"} is ${short(total)}: the embedding, every head and every MLP add to it${rest ? `, and the norm's bias ${short(rest)}` : ""}. Direct paths only.`);
+    const W = Math.max(260, box.clientWidth), HH = 190, left = 40, step = (W - left - 4) / groups.length, wide = Math.min(18,
+      step / 2.6);
+    const high = Math.max(0, ...groups.flatMap((g) => [g[1], g[2]])), low = Math.min(0, ...groups.flatMap((g) => [g[1], g[2]])),
+      span = high - low || 1;
     const py = (v) => 22 + (HH - 44) * (high - v) / span;
-    const chart = svg("svg", { viewBox: `0 0 ${W} ${HH}`, role: "img", "aria-label": "Contribution of each layer: " + groups.map((g) => `${g[0] === "emb" ? "embedding" : "layer " + g[0]}: attention ${short(g[1])}, MLP ${short(g[2])}`).join("; ") });
-    for (const v of [low, 0, high].filter((v) => v === 0 || Math.abs(py(v) - py(0)) > 13)) chart.append(svg("line", { x1: left, x2: W, y1: py(v), y2: py(v), class: "axis" }), svg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end" }, short(v)));
+    const chart = svg("svg", { viewBox: `0 0 ${W} ${HH}`, role: "img",
+      "aria-label": "Contribution of each layer: " + groups.map((g) => `${g[0] === "emb" ? "embedding" : "layer " + g[0]}: attention ${short(g[1])}, MLP ${short(g[2])}`).join("; ") });
+    for (const v of [low, 0, high].filter((v) => v === 0 || Math.abs(py(v) - py(0)) > 13)) chart.append(svg("line", { x1: left,
+      x2: W, y1: py(v), y2: py(v), class: "axis" }), svg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end" }, short(v)));
     groups.forEach(([name, a, b], i) => {
       const x = left + step * (i + 0.5);
       for (const [v, cls, dx] of [[a, "a", name === "emb" ? -wide / 2 : -wide], [b, "b", 0]])
-        if (v) chart.append(svg("rect", { x: x + dx, width: Math.max(1, wide - 1), y: Math.min(py(0), py(v)), height: Math.abs(py(v) - py(0)), class: cls }));
+        if (v) chart.append(svg("rect", { x: x + dx, width: Math.max(1, wide - 1), y: Math.min(py(0), py(v)),
+          height: Math.abs(py(v) - py(0)), class: cls }));
       if (i % Math.ceil(26 / step) === 0) chart.append(svg("text", { x, y: HH - 4, "text-anchor": "middle" }, String(name)));
     });
-    chart.append(svg("text", { x: left + 2, y: 10, class: "a" }, "■ attention, the embedding"), svg("text", { x: left + 172, y: 10, class: "b" }, "■ MLP"));
+    chart.append(svg("text", { x: left + 2, y: 10, class: "a" }, "■ attention, the embedding"), svg("text",
+      { x: left + 172, y: 10, class: "b" }, "■ MLP"));
     box.replaceChildren(chart);
   });
   bars(made, "heads that contribute most", () => {
     const all = [];
     for (let l = 0; l < L; l++) for (let h = 0; h < H; h++) all.push([l, h, at("part_head", state.t, l, h)]);
     all.sort((a, b) => b[2] - a[2]);
-    return [...all.slice(0, 4), ...all.slice(Math.max(4, all.length - 3))].map(([l, h, value]) => ({ value, shown: short(value), said: `head ${l}.${h}`,
-      label: el("button", { on: { click: () => set({ head: [l, h] }) } }, `head ${l}.${h}`), is: l === state.head[0] && h === state.head[1] }));
+    return [...all.slice(0, 4), ...all.slice(Math.max(4, all.length - 3))].map(([l, h, value]) => ({ value, shown: short(value),
+      said: `head ${l}.${h}`,
+      label: el("button", { on: { click: () => set({ head: [l, h] }) } }, `head ${l}.${h}`),
+        is: l === state.head[0] && h === state.head[1] }));
   });
-  asTable(made, "Contributions at the cursor", () => [["part", "adds"], [["embedding", short(at("part_embed", state.t))], ...Array.from({ length: L }, (_, l) => [
-    ...Array.from({ length: H }, (_, h) => [`head ${l}.${h}`, short(at("part_head", state.t, l, h))]), [`bias ${l}`, short(at("part_bias", state.t, l))], [`MLP ${l}`, short(at("part_mlp", state.t, l))]]).flat(),
+  asTable(made, "Contributions at the cursor", () => [["part", "adds"],
+    [["embedding", short(at("part_embed", state.t))], ...Array.from({ length: L }, (_, l) => [
+    ...Array.from({ length: H }, (_, h) => [`head ${l}.${h}`, short(at("part_head", state.t, l, h))]), [`bias ${l}`,
+      short(at("part_bias", state.t, l))], [`MLP ${l}`, short(at("part_mlp", state.t, l))]]).flat(),
     ["norm's bias", short(at("part_norm", state.t))], ["sum: the logit", short(at("part_logit", state.t))]]]);
 }
 function norms() {
-  const made = panel("norms", 7, "How large the residual stream is", "Its norm at the cursor before each layer and at the end, and the norms of what attention and MLP add (logarithmic).");
+  const made = panel("norms", 7, "How large the residual stream is",
+    "Its norm at the cursor before each layer and at the end, and the norms of what attention and MLP add (logarithmic).");
   const column = (name) => Array.from({ length: L }, (_, l) => at(name, l, state.t));
-  lines(made, { name: () => "Norms at the cursor", height: 230, log: true, series: () => [{ name: "stream", values: [...column("norm_resid_pre"), at("norm_last", state.t)] }, { name: "MLP adds", values: column("norm_mlp_out") }, { name: "attention adds", values: column("norm_attn_out") }],
+  lines(made, { name: () => "Norms at the cursor", height: 230, log: true,
+    series: () => [{ name: "stream", values: [...column("norm_resid_pre"), at("norm_last", state.t)] }, { name: "MLP adds",
+      values: column("norm_mlp_out") }, { name: "attention adds", values: column("norm_attn_out") }],
     label: (i) => (i < L ? "L" + i : "end"), format: short });
-  asTable(made, "Norms at the cursor", () => [["layer", "stream before", "attention adds", "MLP adds"], Array.from({ length: L }, (_, l) => [String(l), ...["resid_pre", "attn_out", "mlp_out"].map((n) => short(at("norm_" + n, l, state.t)))])]);
+  asTable(made, "Norms at the cursor", () => [["layer", "stream before", "attention adds", "MLP adds"],
+    Array.from({ length: L }, (_, l) => [String(l), ...["resid_pre", "attn_out",
+    "mlp_out"].map((n) => short(at("norm_" + n, l, state.t)))])]);
 }
 
 /* ---- experiments ---- */
 
 function ablation() {
-  const shown = choice("effect", [["kl", "on the answer at the cursor (KL, nats)"], ["mean", "on all answers (mean KL, nats)"], ["surprise", "on the next token's surprise (nats)"]], () => set({}));
-  const made = panel("ablation", 6, "Taken out: what the model loses", "Each head's and MLP's output put to zero, one at a time. Right: a random vector of the same norm taken out in its place.", shown.node);
+  const shown = choice("effect", [["kl", "on the answer at the cursor (KL, nats)"], ["mean", "on all answers (mean KL, nats)"],
+    ["surprise", "on the next token's surprise (nats)"]], () => set({}));
+  const made = panel("ablation", 6, "Taken out: what the model loses",
+    "Each head's and MLP's output put to zero, one at a time. Right: a random vector of the same norm taken out in its place.",
+    shown.node);
   const field = (c, which) => (c < H ? "ablate_head_" : "ablate_mlp_") + which;
   const value = (control) => (r, c) => {
     const name = field(c, (control ? "control_" : "") + (shown.value === "surprise" ? "surprise" : "kl")), n = c < H ? c : 0;
     return shown.value === "mean" ? meanOf(name, r, n) : at(name, r, n, state.t);
   };
-  const most = (from, to) => { let found = 1e-6; for (let r = 0; r < L; r++) for (let c = from; c < to; c++) found = Math.max(found, Math.abs(value(false)(r, c)) || 0); return found; };
-  const pair = el("div", { class: "pair" }), sides = [el("div", {}, el("h3", {}, "Heads")), el("div", {}, el("h3", {}, "Control: random vectors"))];
+  const most = (from, to) => { let found = 1e-6; for (let r = 0; r < L; r++) for (let c = from; c < to;
+    c++) found = Math.max(found, Math.abs(value(false)(r, c)) || 0); return found; };
+  const pair = el("div", { class: "pair" }), sides = [el("div", {}, el("h3", {}, "Heads")),
+    el("div", {}, el("h3", {}, "Control: random vectors"))];
   pair.append(...sides); made.append(pair);
   const map = (host, control, name, from, cols, rowLabel) => heatmap(host, {
-    rows: L, cols, gap: cols > 1 && GROUP > 1 ? GROUP : 0, min: 8, max: 30, rowLabel: (r) => "L" + r, colLabel: (c) => (cols > 1 ? c : ""), kind: () => (shown.value === "surprise" ? "both" : "more"),
-    value: (r, c) => value(control)(r, c + from), most: () => most(from, from + cols), marked: () => (from ? [] : [state.head]), focus: () => (from ? [Math.min(state.head[0], L - 1), 0] : state.head),
+    rows: L, cols, gap: cols > 1 && GROUP > 1 ? GROUP : 0, min: 8, max: 30, rowLabel: (r) => "L" + r,
+      colLabel: (c) => (cols > 1 ? c : ""), kind: () => (shown.value === "surprise" ? "both" : "more"),
+    value: (r, c) => value(control)(r, c + from), most: () => most(from, from + cols), marked: () => (from ? [] : [state.head]),
+      focus: () => (from ? [Math.min(state.head[0], L - 1), 0] : state.head),
     pick: (r, c) => { if (!from) set({ head: [r, c] }); else set({ head: [r, state.head[1]] }); }, name: () => name,
     text: (r, c) => `${from ? "MLP " + r : `head ${r}.${c}`}${control ? ", random vector" : ""}: ${Number.isFinite(value(control)(r, c + from)) ? short(value(control)(r, c + from)) + " nats" : state.t + 1 === T && shown.value === "surprise" ? "the prompt ends here: no next token" : "left out"}` });
   map(sides[0], false, "Ablation of heads", 0, H); map(sides[1], true, "Control of the ablation of heads", 0, H);
   const mlps = el("div", { class: "pair" }), both = [el("div", {}, el("h3", {}, "MLPs")), el("div", {}, el("h3", {}, "Control"))];
   mlps.append(...both); made.append(mlps);
-  const strips = (host, control) => heatmap(host, { rows: 1, cols: L, min: 8, max: 30, rowLabel: () => "MLP", colLabel: (c) => "L" + c, kind: () => (shown.value === "surprise" ? "both" : "more"),
-    value: (_, c) => value(control)(c, H), most: () => most(H, H + 1), marked: () => [], focus: () => [0, Math.min(L - 1, state.head[0])], pick: (_, c) => set({ head: [c, state.head[1]] }), name: () => "Ablation of MLPs" + (control ? ", control" : ""),
+  const strips = (host, control) => heatmap(host, { rows: 1, cols: L, min: 8, max: 30, rowLabel: () => "MLP",
+    colLabel: (c) => "L" + c, kind: () => (shown.value === "surprise" ? "both" : "more"),
+    value: (_, c) => value(control)(c, H), most: () => most(H, H + 1), marked: () => [],
+      focus: () => [0, Math.min(L - 1, state.head[0])], pick: (_, c) => set({ head: [c, state.head[1]] }),
+      name: () => "Ablation of MLPs" + (control ? ", control" : ""),
     text: (_, c) => `MLP ${c}${control ? ", random vector" : ""}: ${short(value(control)(c, H))} nats` });
   strips(both[0], false); strips(both[1], true);
 }
@@ -535,47 +612,72 @@ function patching() {
   if (!P) return;
   const made = panel("patching", 12, "Patched: what brings the answer back", null);
   const text = (ids, other) => el("p", { class: "text" }, ids.map((id, i) => token(id, id !== other[i] ? "diff" : "")));
-  made.append(el("p", { class: "why" }, "From the clean run one activation at a time is put into the corrupt run. Blue: as much of the clean answer returns as the legend says (1: all of it); orange: it moves away. Right: the control, a random vector as long as the difference."),
+  made.append(el("p", { class: "why" },
+    "From the clean run one activation at a time is put into the corrupt run. Blue: as much of the clean answer returns as the legend says (1: all of it); orange: it moves away. Right: the control, a random vector as long as the difference."),
     el("h3", {}, "Clean"), text(D.tokens, P.tokens), el("h3", {}, "Corrupt"), text(P.tokens, D.tokens),
-    el("p", {}, "Measured at the end: logit of ", token(P.token), " minus logit of ", token(P.rival), `. Clean ${short(P.clean)}, corrupt ${short(P.corrupt)}.`));
-  const names = { resid_pre: "Residual stream before each layer", attn_out: "Output of attention", mlp_out: "Output of the MLP", z: "Heads, at all positions" };
+    el("p", {}, "Measured at the end: logit of ", token(P.token), " minus logit of ", token(P.rival),
+      `. Clean ${short(P.clean)}, corrupt ${short(P.corrupt)}.`));
+  const names = { resid_pre: "Residual stream before each layer", attn_out: "Output of attention", mlp_out: "Output of the MLP",
+    z: "Heads, at all positions" };
   for (const site in names) {
     if (!A["patch_" + site]) continue;
-    const head = site === "z", cols = head ? H : T, control = !!A["patch_" + site + "_control"], pair = el("div", { class: "pair" });
+    const head = site === "z", cols = head ? H : T, control = !!A["patch_" + site + "_control"], pair = el("div",
+      { class: "pair" });
     made.append(pair);
     for (const which of control ? ["", "_control"] : [""]) {
       const host = el("div", {}, el("h3", {}, which ? "Control: random vectors" : names[site])), name = "patch_" + site + which;
       pair.append(host);
-      heatmap(host, { rows: L, cols, gap: head && GROUP > 1 ? GROUP : 0, min: 6, max: 20, rowLabel: (r) => "L" + r, colLabel: (c) => (head ? c : plain(P.tokens[c])), longLabels: !head, kind: () => "both",
-        value: (r, c) => at(name, r, c), most: () => 1, dotted: (r, c) => !which && !at("patch_" + site + "_exact", r, c), marked: () => (head ? [state.head] : [[null, state.t]]),
-        focus: () => (head ? state.head : [Math.min(L - 1, state.head[0]), state.t]), pick: (r, c) => (head ? set({ head: [r, c] }) : set({ t: c, head: [r, state.head[1]] })), name: () => "Patching, " + names[site] + (which ? ", control" : ""),
+      heatmap(host, { rows: L, cols, gap: head && GROUP > 1 ? GROUP : 0, min: 6, max: 20, rowLabel: (r) => "L" + r,
+        colLabel: (c) => (head ? c : plain(P.tokens[c])), longLabels: !head, kind: () => "both",
+        value: (r, c) => at(name, r, c), most: () => 1, dotted: (r, c) => !which && !at("patch_" + site + "_exact", r, c),
+          marked: () => (head ? [state.head] : [[null, state.t]]),
+        focus: () => (head ? state.head : [Math.min(L - 1, state.head[0]), state.t]),
+          pick: (r, c) => (head ? set({ head: [r, c] }) : set({ t: c, head: [r, state.head[1]] })),
+          name: () => "Patching, " + names[site] + (which ? ", control" : ""),
         text: (r, c) => `layer ${r}, ${head ? "head " + c : `position ${c} ${quoted(P.tokens[c])}`}: ${short(at(name, r, c))} of the answer${which ? ", random vector" : at("patch_" + site + "_exact", r, c) ? "" : ", an estimate by gradient"}` });
     }
   }
-  asTable(made, "Heads: share of the answer that returns", () => [["head", "patched", "control"], A.patch_z ? Array.from({ length: L * H }, (_, i) => [`${Math.floor(i / H)}.${i % H}`, short(A.patch_z.x[i]), A.patch_z_control ? short(A.patch_z_control.x[i]) : "–"]) : []]);
+  asTable(made, "Heads: share of the answer that returns", () => [["head", "patched", "control"],
+    A.patch_z ? Array.from({ length: L * H }, (_, i) => [`${Math.floor(i / H)}.${i % H}`, short(A.patch_z.x[i]),
+    A.patch_z_control ? short(A.patch_z_control.x[i]) : "–"]) : []]);
 }
 function neurons() {
-  const made = panel("neurons", 12, "Neurons that write most at the cursor", `Activation times the length of what the neuron writes decides. Each with the tokens it makes likelier (directly), and where in ${D.neuron_text} it is most active.`), box = el("div", { class: "neurons" });
+  const made = panel("neurons", 12, "Neurons that write most at the cursor",
+    `Activation times the length of what the neuron writes decides. Each with the tokens it makes likelier (directly), and where in ${D.neuron_text} it is most active.`), box = el("div", { class: "neurons" });
   made.append(box);
   onDraw(() => box.replaceChildren(...Array.from({ length: A.neuron_at.shape[1] }, (_, k) => {
-    const n = at("neuron_at", state.t, k), active = at("neuron_active", state.t, k), many = A.neuron_promotes.shape[1], sign = at("neuron_sign", n);
+    const n = at("neuron_at", state.t, k), active = at("neuron_active", state.t, k), many = A.neuron_promotes.shape[1],
+      sign = at("neuron_sign", n);
     const promoted = Array.from({ length: many }, (_, i) => token(at("neuron_promotes", n, i)));
     const places = Array.from({ length: Math.min(4, A.neuron_best.shape[1]) }, (_, m) => el("div", { class: "context" },
-      Array.from({ length: A.neuron_context.shape[2] }, (_, i) => { const id = at("neuron_context", n, m, i); return id < 0 ? null : token(id, i === 4 ? "hot" : ""); }), el("span", { class: "n" }, " " + short(at("neuron_best", n, m)))));
-    return el("div", { class: "neuron" }, el("div", {}, el("b", {}, `layer ${at("neuron_name", n, 0)}, neuron ${at("neuron_name", n, 1)}`), ` · activation ${short(active)} · writes ${short(at("neuron_norm", state.t, k))}`),
-      el("div", { class: "line" }, active < 0 ? "makes less likely: " : "makes likelier: ", promoted), el("div", { class: "line" }, sign < 0 ? "most negative at" : "most active at", places));
+      Array.from({ length: A.neuron_context.shape[2] }, (_, i) => { const id = at("neuron_context", n, m, i);
+        return id < 0 ? null : token(id, i === 4 ? "hot" : ""); }), el("span", { class: "n" },
+        " " + short(at("neuron_best", n, m)))));
+    return el("div", { class: "neuron" }, el("div", {}, el("b", {},
+      `layer ${at("neuron_name", n, 0)}, neuron ${at("neuron_name", n, 1)}`),
+      ` · activation ${short(active)} · writes ${short(at("neuron_norm", state.t, k))}`),
+      el("div", { class: "line" }, active < 0 ? "makes less likely: " : "makes likelier: ", promoted), el("div",
+        { class: "line" }, sign < 0 ? "most negative at" : "most active at", places));
   })));
 }
 function comparison() {
   const C = D.compare;
   if (!C) return;
-  const made = panel("compare", 12, `Against ${C.source}: the error of each layer`, "Norm of the difference over the norm of the other checkpoint's activation, all tokens together.");
+  const made = panel("compare", 12, `Against ${C.source}: the error of each layer`,
+    "Norm of the difference over the norm of the other checkpoint's activation, all tokens together.");
   const same = A.compare_same.x.reduce((a, b) => a + b, 0), mean = A.compare_kl.x.reduce((a, b) => a + b, 0) / T;
   made.append(el("p", {}, `Both would say the same next token at ${same} of ${T} positions; mean KL ${short(mean)} nats, at the cursor `, onCursor(() => short(at("compare_kl", state.t)) + " nats.")));
-  heatmap(made, { rows: L, cols: C.taps.length, min: 24, max: 66, rowLabel: (r) => "L" + r, colLabel: (c) => C.taps[c], kind: () => "more", value: (r, c) => at("compare_error", r, c), most: () => Math.max(...A.compare_error.x, 1e-9), marked: () => [], focus: () => [Math.min(L - 1, state.head[0]), 0],
-    pick: (r) => set({ head: [r, state.head[1]] }), name: () => "Relative error by layer", text: (r, c) => `layer ${r}, ${C.taps[c]}: ${percent(at("compare_error", r, c))} (${short(at("compare_error", r, c))})` });
-  lines(made, { name: () => "Relative error of the residual stream after each layer", series: () => [{ name: "stream", values: Array.from({ length: L }, (_, l) => at("compare_error", l, C.taps.indexOf("resid_post"))) }], label: (i) => "L" + i, format: short });
-  asTable(made, "Relative errors", () => [["layer", ...C.taps], Array.from({ length: L }, (_, l) => [String(l), ...C.taps.map((_, c) => short(at("compare_error", l, c)))])]);
+  heatmap(made, { rows: L, cols: C.taps.length, min: 24, max: 66, rowLabel: (r) => "L" + r, colLabel: (c) => C.taps[c],
+    kind: () => "more", value: (r, c) => at("compare_error", r, c), most: () => Math.max(...A.compare_error.x, 1e-9),
+    marked: () => [], focus: () => [Math.min(L - 1, state.head[0]), 0],
+    pick: (r) => set({ head: [r, state.head[1]] }), name: () => "Relative error by layer",
+      text: (r, c) => `layer ${r}, ${C.taps[c]}: ${percent(at("compare_error", r, c))} (${short(at("compare_error", r, c))})` });
+  lines(made, { name: () => "Relative error of the residual stream after each layer",
+    series: () => [{ name: "stream", values: Array.from({ length: L }, (_, l) => at("compare_error", l,
+      C.taps.indexOf("resid_post"))) }],
+    label: (i) => "L" + i, format: short });
+  asTable(made, "Relative errors", () => [["layer", ...C.taps], Array.from({ length: L },
+    (_, l) => [String(l), ...C.taps.map((_, c) => short(at("compare_error", l, c)))])]);
 }
 function onCursor(make) { const made = el("b"); onDraw(() => { made.textContent = make(); }); return made; }
 function left() {
@@ -590,10 +692,12 @@ strip();
 if (!D.broken) {
   /* begin with the head whose removal changes most */
   let best = -1;
-  for (let l = 0; l < L; l++) for (let h = 0; h < H; h++) { const m = meanOf("ablate_head_kl", l, h); if (m > best) { best = m; state.head = [l, h]; } }
+  for (let l = 0; l < L; l++) for (let h = 0; h < H; h++) { const m = meanOf("ablate_head_kl", l, h); if (m > best) { best = m;
+    state.head = [l, h]; } }
   [answers, norms, heads, chosenHead, lens, attribution, ablation, patching, neurons, comparison].forEach((draw) => draw());
 }
 left();
-document.getElementById("foot").append(el("p", {}, `Made by minillm ${D.version} inspect. This file loads nothing and sends nothing. Attention in steps of 1/255 of its root; other numbers in float16 or float32.`));
+document.getElementById("foot").append(el("p", {},
+  `Made by minillm ${D.version} inspect. This file loads nothing and sends nothing. Attention in steps of 1/255 of its root; other numbers in float16 or float32.`));
 document.documentElement.setAttribute("data-ready", "yes");
 })();
