@@ -13,6 +13,8 @@
     int8_speed.json       benchmarks/int8_speed.py --json
     distillation.json     benchmarks/distillation.py --json
     two_humps.json        benchmarks/two_humps.py --json
+    inspection_cost.json  benchmarks/inspection_cost.py --json
+    planted_heads.json    benchmarks/planted_heads.py --json
 """
 
 import json
@@ -197,6 +199,35 @@ def gaps(setting: dict, of) -> list[str]:
         if shares:
             lines.append(f"With {data} of the data, of the gap between data alone (stopped at its best) and the teacher: " + ", ".join(
                 f"{arm} {100 * share:+.0f}%" for arm, share in shares.items()) + ".")
+    return lines
+    return lines
+    lines += inspection()
+
+
+def inspection() -> list[str]:
+    """What looking inside costs, and whether it finds what was planted."""
+    lines, cost, found = [], read("inspection_cost.json"), read("planted_heads.json")
+    if cost:
+        sweep = cost["patching"]
+        lines += ["", "- **Looking inside**: recording every activation, against a plain forward pass (compiled): " + ", ".join(
+            f"{row['ratio']:.2f} times ({row['model']}, {row['tokens']} tokens)" for row in cost["recording"]) + ". Memory grew by "
+            + ", ".join(f"{row['grown'] / row['estimated']:.2f}" for row in cost["memory"]) + " times the estimate ("
+            + ", ".join(f"{row['estimated'] / 1e6:.0f} MB" for row in cost["memory"]) + f"). Patching {sweep['layers']} layers x "
+            f"{sweep['tokens']} positions: {sweep['seconds_first']:.1f} s the first time, {sweep['seconds']:.2f} s again, "
+            f"{sweep['speedup']:.0f} times as fast as one run for each place."]
+    if found:
+        lines += ["", f"- **Planted heads** ({found['model']}, {found['stories']} held-out stories, heads chosen on one half and measured on the "
+                  "other): attention from the position that must know the token to the places that tell it, and by how many nats the token "
+                  "becomes more surprising without the head; controls: even attention, other tokens, all other heads:", "",
+                  "  | planted | head | attention | even | taken out | other tokens | other heads |", "  |---|---|---:|---:|---:|---:|---:|"]
+        for relation, row in found["relations"].items():
+            kinds = {"looks_most": "looks there most", "matters_most": "matters most"}
+            if row["looks_most"]["head"] == row["matters_most"]["head"]:
+                kinds = {"looks_most": "looks there most and matters most"}
+            for kind, what in kinds.items():
+                one = row[kind]
+                lines.append(f"  | {relation}: {what} | {one['head']} | {one['attention']:.2f} | {row['uniform']:.2f} | {one['effect']:+.3f} ± "
+                             f"{one['standard_error']:.3f} | {one['effect_on_other_tokens']:+.3f} | {one['effect_of_other_heads']:+.3f} |")
     return lines
 
 

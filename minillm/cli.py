@@ -164,6 +164,20 @@ def parser() -> argparse.ArgumentParser:
     add_config(new, GenerateConfig)
     add_twin(new)
 
+    new = command("inspect", commands.inspect, "look inside: one offline HTML page about what a model does with a prompt",
+                  'minillm inspect runs/nano "Once there was a doctor named Amara"\n'
+                  '  minillm inspect runs/nano "... Amara gave" --corrupt "... Bjorn gave" --out report.html')
+    add_checkpoint(new)
+    new.add_argument("prompt", metavar="TEXT", help="what the model reads")
+    new.add_argument("--corrupt", metavar="TEXT", help="a second prompt of as many tokens, to patch between the two")
+    new.add_argument("--against", metavar="PATH", help="another checkpoint of the same shape: the error of each layer")
+    new.add_argument("--text", metavar="FILE", help="where to look for what excites neurons (default: the model writes something)")
+    new.add_argument("--effort", type=float, default=10.0, metavar="N",
+                     help="operations to spend on ablation and patching, in 10^12; beyond, heads are left out or estimated")
+    new.add_argument("--ids", action="store_true", help="the prompts are token ids, with spaces between")
+    new.add_argument("--out", default="report.html", metavar="FILE", help="the page")
+    add_twin(new)
+
     new = command("inspect-config", commands.inspect_config,
                   "say what a checkpoint is: sizes, memory, tokenizer, and what of it is refused", "minillm inspect-config DIR")
     new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")

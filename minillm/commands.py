@@ -252,6 +252,38 @@ def tokenizer(options):
         print(tokenizers.load(options.path).decode(options.ids))
 
 
+def inspect(options):
+    from minillm.corpora import read_text
+    from minillm.inspection import report
+    from minillm.loading import load
+    model = load(options.path, options.tokenizer, options.dtype)
+    if not options.effort > 0:
+        raise UserError(f"--effort is {options.effort}: it must be above 0")
+    prompts = [prompt_of(text, model, options.ids) for text in (options.prompt, options.corrupt)]
+    against = None if options.against is None else load(options.against, options.tokenizer, options.dtype)
+    text = None if options.text is None else read_text(Path(options.text))
+    if options.twin == "jax":
+        keep_compiled()
+    found = report.contents(model, *prompts, against, text, options.effort, options.twin,
+                            lambda line: print(f"[{line}]", file=sys.stderr))
+    size = report.write(options.out, found)
+    wrong = [check["name"] for check in found["checks"] if check["verdict"] == "fails"]
+    print(f"{options.out}: {size / 1e6:.2f} MB, {len(found['tokens'])} tokens. " + (
+        f"not a page about this model: {found['broken']}" if "broken" in found else
+        f"FAILS: {', '.join(wrong)}" if wrong else f"{sum(c['verdict'] == 'holds' for c in found['checks'])} identities hold"))
+    return 1 if wrong or "broken" in found else 0
+
+
+def prompt_of(text, model, ids: bool):
+    """A prompt as it was given: text, or token ids. Raises UserError."""
+    if text is None or not ids:
+        return text
+    try:
+        return [int(each) for each in text.split()]
+    except ValueError:
+        raise UserError(f"{text!r} holds something that is no token id: --ids wants numbers with spaces between") from None
+
+
 def inspect_config(options):
     from minillm.describe import describe
     found = describe(options.path)

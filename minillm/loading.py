@@ -32,6 +32,12 @@ class Model:
     def logits(self, tokens_BT, twin: str = "numpy") -> np.ndarray:
         """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer than the context."""
         tokens_BT = np.asarray(tokens_BT)
+        self.check_tokens(tokens_BT)
+        forward = self._package(twin).forward_of(self.config)
+        return np.asarray(forward(self.params, tokens_BT, self.config)[0], np.float32)
+
+    def check_tokens(self, tokens_BT: np.ndarray):
+        """Refuse what is no rows of token ids that the model can read. Raises UserError."""
         if tokens_BT.size == 0:
             raise UserError("there are no tokens: give at least one row of at least one")
         if tokens_BT.ndim != 2 or not np.issubdtype(tokens_BT.dtype, np.integer):
@@ -41,8 +47,6 @@ class Model:
         if tokens_BT.min() < 0 or tokens_BT.max() >= self.config.vocab_size:
             raise UserError(f"a token is {tokens_BT.min()} or {tokens_BT.max()}: ids are at least 0 and below vocab_size "
                             f"({self.config.vocab_size})")
-        forward = self._package(twin).forward_of(self.config)
-        return np.asarray(forward(self.params, tokens_BT, self.config)[0], np.float32)
 
     def prompt_ids(self, prompt: str, begin: bool = True) -> list[int]:
         """The ids of a prompt, after those in `begin` if asked for. Raises UserError where the model cannot go on from it.
