@@ -86,7 +86,7 @@ def figures() -> str:
                   for row in cost["context"]]
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
-    return "\n".join(lines + quantization() + int8_speed() + distillation(read("distillation.json")))
+    return "\n".join(lines + quantization() + int8_speed() + distillation(read("distillation.json")) + inspection())
 
 
 def quantization() -> list[str]:
@@ -199,7 +199,6 @@ def gaps(setting: dict, of) -> list[str]:
         if shares:
             lines.append(f"With {data} of the data, of the gap between data alone (stopped at its best) and the teacher: " + ", ".join(
                 f"{arm} {100 * share:+.0f}%" for arm, share in shares.items()) + ".")
-    return lines
     return lines
     lines += inspection()
 
