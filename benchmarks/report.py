@@ -200,7 +200,6 @@ def gaps(setting: dict, of) -> list[str]:
             lines.append(f"With {data} of the data, of the gap between data alone (stopped at its best) and the teacher: " + ", ".join(
                 f"{arm} {100 * share:+.0f}%" for arm, share in shares.items()) + ".")
     return lines
-    lines += inspection()
 
 
 def inspection() -> list[str]:
