@@ -71,7 +71,7 @@ def main():
     options.add_argument("models", nargs="+", metavar="NAME=PATH")
     options.add_argument("--documents", type=int, default=200, help="held-out stories that are measured")
     options.add_argument("--twin", choices=("numpy", "jax"), default="jax", help="which implementation measures")
-    options.add_argument("--json", help="write the figures here; what other models left there stays")
+    options.add_argument("--json", help="write the figures here; what stands there already is not measured again")
     options = options.parse_args()
     for entry in options.models:
         name, _, path = entry.partition("=")
@@ -80,6 +80,8 @@ def main():
         measured, calibration, apart = texts(model, path, options.documents)
         print(f"{name}: {count(model.config):,} parameters, {int(np.sum(measured[1] >= 0)):,} tokens", flush=True)
         result = {"parameters": count(model.config)}
+        file = Path(options.json or "-")
+        before = json.loads(file.read_text(encoding="utf-8")).get(name, {}) if file.exists() else {}
         planted = plant_outliers(model.params, CHANNEL, FACTOR)
         parts = {"planted": (planted, OUTLIERS, apart), "rounded": (model.params, ROUNDED, measured),
                  "calibrated": (model.params, CALIBRATED, apart)}
@@ -87,11 +89,12 @@ def main():
             print(f"  {part}:", flush=True)
             result[part] = []
             for run in runs:
-                result[part].append(measure(model, params, run, rows, calibration, options.twin))
-                if options.json:                             # after every row: what is done stays
-                    file = Path(options.json)
+                scheme = str(scheme_named(*run[:3]))
+                done = [row for row in before.get(part, []) if (row["scheme"], row["method"]) == (scheme, run[3])]
+                result[part].append(done[0] if done else measure(model, params, run, rows, calibration, options.twin))
+                if options.json and not done:                # after every row: a run that is cut short goes on where it was
                     results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-                    file.write_text(json.dumps(results | {name: result}, indent=1) + "\n", encoding="utf-8")
+                    file.write_text(json.dumps(results | {name: before | result}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
