@@ -2,7 +2,7 @@
 
     python benchmarks/int8_speed.py [--rounds 3] [--only 15M] [--runq PATH/TO/runq] [--json FILE]
 
-Every contender is a process that loads a folder with `minillm.load`; 200 new tokens a round, rounds interleaved,
+Every contender is a process that loads a folder with `minillm.load`; --tokens new ones a round, rounds interleaved,
 compilation apart. The NumPy processes cannot import JAX, and say how much memory they held at most. --runq names
 llama2.c's runq, built with OpenMP: it takes part with groups of 64 and weights of zeros.
 """
@@ -33,8 +33,8 @@ CONTENDERS = {  # name -> twin, scheme, activations as integers
 }
 
 
-def worker(twin: str, folder: str):
-    """Write NEW_TOKENS once, say the seconds and the memory, then once more for every line on standard input."""
+def worker(twin: str, folder: str, tokens: int):
+    """Write that many tokens once, say the seconds and the memory, then once more for every line on standard input."""
     if twin == "numpy":
         sys.modules["jax"] = sys.modules["jaxlib"] = None
     import minillm
@@ -42,9 +42,9 @@ def worker(twin: str, folder: str):
 
     def run() -> float:
         began = time.perf_counter()
-        count = sum(1 for _ in model.continuation([1], twin, GenerateConfig(NEW_TOKENS, temperature=0)))
-        assert count == NEW_TOKENS
-        return NEW_TOKENS / (time.perf_counter() - began)
+        count = sum(1 for _ in model.continuation([1], twin, GenerateConfig(tokens, temperature=0)))
+        assert count == tokens
+        return tokens / (time.perf_counter() - began)
 
     began = time.perf_counter()
     run()
@@ -84,6 +84,8 @@ def runq_files(folder: Path, size: str) -> list[str]:
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--tokens", type=int, default=NEW_TOKENS, help="new tokens a round")
+    options.add_argument("--note", help="what else the machine was doing, for the record")
     options.add_argument("--only", choices=SIZES)
     options.add_argument("--runq", help="llama2.c's program for int8")
     options.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
@@ -92,7 +94,7 @@ def main():
     options.add_argument("--json", help="write the figures here; other sizes there stay")
     options = options.parse_args()
     if options.worker:
-        return worker(*options.worker)
+        return worker(*options.worker, options.tokens)
     if options.write:
         folder, size, scheme, activations = options.write
         return write_folder(Path(folder), SIZES[size], None if scheme == "-" else scheme, activations == "True")
@@ -106,7 +108,7 @@ def main():
                 if not folder.exists():
                     folder.parent.mkdir(exist_ok=True)
                     subprocess.run([sys.executable, __file__, "--write", folder, size, scheme or "-", str(activations)], check=True)
-                process = subprocess.Popen([sys.executable, __file__, "--worker", twin, folder], stdin=subprocess.PIPE,
+                process = subprocess.Popen([sys.executable, __file__, "--tokens", str(options.tokens), "--worker", twin, folder], stdin=subprocess.PIPE,
                                            stdout=subprocess.PIPE, text=True)
                 first, memory[name] = json.loads(process.stdout.readline())
                 workers[name], speeds[name] = process, []
@@ -124,7 +126,8 @@ def main():
                 process.wait()
         for name, values in speeds.items():
             print(f"{size}: {name:22} {statistics.median(values):9,.0f} tokens/s  ({', '.join(f'{v:,.0f}' for v in values)})", flush=True)
-        results[size] = {"tokens_per_second": speeds, "peak_megabytes": memory, "cores": os.cpu_count()}
+        results[size] = {"tokens_per_second": speeds, "peak_megabytes": memory, "cores": os.cpu_count(), "tokens": options.tokens,
+                         "note": options.note}
         if options.json:
             Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

@@ -105,8 +105,7 @@ def quantization() -> list[str]:
             for name in sizes:
                 row = next((r for r in models[name][part] if (r["scheme"], r["method"]) == (scheme, method)), None)
                 cells.append("" if row is None else f"{row['difference']:+.4f} ± {row['standard_error']:.4f}")
-            where = "planted: " if part == "planted" else "healthy: " if part == "healthy" else ""
-            found.append(f"  | {where}{scheme}, {method} | {' | '.join(cells)} |")
+            found.append(f"  | {scheme}, {method} | {' | '.join(cells)} |")
         return found
 
     smallest = {row["scheme"]: row["of_float32"] for row in models[sizes[-1]]["rounded"]}
@@ -117,8 +116,8 @@ def quantization() -> list[str]:
             + ", ".join(f"{name} {share:.3f}" for name, share in smallest.items() if not name.endswith("a8")) + ".",
             *table("  Rounded to nearest:", "rounded"),
             *table("  Calibrated (stories260K: on the first half of the text, all measured on the second half):", "calibrated"),
-            *table("  One channel of every norm times 64, undone by the matrices behind it, so that the float model is the same "
-                   "(arXiv:2208.07339, arXiv:2211.10438), and the same without outliers:", "planted", "healthy")]
+            *table("  One channel of every norm times 1024, undone by the matrices behind it, so that the float model is the same "
+                   "(arXiv:2208.07339, arXiv:2211.10438):", "planted")]
 
 
 def int8_speed() -> list[str]:
