@@ -44,12 +44,12 @@ def logits_and_targets(rng, dtype=np.float64):
 @pytest.mark.parametrize("objective", ["soft", "reverse"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_of_every_loss(name, objective, float64):
-    for seed in range(4):
+    for seed in range(2):
         logits, teacher, targets = logits_and_targets(np.random.default_rng(seed))
         how = tuple(replace(a, objective=objective) if name == "blend" else a for a in LOSSES[name])
         ours = getattr(numpy_distill, f"{name}_backward")(1.3, logits, teacher, targets, *how)
-        value, back = jax.vjp(lambda logits: getattr(jax_distill, name)(logits, teacher, targets, *how), logits)
-        assert_close(ours, back(np.float64(1.3))[0], 1e-9, name)
+        value, grad = jax.jit(jax.value_and_grad(lambda logits: getattr(jax_distill, name)(logits, teacher, targets, *how)))(logits)
+        assert_close(ours, 1.3 * grad, 1e-9, name)
         assert_close(getattr(numpy_distill, name)(logits, teacher, targets, *how), value, 1e-12, name)
         assert np.all(ours[targets == -100] == 0) and np.any(ours != 0)
 
@@ -70,7 +70,8 @@ def test_gradients_of_the_whole_model(name, float64):
     if name == "kept":
         said = numpy_distill.top_k(said, 5)
     value, grads = numpy_distill.distill_loss_and_grads(params, tokens, targets, said, config, how)
-    expected_value, expected = jax_distill.distill_loss_and_grads(params, tokens, targets, said, config, how)
+    expected_value, expected = jax.jit(lambda params: jax_distill.distill_loss_and_grads(
+        params, tokens, targets, said, config, how))(params)
     assert_close(value, expected_value, 1e-12)
     expected = flatten(expected)
     for path, grad in flatten(grads).items():
@@ -80,7 +81,7 @@ def test_gradients_of_the_whole_model(name, float64):
 @pytest.mark.parametrize("reverse", [False, True])
 def test_kept_targets_teach_one_event_more(reverse, float64):
     """At temperature 1: the gradient of the KL between k named tokens and "another one", which jax.grad differentiates whole."""
-    for seed in range(4):
+    for seed in range(2):
         logits, teacher, targets = logits_and_targets(np.random.default_rng(seed))
         ids, log_p = numpy_distill.top_k(teacher, min(4, logits.shape[-1] - 1))
 
@@ -97,7 +98,7 @@ def test_kept_targets_teach_one_event_more(reverse, float64):
         full = numpy_distill.complete(ids, log_p, logits)
         assert_close(np.exp(full).sum(-1), np.ones(targets.shape), 1e-9)
         name = "reverse_kl" if reverse else "forward_kl"
-        value, grad = jax.value_and_grad(kl)(logits)
+        value, grad = jax.jit(jax.value_and_grad(kl))(logits)
         assert_close(getattr(numpy_distill, name)(logits, full, targets, 1.0), value, 1e-9)
         assert_close(getattr(numpy_distill, f"{name}_backward")(1.0, logits, full, targets, 1.0), grad, 1e-8)
 
@@ -110,7 +111,7 @@ def test_all_tokens_kept_is_the_teacher_itself():
 
 @pytest.mark.parametrize("module", [numpy_distill, jax_distill], ids=["numpy", "jax"])
 def test_kl_is_zero_with_itself_and_positive_with_others(module):
-    for seed in range(5):
+    for seed in range(2):
         logits, teacher, targets = logits_and_targets(np.random.default_rng(seed), np.float32)
         for name in ("forward_kl", "reverse_kl"):
             for temperature in (0.5, 1.0, 3.0):
@@ -190,12 +191,13 @@ def test_a_student_learns_what_its_teacher_says(kind, known, teacher, tmp_path):
     if kind == "bloom":
         config = random_bloom(np.random.default_rng(0), vocab_size=teacher.config.vocab_size)
         teacher = Model(config, random_params(config, np.random.default_rng(0)), teacher.tokenizer, "a BLOOM")
-    distill(tmp_path, known, teacher, DistillConfig(), twin="jax")
+    distill(tmp_path, known, teacher, DistillConfig(), twin="numpy")
     losses = [r["loss"] for r in training.read_metrics(tmp_path / training.METRICS) if "loss" in r]
     assert np.mean(losses[-5:]) < 0.6 * losses[0]
 
 
-@pytest.mark.parametrize("twin, name", [*(("numpy", name) for name in WAYS), ("jax", "soft"), ("jax", "kept"),
+@pytest.mark.parametrize("twin, name", [*(("numpy", name) for name in WAYS), ("jax", "soft"),
+                                        pytest.param("jax", "kept", marks=pytest.mark.slow),
                                         pytest.param("jax", "on-policy", marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_is_the_uninterrupted_run(twin, name, known, teacher, tmp_path):
     options = {"twin": twin, "cache": tmp_path / "cache" if name == "kept" else None}
@@ -275,8 +277,8 @@ def test_settings_that_are_no_way_to_learn(settings, match):
 def test_kept_targets_are_what_the_teacher_says(twin, known, teacher, tmp_path):
     """Of every training row, up to where it runs on into the next: the live teacher's top k, to float16; and the lost mass."""
     dataset, _ = known
-    model, k = twin_package(twin), 5
-    kept = distillation.keep(tmp_path / "cache", teacher, dataset, TRAIN.context, k, model)
+    model, k = twin_package("numpy"), 5                      # what the other twin says is held to it elsewhere
+    kept = distillation.keep(tmp_path / "cache", teacher, dataset, TRAIN.context, k, twin_package(twin))
     begins, _, tos = distillation.reading(dataset, TRAIN.context)
     lost, counted = 0.0, 0
     for begin, to in list(zip(begins, tos))[::7]:
@@ -366,14 +368,14 @@ def test_many_rows_at_once_are_the_rows_one_by_one(twin):
     config = random_config(rng, max_position_embeddings=100)
     params, model = random_params(config, rng), twin_package(twin)
     how = GenerateConfig(max_new_tokens=70, temperature=0.8, top_k=5)
-    coins = [np.random.default_rng(seed).random(70, np.float32) for seed in range(4)]
-    rows = np.asarray(model.write_rows(params, np.array([1, 2, 3, 4]), np.stack(coins, axis=1), config, how))
-    for seed in range(4):
+    coins = [np.random.default_rng(seed).random(70, np.float32) for seed in range(2)]
+    rows = np.asarray(model.write_rows(params, np.array([1, 2]), np.stack(coins, axis=1), config, how))
+    for seed in range(2):
         expected = list(model.generate(params, [seed + 1], config, replace(how, seed=seed)))
         assert rows[seed].tolist() == expected
 
 
-@TWINS
+@pytest.mark.parametrize("twin", ["numpy", pytest.param("jax", marks=pytest.mark.slow)])
 def test_what_the_teacher_writes_is_a_dataset(twin, known, teacher, tmp_path):
     dataset, config = known
     how = DistillConfig(objective="responses", responses=140)

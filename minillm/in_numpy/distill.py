@@ -68,8 +68,8 @@ def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature:
     dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
     log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
     q_BTV, gap_BTV = np.exp(log_q_BTV), log_q_BTV - log_p_BTV
-    kl_BTV = np.sum(q_BTV * gap_BTV, axis=-1, keepdims=True)
-    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BTV) / temperature          # dq = gap + 1, through the softmax
+    kl_BT = np.sum(q_BTV * gap_BTV, axis=-1)
+    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature   # dq = gap + 1, through the softmax
 
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
