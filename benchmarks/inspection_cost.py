@@ -10,6 +10,7 @@ layer in one batch of positions, against one whole run for each place.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from minillm.params import init
 
 LENGTHS = (32, 128, 256)
 CHILD = """
-import resource, sys, numpy as np, jax
+import gc, sys, time, numpy as np
 from decoding_speed import SIZES
 from minillm.inspection import estimate, record
 from minillm.inspection.twin import settled
@@ -38,11 +39,11 @@ config = SIZES[sys.argv[1]]
 length, batch = int(sys.argv[2]), int(sys.argv[3])
 model = settled(Model(config, init(config, np.random.default_rng(0)), None, "x"), "jax")
 tokens = np.random.default_rng(1).integers(0, config.vocab_size, (batch, length))
-record(model, tokens[:, : length // 2])                          # compiles once: what a compiler takes is not the record's
+record(model, tokens)                                            # compiles; what that takes is not the record's
+gc.collect()
+time.sleep(1)                                                    # its arrays are given back
 now = lambda: int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) * 1024
 peak = lambda: int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
-from minillm.inspection import compiled, tap_names
-compiled.run.lower(model.params, tokens.astype(np.int32), [], config, tuple(tap_names(config)), ()).compile()
 open("/proc/self/clear_refs", "w").write("5")
 before = now()
 seen = record(model, tokens)
@@ -85,7 +86,7 @@ def recording(name: str, model: Model, length: int, rounds: int) -> dict:
 def memory(size: str, length: int, batch: int) -> dict:
     """The growth of a child process's resident memory, the bytes of the arrays, and the estimate."""
     done = subprocess.run([sys.executable, "-c", CHILD, size, str(length), str(batch)], capture_output=True, text=True, check=True,
-                          cwd=Path(__file__).parent)
+                          cwd=Path(__file__).parent, env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"})   # what is freed is given back
     grown, held, expected = map(int, done.stdout.split())
     print(f"{size:5} {batch} x {length} tokens: estimated {expected / 1e6:.1f} MB, arrays {held / 1e6:.1f} MB, memory grew {grown / 1e6:.1f} MB "
           f"({grown / expected:.2f})", flush=True)
@@ -121,16 +122,21 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--stories", metavar="FILE", help="stories260K.bin (default: its shape with random weights)")
     options.add_argument("--rounds", type=int, default=15)
-    options.add_argument("--json", metavar="FILE")
+    options.add_argument("--only", nargs="+", choices=("patching", "recording", "memory"), default=("patching", "recording", "memory"))
+    options.add_argument("--json", metavar="FILE", help="what was measured is put into this file; the rest of it stays")
     options = options.parse_args()
     models = {size: settled(Model(SIZES[size], init(SIZES[size], np.random.default_rng(0)), None, size), "jax") for size in ("260K", "15M")}
     if options.stories:
         models["260K"] = settled(minillm.load(options.stories), "jax")
-    result = {"patching": patching(models["260K"], 32),
-              "recording": [recording(name, model, length, options.rounds) for name, model in models.items() for length in LENGTHS],
-              "memory": [memory("15M", 256, 4), memory("15M", 128, 1), memory("260K", 512, 8)]}
-    if options.json:
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path = Path(options.json) if options.json else None
+    result = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+    jobs = {"patching": lambda: patching(models["260K"], 32),
+            "recording": lambda: [recording(name, model, length, options.rounds) for name, model in models.items() for length in LENGTHS],
+            "memory": lambda: [memory("15M", 256, 4), memory("15M", 128, 1), memory("260K", 512, 8)]}
+    for what in options.only:
+        result[what] = jobs[what]()
+        if path:
+            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -204,7 +204,7 @@ def gaps(setting: dict, of) -> list[str]:
 def inspection() -> list[str]:
     """What looking inside costs, and whether it finds what was planted."""
     lines, cost, found = [], read("inspection_cost.json"), read("planted_heads.json")
-    if cost:
+    if {"patching", "recording", "memory"} <= cost.keys():
         sweep = cost["patching"]
         lines += ["", "- **Looking inside**: recording every activation, against a plain forward pass (compiled): " + ", ".join(
             f"{row['ratio']:.2f} times ({row['model']}, {row['tokens']} tokens)" for row in cost["recording"]) + ". Memory grew by "

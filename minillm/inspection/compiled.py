@@ -16,11 +16,11 @@ from minillm.in_jax.ops import no_tap
 
 @partial(jax.jit, static_argnames=("config", "names", "plan"))
 def run(params, tokens_BT, values, config, names, plan):
-    """(logits, record) of a forward pass."""
+    """(logits, record) of a forward pass. Recorded logits are given back once, in the record: XLA would copy them."""
     seen = {}
     tap = editor(plan, values, names, seen, jnp.where) if names or plan else no_tap
     logits_BTV, _ = twin.forward("jax", config)(params, tokens_BT, config, tap=tap)
-    return logits_BTV, seen
+    return None if "logits" in names else logits_BTV, seen
 
 
 @partial(jax.jit, static_argnames=("config", "plan", "names"))

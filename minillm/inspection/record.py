@@ -43,7 +43,8 @@ def run(model: Model, prompt, names: str | Sequence[str] = (), edits: Sequence[E
     if twin == "jax":
         from minillm.inspection import compiled
         logits_BTV, seen = compiled.run(model.params, tokens_BT, values, config, names, plan)
-        return np.asarray(logits_BTV), {name: np.asarray(seen[name]) for name in names}
+        seen = {name: np.asarray(seen[name]) for name in names}
+        return seen["logits"] if logits_BTV is None else np.asarray(logits_BTV), seen
     seen = {}
     logits_BTV, _ = forward("numpy", config)(model.params, tokens_BT, config, tap=editor(plan, values, names, seen, np.where))
     return logits_BTV, seen
