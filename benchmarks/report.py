@@ -99,20 +99,20 @@ def quantization() -> list[str]:
 
     def table(title, *parts):
         found = ["", title, "", f"  | scheme, method | {heads} |", "  |---|" + "---:|" * len(sizes)]
-        runs = dict.fromkeys((part, row["scheme"], row["method"]) for name in sizes for part in parts for row in models[name][part])
+        runs = dict.fromkeys((part, row["scheme"], row["method"]) for name in sizes for part in parts for row in models[name].get(part, []))
         for part, scheme, method in runs:
             cells = []
             for name in sizes:
-                row = next((r for r in models[name][part] if (r["scheme"], r["method"]) == (scheme, method)), None)
+                row = next((r for r in models[name].get(part, []) if (r["scheme"], r["method"]) == (scheme, method)), None)
                 cells.append("" if row is None else f"{row['difference']:+.4f} ± {row['standard_error']:.4f}")
             found.append(f"  | {scheme}, {method} | {' | '.join(cells)} |")
         return found
 
-    smallest = {row["scheme"]: row["of_float32"] for row in models[sizes[-1]]["rounded"]}
-    tokens = ", ".join(f"{models[name]['rounded'][0]['tokens']:,} ({name})" for name in sizes)
+    smallest = {row["scheme"]: row["of_float32"] for name in sizes for row in models[name].get("rounded", [])}
+    tokens = ", ".join(f"{models[name]['planted'][0]['tokens']:,} ({name})" for name in sizes)
     return ["", "- **Fewer bits**: the change of the held-out loss in nats a token, with its paired standard error over texts; tokens "
-            f"measured: {tokens}. stories260K reads benchmarks/data/stories.txt, the others held-out stories of their own. "
-            "`-zero`: with a zero point; `-a8`: activations are int8 too. Of float32, on the largest of these models: "
+            f"measured with planted outliers: {tokens}. stories260K reads benchmarks/data/stories.txt, the others held-out stories of their own. "
+            "`-zero`: with a zero point; `-a8`: activations are int8 too. Of float32, on the largest model that was measured with it: "
             + ", ".join(f"{name} {share:.3f}" for name, share in smallest.items() if not name.endswith("a8")) + ".",
             *table("  Rounded to nearest:", "rounded"),
             *table("  Calibrated (stories260K: on the first half of the text, all measured on the second half):", "calibrated"),
