@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--start", choices=("random", "pruned"), default=how.start,
                        help="where the student begins: pruned takes layers and widths of the teacher")
     group.add_argument("--cache", metavar="DIR", help="keep the teacher's answers there, for this and other students")
-    group.add_argument("--top-k", type=int, default=32, metavar="N", help="with --cache: how many tokens of each answer are kept")
+    group.add_argument("--top-k", type=int, default=32, metavar="N", help="how many tokens of each answer the cache keeps")
     group.add_argument("--responses", type=int, default=how.responses, metavar="N", help="texts that the teacher writes")
     group.add_argument("--writing-temperature", type=float, default=how.writing_temperature, metavar="X",
                        help="of what teacher or student write")
