@@ -96,7 +96,7 @@ def test_tokens_are_shown_with_escapes(model):
 
 
 def test_the_arrays_come_back(model):
-    found = report.contents(model, [0, 5, 6, 7, 5, 6], effort=1.0)
+    found = report.contents(model, [0, 5, 6, 7, 5, 6], effort=1.0, twin="numpy")
     arrays = {name: np.frombuffer(base64.b64decode(a["data"]), np.dtype(a["kind"])).reshape(a["shape"]) for name, a in found["arrays"].items()}
     from minillm.inspection import record
     from minillm.inspection.heads import patterns
@@ -156,6 +156,7 @@ def test_the_command(model, tmp_path, capsys):
         assert status == 2 and len(lines) == 1, wrong
 
 
+@pytest.mark.slow
 def test_sizes(monkeypatch):
     """30 layers of 9 heads and 48 tokens stay under 5 MB, all panels included (its arrays at their full size; the work is left out)."""
     config = ModelConfig(vocab_size=512, hidden_size=36, intermediate_size=48, num_hidden_layers=30, num_attention_heads=9,
