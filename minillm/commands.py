@@ -272,3 +272,8 @@ def parity_tokens(options, model):
 def chat(options):
     from minillm.chat import run
     return run(options)
+
+
+def lesson(options):
+    from minillm.course.lessons import command
+    return command(options)
