@@ -95,7 +95,7 @@ def nearest(model: dict, train: dict) -> str:
 def compare(curve: Curve, reference: dict, vocab_size: int) -> tuple[list[str], bool]:
     """(what is to be said, line by line; is the run normal?)."""
     seeds = [of_record(record) for record in reference["seeds"].values()]
-    count = min(len(curve.loss), *(len(seed.loss) for seed in seeds))
+    count = min(map(len, [curve.loss, *(seed.loss for seed in seeds)]))
     mean, low, high = band([seed.loss[:count] for seed in seeds])
     lines, normal = [f"{count * EVERY:,} steps compared with {len(seeds)} seeds of: {reference['command']}"], True
     start = curve.held_out.get(0)
