@@ -78,13 +78,6 @@ class Site(pages.Maker):
         """The bands of the reference curves, in both colour schemes."""
         return self.drawn(pictures.reference_curves)
 
-    def make_blas(self, _):
-        """What the kernels of OpenBLAS made of a product on the machine of the committed measurement."""
-        found = read_json(ROOT / "benchmarks" / "results" / "blas_kernels.json")
-        rows = ["| `OPENBLAS_CORETYPE` | GFLOP/s |", "|---|---:|", *(f"| {name} | {speed:.0f} |" for name, speed in found["gflops"].items())]
-        return "\n".join("    " + line if i else line for i, line in enumerate(
-            [f"As measured by {self.make_link('benchmarks/blas_kernels.py')} on one machine ({found['machine']}):", "", *rows]))
-
     def make_modules(self, names):
         """The public functions of modules, by mkdocstrings."""
         return "\n\n".join(f"## {name}\n\n{self.make_link(name.replace('.', '/') + '.py')}\n\n::: {name}" for name in names.split())
@@ -150,7 +143,7 @@ def of_option(action) -> str:
     if action.option_strings and action.nargs != 0 and not isinstance(action, argparse.BooleanOptionalAction):
         name += " " + (action.metavar if isinstance(action.metavar, str) else "|".join(map(str, action.choices or ["VALUE"])))
     default = action.default
-    shown = "" if default in (None, False, "", [], [""], argparse.SUPPRESS) else f"`{default}`"
+    shown = "" if default is None or default is False or default in ("", [], [""], argparse.SUPPRESS) else f"`{default}`"
     what = html.escape(action.help or "", quote=False).replace("|", "\\|")
     return f"| `{name.replace('|', chr(0x2223))}` | {shown} | {what}{' (needed)' if action.required and action.option_strings else ''} |"
 

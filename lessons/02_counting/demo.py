@@ -101,8 +101,8 @@ def figures(results, new):
     nats = [exact["measures"][name]["story"] for name in names]
     axes.bar(names, nats, width=0.6, color=new.ink["lines"][0])
     floor = exact["measures"]["floor"]["story"]
-    axes.axhline(floor, color=new.ink["lines"][1], linestyle="--")
-    axes.annotate(f"floor {floor:.1f}", (len(names) - 1.2, floor * 1.1), color=new.ink["lines"][1])
+    axes.axhline(floor, color=new.ink["lines"][1], linestyle="--", linewidth=2, label=f"the floor: {floor:.1f}")
+    axes.legend()
     for x, value in enumerate(nats):
         axes.annotate(f"{value:.0f}", (x, value), ha="center", va="bottom")
     axes.set(yscale="log", ylabel="nats per held-out story", ylim=(80, max(nats) * 1.6))

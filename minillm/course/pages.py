@@ -315,6 +315,7 @@ def with_math(text: str, strict: bool = True) -> str:
     def formula(found):
         block = found[1] is not None
         made = convert((found[1] or found[2]).strip(), display="block" if block else "inline")
+        made = re.sub(r"(<mi>(?:ln|log|exp|max|min|sin|cos)</mi>)(?=<m[in]>|<mi |<mfrac|<msub)", r'\1<mspace width="0.17em"/>', made)
         made = re.sub(r"[*_`\[\]\\]", lambda sign: f"&#{ord(sign[0])};", made)           # Markdown must not read them
         return f'\n\n<div class="formula">{made}</div>\n\n' if block else made
 
