@@ -209,7 +209,7 @@ def show_report(report: dict):
     from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
-    console = Console(highlight=False)
+    console = Console(highlight=False, force_jupyter=False)
     words = {"passed": "[green]passed[/]", "failed": "[red]not yet[/]", "error": "[red]not yet[/]", "timeout": "[red]too slow[/]",
              "todo": "to do", "waits": "waits"}
     if report["printed"]:
