@@ -95,11 +95,11 @@ def reference_curves(results, new):
         mean, low, high = curves.band([seed.loss[:count] for seed in seeds])
         steps = seeds[0].steps[:count] + curves.EVERY / 2
         axes.fill_between(steps, low, high, color=colour, alpha=0.3, linewidth=0)
-        axes.plot(steps, mean, color=colour, label=f"{reference['command']} ({len(seeds)} seeds)")
+        axes.plot(steps, mean, color=colour, label=curves.seeds_of(reference))
     axes.set(xlabel="step", ylabel="loss (nats per token)", yscale="log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.6)
     axes.legend()
-    yield ("reference-curves", "The reference curves with their bands: a steep fall in the first hundred steps, a shoulder while the model "
-           "knows single words only, a second fall when attention begins to work, and a slow approach to the floor.", figure)
+    yield ("reference-curves", "The reference curves with their bands: a fall in the first steps, a shoulder at the loss of a model that knows only how frequent "
+           "each token is, a steep fall when it begins to use what came before, and a slow approach to the floor.", figure)

@@ -19,6 +19,7 @@ EVERY = 10                   # steps that one point of a curve stands for
 WIDTH = 4.0                  # standard deviations, of three seeds: a normal run leaves the band at few points or none
 WINDOW = 9                   # points over which a spread is pooled
 LEAST = 0.005                # spread of log loss below which three seeds say little
+ALONE = 0.03                 # taken as the spread where there is one seed only: a guess, and said to be one
 SHORT = 2                    # points outside the band that are not worth a word
 UNIMPORTANT = {"seed", "eval_every", "eval_rows", "save_every", "sample_every", "steps_per_dispatch", "cpu_devices"}
 
@@ -70,11 +71,17 @@ def of_record(record: dict) -> Curve:
 def band(values_SN) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(mean, low, high) of the curves of several seeds, (S, N)."""
     logs_SN = np.log(np.asarray(values_SN))
-    variance_N = np.var(logs_SN, axis=0, ddof=1)
+    variance_N = np.var(logs_SN, axis=0, ddof=1) if len(logs_SN) > 1 else np.full(logs_SN.shape[1], ALONE**2)
     half = WINDOW // 2
     spread_N = np.array([np.sqrt(np.mean(variance_N[max(0, i - half): i + half + 1])) for i in range(len(variance_N))])
     wide_N, mean_N = WIDTH * np.maximum(spread_N, LEAST), np.mean(logs_SN, axis=0)
     return np.exp(mean_N), np.exp(mean_N - wide_N), np.exp(mean_N + wide_N)
+
+
+def seeds_of(reference: dict) -> str:
+    """Whose band it is: "3 seeds of: minillm demo"."""
+    count = len(reference["seeds"])
+    return f"{count} seeds of: {reference['command']}" if count > 1 else f"one seed of: {reference['command']} (its band is a guess)"
 
 
 def differences(model: dict, train: dict, reference: dict) -> list[str]:
@@ -97,7 +104,7 @@ def compare(curve: Curve, reference: dict, vocab_size: int) -> tuple[list[str], 
     seeds = [of_record(record) for record in reference["seeds"].values()]
     count = min(map(len, [curve.loss, *(seed.loss for seed in seeds)]))
     mean, low, high = band([seed.loss[:count] for seed in seeds])
-    lines, normal = [f"{count * EVERY:,} steps compared with {len(seeds)} seeds of: {reference['command']}"], True
+    lines, normal = [f"{count * EVERY:,} steps compared with {seeds_of(reference)}"], True
     start = curve.held_out.get(0)
     if start is not None:
         lines.append(f"before the first step: {start:.2f} nats a token; a model that knows nothing has ln {vocab_size:,} = {np.log(vocab_size):.2f}")
@@ -170,7 +177,7 @@ def draw(curve: Curve, reference: dict, path, name: str):
     mean, low, high = band([seed.loss[:count] for seed in seeds])
     steps = seeds[0].steps[:count] + EVERY / 2
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.fill_between(steps, low, high, color="#9db7d5", alpha=0.6, label=f"normal ({len(seeds)} seeds of: {reference['command']})")
+    axes.fill_between(steps, low, high, color="#9db7d5", alpha=0.6, label=f"normal: {seeds_of(reference)}")
     axes.plot(steps, mean, color="#1f4e8c", linewidth=1)
     axes.plot(curve.steps + EVERY / 2, curve.loss, color="#b3402a", linewidth=1.5, label=name)
     if curve.floor:
