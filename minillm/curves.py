@@ -1,7 +1,7 @@
 """Is my loss normal? A run beside the reference curves of reference_curves.json: three seeds each, made by benchmarks/reference_curves.py.
 
-The band at a step is mean * exp(+-WIDTH * spread), where spread is the standard deviation of log loss over the seeds (n - 1 in the denominator),
-pooled over the WINDOW points around the step, and at least LEAST. Losses of training are means over EVERY steps, so that a band is not
+The band at a step is mean * exp(+-WIDTH * sqrt(1 + 1/n) * spread), where spread is the standard deviation of log loss over the n seeds (n - 1 in
+the denominator), pooled over the WINDOW points around the step, and at least LEAST; the root is there because the mean of n seeds is uncertain too. Losses of training are means over EVERY steps, so that a band is not
 about single batches.
 """
 
@@ -18,7 +18,7 @@ from minillm.files import read_json
 EVERY = 10                   # steps that one point of a curve stands for
 WIDTH = 4.0                  # standard deviations, of three seeds: a normal run leaves the band at few points or none
 WINDOW = 9                   # points over which a spread is pooled
-LEAST = 0.005                # spread of log loss below which three seeds say little
+LEAST = 0.01                 # spread of log loss below which three seeds say little
 ALONE = 0.03                 # taken as the spread where there is one seed only: a guess, and said to be one
 SHORT = 2                    # points outside the band that are not worth a word
 UNIMPORTANT = {"seed", "eval_every", "eval_rows", "save_every", "sample_every", "steps_per_dispatch", "cpu_devices"}
@@ -74,7 +74,7 @@ def band(values_SN) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     variance_N = np.var(logs_SN, axis=0, ddof=1) if len(logs_SN) > 1 else np.full(logs_SN.shape[1], ALONE**2)
     half = WINDOW // 2
     spread_N = np.array([np.sqrt(np.mean(variance_N[max(0, i - half): i + half + 1])) for i in range(len(variance_N))])
-    wide_N, mean_N = WIDTH * np.maximum(spread_N, LEAST), np.mean(logs_SN, axis=0)
+    wide_N, mean_N = WIDTH * np.sqrt(1 + 1 / len(logs_SN)) * np.maximum(spread_N, LEAST), np.mean(logs_SN, axis=0)
     return np.exp(mean_N), np.exp(mean_N - wide_N), np.exp(mean_N + wide_N)
 
 

@@ -68,7 +68,7 @@ def test_the_band_is_what_the_docstring_says():
     np.testing.assert_allclose(mean, np.exp(np.log(values).mean(axis=0)))
     i, half = 12, curves.WINDOW // 2
     spread = np.sqrt(np.mean(np.log(values).std(axis=0, ddof=1)[i - half: i + half + 1] ** 2))
-    np.testing.assert_allclose(high[i] / mean[i], np.exp(curves.WIDTH * spread))
+    np.testing.assert_allclose(high[i] / mean[i], np.exp(curves.WIDTH * np.sqrt(1 + 1 / 3) * spread))
     np.testing.assert_allclose(low * high, mean**2)
 
 
