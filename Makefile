@@ -38,6 +38,7 @@ parity: $(BIN)/.installed-parity
 golden: $(BIN)/.installed-parity
 	$(BIN)/python tests/golden/make_golden.py
 	$(BIN)/python tests/golden/make_variations.py
+	$(BIN)/python tests/golden/make_activations.py
 
 benchmark: $(BIN)/.installed-parity
 	$(BIN)/python benchmarks/training_speed.py

@@ -1,16 +1,18 @@
-"""Decoding speed at batch 1, greedy: both twins against Hugging Face's generate and llama2.c, as ratios measured in one run.
+"""Decoding speed at batch 1, greedy: both twins against plain C, Hugging Face's generate and llama2.c, in one run.
 
     python benchmarks/decoding_speed.py [--rounds 3] [--only 15M] [--llama2c PATH/TO/run] [--json FILE]
 
 Shapes of the TinyLlamas (260K, 15M, 110M parameters) with random weights; 200 new tokens a round, rounds interleaved,
-compilation apart. Hugging Face takes part where torch and transformers are installed (`pip install -e .[parity]`);
-llama2.c where --llama2c names its program, built as its Makefile's `runomp` does, with OMP_NUM_THREADS = the cores.
+compilation apart. Plain C is plain_llama.c beside this file, built with -Ofast and OpenMP where there is a C compiler: the loops
+of llama2.c, which takes part itself where --llama2c names its program (its Makefile's `runomp`). Hugging Face takes part where
+torch and transformers are installed (`pip install -e .[parity]`).
 """
 
 import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import struct
 import subprocess
@@ -90,8 +92,29 @@ def llama2c_files(folder: Path, size: str) -> list[str]:
     return [str(folder / "model.bin"), "-z", str(folder / "tokenizer.bin"), "-t", "0", "-n", str(NEW_TOKENS + 1)]
 
 
+def plain_c(folder: Path) -> str:
+    """The program of plain_llama.c; "" without a C compiler."""
+    if not shutil.which("gcc"):
+        return ""
+    subprocess.run(["gcc", "-Ofast", "-fopenmp", "-march=native", Path(__file__).parent / "plain_llama.c", "-lm", "-o",
+                    folder / "plain_llama"], check=True)
+    return str(folder / "plain_llama")
+
+
+def plain_c_round(program: str, size: str) -> float:
+    c = SIZES[size]
+    sizes = (c.hidden_size, c.intermediate_size, c.num_hidden_layers, c.num_attention_heads, c.num_key_value_heads, c.vocab_size,
+             NEW_TOKENS)
+    return float(subprocess.run([program, *map(str, sizes)], capture_output=True, check=True, env=both_cores()).stdout)
+
+
+def both_cores() -> dict:
+    """The environment, with a thread of OpenMP for each core."""
+    return os.environ | {"OMP_NUM_THREADS": str(os.cpu_count())}
+
+
 def llama2c_round(program: str, arguments: list[str]) -> float:
-    done = subprocess.run([program, *arguments], capture_output=True, env=os.environ | {"OMP_NUM_THREADS": str(os.cpu_count())})
+    done = subprocess.run([program, *arguments], capture_output=True, env=both_cores())
     return float(re.search(rb"tok/s: ([0-9.]+)", done.stderr).group(1))
 
 
@@ -116,12 +139,14 @@ def main():
                 workers[kind], speeds[kind] = process, []
                 print(f"{size}: {kind}: first round {float(first):.1f} s", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            arguments = llama2c_files(Path(folder), size)
+            arguments, compiled = llama2c_files(Path(folder), size), plain_c(Path(folder))
             for _ in range(options.rounds):
                 for kind, process in workers.items():
                     process.stdin.write("go\n")
                     process.stdin.flush()
                     speeds[kind].append(json.loads(process.stdout.readline()))
+                if compiled:
+                    speeds.setdefault("plain C", []).append(plain_c_round(compiled, size))
                 if options.llama2c:
                     speeds.setdefault("llama2.c", []).append(llama2c_round(options.llama2c, arguments))
         for process in workers.values():

@@ -7,7 +7,14 @@
     decoding_speed.json   benchmarks/decoding_speed.py --json
     decoding_cost.json    benchmarks/decoding_cost.py --json
     training_speed.json   benchmarks/training_speed.py --json
+    nanogpt_race.json     benchmarks/nanogpt_race.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
+    quantization.json     benchmarks/quantization.py --json
+    int8_speed.json       benchmarks/int8_speed.py --json
+    distillation.json     benchmarks/distillation.py --json
+    two_humps.json        benchmarks/two_humps.py --json
+    inspection_cost.json  benchmarks/inspection_cost.py --json
+    planted_heads.json    benchmarks/planted_heads.py --json
 """
 
 import json
@@ -48,6 +55,13 @@ def figures() -> str:
         lines.append(f"  | {name} | {100 * statistics.mean(stories):.1f}% ± {100 * statistics.stdev(stories):.1f} | "
                      f"{statistics.mean(letters):.3f} ± {statistics.stdev(letters):.3f} |")
     lines.append("")
+    race = read("nanogpt_race.json")
+    if race:
+        gpt, last = race["gpt"], race["minillm"][-1]
+        lines += [f"- **Against nanoGPT's shape and recipe** at that budget, in PyTorch, measured in one run on another machine: "
+                  f"{gpt['loss']:.3f} in {gpt['seconds']:.0f} s; minillm is at {last['loss']:.3f} after {last['steps']} steps in "
+                  f"{last['seconds']:.0f} s ({last['seconds'] / gpt['seconds']:.2f} of the time), "
+                  f"{last['with_compilation']:.0f} s with compilation.", ""]
     if not speed:
         return "\n".join(lines)
     lines += ["- **Training speed** against PyTorch (medians of interleaved rounds in one run, AdamW):", "",
@@ -72,7 +86,148 @@ def figures() -> str:
                   for row in cost["context"]]
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
-    return "\n".join(lines)
+    return "\n".join(lines + quantization() + int8_speed() + distillation(read("distillation.json")) + inspection())
+
+
+def quantization() -> list[str]:
+    """What fewer bits cost, a table of schemes and models, and what happens to planted outliers."""
+    models = read("quantization.json")
+    if not models:
+        return []
+    sizes = sorted(models, key=lambda name: models[name]["parameters"])
+    heads = " | ".join(f"{name} ({models[name]['parameters'] / 1e6:.2f}M)" for name in sizes)
+
+    def table(title, *parts):
+        found = ["", title, "", f"  | scheme, method | {heads} |", "  |---|" + "---:|" * len(sizes)]
+        runs = dict.fromkeys((part, row["scheme"], row["method"]) for name in sizes for part in parts for row in models[name].get(part, []))
+        for part, scheme, method in runs:
+            cells = []
+            for name in sizes:
+                row = next((r for r in models[name].get(part, []) if (r["scheme"], r["method"]) == (scheme, method)), None)
+                cells.append("" if row is None else f"{row['difference']:+.4f} ± {row['standard_error']:.4f}")
+            found.append(f"  | {scheme}, {method} | {' | '.join(cells)} |")
+        return found
+
+    smallest = {row["scheme"]: row["of_float32"] for name in sizes for row in models[name].get("rounded", [])}
+    tokens = ", ".join(f"{models[name]['planted'][0]['tokens']:,} ({name})" for name in sizes)
+    return ["", "- **Fewer bits**: the change of the held-out loss in nats a token, with its paired standard error over texts; tokens "
+            f"measured with planted outliers: {tokens}. stories260K reads benchmarks/data/stories.txt, the others held-out stories of their own. "
+            "`-zero`: with a zero point; `-a8`: activations are int8 too. Of float32, on the largest model that was measured with it: "
+            + ", ".join(f"{name} {share:.3f}" for name, share in smallest.items() if not name.endswith("a8")) + ".",
+            *table("  Rounded to nearest:", "rounded"),
+            *table("  Calibrated (stories260K: on the first half of the text, all measured on the second half):", "calibrated"),
+            *table("  One channel of every norm times 1024, undone by the matrices behind it, so that the float model is the same "
+                   "(arXiv:2208.07339, arXiv:2211.10438):", "planted")]
+
+
+def int8_speed() -> list[str]:
+    """Decoding in int8 beside float32."""
+    sizes = read("int8_speed.json")
+    if not sizes:
+        return []
+    lines = ["", "- **Decoding in int8** (medians of interleaved rounds, batch 1, greedy, random weights; `-a8`: activations are int8 "
+             "too; memory: the most that the process held, compilation and loading included; the NumPy processes have no JAX; "
+             "`runq` of llama2.c where it took part):", "",
+             "  | parameters | contender | tokens/s | over float32 of the same twin | memory (MB) |", "  |---|---|---:|---:|---:|"]
+    for size, found in sizes.items():
+        speeds = {name: statistics.median(values) for name, values in found["tokens_per_second"].items()}
+        for name, speed in speeds.items():
+            base = speeds.get(f"{name.split()[0]} float32")
+            memory = found["peak_megabytes"].get(name)
+            lines.append(f"  | {size} | {name} | {speed:,.0f} | {f'{speed / base:.2f}' if base else ''} | {f'{memory:,.0f}' if memory else ''} |")
+    return lines
+
+
+def distillation(found: dict) -> list[str]:
+    """Lines about benchmarks/distillation.py: the comparison, how much of the gap is closed, what each model costs."""
+    if not found:
+        return []
+    setting, runs = found["setting"], found["runs"]
+
+    def of(arm, data, what="nats"):
+        return [runs[f"{data}/{arm}/{seed}"][what] for seed in range(100) if f"{data}/{arm}/{seed}" in runs]
+
+    seeds = len(of("data", "3%"))
+    if any(len(of(arm, data)) < 3 for arm in ("data", "soft") for data in ("3%", "100%")):
+        return []                                                # two seeds are no comparison: the benchmark is not through
+
+    def cell(arm, data):
+        values, best = of(arm, data), of(arm, data, "best")
+        if not values:
+            return " | "
+        spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+        fewer = "" if len(values) == seeds else f", {len(values)} seed{'s' * (len(values) > 1)}"
+        return (f"{statistics.mean(values):.1f}{spread} ({statistics.mean(best):.1f}{fewer}) | "
+                f"{100 * statistics.mean(of(arm, data, 'valid')):.0f}%")
+
+    arms = list(dict.fromkeys(name.split("/")[1] for name in runs if "," not in name))
+    stories = setting["stories"]
+    lines = ["", f"- **Distillation** on the story world: a teacher of {setting['teacher_parameters']:,} parameters, a student of "
+             f"{setting['student_parameters']:,}, {setting['tokens']:,} tokens, {seeds} seeds. Nats a held-out story, mean ± standard "
+             f"deviation (in brackets at the best evaluation); floor {setting['floor']:.1f}, teacher {setting['teacher']:.1f}. And the share "
+             f"of the stories it writes that the grammar could have written; teacher {100 * setting['teacher_valid']:.0f}%:", "",
+             f"  | student learns from | all {stories['100%']:,} stories | possible | 3%: {stories['3%']:,} stories | possible |",
+             "  |---|---:|---:|---:|---:|"]
+    lines += [f"  | {arm} | {cell(arm, '100%')} | {cell(arm, '3%')} |" for arm in arms]
+    lines += [""] + [f"  {line}" for line in gaps(setting, of)]
+    lost = [run["lost_mass"] for run in runs.values() if "lost_mass" in run]
+    if lost:
+        lines += ["", f"  Soft targets and reverse KL learn from the teacher's top 32, kept on disk; they leave out {100 * max(lost):.2f}% of "
+                  f"the probability. Equal compute (more data) is {setting['compute_ratio']:.2f} times the steps."]
+    others = [name for name in runs if "," in name]
+    if others:
+        lines += ["", "  Settings, one seed: " + "; ".join(
+            f"{name.split('/')[1]} ({name.split('/')[0]}) {runs[name]['nats']:.1f}" for name in others) + "."]
+    if "cost" in found:
+        lines += ["", "- **What a model costs** (greedy, one text at a time):", "", "  | model | parameters | bytes | nats a story | "
+                  "tokens/s (numpy) | tokens/s (jax) |", "  |---|---:|---:|---:|---:|---:|"]
+        lines += [f"  | {name} | {row['parameters']:,} | {row['bytes']:,} | {row['nats']:.1f} | {row['tokens_per_second_numpy']:,.0f} | "
+                  f"{row['tokens_per_second_jax']:,.0f} |" for name, row in found["cost"].items()]
+    if "training" in found:
+        lines += ["", "  Training the student, tokens/s: " + ", ".join(
+            f"{name} {speed:,.0f}" for name, speed in found["training"].items()) + "."]
+    return lines
+
+
+def gaps(setting: dict, of) -> list[str]:
+    """How much of the gap between data alone and the teacher each arm closes, data at its best evaluation."""
+    lines = []
+    for data in ("100%", "3%"):
+        base = statistics.mean(of("data", data, "best")) if of("data", data, "best") else None
+        shares = {arm: (base - statistics.mean(of(arm, data, "best"))) / (base - setting["teacher"])
+                  for arm in ("more data", "soft", "responses", "reverse", "on-policy", "pruned data", "pruned soft")
+                  if base is not None and of(arm, data, "best")}
+        if shares:
+            lines.append(f"With {data} of the data, of the gap between data alone (stopped at its best) and the teacher: " + ", ".join(
+                f"{arm} {100 * share:+.0f}%" for arm, share in shares.items()) + ".")
+    return lines
+
+
+def inspection() -> list[str]:
+    """What looking inside costs, and whether it finds what was planted."""
+    lines, cost, found = [], read("inspection_cost.json"), read("planted_heads.json")
+    if {"patching", "recording", "memory"} <= cost.keys():
+        sweep = cost["patching"]
+        lines += ["", "- **Looking inside**: recording every activation, against a plain forward pass (compiled): " + ", ".join(
+            f"{row['ratio']:.2f} times ({row['model']}, {row['tokens']} tokens)" for row in cost["recording"]) + ". Memory grew by "
+            + ", ".join(f"{row['grown'] / row['estimated']:.2f}" for row in cost["memory"]) + " times the estimate ("
+            + ", ".join(f"{row['estimated'] / 1e6:.0f} MB" for row in cost["memory"]) + f"). Patching {sweep['layers']} layers x "
+            f"{sweep['tokens']} positions: {sweep['seconds_first']:.1f} s the first time, {sweep['seconds']:.2f} s again, "
+            f"{sweep['speedup']:.0f} times as fast as one run for each place."]
+    if found:
+        lines += ["", f"- **Planted heads** ({found['model']}, {found['stories']} held-out stories, heads chosen on one half and measured on the "
+                  "other): attention from the position that must know the token to the places that tell it, and by how many nats the token "
+                  "becomes more surprising without the head; controls: even attention, other tokens, all other heads:", "",
+                  "  | planted | head | attention | even | taken out | other tokens | other heads |", "  |---|---|---:|---:|---:|---:|---:|"]
+        for relation, row in found["relations"].items():
+            kinds = {"looks_most": "looks there most", "matters_most": "matters most"}
+            if row["looks_most"]["head"] == row["matters_most"]["head"]:
+                kinds = {"looks_most": "looks there most and matters most"}
+            for kind, what in kinds.items():
+                one = row[kind]
+                lines.append(f"  | {relation}: {what} | {one['head']} | {one['attention']:.2f} | {row['uniform']:.2f} | {one['effect']:+.3f} ± "
+                             f"{one['standard_error']:.3f} | {one['effect_on_other_tokens']:+.3f} | {one['effect_of_other_heads']:+.3f} |")
+    return lines
 
 
 def with_figures(readme: str) -> str:

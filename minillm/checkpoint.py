@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from minillm import quantized_folder
 from minillm import tokenizer as tokenizers
 from minillm.bloom import BloomConfig
 from minillm.config import ModelConfig, TrainConfig
@@ -24,22 +25,25 @@ from minillm.errors import UserError
 from minillm.files import make_folder, one_line, read_json, replacing, write_json
 from minillm.foreign import bloom, llama, weights
 from minillm.params import flatten, table, unflatten
+from minillm.quantized import is_ours, scheme_of
 
 STATE = "training_state.safetensors"
 MODEL = "model.safetensors"
 KINDS = {"F32": np.float32, "F64": np.float64}
 
 
-def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", add_bos_token: bool = True):
+def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", add_bos_token: bool = True,
+               method: str = "round"):
     """Write a folder that `minillm.load` and Hugging Face's `AutoModelForCausalLM.from_pretrained` open.
 
-    `add_bos_token`: whether the tokenizer puts the beginning-of-text token before a text, as our training does.
+    `add_bos_token`: whether the tokenizer puts the beginning-of-text token before a text, as our training does. Quantized
+    matrices are kept as they are, and `method` says how they were found: such a folder opens here alone.
 
     Raises UserError where the folder cannot be written.
     """
     folder = make_folder(folder)
     values, _ = foreign(config).to_hugging_face(config, {})
-    write_json(folder / "config.json", values | {"torch_dtype": dtype})
+    write_json(folder / "config.json", values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
     write_json(folder / "generation_config.json", {"bos_token_id": config.bos_token_id, "do_sample": True,
                                                    "eos_token_id": config.eos_token_id, "temperature": 1.0})
     if tokenizer is not None:
@@ -59,7 +63,9 @@ def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
 
 
 def save_params(folder, config, params, dtype: str = "float32"):
-    """Write model.safetensors alone: Hugging Face's names and orientation, float32 or bfloat16."""
+    """Write model.safetensors alone: Hugging Face's names and orientation, float32 or bfloat16; quantized ones under our names."""
+    if scheme_of(params):
+        return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params), {"format": "pt"})
     _, tensors = foreign(config).to_hugging_face(config, params)
     tensors = {name: np.ascontiguousarray(array, number_kind(dtype)) for name, array in tensors.items()}
     write_tensors(Path(folder) / MODEL, tensors, {"format": "pt"})
@@ -109,8 +115,14 @@ def load_model(folder, dtype: str = "float32"):
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
-    kind = read_json(folder / "config.json").get("model_type")
-    config, params = (bloom if kind == "bloom" else llama).load(folder, number_kind(dtype))
+    values = read_json(folder / "config.json")
+    format = bloom if values.get("model_type") == "bloom" else llama
+    if is_ours(values):
+        if dtype != "float32":
+            raise UserError(f"{folder}: its matrices are quantized: {dtype} is for those that are float")
+        config, params = quantized_folder.load(folder, format.load_config(folder), values)
+    else:
+        config, params = format.load(folder, number_kind(dtype))
     return config, params, load_tokenizer(folder, config)
 
 
@@ -124,16 +136,17 @@ def load_tokenizer(folder, config):
     return tokenizer
 
 
-def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str):
+def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
     """Write the state of a run, {"params", "moments", "step"}, with all that must be equal when it resumes."""
     metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)), "train": json.dumps(asdict(train)),
                 "data": data_fingerprint}
+    metadata |= {"origin": json.dumps(origin)} if origin else {}
     tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(
         {"params": state["params"], "moments": state["moments"]}).items()}
     write_tensors(Path(folder) / STATE, tensors, metadata)
 
 
-def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str):
+def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
     """The state that `save_training` wrote, its arrays NumPy's.
 
     Raises UserError where there is none, where it is damaged, or where the run it belongs to had another model, other
@@ -144,9 +157,10 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
     try:
         step = int(metadata["step"])
         before = {what: dict(json.loads(metadata[what])) for what in ("model", "train")}
+        before["origin"] = dict(json.loads(metadata.get("origin", "{}")))
     except (KeyError, ValueError, TypeError):
         raise UserError(f"{path}: not a training state that minillm wrote, or a damaged one") from None
-    for what, now in (("model", json.loads(json.dumps(asdict(config)))), ("train", asdict(train))):
+    for what, now in (("model", json.loads(json.dumps(asdict(config)))), ("train", asdict(train)), ("origin", origin or {})):
         changed = [f"{name} ({before[what].get(name)!r} then, {now.get(name)!r} now)" for name in now | before[what]
                    if before[what].get(name) != now.get(name)]
         if changed:

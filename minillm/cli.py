@@ -9,7 +9,7 @@ import sys
 from dataclasses import MISSING, fields
 
 from minillm import __version__, commands
-from minillm.config import PRESETS, GenerateConfig, ModelConfig, TrainConfig
+from minillm.config import OBJECTIVES, PRESETS, DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.errors import UserError
 
 DEMO_STEPS = 900
@@ -101,12 +101,40 @@ def parser() -> argparse.ArgumentParser:
                           "layers = heads = depth, width = 32 x depth")
     add_twin(new)
     add_config(new.add_argument_group("training"), TrainConfig)
-    group = new.add_argument_group("model (each overrides --model)")
-    for field in fields(ModelConfig):
-        if field.name in commands.MODEL_OPTIONS:
-            group.add_argument(option(field.name), type=field.type, metavar="N", help="as in Hugging Face's config.json")
-    group.add_argument("--tie-word-embeddings", action=argparse.BooleanOptionalAction, default=None,
-                       help="one matrix for embedding and head")
+    add_shape(new.add_argument_group("model (each overrides --model)"))
+
+    new = command("distill", commands.distill, "train a small model from a large one's answers",
+                  "minillm distill runs/small --student nano --out runs/student\n"
+                  "  minillm distill runs/small --student nano --objective responses --responses 20000 --out runs/student")
+    new.add_argument("teacher", metavar="TEACHER", help="folder of a checkpoint, or a llama2.c .bin file")
+    new.add_argument("--student", default="nano", metavar="NAME|DEPTH", help="the student: a preset or a depth, as pretrain's --model")
+    new.add_argument("--out", required=True, metavar="DIR", help="folder of the run: the checkpoint, its log, its curve")
+    new.add_argument("--resume", action="store_true", help="continue the run in --out, bit for bit")
+    how = DistillConfig()
+    group = new.add_argument_group("how it learns")
+    group.add_argument("--objective", choices=OBJECTIVES, default=how.objective,
+                       help="soft: the teacher's probabilities; reverse: KL the other way; on-policy: the teacher scores what the "
+                            "student writes; responses: only text that the teacher wrote")
+    group.add_argument("--alpha", type=float, default=how.alpha, metavar="X", help="the teacher's share in the loss; 0: plain training")
+    group.add_argument("--temperature", type=float, default=how.temperature, metavar="X", help="softens teacher and student")
+    group.add_argument("--student-share", type=float, default=how.student_share, metavar="X",
+                       help="on-policy: the share of dispatches whose rows the student writes")
+    group.add_argument("--start", choices=("random", "pruned"), default=how.start,
+                       help="where the student begins: pruned takes layers and widths of the teacher")
+    group.add_argument("--cache", metavar="DIR", help="keep the teacher's answers there, for this and other students")
+    group.add_argument("--top-k", type=int, default=32, metavar="N", help="how many tokens of each answer the cache keeps")
+    group.add_argument("--responses", type=int, default=how.responses, metavar="N", help="texts that the teacher writes")
+    group.add_argument("--writing-temperature", type=float, default=how.writing_temperature, metavar="X",
+                       help="of what teacher or student write")
+    group = new.add_argument_group("text")
+    group.add_argument("--data", dest="source", metavar="SOURCE",
+                       help="as pretrain's SOURCE (default: what the teacher was trained with; for responses, to measure on)")
+    group.add_argument("--megabytes", type=float, metavar="N", help="at most this much text (default: all; storyworld: 10)")
+    group.add_argument("--data-dir", metavar="DIR", help="where downloads are kept (default: the user's cache folder)")
+    group.add_argument("--data-seed", type=int, default=0, metavar="N", help="of the generated stories and of the split")
+    add_twin(new)
+    add_config(new.add_argument_group("training"), TrainConfig)
+    add_shape(new.add_argument_group("student (each overrides --student)"))
 
     new = command("evaluate", commands.evaluate, "measure a model's loss on text", "minillm evaluate runs/nano --text book.txt --json")
     add_checkpoint(new)
@@ -136,6 +164,20 @@ def parser() -> argparse.ArgumentParser:
     add_config(new, GenerateConfig)
     add_twin(new)
 
+    new = command("inspect", commands.inspect, "look inside: one offline HTML page about what a model does with a prompt",
+                  'minillm inspect runs/nano "Once there was a doctor named Amara"\n'
+                  '  minillm inspect runs/nano "... Amara gave" --corrupt "... Bjorn gave" --out report.html')
+    add_checkpoint(new)
+    new.add_argument("prompt", metavar="TEXT", help="what the model reads")
+    new.add_argument("--corrupt", metavar="TEXT", help="a second prompt of as many tokens, to patch between the two")
+    new.add_argument("--against", metavar="PATH", help="another checkpoint of the same shape: the error of each layer")
+    new.add_argument("--text", metavar="FILE", help="where to look for what excites neurons (default: the model writes something)")
+    new.add_argument("--effort", type=float, default=10.0, metavar="N",
+                     help="operations to spend on ablation and patching, in 10^12; beyond, heads are left out or estimated")
+    new.add_argument("--ids", action="store_true", help="the prompts are token ids, with spaces between")
+    new.add_argument("--out", default="report.html", metavar="FILE", help="the page")
+    add_twin(new)
+
     new = command("inspect-config", commands.inspect_config,
                   "say what a checkpoint is: sizes, memory, tokenizer, and what of it is refused", "minillm inspect-config DIR")
     new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")
@@ -147,6 +189,36 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
     new.add_argument("--out", required=True, metavar="DIR", help="the new folder")
     new.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="how its numbers are stored")
+
+    new = command("quantize", commands.quantize, "write a model in fewer bits, and say what that cost",
+                  "minillm quantize runs/nano --scheme int8-channel --out runs/nano-int8\n"
+                  "  minillm quantize runs/nano --scheme int4-group32 --method gptq --out runs/nano-int4")
+    new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")
+    new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
+    new.add_argument("--scheme", required=True, metavar="NAME", help="int8 or int4, with a scale per tensor, channel or 32 numbers: "
+                                                                     "int8-channel, int8-group32, int4-group32 ...")
+    new.add_argument("--zero-point", action="store_true", help="integers from the smallest to the largest number, not around 0")
+    new.add_argument("--activations", action="store_true", help="activations as int8 too: products of integers, fast in jax")
+    new.add_argument("--method", choices=("round", "gptq", "smoothquant", "llm-int8"), default="round",
+                     help="how integers are found; all but round look at a calibration text")
+    new.add_argument("--alpha", type=float, default=0.5, metavar="X", help="smoothquant: how much goes from activations into weights")
+    new.add_argument("--threshold", type=float, default=6.0, metavar="X", help="llm-int8: inputs that reach this stay float")
+    new.add_argument("--calibration", metavar="FILE", help="a UTF-8 text (default: what the model was trained on, if it is beside it)")
+    new.add_argument("--rows", type=int, default=32, metavar="N", help="rows of the calibration text, of 256 tokens")
+    what = new.add_mutually_exclusive_group()
+    what.add_argument("--text", metavar="FILE", help="a UTF-8 text file to measure on")
+    what.add_argument("--data", metavar="DIR", help="a dataset folder to measure on: its validation split (default: the model's own)")
+    new.add_argument("--out", required=True, metavar="DIR", help="the new folder")
+    new.add_argument("--measured-rows", type=int, default=256, metavar="N", help="measure on at most this many rows")
+    new.add_argument("--figure", metavar="FILE", help="draw the error of every matrix and the drift through the layers")
+    new.add_argument("--json", action="store_true", help="print one JSON object")
+    add_twin(new)
+
+    new = command("export", commands.export, "write a LLaMA as GGUF, for llama.cpp on a phone or a Raspberry Pi",
+                  "minillm quantize runs/nano --scheme int8-group32 --out runs/nano-q8\n  minillm export runs/nano-q8 --out nano-q8.gguf")
+    new.add_argument("path", metavar="PATH", help="a folder quantized with int8-group32 or int4-group32, or of float numbers")
+    new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
+    new.add_argument("--out", required=True, metavar="FILE", help="the new .gguf file")
 
     new = command("parity", commands.parity, "compare every activation with another implementation's, and name the first "
                   "that differs", "minillm parity DIR --against transformers\n  minillm parity DIR --against numpy --twin jax")
@@ -248,6 +320,15 @@ def add_config(group, config_class):
     for field in fields(config_class):
         default = None if field.default is MISSING else field.default
         group.add_argument(option(field.name), type=field.type, default=default, metavar="N", help=HELP[field.name])
+
+
+def add_shape(group):
+    """An option for every field of a model's shape that the dial sets."""
+    for field in fields(ModelConfig):
+        if field.name in commands.MODEL_OPTIONS:
+            group.add_argument(option(field.name), type=field.type, metavar="N", help="as in Hugging Face's config.json")
+    group.add_argument("--tie-word-embeddings", action=argparse.BooleanOptionalAction, default=None,
+                       help="one matrix for embedding and head")
 
 
 def add_source(new):

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from minillm.config import GenerateConfig, TrainConfig, preset, with_options
-from minillm.errors import UserError
+from minillm.errors import UserError, require
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
                  "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
@@ -17,9 +17,9 @@ def chosen(options, config_class) -> dict:
     return {field.name: getattr(options, field.name) for field in fields(config_class) if hasattr(options, field.name)}
 
 
-def read_source(options):
+def read_source(options, source=None):
     from minillm.corpora import read_corpus
-    return read_corpus(options.source, megabytes=options.megabytes, seed=options.data_seed, data_dir=options.data_dir)
+    return read_corpus(source or options.source, megabytes=options.megabytes, seed=options.data_seed, data_dir=options.data_dir)
 
 
 def make_tokenizer(options, corpus, engine: str = "library"):
@@ -70,13 +70,62 @@ def pretrain(options):
     say(console, f"next: minillm generate {options.out}" + (' --prompt "Once"' if special is None else ""))
 
 
-def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False, lines=None) -> dict:
-    """Run the training loop under a live display and draw its curve; returns the summary."""
+def distill(options):
+    from rich.console import Console
+    from minillm import distillation, training
+    from minillm.config import DistillConfig
+    from minillm.display import say
+    from minillm.loading import load
+    from minillm.params import count
+    train = with_options(TrainConfig(), **chosen(options, TrainConfig))
+    how = with_options(DistillConfig(), **chosen(options, DistillConfig), kept=options.top_k if options.cache else 0)
+    overrides = {name: getattr(options, name) for name in (*MODEL_OPTIONS, "tie_word_embeddings")}
+    config = with_options(preset(options.student, vocab_size=1, context=train.context), **overrides)
+    console, out, teacher = Console(), Path(options.out), load(options.teacher)
+    config = replace(config, vocab_size=teacher.config.vocab_size, bos_token_id=teacher.config.bos_token_id,
+                     eos_token_id=teacher.config.eos_token_id)
+    distillation.check_context(teacher, train.context)
+    training.prepare_folder(out, options.resume)
+    dataset = distillation.text(out, teacher, how, train, source_of_text(options), lambda source: read_source(options, source),
+                                twin=options.twin, resume=options.resume, say=lambda text: say(console, text))
+    distillation.check(config, train, how, teacher, dataset)
+    say(console, f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of {teacher.config.hidden_size}; "
+                 f"{dataset.description}: {len(dataset.train):,} training tokens")
+    say(console, f"student: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, start "
+                 f"{how.start}; {how.objective}, {train.steps:,} steps of {train.batch_size} x {train.context} tokens, "
+                 f"twin: {options.twin}")
+
+    def run(watch):
+        return distillation.run(out, config, train, how, teacher, dataset, twin=options.twin, resume=options.resume, watch=watch,
+                                cache=options.cache, say=lambda text: say(console, text))
+
+    summary = train_and_draw(console, out, config, train, dataset, teacher.tokenizer, options.twin, run=run)
+    if not summary["done"]:
+        say(console, f"saved at step {summary['step']:,} of {train.steps:,}. Continue with the same command and --resume.")
+        return
+    say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s "
+                 f"while training. Checkpoint, log and curve (loss.png) are in {out}")
+    say(console, f"next: minillm evaluate {out}")
+
+
+def source_of_text(options):
+    """What --data says, or the data that the teacher was trained with, or None. Raises UserError where text is needed."""
+    from minillm.data import DESCRIPTION
+    own = Path(options.teacher) / "data"
+    source = options.source or (str(own) if (own / DESCRIPTION).is_file() else None)
+    if source is None and options.objective != "responses":
+        raise UserError(f"{options.teacher}: was not trained on data of its own: say with --data what the student shall read")
+    return source
+
+
+def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False, lines=None, run=None) -> dict:
+    """Run the training loop (or `run(watch)`) under a live display and draw its curve; returns the summary."""
     from minillm import display, training
     floor = training.held_out(dataset, train.context).floor_per_token
     watch = display.Display(console, train, floor)
     try:
-        summary = training.run(folder, config, train, dataset, tokenizer, twin=twin, resume=resume, watch=watch)
+        summary = run(watch) if run else training.run(folder, config, train, dataset, tokenizer, twin=twin, resume=resume,
+                                                      watch=watch)
     finally:
         watch.finished()
     levels = ({} if floor is None else {"floor": floor}) | (lines or {})
@@ -92,35 +141,18 @@ def demo(options):
 
 def evaluate(options):
     from minillm import training
-    from minillm.data import open_dataset, windows
     from minillm.loading import load, twin_package
     import numpy as np
     loaded = load(options.path, options.tokenizer, options.dtype)
     loaded.check_twin(options.twin)
-    config, params, made = loaded.config, loaded.params, loaded.tokenizer
+    config, params = loaded.config, loaded.params
     model = twin_package(options.twin)
     context = options.context or config.max_position_embeddings
     if not 1 <= context <= config.max_position_embeddings:
         raise UserError(f"--context is {context}: the model reads 1 to {config.max_position_embeddings} tokens")
     if options.batch_size < 1:
         raise UserError(f"--batch-size is {options.batch_size}: it must be at least 1")
-    if options.text:
-        from minillm.corpora import read_text
-        if made is None:
-            raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
-        text = read_text(Path(options.text))
-        tokens = [*loaded.begin, *made.encode(text)]
-        if len(tokens) < 2 or len(tokens) == len(loaded.begin):
-            raise UserError(f"{options.text}: too short to measure anything: give a text of at least two tokens")
-        rows = training.HeldOut(*windows(np.array(tokens), context), 0, None, len(made.decode_bytes(tokens[1:])))
-    else:
-        folder = Path(options.data or Path(options.path) / "data")
-        if not options.data and not folder.exists():
-            raise UserError(f"{options.path}: was not trained on data of its own: give --text FILE or --data DIR")
-        dataset = open_dataset(folder)
-        if dataset.vocab_size > config.vocab_size:
-            raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has {config.vocab_size}")
-        rows = training.held_out(dataset, context)
+    rows = rows_to_measure(options, loaded, context)
     record = training.losses(model, params, config, rows, options.batch_size)
     loss = record.pop("held_out")
     if not np.isfinite(loss):
@@ -133,6 +165,30 @@ def evaluate(options):
         return
     for name, value in result.items():
         print(f"{name.replace('_', ' '):20} {value:.4f}" if isinstance(value, float) else f"{name.replace('_', ' '):20} {value}")
+
+
+def rows_to_measure(options, loaded, context: int):
+    """The rows of --text or --data, or of the data that the model was trained with."""
+    import numpy as np
+    from minillm import training
+    from minillm.data import open_dataset, windows
+    config, made = loaded.config, loaded.tokenizer
+    if options.text:
+        from minillm.corpora import read_text
+        if made is None:
+            raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
+        text = read_text(Path(options.text))
+        tokens = [*loaded.begin, *made.encode(text)]
+        if len(tokens) < 2 or len(tokens) == len(loaded.begin):
+            raise UserError(f"{options.text}: too short to measure anything: give a text of at least two tokens")
+        return training.HeldOut(*windows(np.array(tokens), context), 0, None, len(made.decode_bytes(tokens[1:])))
+    folder = Path(options.data or Path(options.path) / "data")
+    if not options.data and not folder.exists():
+        raise UserError(f"{options.path}: was not trained on data of its own: give --text FILE or --data DIR")
+    dataset = open_dataset(folder)
+    if dataset.vocab_size > config.vocab_size:
+        raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has {config.vocab_size}")
+    return training.held_out(dataset, context)
 
 
 def generate(options):
@@ -196,6 +252,38 @@ def tokenizer(options):
         print(tokenizers.load(options.path).decode(options.ids))
 
 
+def inspect(options):
+    from minillm.corpora import read_text
+    from minillm.inspection import report
+    from minillm.loading import load
+    model = load(options.path, options.tokenizer, options.dtype)
+    if not options.effort > 0:
+        raise UserError(f"--effort is {options.effort}: it must be above 0")
+    prompts = [prompt_of(text, model, options.ids) for text in (options.prompt, options.corrupt)]
+    against = None if options.against is None else load(options.against, options.tokenizer, options.dtype)
+    text = None if options.text is None else read_text(Path(options.text))
+    if options.twin == "jax":
+        keep_compiled()
+    found = report.contents(model, *prompts, against, text, options.effort, options.twin,
+                            lambda line: print(f"[{line}]", file=sys.stderr))
+    size = report.write(options.out, found)
+    wrong = [check["name"] for check in found["checks"] if check["verdict"] == "fails"]
+    print(f"{options.out}: {size / 1e6:.2f} MB, {len(found['tokens'])} tokens. " + (
+        f"not a page about this model: {found['broken']}" if "broken" in found else
+        f"FAILS: {', '.join(wrong)}" if wrong else f"{sum(c['verdict'] == 'holds' for c in found['checks'])} identities hold"))
+    return 1 if wrong or "broken" in found else 0
+
+
+def prompt_of(text, model, ids: bool):
+    """A prompt as it was given: text, or token ids. Raises UserError."""
+    if text is None or not ids:
+        return text
+    try:
+        return [int(each) for each in text.split()]
+    except ValueError:
+        raise UserError(f"{text!r} holds something that is no token id: --ids wants numbers with spaces between") from None
+
+
 def inspect_config(options):
     from minillm.describe import describe
     found = describe(options.path)
@@ -214,10 +302,96 @@ def convert(options):
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is there already and is not an empty folder: give a new one")
     model = load(source, options.tokenizer)
+    from minillm.quantized import scheme_of
+    scheme = scheme_of(model.params)
+    if scheme:                                              # the float numbers that its integers stand for
+        from minillm.quantizing import dequantize_params
+        model = replace(model, params=dequantize_params(model.params))
     model.save(out, options.dtype)
     if source.is_dir():
         copy_texts(source, out)
-    print(f"{out}: {model.source} in Hugging Face's format, {options.dtype}")
+    print(f"{out}: {model.source} in Hugging Face's format, {options.dtype}" + (f", made float again from {scheme}" if scheme else ""))
+
+
+def quantize(options):
+    import numpy as np
+    from minillm import quantizing
+    from minillm.checkpoint import copy_texts
+    from minillm.loading import load
+    from minillm.quantized import scheme_named
+    source, out = Path(options.path), Path(options.out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: is there already and is not an empty folder: give a new one")
+    scheme = scheme_named(options.scheme, options.zero_point, options.activations)
+    require(min(options.rows, options.measured_rows) >= 1, "--rows and --measured-rows", min(options.rows, options.measured_rows),
+            "at least 1")
+    require(0 <= options.alpha <= 1, "--alpha", options.alpha, "between 0 and 1")
+    require(options.threshold > 0, "--threshold", options.threshold, "above 0")
+    model = load(source, options.tokenizer)
+    try:
+        quantizing.refuse_quantized(model.params)
+        tokens_NT = calibration_rows(options, model)
+        params = quantizing.quantize_model(model.params, model.config, scheme, options.method, tokens_NT, options.alpha,
+                                           options.threshold, lambda text: print(text, file=sys.stderr))
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    made = replace(model, params=params)
+    made.save(out, method=options.method)
+    if source.is_dir():
+        copy_texts(source, out)
+    errors = quantizing.matrix_errors(model.params, params)
+    found = {"path": str(out), "scheme": str(scheme), "method": options.method, **quantizing.size(params),
+             "file_bytes": (out / "model.safetensors").stat().st_size,
+             "worst": sorted(errors, key=lambda row: -row["relative"])[:5]}
+    if options.text or options.data or (source / "data").is_dir():
+        rows = rows_to_measure(options, model, model.config.max_position_embeddings)
+        found |= quantizing.compare(model.params, params, model.config, rows.tokens_NT[: options.measured_rows],
+                                    rows.targets_NT[: options.measured_rows], options.twin)
+        drifts = quantizing.drift(model.params, params, model.config, rows.tokens_NT[:4])
+    else:
+        random = np.random.default_rng(0).integers(0, model.config.vocab_size, (2, min(64, model.config.max_position_embeddings)))
+        drifts = quantizing.drift(model.params, params, model.config, random)
+    found["drift"] = drifts
+    if options.figure:
+        quantizing.draw(errors, drifts, options.figure, f"{source.name}: {scheme}, {options.method}")
+    if options.json:
+        print(json.dumps(found))
+    else:
+        from minillm.display import show_quantized
+        show_quantized(found)
+
+
+def export(options):
+    from minillm.foreign.gguf import export as write
+    from minillm.loading import load
+    out = Path(options.out)
+    if out.exists():
+        raise UserError(f"{out}: is there already: give a new file")
+    model = load(options.path, options.tokenizer)
+    write(out, model)
+    print(f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; llama.cpp runs it: llama-cli -m {out}")
+
+
+def calibration_rows(options, model):
+    """--rows rows of the calibration text: --calibration, or what the model was trained on; None where no method needs one."""
+    import numpy as np
+    if options.method == "round":
+        return None
+    context = min(256, model.config.max_position_embeddings)
+    if options.calibration:
+        from minillm.corpora import read_text
+        if model.tokenizer is None:
+            raise UserError("there is no tokenizer.json, so text cannot become tokens")
+        tokens = np.array([*model.begin, *model.tokenizer.encode(read_text(Path(options.calibration)))])
+    elif (Path(options.path) / "data").is_dir():
+        from minillm.data import open_dataset
+        tokens = open_dataset(Path(options.path) / "data").train[: context * options.rows]
+    else:
+        raise UserError(f"--method {options.method} needs a calibration text: give --calibration FILE")
+    if len(tokens) < context:
+        raise UserError(f"the calibration text has {len(tokens)} tokens: at least one row of {context} is needed")
+    count = min(options.rows, len(tokens) // context)
+    return np.asarray(tokens[: count * context]).astype(np.int32).reshape(count, context)
 
 
 def parity(options):

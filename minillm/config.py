@@ -157,6 +157,47 @@ class TrainConfig:
                 "float32 or bfloat16")
 
 
+OBJECTIVES = ("soft", "reverse", "on-policy", "responses")
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """How a student learns from a teacher (see in_numpy/distill.py). Raises UserError for what is no way to learn.
+
+    `student_share` is for on-policy: the share of dispatches whose rows the student writes itself. `kept` is how many
+    tokens a position the teacher's answer was cut to, 0 for all. `responses` and `writing_temperature` are for text
+    that the teacher writes. `start` is where the student begins: random, or layers and widths of the teacher.
+    """
+
+    objective: str = "soft"
+    alpha: float = 1.0
+    temperature: float = 1.0
+    student_share: float = 0.5
+    kept: int = 0
+    responses: int = 10_000
+    writing_temperature: float = 1.0
+    start: str = "random"
+
+    def __post_init__(self):
+        require(self.objective in OBJECTIVES, "objective", self.objective, ", ".join(OBJECTIVES))
+        for name in ("alpha", "student_share"):
+            value = getattr(self, name)
+            require(is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
+        for name in ("temperature", "writing_temperature"):
+            value = getattr(self, name)
+            require(is_number(value) and value > 0, name, value, "a finite number above 0")
+        require(self.kept == 0 or is_count(self.kept), "top-k", self.kept, "a whole number of at least 1")
+        require(not self.kept or self.objective in ("soft", "reverse"), "objective", self.objective,
+                "soft or reverse where the teacher's answers are kept: the others are about texts that are not there yet")
+        require(is_count(self.responses), "responses", self.responses, "a whole number of at least 1")
+        require(self.start in ("random", "pruned"), "start", self.start, "random or pruned")
+
+    @property
+    def reverse(self) -> bool:
+        """KL(student || teacher) instead of KL(teacher || student)."""
+        return self.objective in ("reverse", "on-policy")
+
+
 @dataclass(frozen=True)
 class GenerateConfig:
     """How to write: how many tokens, and how to choose among the probable ones (see `sample`). Raises UserError."""

@@ -51,8 +51,10 @@ class Dataset:
 
 # Text -> token files ----------------------------------------------------------------------------------------
 
-def prepare(corpus, tokenizer, folder, replace=True) -> Dataset:
+def prepare(corpus, tokenizer, folder, replace=True, mark=None) -> Dataset:
     """Tokenizes both splits into `folder`, or opens what is there if it is of the same corpus and tokenizer.
+
+    `mark` is the token that opens a document where the tokenizer has no end-of-text token of ours (None: nothing does).
 
     All is written beside `folder` and put in place by one rename: a write that was killed is never a dataset.
     Raises UserError: a split of less than two tokens, an unwritable folder, a folder with other things in it,
@@ -66,14 +68,14 @@ def prepare(corpus, tokenizer, folder, replace=True) -> Dataset:
             new.mkdir()
             tokenizer.save(new / TOKENIZER)
             tokenizer_sha256 = _sha256(new / TOKENIZER)
-            origin = f"{FORMAT} {corpus.fingerprint()} {tokenizer_sha256}"
+            origin = f"{FORMAT} {corpus.fingerprint()} {tokenizer_sha256}" + ("" if mark is None else f" {mark}")
             fingerprint = hashlib.sha256(origin.encode()).hexdigest()
             ready = _reusable(folder, fingerprint)
             if ready is None:
                 if folder.exists() and not replace:
                     raise UserError(f"{folder}: holds a dataset of another text or tokenizer: give the same again, "
                                     "or start anew in another folder")
-                _write(corpus, tokenizer, new, tokenizer_sha256, fingerprint)
+                _write(corpus, tokenizer, new, tokenizer_sha256, fingerprint, mark)
                 if folder.exists():
                     os.replace(folder, Path(aside, "old"))
                 os.replace(new, folder)
@@ -98,14 +100,14 @@ def _reusable(folder, fingerprint):
     return dataset if dataset.fingerprint == fingerprint else None
 
 
-def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint):
+def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint, mark):
     info = {"format": FORMAT, "name": corpus.name, "description": corpus.description,
             "fingerprint": fingerprint, "tokenizer_sha256": tokenizer_sha256,
             "vocab_size": tokenizer.vocab_size}
     arrays = {}
     for split in ("train", "validation"):
         documents = getattr(corpus, split)
-        tokens, starts = _tokenize(documents, tokenizer)
+        tokens, starts = _tokenize(documents, tokenizer, mark)
         if len(tokens) < 2:
             raise UserError(f"{corpus.name}: the {split} split has a length of {len(tokens)} tokens and "
                             "needs at least 2; use a longer text")
@@ -120,10 +122,10 @@ def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint):
     (folder / DESCRIPTION).write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
 
 
-def _tokenize(documents, tokenizer):
+def _tokenize(documents, tokenizer, mark):
     """(tokens, starts): all documents end to end as small integers, and the position at which each starts."""
     dtype = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
-    end = tokenizer.special_tokens.get(END_OF_TEXT)
+    end = tokenizer.special_tokens.get(END_OF_TEXT, mark)
     mark = np.array([] if end is None else [end], dtype)
     pieces, starts, length = [], [], 0
     for text in documents:
@@ -215,6 +217,12 @@ def batch(tokens, step, *, seed, batch_size, context, starts=None):
     into what follows, and from the end of the file on at its beginning. A batch may straddle epochs. Raises
     UserError if there are fewer than context + 1 tokens.
     """
+    rows_BT = tokens[places(tokens, step, seed=seed, batch_size=batch_size, context=context, starts=starts)].astype(np.int32)
+    return rows_BT[:, :-1], rows_BT[:, 1:]
+
+
+def places(tokens, step, *, seed, batch_size, context, starts=None):
+    """(B, context + 1): where in `tokens` the rows of a step stand, each with the target of its last token. See `batch`."""
     n = len(tokens)
     if n <= context:
         raise UserError(f"the text has {n} tokens, but a context of {context} needs at least {context + 1}; "
@@ -230,8 +238,7 @@ def batch(tokens, step, *, seed, batch_size, context, starts=None):
         begins_B[here_B] = phase + context * chosen if starts is None else starts[chosen]
     # the end-of-text that closes the file stands for the one that opens it: a row that runs over has it once
     length = n - 1 if tokens[0] == tokens[-1] else n
-    rows_BT = tokens[(begins_B[:, None] + np.arange(context + 1)) % length].astype(np.int32)
-    return rows_BT[:, :-1], rows_BT[:, 1:]
+    return (begins_B[:, None] + np.arange(context + 1)) % length
 
 
 @lru_cache(maxsize=4)  # the epoch of a batch and the next one, for two token files

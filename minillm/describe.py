@@ -4,12 +4,14 @@ from dataclasses import asdict
 from math import prod
 from pathlib import Path
 
-from minillm import checkpoint, loading
-from minillm.errors import UserError
+from minillm import checkpoint, loading, quantized_folder
+from minillm.errors import UserError, short
 from minillm.files import read_json
 from minillm.foreign import bloom, llama, llama2c, weights
 from minillm.params import flatten
+from minillm.quantized import is_ours
 
+FLOATS = ("F32", "F16", "BF16")
 PARTS = {"embedding": ("embed_tokens",), "attention": ("q_", "k_", "v_", "o_"), "feed-forward": ("gate_", "up_", "down_"),
          "head": ("lm_head",), "norms": ("",)}                                # the first that begins a name has it
 
@@ -29,11 +31,15 @@ def describe(path) -> dict:
     format = bloom if values.get("model_type") == "bloom" else llama
     found = {"path": str(path), "format": f"Hugging Face, model_type {values.get('model_type')!r}", "refused": []}
     config = attempt(found, lambda: format.load_config(path))
-    opened = attempt(found, lambda: weights.open_folder(path))
+    if is_ours(values):
+        found["format"] += f", quantized by minillm: {short(values['quantization_config'].get('scheme'))}"
+    opened = attempt(found, lambda: weights.open_folder(path, quantized_folder.KINDS if is_ours(values) else FLOATS))
     if opened is not None:
         with opened:
             found["files"] = describe_files(opened)
-            if config is not None:
+            if config is not None and is_ours(values):
+                attempt(found, lambda: quantized_folder.plan(opened, config, quantized_folder.scheme(path, values)))
+            elif config is not None:
                 attempt(found, lambda: format.plan(opened, config))
     if config is None:
         return found | {"config": values}
@@ -65,7 +71,7 @@ def attempt(found: dict, step):
 
 def describe_config(config) -> dict:
     """Parameters by part, memory by number kind, and the cost of the cache."""
-    shapes = loading.shapes(config)
+    shapes = quantized_folder.shapes(config)
     sizes = dict.fromkeys(PARTS, 0)
     for name, shape in flatten(shapes).items():
         last = name.rpartition(".")[2]

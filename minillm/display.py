@@ -134,6 +134,26 @@ def show_parity(rows: list[dict], first: dict | None, tolerance: float):
         f"{first['tap']} is the first that differs: by {first['relative']:.2e} of its largest number (tolerance {tolerance:g})")
 
 
+def show_quantized(found: dict):
+    """Print what fewer bits saved and what they cost."""
+    console = Console()
+    rows = [("scheme", f"{found['scheme']}, {found['method']}"), ("bits per weight", f"{found['bits_per_weight']:.2f}, scales included"),
+            ("memory", f"{megabytes(found['bytes'])}, {found['of_float32']:.3f} of float32"), ("file", megabytes(found["file_bytes"]))]
+    if "difference" in found:
+        rows += [("loss before", f"{found['loss_before']:.4f} nats a token on {found['tokens']:,}"),
+                 ("loss after", f"{found['loss_after']:.4f}"),
+                 ("difference", f"{found['difference']:+.5f} ± {found['standard_error']:.5f} (paired standard error)"),
+                 ("mean KL", f"{found['kl']:.5f} nats"), ("same first choice", f"{100 * found['agreement']:.2f}%")]
+    else:
+        rows.append(("loss", "not measured: give --text FILE or --data DIR"))
+    for row in found["worst"]:
+        rows.append((f"error of {row['name']}", f"{100 * row['relative']:.2f}%, at most {row['largest']:.2g}"))
+    grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in rows:
+        grid.add_row(name, value)
+    console.print(grid)
+
+
 def printable(value) -> str:
     """A value of a stranger's file on one line of visible characters."""
     text = str(value)

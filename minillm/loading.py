@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import bloom, checkpoint
+from minillm import checkpoint
 from minillm.bloom import BloomConfig
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError
 from minillm.files import read_json
-from minillm.params import table, tree_map
+from minillm.params import tree_map
 from minillm.tokenizer import Tokenizer, decode_stream
 
 
@@ -32,6 +32,12 @@ class Model:
     def logits(self, tokens_BT, twin: str = "numpy") -> np.ndarray:
         """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer than the context."""
         tokens_BT = np.asarray(tokens_BT)
+        self.check_tokens(tokens_BT)
+        forward = self._package(twin).forward_of(self.config)
+        return np.asarray(forward(self.params, tokens_BT, self.config)[0], np.float32)
+
+    def check_tokens(self, tokens_BT: np.ndarray):
+        """Refuse what is no rows of token ids that the model can read. Raises UserError."""
         if tokens_BT.size == 0:
             raise UserError("there are no tokens: give at least one row of at least one")
         if tokens_BT.ndim != 2 or not np.issubdtype(tokens_BT.dtype, np.integer):
@@ -41,8 +47,6 @@ class Model:
         if tokens_BT.min() < 0 or tokens_BT.max() >= self.config.vocab_size:
             raise UserError(f"a token is {tokens_BT.min()} or {tokens_BT.max()}: ids are at least 0 and below vocab_size "
                             f"({self.config.vocab_size})")
-        forward = self._package(twin).forward_of(self.config)
-        return np.asarray(forward(self.params, tokens_BT, self.config)[0], np.float32)
 
     def prompt_ids(self, prompt: str, begin: bool = True) -> list[int]:
         """The ids of a prompt, after those in `begin` if asked for. Raises UserError where the model cannot go on from it.
@@ -82,9 +86,9 @@ class Model:
                 on_token()
             yield token
 
-    def save(self, folder, dtype: str = "float32"):
-        """Write a Hugging Face folder (see checkpoint.py). Raises UserError."""
-        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin))
+    def save(self, folder, dtype: str = "float32", method: str = "round"):
+        """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were found. Raises UserError."""
+        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin), method=method)
 
     def check_twin(self, twin: str):
         """Refuse numbers that a twin does not know. Raises UserError."""
@@ -136,13 +140,6 @@ def no_tokenizer(source: str) -> str:
         return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
                 "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
     return "there is no tokenizer.json, so text cannot become tokens"
-
-
-def shapes(config) -> dict:
-    """The tree of shapes of a config's parameters."""
-    if isinstance(config, BloomConfig):
-        return bloom.table(config)
-    return tree_map(lambda parameter: parameter.shape, table(config))
 
 
 def longest(config) -> int:

@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
@@ -55,8 +56,11 @@ class Silent:
 
 
 def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, tokenizer, *, twin: str = "jax",
-        resume: bool = False, watch=None) -> dict:
+        resume: bool = False, watch=None, begin=None, steps=None, origin: dict | None = None) -> dict:
     """Train a model in `folder` until it is done or interrupted (Ctrl-C, SIGTERM); returns the summary.
+
+    `begin` are the first parameters (fresh ones of `train.seed`), `steps` how steps are taken (as `plain_steps` gives
+    them), `origin` what else must be equal when the run is resumed: names and values. Distilling gives its own.
 
     The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line a step with
     `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and `seconds` of the summary are this
@@ -68,15 +72,15 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
         import_module("minillm.in_jax.sharding").use_cpu_devices(train.cpu_devices)
     folder = prepare_folder(folder, resume)
     batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)      # refuses a text that is too short
-    starts = None if dataset.floor_nats is None else row_starts(dataset.train_starts, len(dataset.train), train.context)
+    steps = steps or plain_steps(model, dataset, config, train)
     rows = held_out(dataset, train.context, train.eval_rows)
     if resume:
-        saved = checkpoint.load_training(folder, config, train, dataset.fingerprint)
+        saved = checkpoint.load_training(folder, config, train, dataset.fingerprint, origin)
         state = model.init_state(**saved)
         truncate_metrics(folder / METRICS, saved["step"])
     else:
-        state = model.init_state(init(config, np.random.default_rng(train.seed)))
-        checkpoint.save_training(folder, state, config, train, dataset.fingerprint)
+        state = model.init_state(init(config, np.random.default_rng(train.seed)) if begin is None else begin)
+        checkpoint.save_training(folder, state, config, train, dataset.fingerprint, origin)
     checkpoint.save_model(folder, config, state["params"], tokenizer)      # also on resuming: a kill may have left half of it
     step = saved_step = int(state["step"])
     began, first_step, tokens_per_step = time.perf_counter(), step, train.batch_size * train.context
@@ -89,7 +93,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     def save():
         nonlocal saved_step
         checkpoint.save_params(folder, config, state["params"])
-        checkpoint.save_training(folder, state, config, train, dataset.fingerprint)
+        checkpoint.save_training(folder, state, config, train, dataset.fingerprint, origin)
         saved_step = step
 
     def evaluate_and_log():
@@ -108,11 +112,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
             if train.sample_every and step and step % train.sample_every == 0:
                 watch.sampled(step, write_sample(model, state["params"], config, tokenizer, step))
             edge, dispatched = next_edge(step, train), time.perf_counter()
-            batches = [batch(dataset.train, s, seed=train.seed, batch_size=train.batch_size, context=train.context,
-                             starts=starts) for s in range(step, edge)]
-            tokens_NBT, targets_NBT = (np.stack(arrays) for arrays in zip(*batches))
             with np.errstate(all="ignore"):                      # what is not finite is found right below
-                state, metrics = model.train_steps(state, tokens_NBT, targets_NBT, config, train)
+                state, metrics = steps(state, step, edge)
             metrics = {name: np.asarray(values).tolist() for name, values in metrics.items()}
             for i in range(edge - step):
                 record = {"step": step + i, **{name: values[i] for name, values in metrics.items()}}
@@ -137,6 +138,25 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
             write_json(folder / "summary.json", summary)
         watch.finished()
     return summary
+
+
+def plain_steps(model, dataset: Dataset, config: ModelConfig, train: TrainConfig):
+    """steps(state, first, end): the steps from `first` up to `end` on the text alone. -> the next state, metrics (N,)."""
+    return lambda state, first, end: model.train_steps(state, *batches(dataset, train, first, end), config, train)
+
+
+def batches(dataset: Dataset, train: TrainConfig, first: int, end: int):
+    """(tokens_NBT, targets_NBT) of the steps from `first` up to `end`."""
+    rows = [batch(dataset.train, step, seed=train.seed, batch_size=train.batch_size, context=train.context,
+                  starts=starts_of_rows(dataset, train.context)) for step in range(first, end)]
+    tokens_NBT, targets_NBT = (np.stack(arrays) for arrays in zip(*rows))
+    return tokens_NBT, targets_NBT
+
+
+@lru_cache(maxsize=2)
+def starts_of_rows(dataset: Dataset, context: int):
+    """Where training rows begin: at documents where the exact floor is known, anywhere (None) elsewhere."""
+    return None if dataset.floor_nats is None else row_starts(dataset.train_starts, len(dataset.train), context)
 
 
 def prepare_folder(folder, resume: bool) -> Path:

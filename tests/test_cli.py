@@ -14,8 +14,9 @@ from minillm import checkpoint, cli, data, tokenizer
 from minillm.config import TrainConfig
 from minillm.params import tree_map
 
-COMMANDS = [["demo"], ["pretrain"], ["evaluate"], ["generate"], ["data"], ["tokenizer"], ["tokenizer", "train"],
-            ["tokenizer", "encode"], ["tokenizer", "decode"], ["compare-curve"], ["lesson"], ["lesson", "check"]]
+COMMANDS = [["demo"], ["pretrain"], ["distill"], ["evaluate"], ["generate"], ["data"], ["tokenizer"], ["tokenizer", "train"],
+            ["tokenizer", "encode"], ["tokenizer", "decode"],
+            ["compare-curve"], ["lesson"], ["lesson", "check"]]
 TEXT = "".join(f"The cat number {i} saw {i + 1} birds, and \u00e9t\u00e9 came.\n" for i in range(300))
 SMALL = ["--twin", "numpy", "--model", "1", "--steps", "6", "--context", "16", "--batch-size", "2", "--eval-every", "3",
          "--eval-rows", "2", "--steps-per-dispatch", "3"]
@@ -63,7 +64,7 @@ def test_help_shows_defaults_and_an_example(command, minillm):
     words = " ".join(out.partition("example:")[0].split())
     for option, default in {"demo": {"--out": "runs/demo", "--twin": "jax"},
                             "pretrain": {"--learning-rate": TrainConfig().learning_rate, "--model": "nano"},
-                            "evaluate": {"--batch-size": "16"}, "generate": {"--temperature": "1.0", "--top-k": "0"},
+                            "distill": {"--alpha": "1.0", "--top-k": "32"}, "evaluate": {"--batch-size": "16"}, "generate": {"--temperature": "1.0", "--top-k": "0"},
                             "data": {"--vocab-size": "1792"}}.get(" ".join(command), {}).items():
         described = words.split(f" {option} ")[-1].split(" --")[0]
         assert f"(default: {default})" in described, f"{option}: {described}"

@@ -14,7 +14,7 @@ from conftest import TOLERANCE, assert_close, random_config
 
 import minillm.in_jax.model as jax_model
 import minillm.in_numpy.model as numpy_model
-from minillm.config import GenerateConfig, ModelConfig, TrainConfig
+from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.params import init
 
 LAYER_TAPS = ["resid_pre", "attn_in", "q", "k", "v", "rot_q", "rot_k", "scores", "pattern", "z", "attn_out", "resid_mid",
@@ -101,6 +101,13 @@ def test_every_suffixed_local_has_the_shape_it_names(twin):
         package.train_steps(state, tokens[..., :-1], tokens[..., 1:], DISTINCT, TrainConfig(steps=6, warmup_steps=1))
         package.row_losses(params, tokens[0, :, :-1], tokens[0, :, 1:], DISTINCT)
         list(package.generate(params, [1, 2, 3], DISTINCT, GenerateConfig(max_new_tokens=5)))
+        for how in (DistillConfig(temperature=2.0), DistillConfig(objective="reverse")):
+            ids, log_p = package.read_top_k(params, tokens[0, :, :-1], DISTINCT, 9)
+            kept = (np.stack([np.asarray(part)] * 6) for part in (ids, log_p))
+            batches, settings = (tokens[..., :-1], tokens[..., 1:]), (DISTINCT, TrainConfig(steps=6, warmup_steps=1), how)
+            package.distill_steps(package.init_state(params), *batches, params, DISTINCT, *settings)
+            package.kept_steps(package.init_state(params), *batches, *kept, *settings)
+        package.write_rows(params, tokens[0, :, 0], np.zeros((4, 3), np.float32), DISTINCT, GenerateConfig())
     finally:
         sys.setprofile(None)
     assert not wrong, "\n".join(wrong)

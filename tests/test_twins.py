@@ -14,8 +14,9 @@ import pytest
 from conftest import TOLERANCE, assert_close, random_bloom, random_config, random_params
 
 import minillm
-from minillm.config import GenerateConfig, RopeScaling, TrainConfig
+from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
 from minillm.params import flatten, init, tree_map
+from minillm.quantized import Quantized, Scheme
 
 ROOT = Path(minillm.__file__).parent
 UNPAIRED = {"__init__", "sharding"}
@@ -79,6 +80,32 @@ def bloom_case(name, rng, dtype):
     return cases.get(name)
 
 
+def quantize_case(name, twin, rng, dtype, n):
+    """Random matrices under the n-th of all schemes, their groups cut short, outlier inputs in every other."""
+    quantize = importlib.import_module(f"minillm.{twin}.quantize")
+    scheme = Scheme((8, 4)[n % 2], ("tensor", "channel", "group32")[n % 3], n // 6 % 2 == 1, (n // 12 + n) % 2 == 1)
+    rows, width = int(rng.integers(2, 40)), int(rng.integers(3, 80))
+    columns = np.array([0, width - 1], np.int32) if n % 3 else None
+    w, x = normal(rng, dtype, rows, width), normal(rng, dtype, 2, 1 + n % 3 * 2, width)
+    scales, zeros = (None if part is None else np.asarray(part) for part in quantize.fit(w, scheme))
+    integers = rng.integers(scheme.lowest, scheme.highest + 1, (rows, width)).astype(np.int8)
+    record = quantize.quantize(w, scheme, columns=columns, transposed=False)
+    return {
+        "quantize": (w, scheme, n % 2 == 0, None), "fit": (w, scheme), "groups": (w, scheme), "to_integers": (w, scales, zeros, scheme),
+        "round_scales": (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "spread": (scales, width, scheme),
+        "pack": (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
+        "unpack": (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
+        "take_rows": (record, rng.integers(0, rows, 5)), "dequantize": (record, dtype), "integers": (record,),
+        "lookup": (rng.integers(0, rows, (2, 3)), record), "matmul": (x, record.T),
+        "times_weights": (x[0], record.T), "times_integers": (x[0], quantize.quantize(w.T, scheme, columns=columns)),
+        "outside": (np.array([1, 2]), width, dtype), "quantize_tokens": (x[0],),
+        "integer_product": (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),
+                            rng.integers(-128, 128, (rows, 1500)).astype(np.int8)),
+        "damage": (*3 * normal(rng, dtype, 2, 2, 5, 7), rng.integers(-1, 7, (2, 5))),
+        "smoothing": (np.abs(x[0, 0]), np.abs(w[0]) * (np.arange(width) > 1), 0.5),
+    }.get(name)
+
+
 def case(name, twin, rng, dtype):
     """Arguments for one call of a function: random values, random shapes."""
     n, d, out = (int(rng.integers(1, 9)) for _ in range(3))
@@ -95,6 +122,10 @@ def case(name, twin, rng, dtype):
                          repetition_penalty=1.2, seed=n)
     seen = np.arange(config.vocab_size) % 3 == 0
     state = {"params": params, "moments": moments, "step": 5}
+    logits, teacher = (5 * normal(rng, dtype, *tokens.shape, config.vocab_size) for _ in range(2))
+    lesson = DistillConfig(objective=("soft", "reverse")[n % 2], alpha=0.7, temperature=1.7)
+    kept = (np.tile(rng.permuted(np.arange(config.vocab_size))[:4], (*tokens.shape, 1)), np.log(np.full((*tokens.shape, 4), 0.2, dtype)))
+    larger = random_config(rng, vocab_size=config.vocab_size)
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
         "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out), normal(rng, dtype, out)),
@@ -137,6 +168,23 @@ def case(name, twin, rng, dtype):
         "penalize": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, 1.3),
         "mark": lambda: (seen, 2),
         "decode_step": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen, 0.4, config, how),
+        "log_softmax": lambda: (10 * normal(rng, dtype, 3, n, d),),
+        "counted_mean": lambda: (normal(rng, dtype, *targets.shape), targets),
+        "forward_kl": lambda: (logits, teacher, targets, 1.7),
+        "reverse_kl": lambda: (logits, teacher, targets, 1.7),
+        "blend": lambda: (logits, teacher, targets, lesson),
+        "top_k": lambda: (logits, 4),
+        "complete": lambda: (*kept, logits),
+        "distill_loss_and_grads": lambda: (params, tokens, targets, teacher, config, lesson),
+        "distill_step": lambda: (state_of(twin, state), tokens, targets, teacher, config, train, lesson),
+        "distill_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
+                                  random_params(larger, rng, dtype), larger, config, train, lesson),
+        "kept_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
+                               *(np.stack([part] * 3) for part in kept), config, train, replace(lesson, objective="soft")),
+        "read_top_k": lambda: (params, tokens, config, 4),
+        "write_rows": lambda: (params, tokens[:, 0], rng.random((9, len(tokens)), np.float32), config,
+                               GenerateConfig(temperature=0.7)),
+        "settle": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
     }
@@ -173,8 +221,10 @@ def test_the_same_outputs(module, name, dtype):
     if name in TESTED_ELSEWHERE:
         assert (Path(__file__).parent / TESTED_ELSEWHERE[name]).exists()
         return
-    for seed in range(3 if module in ("ops", "optimizer") else 1):        # the rest compiles for seconds
+    seeds = {"ops": 3, "optimizer": 3, "quantize": 24 if name in ("matmul", "quantize") else 6}
+    for seed in range(seeds.get(module, 1)):                              # the rest compiles for seconds
         arguments = [bloom_case(name, np.random.default_rng(seed), dtype) if module == "bloom" else
+                     quantize_case(name, twin, np.random.default_rng(seed), dtype, seed) if module == "quantize" else
                      case(name, twin, np.random.default_rng(seed), dtype) for twin in ("in_numpy", "in_jax")]
         assert arguments[0] is not None, f"{module}.{name} has no case in this file: add one"
         ours = public_functions("in_numpy", module)[name](*arguments[0])
@@ -183,7 +233,8 @@ def test_the_same_outputs(module, name, dtype):
         assert sorted(ours) == sorted(theirs)              # jax sorts the keys of a dict
         for path in ours:
             if ours[path] is not None:
-                assert_close(theirs[path], ours[path], TOLERANCE[dtype], f"{name} {path} (seed {seed})")
+                exact = np.asarray(ours[path]).dtype.kind in "iu"          # integers are equal, not close
+                assert_close(theirs[path], ours[path], 0 if exact else TOLERANCE[dtype], f"{name} {path} (seed {seed})")
 
 
 def compiled(function, arguments):
@@ -200,6 +251,8 @@ def as_tree(output):
     """Tuples as lists, so that `flatten` names their parts."""
     if isinstance(output, tuple):
         return [as_tree(part) for part in output]
+    if isinstance(output, Quantized):
+        return output.parts()
     return {k: as_tree(v) for k, v in output.items()} if isinstance(output, dict) else output
 
 

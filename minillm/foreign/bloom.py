@@ -15,6 +15,7 @@ from minillm.files import read_json
 from minillm.foreign.llama import as_tuple, check_shape, refuse_unknown, with_end_of_text
 from minillm.foreign.weights import open_folder
 from minillm.params import flatten, unflatten
+from minillm.quantized import without_ours
 
 # Our name of a parameter -> Hugging Face's, and whether it is a matrix that Hugging Face keeps as (out, in).
 NAMES = {
@@ -51,7 +52,7 @@ def load_config(folder) -> BloomConfig:
     path = Path(folder) / "config.json"
     values = read_json(path)
     try:
-        config = read_config(values)
+        config = read_config(without_ours(values))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return with_end_of_text(folder, config)

@@ -14,6 +14,7 @@ from minillm.errors import UserError, is_count, is_number, short
 from minillm.files import read_json
 from minillm.foreign.weights import open_folder
 from minillm.params import flatten, table, unflatten
+from minillm.quantized import without_ours
 
 # Our name of a parameter -> Hugging Face's, and whether it is a matrix that Hugging Face keeps as (out, in).
 NAMES = {
@@ -109,7 +110,7 @@ def load_config(folder) -> ModelConfig:
         raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
     values = read_json(path)
     try:
-        config = read_config(values)
+        config = read_config(without_ours(values))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return with_end_of_text(folder, config)

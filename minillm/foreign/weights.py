@@ -21,7 +21,7 @@ from minillm.files import one_line, read_json
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I32": "<i4"}     # how NumPy reads the numbers of each kind
+STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I32": "<i4", "I8": "i1", "U8": "u1"}     # how NumPy reads the numbers of each kind
 BLOCK = 2**20                                                          # numbers read at once
 
 

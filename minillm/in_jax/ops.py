@@ -10,6 +10,8 @@ Citations and formulas stand in the twin's docstrings; here stand the difference
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
+from minillm.in_jax.quantize import lookup, matmul
+from minillm.quantized import Quantized
 from minillm.rotary import frequencies
 
 IGNORE = -100  # a target that is not counted: padding
@@ -24,13 +26,13 @@ def no_tap(name: str, x):
 
 def linear(x, w, b=None):
     """y = x w + b, or x w where there is no b. x (..., in), w (in, out), b (out,) -> (..., out)."""
-    y = x @ w
+    y = matmul(x, w) if isinstance(w, Quantized) else x @ w
     return y if b is None else y + b
 
 
 def embedding(tokens_BT, table_VD):
     """Row lookup: x[b, t] = table[tokens[b, t]]. -> (B, T, D)."""
-    return jnp.asarray(table_VD)[tokens_BT]
+    return lookup(tokens_BT, table_VD) if isinstance(table_VD, Quantized) else jnp.asarray(table_VD)[tokens_BT]
 
 
 def rmsnorm(x, weight, eps: float):

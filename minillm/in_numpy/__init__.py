@@ -1,6 +1,8 @@
 """The LLaMA in NumPy, to be read: every operation with its backward by hand. Needs no JAX."""
 
 from minillm.in_numpy.bloom import forward_of
+from minillm.in_numpy.distill import (blend, distill_loss_and_grads, distill_step, distill_steps, forward_kl, kept_steps,
+                                     read_top_k, reverse_kl, settle, complete, top_k, write_rows)
 from minillm.in_numpy.generate import decode_step, decode_steps, generate, mark, penalize, prefill, sample
 from minillm.in_numpy.model import (attention, attention_backward, block, block_backward, forward, head, init_cache,
                                     loss, loss_and_grads, mlp, mlp_backward)

@@ -104,17 +104,19 @@ def loss(params, tokens_BT, targets_BT, config: ModelConfig):
 def loss_and_grads(params, tokens_BT, targets_BT, config: ModelConfig):
     """The loss and its gradient, a tree like `params`: forward once with a recorder, then forward read upwards."""
     seen = {}
-
-    def record(name, x):
-        seen[name] = x
-        return x
-
-    logits_BTV, _ = forward(params, tokens_BT, config, tap=record)
+    logits_BTV, _ = forward(params, tokens_BT, config, tap=lambda name, x: seen.setdefault(name, x))
     value = cross_entropy(logits_BTV, targets_BT)
+    dlogits_BTV = cross_entropy_backward(value.dtype.type(1), logits_BTV, targets_BT)
+    return value, forward_backward(dlogits_BTV, params, tokens_BT, seen, config)
 
+
+def forward_backward(dlogits_BTV, params, tokens_BT, seen, config: ModelConfig):
+    """The gradient of every parameter, a tree like `params`: the lines of `forward`, last to first.
+
+    `seen[name]` is what was tapped on the way forward.
+    """
     T = tokens_BT.shape[1]
     turn = rotation(np.arange(T), config, T, params["norm"].dtype)
-    dlogits_BTV = cross_entropy_backward(value.dtype.type(1), logits_BTV, targets_BT)
     dx_BTD, dhead_DV, _ = linear_backward(dlogits_BTV, seen["final_norm"], head(params))
     last_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
     dx_BTD, dnorm = rmsnorm_backward(dx_BTD, last_BTD, params["norm"], config.rms_norm_eps)
@@ -127,7 +129,7 @@ def loss_and_grads(params, tokens_BT, targets_BT, config: ModelConfig):
         grads["lm_head"] = dhead_DV
     else:
         grads["embed_tokens"] = dembed_VD + dhead_DV.T       # tied: one matrix, used at both ends
-    return value, grads
+    return grads
 
 
 def block_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):

@@ -11,6 +11,8 @@ d(loss)/dx. Backward is forward read upwards: each step names the forward line t
 
 import numpy as np
 
+from minillm.in_numpy.quantize import lookup, matmul
+from minillm.quantized import Quantized
 from minillm.rotary import frequencies
 
 IGNORE = -100  # a target that is not counted: padding
@@ -24,7 +26,7 @@ def no_tap(name: str, x):
 
 def linear(x, w, b=None):
     """y = x w + b, or x w where there is no b. x (..., in), w (in, out), b (out,) -> (..., out)."""
-    y = x @ w
+    y = matmul(x, w) if isinstance(w, Quantized) else x @ w
     return y if b is None else y + b
 
 
@@ -40,7 +42,7 @@ def linear_backward(dy, x, w, b=None):
 
 def embedding(tokens_BT, table_VD):
     """Row lookup: x[b, t] = table[tokens[b, t]]. -> (B, T, D)."""
-    return table_VD[tokens_BT]
+    return lookup(tokens_BT, table_VD) if isinstance(table_VD, Quantized) else table_VD[tokens_BT]
 
 
 def embedding_backward(dx_BTD, tokens_BT, table_VD):

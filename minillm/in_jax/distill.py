@@ -1,0 +1,167 @@
+"""Learning from a teacher, in JAX: the losses, the step, writing. Twin: minillm/in_numpy/distill.py, which holds the formulas.
+
+Axes: see ops.py; C counts the tokens that a kept target names. The teacher is an argument of the compiled step that is not
+donated and has no gradient: only the student's parameters are differentiated.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+
+from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
+from minillm.in_jax.bloom import forward_of
+from minillm.in_jax.generate import ROOM, sample
+from minillm.in_jax.model import forward, init_cache
+from minillm.in_jax.ops import IGNORE, cross_entropy, softmax
+from minillm.in_jax.sharding import replicate, split_rows
+from minillm.in_jax.train import PRECISION, take_step
+
+TINY = 1e-30  # so that nothing is divided by zero, and no logarithm taken of it
+
+
+def log_softmax(x):
+    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum so that nothing overflows."""
+    shifted = x - stop_gradient(jnp.max(x, axis=-1, keepdims=True))
+    return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True))
+
+
+def counted_mean(values_BT, targets_BT):
+    """The mean of the values where a target is counted; those of IGNORE are not."""
+    counted_BT = targets_BT != IGNORE
+    return jnp.sum(jnp.where(counted_BT, values_BT, 0)) / jnp.sum(counted_BT).astype(values_BT.dtype)
+
+
+def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
+    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that p does."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    nats_BT = jnp.sum(jnp.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
+    return counted_mean(temperature**2 * nats_BT, targets_BT)
+
+
+def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
+    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p would not."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    nats_BT = jnp.sum(jnp.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
+    return counted_mean(temperature**2 * nats_BT, targets_BT)
+
+
+def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
+    """alpha T^2 KL + (1 - alpha) cross-entropy: what the teacher says, and what the text says."""
+    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
+
+
+def top_k(logits_BTV, k: int):
+    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log p. -> two (B, T, C)."""
+    log_p_BTC, ids_BTC = jax.lax.top_k(log_softmax(logits_BTV), k)
+    return ids_BTC, log_p_BTC
+
+
+def complete(ids_BTC, log_p_BTC, logits_BTV):
+    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
+
+    All of it is a constant to the student: the gradient is that of the KL with "another token" as one event.
+    """
+    others_BTV = jnp.put_along_axis(softmax(stop_gradient(logits_BTV)), ids_BTC, 0, axis=-1, inplace=False)
+    left_BT = jnp.maximum(1 - jnp.sum(jnp.exp(log_p_BTC), axis=-1), TINY)
+    share_BT = left_BT / jnp.maximum(jnp.sum(others_BTV, axis=-1), TINY)
+    log_p_BTV = jnp.log(jnp.maximum(others_BTV * share_BT[..., None], TINY))
+    return jnp.put_along_axis(log_p_BTV, ids_BTC, log_p_BTC, axis=-1, inplace=False)
+
+
+def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelConfig, how: DistillConfig):
+    """The loss of `blend` and its gradient, a tree like `params`. `said`: the teacher's logits_BTV, or (ids_BTC, log_p_BTC)."""
+
+    def loss(params):
+        logits_BTV, _ = forward(params, tokens_BT, config)
+        teacher_BTV = complete(*said, logits_BTV) if isinstance(said, tuple) else said
+        return blend(logits_BTV, teacher_BTV, targets_BT, how)
+
+    return jax.value_and_grad(loss)(params)
+
+
+@partial(jax.jit, static_argnames=("config", "train", "how"), donate_argnames="state")
+def distill_step(state, tokens_BT, targets_BT, said, config: ModelConfig, train: TrainConfig, how: DistillConfig):
+    """`train_step` with a teacher: loss, gradient, clip, update."""
+    with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
+        loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, said, config, how)
+    return take_step(state, loss, grads, train)
+
+
+def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig, train: TrainConfig,
+                  how: DistillConfig):
+    """N steps beside a teacher that reads every batch; `teacher` are its parameters. Compiled as one loop."""
+    return jax.block_until_ready(_distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config, train, how))
+
+
+@partial(jax.jit, static_argnames=("teacher_config", "config", "train", "how"), donate_argnames="state")
+def _distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config, train, how):
+
+    def step(state, batch):
+        tokens_BT, targets_BT = batch
+        with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
+            teacher_BTV, _ = forward_of(teacher_config)(teacher, tokens_BT, teacher_config)
+        return distill_step(state, tokens_BT, targets_BT, teacher_BTV, config, train, how)
+
+    return jax.lax.scan(step, state, (split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)))
+
+
+def kept_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig, train: TrainConfig,
+               how: DistillConfig):
+    """N steps beside what a teacher said of each batch before: its `top_k`. Compiled as one loop."""
+    return jax.block_until_ready(_kept_steps(state, (tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC), config, train, how))
+
+
+@partial(jax.jit, static_argnames=("config", "train", "how"), donate_argnames="state")
+def _kept_steps(state, batches, config, train, how):
+
+    def step(state, batch):
+        tokens_BT, targets_BT, ids_BTC, log_p_BTC = batch
+        return distill_step(state, tokens_BT, targets_BT, (ids_BTC, log_p_BTC), config, train, how)
+
+    return jax.lax.scan(step, state, tuple(split_rows(part, axis=1) for part in batches))
+
+
+def read_top_k(params, tokens_BT, config, k: int):
+    """What a teacher says of these rows, in short: see `top_k`. The pass that many students can learn from."""
+    return jax.block_until_ready(_read_top_k(params, tokens_BT, config, k))
+
+
+@partial(jax.jit, static_argnames=("config", "k"))
+def _read_top_k(params, tokens_BT, config, k):
+    return top_k(forward_of(config)(params, split_rows(tokens_BT, axis=0), config)[0], k)
+
+
+def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
+    """tokens_BN: every row goes on from its first token, a coin a token, all rows at once from one cache."""
+    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, how))
+
+
+@partial(jax.jit, static_argnames=("config", "how"))
+def _write_rows(params, first_B, coins_NB, config, how):
+
+    def step(carry, coin_B):
+        token_B, cache = carry
+        token_B = jnp.minimum(token_B, config.vocab_size - 1)
+        logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
+        token_B = jax.vmap(partial(sample, how=how))(logits_BTV[:, 0], coin_B).astype(jnp.int32)
+        return (token_B, cache), token_B
+
+    carry, tokens = (split_rows(first_B, axis=0).astype(jnp.int32), init_cache(config, len(first_B), 0, params["norm"].dtype)), []
+    for begin in range(0, len(coins_NB), ROOM):                  # the cache grows with the text: a short one is read sooner
+        carry, new_NB = jax.lax.scan(step, (carry[0], _longer(carry[1])), split_rows(coins_NB[begin : begin + ROOM], axis=1))
+        tokens.append(new_NB)
+    return jnp.concatenate(tokens).T
+
+
+def _longer(cache):
+    """The same cache with ROOM for more keys and values."""
+    more = ((0, 0), (0, ROOM), (0, 0))
+    return cache | {"layers": [{name: jnp.pad(kept_RSE, more) for name, kept_RSE in layer.items()} for layer in cache["layers"]]}
+
+
+def settle(params):
+    """Parameters that will be used again and again, where their arrays are at hand: a copy on every device."""
+    return replicate(jax.tree.map(jnp.asarray, params))

@@ -1,0 +1,205 @@
+"""Fewer bits, in JAX: numbers to integers and back, and products of integers. Twin: minillm/in_numpy/quantize.py.
+
+Formulas and citations stand in the twin's docstrings; here stands what XLA needs to be fast on a CPU. Measured there:
+
+- int8 matrix times int8 vector takes a slow path, matrix times matrix a fast one: a single row is given twice;
+- a matrix that is made float inside the loop over tokens is made float once, outside of it, and all of it stays in memory:
+  `optimization_barrier` ties it to the token, so that it stays integers;
+- groups of 32: a row of x for each group, zero elsewhere, makes the sums of all groups one matrix product.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.lax import dot_general, optimization_barrier
+
+from minillm.quantized import GROUP, PARTS, STATIC, Quantized, Scheme
+
+FEW = 4  # rows (tokens at once) up to which a product is bound by reading the weights
+
+jax.tree_util.register_dataclass(Quantized, data_fields=list(PARTS), meta_fields=list(STATIC))
+
+
+def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
+    """The record of a float matrix: w (in, out), or (out, in) if not `transposed`, rounded to the nearest integers."""
+    w_OI = w.T if transposed else w
+    kept_On = None
+    if columns is not None:
+        kept_On = w_OI[:, columns].astype(jnp.float32)
+        w_OI = w_OI * outside(columns, w_OI.shape[1], w_OI.dtype)
+    scales_OG, zeros_OG = fit(w_OI, scheme)
+    integers_OI = to_integers(w_OI, scales_OG, zeros_OG, scheme)
+    stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
+    return Quantized(stored, scales_OG, zeros_OG, columns, kept_On, scheme, w_OI.shape[1], transposed)
+
+
+def fit(w_OI, scheme: Scheme):
+    """The scales (and zeros, or None) with which the integers of `scheme` reach all numbers that share them."""
+    w_OGN = groups(w_OI, scheme)
+    if scheme.zero_point:
+        low_OG, high_OG = jnp.minimum(jnp.min(w_OGN, axis=-1), 0), jnp.maximum(jnp.max(w_OGN, axis=-1), 0)
+        scales_OG = round_scales(high_OG * 0.5 - low_OG * 0.5, (scheme.highest - scheme.lowest) / 2, scheme)
+        zeros_OG = jnp.round(scheme.lowest - low_OG / scales_OG.astype(w_OI.dtype))
+        return scales_OG, jnp.clip(zeros_OG, scheme.lowest, scheme.highest).astype(jnp.int8)
+    return round_scales(jnp.max(jnp.abs(w_OGN), axis=-1), scheme.highest, scheme), None
+
+
+def round_scales(reach, steps: float, scheme: Scheme):
+    """reach / steps in the kind of number that scales are held in; in 16 bits rounded up, so that all numbers are reached."""
+    scales = jnp.maximum(reach * (1 / steps), scheme.smallest_scale)
+    kept = scales.astype(scheme.scale_dtype)
+    if scheme.scale_dtype == "float16":
+        kept = jnp.where(kept.astype(scales.dtype) < scales, jnp.nextafter(kept, jnp.float16(jnp.inf)), kept)
+    return kept
+
+
+def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
+    """round(w / scale) + zero, as int8 (O, I). Halves go to the even neighbour."""
+    steps_OI = jnp.round(w_OI / spread(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
+    if zeros_OG is not None:
+        steps_OI = steps_OI + spread(zeros_OG, w_OI.shape[1], scheme)
+    return jnp.clip(steps_OI, scheme.lowest, scheme.highest).astype(jnp.int8)
+
+
+def groups(w_OI, scheme: Scheme):
+    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for a whole tensor."""
+    if scheme.scale_per == "tensor":
+        return w_OI.reshape(1, 1, -1)
+    if scheme.scale_per == "channel":
+        return w_OI[:, None, :]
+    return jnp.pad(w_OI, ((0, 0), (0, -w_OI.shape[1] % GROUP))).reshape(len(w_OI), -1, GROUP)
+
+
+def spread(scales_OG, width: int, scheme: Scheme):
+    """Each number's own scale: (O, I) where scales are per group; elsewhere broadcasting does it.
+
+    A broadcast, which XLA fuses into what reads it, where `repeat` would be an array of its own.
+    """
+    if scheme.scale_per != "group32":
+        return scales_OG
+    return jnp.broadcast_to(scales_OG[..., None], (*scales_OG.shape, GROUP)).reshape(len(scales_OG), -1)[:, :width]
+
+
+def pack(integers_OI):
+    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the high four."""
+    bits_OI = (jnp.pad(integers_OI, ((0, 0), (0, integers_OI.shape[1] % 2))) & 15).astype(jnp.uint8)
+    return bits_OI[:, ::2] | (bits_OI[:, 1::2] << 4)
+
+
+def unpack(packed, width: int):
+    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign along."""
+    low, high = (packed << 4).astype(jnp.int8) >> 4, packed.astype(jnp.int8) >> 4
+    return jnp.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
+
+
+def take_rows(w, rows):
+    """The record of some of its rows, by an index array or a slice."""
+    def of(part):
+        return None if part is None else part if len(part) != len(w.integers) else jnp.asarray(part)[rows]
+    return Quantized(jnp.asarray(w.integers)[rows], of(w.scales), of(w.zeros), w.columns, of(w.kept), w.scheme, w.width, w.transposed)
+
+
+def dequantize(w, dtype=jnp.float32):
+    """The float matrix that a record stands for, in the record's orientation: scale * (integer - zero)."""
+    w_OI = integers(w).astype(dtype)
+    if w.zeros is not None:
+        w_OI = w_OI - spread(w.zeros, w.width, w.scheme).astype(dtype)
+    w_OI = w_OI * spread(w.scales, w.width, w.scheme).astype(dtype)
+    if w.columns is not None:
+        w_OI = w_OI.at[:, w.columns].set(w.kept.astype(dtype))
+    return w_OI.T if w.transposed else w_OI
+
+
+def integers(w):
+    """The integers of a record as int8 (O, I), unpacked."""
+    return unpack(jnp.asarray(w.integers), w.width) if w.scheme.bits == 4 else jnp.asarray(w.integers)
+
+
+def lookup(tokens_BT, w):
+    """Rows of a quantized embedding: only those that are asked for become float. -> (B, T, D)."""
+    rows = dequantize(take_rows(w, tokens_BT.reshape(-1)))
+    return rows.reshape(*tokens_BT.shape, w.width)
+
+
+def matmul(x, w):
+    """y = x w for a quantized w (in, out): x (..., in) -> (..., out)."""
+    x_TI = x.reshape(-1, x.shape[-1])
+    times = times_integers if w.scheme.activations else times_weights
+    return times(x_TI, w).reshape(*x.shape[:-1], w.shape[1])
+
+
+def times_weights(x_TI, w):
+    """Integer weights, float activations: the weights are turned back, then it is a float product.
+
+    Few rows are multiplied number by number and added up: then XLA reads integers and never writes the float matrix.
+    """
+    x_TI, stored = optimization_barrier((x_TI, jnp.asarray(w.integers)))
+    w_IO = dequantize(Quantized(stored, w.scales, w.zeros, w.columns, w.kept, w.scheme, w.width, w.transposed), x_TI.dtype)
+    if len(x_TI) <= FEW:
+        return jnp.sum(x_TI[:, None, :] * w_IO.T, axis=-1)
+    return x_TI @ w_IO
+
+
+def times_integers(x_TI, w):
+    """Integer weights and activations: y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x), whole numbers in ( ).
+
+    Many rows of groups are multiplied as the whole numbers that they are, times their scales, in float: the same up to rounding.
+    """
+    aside_TO = 0
+    if w.columns is not None:
+        aside_TO = x_TI[:, w.columns] @ w.kept.T.astype(x_TI.dtype)
+        x_TI = x_TI * outside(w.columns, w.width, x_TI.dtype)
+    xq_TI, scale_T1 = quantize_tokens(x_TI)
+    if w.scheme.scale_per != "group32":
+        sums_TO = integer_product(xq_TI, integers(w))
+        if w.zeros is not None:
+            sums_TO = sums_TO - jnp.sum(xq_TI, axis=1, keepdims=True, dtype=jnp.int32) * w.zeros[:, 0].astype(jnp.int32)
+        return sums_TO * w.scales[:, 0].astype(x_TI.dtype) * scale_T1 + aside_TO
+    if len(xq_TI) > FEW:
+        whole = Quantized(w.integers, w.scales, w.zeros, None, None, w.scheme, w.width, w.transposed)
+        return (xq_TI.astype(x_TI.dtype) @ dequantize(whole, x_TI.dtype)) * scale_T1 + aside_TO
+    group_I = jnp.arange(w.width) // GROUP
+    xq_TGI = jnp.where(group_I == jnp.arange(w.scales.shape[1])[:, None], xq_TI[:, None], 0)
+    sums_OTG = dot_general(integers(w), xq_TGI, (((1,), (2,)), ((), ())), preferred_element_type=jnp.int32)
+    if w.zeros is not None:
+        sums_OTG = sums_OTG - jnp.sum(xq_TGI, axis=2, dtype=jnp.int32) * w.zeros[:, None].astype(jnp.int32)
+    return jnp.sum(sums_OTG * w.scales[:, None].astype(x_TI.dtype), axis=-1).T * scale_T1 + aside_TO
+
+
+def outside(columns, width: int, dtype):
+    """1 everywhere but in `columns`, where it is 0. -> (width,)."""
+    return jnp.ones(width, dtype).at[columns].set(0)
+
+
+def quantize_tokens(x_TI):
+    """(int8 (T, I), scales (T, 1)): every token's activations by their own largest, found while the model runs."""
+    scale_T1 = jnp.maximum(jnp.max(jnp.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
+    return jnp.round(x_TI / scale_T1).astype(jnp.int8), scale_T1
+
+
+def integer_product(x_TI, w_OI):
+    """x w^T of int8 matrices, exactly, as int32 (T, O). One row goes in twice, and the barrier keeps both."""
+    rows = jnp.concatenate([x_TI, x_TI]) if len(x_TI) == 1 else x_TI
+    sums_TO = dot_general(rows, w_OI, (((1,), (1,)), ((), ())), preferred_element_type=jnp.int32)
+    return optimization_barrier(sums_TO)[: len(x_TI)]
+
+
+def smoothing(x_largest_I, w_largest_I, alpha: float):
+    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha); then (x / s)(s w) = x w."""
+    alive_I = (x_largest_I > 0) & (w_largest_I > 0)
+    s_I = jnp.where(alive_I, x_largest_I, 1) ** alpha / jnp.where(alive_I, w_largest_I, 1) ** (1 - alpha)
+    return s_I.astype(x_largest_I.dtype)
+
+
+def damage(before_BTV, after_BTV, targets_BT):
+    """What fewer bits did to each text's predictions, sums over its counted targets. -> (B, 5):
+
+    how many targets; nats before; nats after; KL(before || after); how often both find the same token most probable.
+    """
+    log_p, log_q = (x - jnp.max(x, axis=-1, keepdims=True) for x in (before_BTV, after_BTV))
+    log_p, log_q = (x - jnp.log(jnp.sum(jnp.exp(x), axis=-1, keepdims=True)) for x in (log_p, log_q))
+    counted_BT = targets_BT >= 0
+    at_BT1 = jnp.where(counted_BT, targets_BT, 0)[..., None]
+    measured = (jnp.ones_like(log_p[..., 0]), -jnp.take_along_axis(log_p, at_BT1, axis=-1)[..., 0],
+                -jnp.take_along_axis(log_q, at_BT1, axis=-1)[..., 0], jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1),
+                jnp.argmax(log_p, axis=-1) == jnp.argmax(log_q, axis=-1))
+    return jnp.stack([jnp.sum(jnp.where(counted_BT, value, 0), axis=1) for value in measured], axis=1)

@@ -1,0 +1,172 @@
+"""Learning from a teacher, in NumPy: each loss with its backward right under it, the step, writing. Twin: in_jax/distill.py.
+
+Axes: see ops.py; C counts the tokens that a kept target names. A teacher is what it says about the same tokens: its
+logits, constants here. With T the temperature, p = softmax(teacher / T) and q = softmax(student / T).
+
+    soft targets   alpha T^2 KL(p || q) + (1 - alpha) cross-entropy        Hinton et al. 2015, arXiv:1503.02531, section 2
+    reverse        the same with KL(q || p)                               Gu et al. 2023, MiniLLM, arXiv:2306.08543, eq. 1
+    on-policy      KL(q || p) on text that the student wrote              Agarwal et al. 2023, GKD, arXiv:2306.13649, eq. 3
+    responses      plain training on text that the teacher wrote          Kim and Rush 2016, arXiv:1606.07947, section 3.2
+"""
+
+import numpy as np
+
+from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
+from minillm.in_numpy.bloom import forward_of
+from minillm.in_numpy.generate import sample
+from minillm.in_numpy.model import forward, forward_backward, init_cache
+from minillm.in_numpy.ops import IGNORE, cross_entropy, cross_entropy_backward, softmax
+from minillm.in_numpy.train import take_step
+
+TINY = 1e-30  # so that nothing is divided by zero, and no logarithm taken of it
+
+
+def log_softmax(x):
+    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum so that nothing overflows."""
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+
+
+def counted_mean(values_BT, targets_BT):
+    """The mean of the values where a target is counted; those of IGNORE are not."""
+    counted_BT = targets_BT != IGNORE
+    return np.sum(np.where(counted_BT, values_BT, 0)) / np.sum(counted_BT).astype(values_BT.dtype)
+
+
+def counted_mean_backward(dmean, values_BT, targets_BT):
+    """Every counted value has an equal share in the mean."""
+    counted_BT = targets_BT != IGNORE
+    return np.where(counted_BT, dmean / np.sum(counted_BT).astype(values_BT.dtype), 0)
+
+
+def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
+    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that p does.
+
+    T^2 because the gradient of what is softened is smaller by that (arXiv:1503.02531, section 2).
+    """
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    nats_BT = np.sum(np.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
+    return counted_mean(temperature**2 * nats_BT, targets_BT)
+
+
+def forward_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
+    """dlogits = T (q - p) / number of counted targets: nothing is left to learn where q = p."""
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
+    p_BTV, q_BTV = softmax(teacher_BTV / temperature), softmax(logits_BTV / temperature)
+    return dnats_BT[..., None] * (q_BTV - p_BTV) / temperature                     # - p log q, and q = softmax(logits / T)
+
+
+def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
+    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p would not."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    nats_BT = np.sum(np.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
+    return counted_mean(temperature**2 * nats_BT, targets_BT)
+
+
+def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
+    """dlogits = T q (log q - log p - KL) / number of counted targets."""
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    q_BTV, gap_BTV = np.exp(log_q_BTV), log_q_BTV - log_p_BTV
+    kl_BT = np.sum(q_BTV * gap_BTV, axis=-1)
+    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature   # dq = gap + 1, through the softmax
+
+
+def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
+    """alpha T^2 KL + (1 - alpha) cross-entropy: what the teacher says, and what the text says."""
+    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
+
+
+def blend_backward(dloss, logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
+    """The gradients of both, by their shares."""
+    kl_backward = reverse_kl_backward if how.reverse else forward_kl_backward
+    dkl_BTV = kl_backward(how.alpha * dloss, logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    return dkl_BTV + cross_entropy_backward((1 - how.alpha) * dloss, logits_BTV, targets_BT)
+
+
+def top_k(logits_BTV, k: int):
+    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log p. -> two (B, T, C)."""
+    log_p_BTV = log_softmax(logits_BTV)
+    ids_BTC = np.argsort(-log_p_BTV, axis=-1, stable=True)[..., :k]
+    return ids_BTC, np.take_along_axis(log_p_BTV, ids_BTC, axis=-1)
+
+
+def complete(ids_BTC, log_p_BTC, logits_BTV):
+    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
+
+    So what was not kept is not taught: at temperature 1 either KL is that of the named tokens and one event more, "another
+    token", and the student's gradient is that KL's. Naming alone, with p = 0 elsewhere, would teach that the rest is never said.
+    """
+    others_BTV = softmax(logits_BTV)
+    np.put_along_axis(others_BTV, ids_BTC, 0, axis=-1)
+    left_BT = np.maximum(1 - np.sum(np.exp(log_p_BTC), axis=-1), TINY)
+    share_BT = left_BT / np.maximum(np.sum(others_BTV, axis=-1), TINY)
+    log_p_BTV = np.log(np.maximum(others_BTV * share_BT[..., None], TINY))
+    np.put_along_axis(log_p_BTV, ids_BTC, log_p_BTC, axis=-1)
+    return log_p_BTV
+
+
+def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelConfig, how: DistillConfig):
+    """The loss of `blend` and its gradient, a tree like `params`: as `loss_and_grads` with another last line.
+
+    `said` is what the teacher said of these tokens: its logits_BTV, or of its `top_k` the pair (ids_BTC, log_p_BTC).
+    """
+    seen = {}
+    logits_BTV, _ = forward(params, tokens_BT, config, tap=lambda name, x: seen.setdefault(name, x))
+    teacher_BTV = complete(*said, logits_BTV) if isinstance(said, tuple) else said
+    value = blend(logits_BTV, teacher_BTV, targets_BT, how)
+    dlogits_BTV = blend_backward(value.dtype.type(1), logits_BTV, teacher_BTV, targets_BT, how)
+    return value, forward_backward(dlogits_BTV, params, tokens_BT, seen, config)
+
+
+def distill_step(state, tokens_BT, targets_BT, said, config: ModelConfig, train: TrainConfig, how: DistillConfig):
+    """`train_step` with a teacher: loss, gradient, clip, update."""
+    loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, said, config, how)
+    return take_step(state, loss, grads, train)
+
+
+def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig, train: TrainConfig,
+                  how: DistillConfig):
+    """N steps beside a teacher that reads every batch; `teacher` are its parameters."""
+    history = []
+    for tokens_BT, targets_BT in zip(tokens_NBT, targets_NBT):
+        teacher_BTV, _ = forward_of(teacher_config)(teacher, tokens_BT, teacher_config)
+        state, metrics = distill_step(state, tokens_BT, targets_BT, teacher_BTV, config, train, how)
+        history.append(metrics)
+    return state, {name: np.array([metrics[name] for metrics in history]) for name in history[0]}
+
+
+def kept_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig, train: TrainConfig,
+               how: DistillConfig):
+    """N steps beside what a teacher said of each batch before: its `top_k`. It need not run again."""
+    history = []
+    for tokens_BT, targets_BT, ids_BTC, log_p_BTC in zip(tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC):
+        state, metrics = distill_step(state, tokens_BT, targets_BT, (ids_BTC, log_p_BTC), config, train, how)
+        history.append(metrics)
+    return state, {name: np.array([metrics[name] for metrics in history]) for name in history[0]}
+
+
+def read_top_k(params, tokens_BT, config, k: int):
+    """What a teacher says of these rows, in short: see `top_k`. The pass that many students can learn from."""
+    return top_k(forward_of(config)(params, tokens_BT, config)[0], k)
+
+
+def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
+    """tokens_BN: every row goes on from its first token, a coin a token, all rows at once from one cache.
+
+    A token of V, which is none, says that the logits are no numbers: see `sample`.
+    """
+    cache = init_cache(config, len(first_B), len(coins_NB), params["norm"].dtype)
+    token_B, tokens = first_B, []
+    for coin_B in coins_NB:
+        token_B = np.minimum(token_B, config.vocab_size - 1)
+        logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
+        token_B = np.array([sample(logits_V, coin, how) for logits_V, coin in zip(logits_BTV[:, 0], coin_B)])
+        tokens.append(token_B)
+    return np.stack(tokens, axis=1)
+
+
+def settle(params):
+    """Parameters that will be used again and again, where their arrays are at hand: here they are."""
+    return params

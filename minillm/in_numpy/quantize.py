@@ -1,0 +1,208 @@
+"""Fewer bits, in NumPy: numbers to integers and back, and products of integers. Twin: minillm/in_jax/quantize.py.
+
+    scale   = largest |w| / 127                      absmax: one scale for a tensor, a row (output channel), or 32 numbers
+    integer = round(w / scale)
+    w       ~ scale * integer                        wrong by at most scale / 2
+
+Axes: O outputs, I inputs, G groups of a row, N numbers that share a scale, T tokens. The record: minillm/quantized.py.
+Gholami et al. 2021, arXiv:2103.13630, section III, gives all of these their names.
+"""
+
+import numpy as np
+
+from minillm.quantized import GROUP, Quantized, Scheme
+
+EXACT = 1024  # that many products of int8, 128 * 128 at most, add up to no more than 2^24: float32 holds such whole numbers exactly
+BLOCK = 1024  # rows that are turned back into float32 at once: what a processor's cache holds, instead of the whole matrix
+
+
+def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
+    """The record of a float matrix: w (in, out), or (out, in) if not `transposed`, rounded to the nearest integers.
+
+    `columns` are inputs that stay float (LLM.int8(), Dettmers et al. 2022, arXiv:2208.07339, section 3.2): few of them
+    are so large that they would set everybody's scale.
+    """
+    w_OI = np.ascontiguousarray(w.T if transposed else w)
+    kept_On = None
+    if columns is not None:
+        kept_On = w_OI[:, columns].astype(np.float32)
+        w_OI = w_OI * outside(columns, w_OI.shape[1], w_OI.dtype)
+    scales_OG, zeros_OG = fit(w_OI, scheme)
+    integers_OI = to_integers(w_OI, scales_OG, zeros_OG, scheme)
+    stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
+    return Quantized(stored, scales_OG, zeros_OG, columns, kept_On, scheme, w_OI.shape[1], transposed)
+
+
+def fit(w_OI, scheme: Scheme):
+    """The scales (and zeros, or None) with which the integers of `scheme` reach all numbers that share them.
+
+    absmax       scale = max|w| / 127                        integers -127 ... 127
+    zero point   scale = (max - min) / 255, where min <= 0 <= max; zero = round(-128 - min / scale): 0 stays exactly 0
+    """
+    w_OGN = groups(w_OI, scheme)
+    if scheme.zero_point:
+        low_OG, high_OG = np.minimum(np.min(w_OGN, axis=-1), 0), np.maximum(np.max(w_OGN, axis=-1), 0)
+        scales_OG = round_scales(high_OG * 0.5 - low_OG * 0.5, (scheme.highest - scheme.lowest) / 2, scheme)
+        zeros_OG = np.round(scheme.lowest - low_OG / scales_OG.astype(w_OI.dtype))
+        return scales_OG, np.clip(zeros_OG, scheme.lowest, scheme.highest).astype(np.int8)
+    return round_scales(np.max(np.abs(w_OGN), axis=-1), scheme.highest, scheme), None
+
+
+def round_scales(reach, steps: float, scheme: Scheme):
+    """reach / steps in the kind of number that scales are held in; in 16 bits rounded up, so that all numbers are reached."""
+    scales = np.maximum(reach * (1 / steps), scheme.smallest_scale)
+    kept = scales.astype(scheme.scale_dtype)
+    if scheme.scale_dtype == "float16":
+        kept = np.where(kept.astype(scales.dtype) < scales, np.nextafter(kept, np.float16(np.inf)), kept)
+    return kept
+
+
+def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
+    """round(w / scale) + zero, as int8 (O, I). Halves go to the even neighbour."""
+    steps_OI = np.round(w_OI / spread(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
+    if zeros_OG is not None:
+        steps_OI = steps_OI + spread(zeros_OG, w_OI.shape[1], scheme)
+    return np.clip(steps_OI, scheme.lowest, scheme.highest).astype(np.int8)
+
+
+def groups(w_OI, scheme: Scheme):
+    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for a whole tensor.
+
+    A row that 32 does not divide ends in a shorter group: zeros fill it up, which change neither its min nor its max.
+    """
+    if scheme.scale_per == "tensor":
+        return w_OI.reshape(1, 1, -1)
+    if scheme.scale_per == "channel":
+        return w_OI[:, None, :]
+    return np.pad(w_OI, ((0, 0), (0, -w_OI.shape[1] % GROUP))).reshape(len(w_OI), -1, GROUP)
+
+
+def spread(scales_OG, width: int, scheme: Scheme):
+    """Each number's own scale: (O, I) where scales are per group; elsewhere broadcasting does it."""
+    return np.repeat(scales_OG, GROUP, axis=1)[:, :width] if scheme.scale_per == "group32" else scales_OG
+
+
+def pack(integers_OI):
+    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the high four."""
+    bits_OI = (np.pad(integers_OI, ((0, 0), (0, integers_OI.shape[1] % 2))) & 15).astype(np.uint8)
+    return bits_OI[:, ::2] | (bits_OI[:, 1::2] << 4)
+
+
+def unpack(packed, width: int):
+    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign along."""
+    low, high = (packed << 4).astype(np.int8) >> 4, packed.astype(np.int8) >> 4
+    return np.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
+
+
+def take_rows(w, rows):
+    """The record of some of its rows, by an index array or a slice."""
+    def of(part):
+        return None if part is None else part if len(part) != len(w.integers) else part[rows]
+    return Quantized(w.integers[rows], of(w.scales), of(w.zeros), w.columns, of(w.kept), w.scheme, w.width, w.transposed)
+
+
+def dequantize(w, dtype=np.float32):
+    """The float matrix that a record stands for, in the record's orientation: scale * (integer - zero)."""
+    w_OI = integers(w).astype(dtype)
+    if w.zeros is not None:
+        w_OI = w_OI - spread(w.zeros, w.width, w.scheme).astype(dtype)
+    w_OI = w_OI * spread(w.scales, w.width, w.scheme).astype(dtype)
+    if w.columns is not None:
+        w_OI[:, w.columns] = w.kept
+    return w_OI.T if w.transposed else w_OI
+
+
+def integers(w):
+    """The integers of a record as int8 (O, I), unpacked."""
+    return unpack(w.integers, w.width) if w.scheme.bits == 4 else w.integers
+
+
+def lookup(tokens_BT, w):
+    """Rows of a quantized embedding: only those that are asked for become float. -> (B, T, D)."""
+    rows = dequantize(take_rows(w, tokens_BT.reshape(-1)))
+    return rows.reshape(*tokens_BT.shape, w.width)
+
+
+def matmul(x, w):
+    """y = x w for a quantized w (in, out): x (..., in) -> (..., out), a block of the matrix after the other."""
+    x_TI = x.reshape(-1, x.shape[-1])
+    times = times_integers if w.scheme.activations else times_weights
+    y_TO = np.concatenate([times(x_TI, take_rows(w, slice(o, o + BLOCK))) for o in range(0, w.shape[1], BLOCK)], axis=1)
+    return y_TO.reshape(*x.shape[:-1], w.shape[1])
+
+
+def times_weights(x_TI, w):
+    """Integer weights, float activations: the weights are turned back, then it is a float product."""
+    return x_TI @ dequantize(w, x_TI.dtype)
+
+
+def times_integers(x_TI, w):
+    """Integer weights and activations: y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x), whole numbers in ( ).
+
+    Outlier inputs are left out of the integers and added in float: y + x[columns] w[columns].
+    """
+    aside_TO = 0
+    if w.columns is not None:
+        aside_TO = x_TI[:, w.columns] @ w.kept.T.astype(x_TI.dtype)
+        x_TI = x_TI * outside(w.columns, w.width, x_TI.dtype)
+    xq_TI, scale_T1 = quantize_tokens(x_TI)
+    wq_OI = integers(w)
+    size = GROUP if w.scheme.scale_per == "group32" else w.width
+    y_TO = np.zeros((len(x_TI), len(wq_OI)), x_TI.dtype)
+    for g, i in enumerate(range(0, w.width, size)):
+        sums_TO = integer_product(xq_TI[:, i : i + size], wq_OI[:, i : i + size])
+        if w.zeros is not None:
+            sums_TO = sums_TO - np.sum(xq_TI[:, i : i + size], axis=1, keepdims=True, dtype=np.int32) * w.zeros[:, g].astype(np.int32)
+        y_TO += sums_TO * w.scales[:, g].astype(x_TI.dtype)
+    return y_TO * scale_T1 + aside_TO
+
+
+def outside(columns, width: int, dtype):
+    """1 everywhere but in `columns`, where it is 0. -> (width,)."""
+    mask = np.ones(width, dtype)
+    mask[columns] = 0
+    return mask
+
+
+def quantize_tokens(x_TI):
+    """(int8 (T, I), scales (T, 1)): every token's activations by their own largest, found while the model runs."""
+    scale_T1 = np.maximum(np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
+    return np.round(x_TI / scale_T1).astype(np.int8), scale_T1
+
+
+def integer_product(x_TI, w_OI):
+    """x w^T of int8 matrices, exactly, as int32 (T, O).
+
+    NumPy multiplies integer matrices slowly, float ones fast; whole numbers up to 2^24 are exact in float32.
+    """
+    total_TO = np.zeros((len(x_TI), len(w_OI)), np.int32)
+    for i in range(0, x_TI.shape[1], EXACT):
+        part_TO = x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
+        total_TO += part_TO.astype(np.int32)
+    return total_TO
+
+
+def smoothing(x_largest_I, w_largest_I, alpha: float):
+    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha); then (x / s)(s w) = x w.
+
+    alpha 0 leaves all the difficulty to the activations, 1 moves it into the weights. Inputs that are always 0 keep
+    s = 1. Xiao et al. 2022, arXiv:2211.10438, eq. 4.
+    """
+    alive_I = (x_largest_I > 0) & (w_largest_I > 0)
+    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (1 - alpha)
+    return s_I.astype(x_largest_I.dtype)
+
+
+def damage(before_BTV, after_BTV, targets_BT):
+    """What fewer bits did to each text's predictions, sums over its counted targets. -> (B, 5):
+
+    how many targets; nats before; nats after; KL(before || after); how often both find the same token most probable.
+    """
+    log_p, log_q = (x - np.max(x, axis=-1, keepdims=True) for x in (before_BTV, after_BTV))
+    log_p, log_q = (x - np.log(np.sum(np.exp(x), axis=-1, keepdims=True)) for x in (log_p, log_q))
+    counted_BT = targets_BT >= 0
+    at_BT1 = np.where(counted_BT, targets_BT, 0)[..., None]
+    measured = (np.ones_like(log_p[..., 0]), -np.take_along_axis(log_p, at_BT1, axis=-1)[..., 0],
+                -np.take_along_axis(log_q, at_BT1, axis=-1)[..., 0], np.sum(np.exp(log_p) * (log_p - log_q), axis=-1),
+                np.argmax(log_p, axis=-1) == np.argmax(log_q, axis=-1))
+    return np.stack([np.sum(np.where(counted_BT, value, 0), axis=1) for value in measured], axis=1)

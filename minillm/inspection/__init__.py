@@ -1,0 +1,28 @@
+"""Look inside any model that minillm loads: read, edit and patch its activations, in either twin.
+
+    model = minillm.load("runs/nano")
+    seen = inspection.record(model, "Once there was")
+    seen["layers.0.pattern"]                              # NumPy, (B, K, G, T, S); inspection.axes_of says which axes
+
+Every function takes the model and a prompt (a text, or token ids) and returns NumPy arrays. Arrays are named by their axes, as
+everywhere in minillm: `kl_LT` is (layers, positions). Axes: see in_numpy/ops.py; here also H heads, N the first few of a list.
+The JAX twin is used where it is asked for; NumPy alone does everything except the gradients of a BLOOM.
+"""
+
+from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps, ablate_neurons, effect_of
+from minillm.inspection.activations import axes_of, estimate, matching, shape_of, tap_names
+from minillm.inspection.attribution import Attribution, attribute_logits
+from minillm.inspection.edit import Edit, add, replace, scale, swap, zero
+from minillm.inspection.faithfulness import Check, check_all
+from minillm.inspection.heads import HeadScores, head_scores, scores_on_repeats
+from minillm.inspection.lens import Lens, logit_lens
+from minillm.inspection.neurons import Neurons, top_neurons, top_tokens
+from minillm.inspection.patching import Patching, patch, rank_by_gradient
+from minillm.inspection.record import logits_of, record, record_by_layer, run
+from minillm.inspection.steering import contrast, generate, record_generation
+
+__all__ = ["Ablation", "Attribution", "Check", "Edit", "HeadScores", "Lens", "Neurons", "Patching", "ablate_heads",
+           "ablate_mlps", "ablate_neurons", "add", "attribute_logits", "axes_of", "check_all", "contrast", "effect_of",
+           "estimate", "generate", "head_scores", "logit_lens", "logits_of", "matching", "patch", "rank_by_gradient",
+           "record", "record_by_layer", "record_generation", "replace", "run", "scale", "scores_on_repeats", "shape_of",
+           "swap", "tap_names", "top_neurons", "top_tokens", "zero"]

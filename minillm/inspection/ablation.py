@@ -1,0 +1,129 @@
+"""Ablation: take a part out and see what the model no longer knows. With a control for each.
+
+The effect at a position: by how many nats the next token of the text becomes more surprising, and the divergence
+KL(whole model || without the part). The control adds a random vector of the same norm as what the part wrote: where it changes as
+much, it is the size that matters and not the content.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minillm.inspection.attribution import head_outputs
+from minillm.inspection.edit import Edit
+from minillm.inspection.record import run, through_head
+from minillm.inspection.restart import one_head_each, random_like, restart, rows_at_once
+from minillm.inspection.twin import prompt_tokens, settled
+from minillm.loading import Model
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Effects of N parts of each layer at each position; the last position has no next token: its surprise is NaN.
+
+    Nats. `control_kl_LNT` and `control_surprise_LNT`: the same for a random vector of the same norm.
+    """
+
+    surprise_LNT: np.ndarray
+    kl_LNT: np.ndarray
+    control_surprise_LNT: np.ndarray
+    control_kl_LNT: np.ndarray
+
+
+def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = "jax") -> Ablation:
+    """Each head's output z put to zero, head by head: N = H. The control takes a random vector out of attn_out.
+
+    `only_LH` limits the work to some heads; the others' effects are NaN.
+    """
+    model = settled(model, twin)
+    masks, H = one_head_each(model.config), model.config.num_attention_heads
+    chosen_LH = np.ones((model.config.num_hidden_layers, H), bool) if only_LH is None else only_LH
+
+    def rows(i, seen, rng):
+        written_HTD, heads = head_outputs(model, seen, i), np.flatnonzero(chosen_LH[i])
+        if not len(heads):
+            return []
+        return [("z", "replace", masks[heads], np.zeros((1, 1, 1, 1, 1), written_HTD.dtype)),
+                ("attn_out", "add", np.ones((len(heads), 1, 1), bool), -random_like(written_HTD, rng)[heads])]
+
+    return _ablate(model, prompt, ["*.z"], rows, seed, twin, chosen_LH)
+
+
+def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablation:
+    """Each layer's MLP put to zero: N = 1."""
+    model = settled(model, twin)
+
+    def rows(i, seen, rng):
+        out, mask = seen[f"layers.{i}.mlp_out"], np.ones((1, 1, 1), bool)
+        return [("mlp_out", "replace", mask, np.zeros_like(out)), ("mlp_out", "add", mask, -random_like(out, rng))]
+
+    return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin, np.ones((model.config.num_hidden_layers, 1), bool))
+
+
+def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0, twin: str = "jax") -> Ablation:
+    """Each of some neurons of one layer put to zero: N = len(units). The control takes out a random neuron instead."""
+    model = settled(model, twin)
+    F = model.params["layers"][layer]["down_proj"].shape[0]
+    units = np.asarray(units)
+
+    def rows(i, seen, rng):
+        if i != layer:
+            return []
+        zero = np.zeros((1, 1, 1), seen[f"layers.{i}.resid_pre"].dtype)
+        others = rng.choice(np.setdiff1d(np.arange(F), units), len(units))
+        return [("mlp_post", "replace", (np.arange(F) == chosen[:, None])[:, None], zero) for chosen in (units, others)]
+
+    where = np.zeros((model.config.num_hidden_layers, len(units)), bool)
+    where[layer] = True
+    found = _ablate(model, prompt, [], rows, seed, twin, where)
+    return Ablation(*(array[layer : layer + 1] for array in (found.surprise_LNT, found.kl_LNT, found.control_surprise_LNT,
+                                                             found.control_kl_LNT)))
+
+
+def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
+    """For each layer the changes that `rows` names for the chosen parts, and the control's: their effects at every position."""
+    tokens_BT = prompt_tokens(model, prompt)
+    logits_BTV, seen = run(model, tokens_BT, ["*.resid_pre", *names], (), twin)
+    log_p_TV, rng = log_softmax(logits_BTV[0]), np.random.default_rng(seed)
+    found = np.full((4, *chosen_LN.shape, tokens_BT.shape[1]), np.nan)
+    for i in range(model.config.num_hidden_layers):
+        for which, change in enumerate(rows(i, seen, rng)):
+            x_RTD = restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin)
+            found[2 * which : 2 * which + 2, i, chosen_LN[i]] = effects_of_rows(model, x_RTD, log_p_TV, tokens_BT[0], twin)
+    return Ablation(*found)
+
+
+def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T, twin: str) -> tuple[np.ndarray, np.ndarray]:
+    """(surprise_RT, kl_RT) of R changed runs against the whole model."""
+    size = rows_at_once(model.config, x_RTD.shape[1], len(x_RTD))
+    size = max(1, min(size, 2**27 // log_p_TV.nbytes))
+    parts = []
+    for i in range(0, len(x_RTD), size):
+        logits_RTV = np.asarray(through_head(twin, model.params, x_RTD[i : i + size], model.config))
+        parts.append(effect(log_softmax(logits_RTV), log_p_TV, tokens_T))
+    return tuple(np.concatenate(each) for each in zip(*parts))
+
+
+def effect(changed_BTV, log_p_TV, tokens_T) -> tuple[np.ndarray, np.ndarray]:
+    """(surprise_BT, kl_BT) in nats, of log-probabilities; the last surprise is NaN."""
+    kl_BT = np.einsum("tv,btv->bt", np.exp(log_p_TV), log_p_TV - changed_BTV)
+    surprise_BT = np.full(kl_BT.shape, np.nan)
+    t = np.arange(len(tokens_T) - 1)
+    surprise_BT[:, :-1] = log_p_TV[t, tokens_T[1:]] - changed_BTV[:, t, tokens_T[1:]]
+    return surprise_BT, kl_BT
+
+
+def effect_of(model: Model, prompt, edits: Sequence[Edit], twin: str = "jax") -> tuple[np.ndarray, np.ndarray]:
+    """(surprise_T, kl_T) of any edits: what they change, position by position."""
+    tokens_BT = prompt_tokens(model, prompt)
+    plain, changed = (log_softmax(run(model, tokens_BT, (), each, twin)[0]) for each in ((), edits))
+    surprise_BT, kl_BT = effect(changed, plain[0], tokens_BT[0])
+    return surprise_BT[0], kl_BT[0]
+
+
+def log_softmax(logits):
+    """log p over the last axis, in nats."""
+    shifted = logits - np.max(logits, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+

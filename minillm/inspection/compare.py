@@ -1,0 +1,49 @@
+"""Two checkpoints on the same tokens: how far apart their activations are, layer by layer. For a quantized copy and its original."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minillm.errors import UserError
+from minillm.inspection.ablation import log_softmax
+from minillm.inspection.activations import tap_names
+from minillm.inspection.record import record
+from minillm.inspection.twin import prompt_tokens
+from minillm.loading import Model
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`error_LN`: norm of the difference / norm of the other's activation, for each tap in `taps`; `kl_T` in nats.
+
+    `kl_T` is KL(the other model's answer || this model's) at each position, `same_T` whether both would say the same token.
+    """
+
+    taps: tuple[str, ...]
+    error_LN: np.ndarray
+    kl_T: np.ndarray
+    same_T: np.ndarray
+
+
+TAPS = ("resid_pre", "q", "k", "v", "pattern", "attn_out", "mlp_post", "mlp_out", "resid_post")
+
+
+def compare(model: Model, other: Model, prompt, twin: str = "jax") -> Comparison:
+    """This model's activations against another's of the same shape. Raises UserError for models of different shapes."""
+    ours, theirs = model.config, other.config
+    if tap_names(ours) != tap_names(theirs) or ours.hidden_size != theirs.hidden_size or ours.vocab_size != theirs.vocab_size \
+            or ours.num_attention_heads != theirs.num_attention_heads:
+        raise UserError(f"{other.source}: is no copy of {model.source}: layers, sizes or heads differ")
+    tokens_BT = prompt_tokens(model, prompt)
+    names = [f"*.{tap}" for tap in TAPS] + ["logits"]
+    mine, others = (record(each, tokens_BT, names, twin=twin) for each in (model, other))
+    error_LN = np.array([[relative(mine[f"layers.{i}.{tap}"], others[f"layers.{i}.{tap}"]) for tap in TAPS]
+                         for i in range(ours.num_hidden_layers)])
+    log_p_TV, log_q_TV = log_softmax(others["logits"][0]), log_softmax(mine["logits"][0])
+    kl_T = np.sum(np.exp(log_p_TV) * (log_p_TV - log_q_TV), -1)
+    return Comparison(TAPS, error_LN, kl_T, log_p_TV.argmax(-1) == log_q_TV.argmax(-1))
+
+
+def relative(ours, theirs) -> float:
+    """|ours - theirs| / |theirs|, norms over everything."""
+    return float(np.linalg.norm(ours - theirs) / max(np.linalg.norm(theirs), 1e-30))

@@ -1,0 +1,122 @@
+"""Changes to activations: replace, zero, scale, add a vector, swap in another run's; anywhere, several at once.
+
+    edits = [zero("layers.2.z", heads=[3]), add("layers.1.resid_post", direction, positions=[-1])]
+
+An `Edit` names a tap (or a glob), what to do, and where: at `positions`, in `heads`, in `units` (numbers of the last axis),
+each None for all. Where: masks, which are arguments of the compiled program, as the values are: another position, head or
+vector compiles nothing anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from minillm.errors import UserError
+from minillm.inspection.activations import axes_of, matching, shape_of
+
+KINDS = ("replace", "add", "scale")
+POSITION = "T"
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """One change: `value` is a number, an array that broadcasts to the activation, or another run's record by name."""
+
+    tap: str
+    kind: str
+    value: float | np.ndarray | Mapping
+    positions: Sequence[int] | None = None
+    heads: Sequence[int] | None = None
+    units: Sequence[int] | None = None
+
+
+def replace(tap: str, value, positions=None, heads=None, units=None) -> Edit:
+    """Put `value` there instead."""
+    return Edit(tap, "replace", value, positions, heads, units)
+
+
+def zero(tap: str, positions=None, heads=None, units=None) -> Edit:
+    """Put zeros there: what is added from there to the residual stream is gone."""
+    return Edit(tap, "replace", 0.0, positions, heads, units)
+
+
+def scale(tap: str, factor: float, positions=None, heads=None, units=None) -> Edit:
+    """Multiply what is there."""
+    return Edit(tap, "scale", factor, positions, heads, units)
+
+
+def add(tap: str, vector, positions=None, heads=None, units=None) -> Edit:
+    """Add a vector to what is there."""
+    return Edit(tap, "add", vector, positions, heads, units)
+
+
+def swap(tap: str, seen: Mapping, positions=None, heads=None, units=None) -> Edit:
+    """Put there what another run had at the same place: `seen` is its record."""
+    return Edit(tap, "replace", seen, positions, heads, units)
+
+
+def prepared(edits: Sequence[Edit], config, batch: int, length: int, dtype):
+    """(plan, values): which taps change how, a constant; and the masks and values, arrays. Raises UserError."""
+    plan, values = [], []
+    for edit in edits:
+        if edit.kind not in KINDS:
+            raise UserError(f"an edit is {edit.kind!r}: it must be one of {', '.join(KINDS)}")
+        for name in matching(edit.tap, config):
+            shape = shape_of(name, config, batch, length)
+            if isinstance(edit.value, Mapping) and name not in edit.value:
+                raise UserError(f"the other run's record has no {name}: record it there")
+            value = np.asarray(edit.value[name] if isinstance(edit.value, Mapping) else edit.value, dtype)
+            try:
+                np.broadcast_to(value, shape)
+            except ValueError:
+                raise UserError(f"the value for {name} has shape {value.shape}, which does not fit its {shape}") from None
+            plan.append((name, edit.kind))
+            values.append((mask(name, config, batch, length, edit.positions, edit.heads, edit.units), value))
+    return tuple(plan), values
+
+
+def mask(name: str, config, batch: int, length: int, positions=None, heads=None, units=None) -> np.ndarray:
+    """True where an activation is to change; an axis that all of changes has length 1. Raises UserError."""
+    axes, shape = axes_of(name), shape_of(name, config, batch, length)
+    found = np.ones([1] * len(shape), bool)
+    if positions is not None:
+        found = found & along(axes.index(POSITION), shape, positions, f"a position of {name}")
+    if units is not None:
+        found = found & along(len(shape) - 1, shape, units, f"a unit of {name}")
+    if heads is not None:
+        if "K" not in axes:
+            raise UserError(f"{name} has no heads: edit a tap that has, such as z or pattern")
+        head_shape = shape[1:3] if "G" in axes else shape[1:2]                # query heads, or key/value heads
+        chosen = along(0, (prod(head_shape),), heads, f"a head of {name}")
+        found = found & chosen.reshape(1, *head_shape, *[1] * (len(shape) - 1 - len(head_shape)))
+    return found
+
+
+def along(axis: int, shape, chosen, what: str) -> np.ndarray:
+    """True at the chosen places of one axis, counted from the end where they are negative; the other axes have length 1."""
+    size = shape[axis]
+    for place in chosen:
+        if not -size <= place < size:
+            raise UserError(f"{what} is {place}: there are {size}")
+    found = np.zeros(size, bool)
+    found[list(chosen)] = True
+    return found.reshape([size if i == axis else 1 for i in range(len(shape))])
+
+
+def editor(plan, values, names, seen: dict, where):
+    """A tap that changes what the plan says and then notes what the model goes on with. `where` is the twin's."""
+    changes = {}
+    for (name, kind), (mask, value) in zip(plan, values, strict=True):
+        changes.setdefault(name, []).append((kind, mask, value))
+
+    def tap(name, x):
+        for kind, mask, value in changes.get(name, ()):
+            value = value.astype(x.dtype)
+            x = where(mask, value if kind == "replace" else x + value if kind == "add" else x * value, x)
+        if name in names:
+            seen[name] = x
+        return x
+
+    return tap

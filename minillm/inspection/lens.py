@@ -1,0 +1,56 @@
+"""The logit lens: what the model would say if it stopped after each layer.
+
+The residual stream between two layers goes through the final norm and the head (nostalgebraist 2020, "interpreting GPT: the logit
+lens"). What lies between was never trained to be read so: early rows are hints, the last row is the model's own answer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minillm.inspection.ablation import log_softmax
+from minillm.inspection.record import run, through_head
+from minillm.inspection.twin import prompt_tokens, settled
+from minillm.loading import Model
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Rows: before the first layer, after each layer (L + 1, here N). Nats. The likeliest M tokens, the likeliest first.
+
+    `kl_NT` is KL(the model's answer || the row's). `next_NT` is p of the text's next token,
+    at the last position of the model's own answer.
+    """
+
+    token_NTM: np.ndarray
+    p_NTM: np.ndarray
+    entropy_NT: np.ndarray
+    kl_NT: np.ndarray
+    next_NT: np.ndarray
+
+
+def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax") -> Lens:
+    """The lens of every layer at every position. `seen` is a record of the prompt, if there is one."""
+    model = settled(model, twin)
+    tokens_BT = prompt_tokens(model, prompt)
+    seen = seen or run(model, tokens_BT, ["*.resid_pre", "*.resid_post", "logits"], (), twin)[1]
+    L, count = model.config.num_hidden_layers, min(count, model.config.vocab_size)
+    answer_TV = log_softmax(seen["logits"][0])
+    next_T = np.append(tokens_BT[0, 1:], np.argmax(answer_TV[-1]))
+    rows = []
+    for i in range(L + 1):
+        x_TD = seen[f"layers.{i}.resid_pre" if i < L else f"layers.{L - 1}.resid_post"][0]
+        log_p_TV = log_softmax(np.asarray(through_head(twin, model.params, x_TD, model.config)))
+        p_TV = np.exp(log_p_TV)
+        best_TM = largest(log_p_TV, count)
+        rows.append((best_TM, np.take_along_axis(p_TV, best_TM, -1), -np.sum(p_TV * log_p_TV, -1),
+                     np.sum(np.exp(answer_TV) * (answer_TV - log_p_TV), -1),
+                     np.take_along_axis(p_TV, next_T[:, None], -1)[:, 0]))
+    return Lens(*(np.array(each) for each in zip(*rows)))
+
+
+def largest(x, count: int) -> np.ndarray:
+    """The places of the `count` largest numbers of the last axis, the largest first; of equals the first."""
+    best = np.sort(np.argpartition(-x, count - 1, axis=-1)[..., :count], axis=-1)
+    order = np.argsort(-np.take_along_axis(x, best, -1), axis=-1, stable=True)
+    return np.take_along_axis(best, order, -1)

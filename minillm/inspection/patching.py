@@ -1,0 +1,168 @@
+"""Activation patching: put an activation of one run into another, and see how much of the first run's answer comes back.
+
+    found = patch(model, "When Mary and John went out, John gave a drink to", "When Mary and Ann went out, Ann gave ...")
+    found.recovered_LN                  # 0: nothing, 1: all of the difference between the two answers
+
+Meng et al. 2022, arXiv:2202.05262, section 2; Wang et al. 2022, arXiv:2211.00593, section 3. Every patch restarts from the
+layer that it changes, all positions or heads of a layer in one batch. `rank_by_gradient` estimates all of them from two passes
+(Nanda 2023, "Attribution patching"; Syed et al. 2023, arXiv:2310.10348, eq. 2): to rank, not to conclude from.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minillm.bloom import BloomConfig
+from minillm.errors import UserError
+from minillm.inspection.record import run
+from minillm.inspection.restart import one_head_each, one_position_each, position_axis, random_like, restart, scores_at
+from minillm.inspection.twin import matrix, prompt_tokens, settled
+from minillm.loading import Model
+
+SITES = ("resid_pre", "attn_out", "mlp_out", "z")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is measured: logit of `token` - logit of `rival` at `position`."""
+
+    position: int
+    token: int
+    rival: int | None
+
+
+@dataclass(frozen=True)
+class Patching:
+    """What patching `site` gave: for every layer and every position (or head), the target's score.
+
+    `exact_LN` is false where the score is an estimate by gradient. `clean` and `corrupt` are the scores of the two runs.
+    """
+
+    site: str
+    by: str
+    target: Target
+    clean: float
+    corrupt: float
+    score_LN: np.ndarray
+    exact_LN: np.ndarray
+
+    @property
+    def recovered_LN(self) -> np.ndarray:
+        """(score - corrupt) / (clean - corrupt): 0 as the corrupt run, 1 as the clean one."""
+        return (self.score_LN - self.corrupt) / (self.clean - self.corrupt)
+
+
+def two_runs(model: Model, clean, corrupt, site: str, target: Target | None, twin: str):
+    """(Target, record of the clean run, record of the corrupt run, their scores). Raises UserError: lengths differ."""
+    tokens = [prompt_tokens(model, prompt) for prompt in (clean, corrupt)]
+    if tokens[0].shape != tokens[1].shape or len(tokens[0]) != 1:
+        raise UserError(f"the two prompts have {tokens[0].shape[1]} and {tokens[1].shape[1]} tokens: patching puts an activation "
+                        "into the same place of the other run, so they must be equally long")
+    if site not in SITES:
+        raise UserError(f"site {site!r} cannot be patched: choose {', '.join(SITES)}")
+    names = ["*.resid_pre"] + ([] if site == "resid_pre" else [f"*.{site}"])
+    (logits, seen), (other_logits, other) = (run(model, each, names, (), twin) for each in tokens)
+    target = target or default_target(logits[0, -1], other_logits[0, -1], logits.shape[1] - 1)
+    return target, seen, other, [score(each[0, target.position], target) for each in (logits, other_logits)]
+
+
+def score(logits_V, target: Target) -> float:
+    """The target's score of one position's logits."""
+    return float(logits_V[target.token] - (0 if target.rival is None else logits_V[target.rival]))
+
+
+def default_target(clean_V, corrupt_V, position: int) -> Target:
+    """The clean run's answer against the corrupt run's; where they are one, against the clean run's second."""
+    best, rival = int(np.argmax(clean_V)), int(np.argmax(corrupt_V))
+    return Target(position, best, rival if rival != best else int(np.argsort(-clean_V, stable=True)[1]))
+
+
+def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position", target: Target | None = None,
+          only_LN=None, control_seed: int | None = None, twin: str = "jax") -> Patching:
+    """Patch `site` of the clean run into the corrupt run, layer by layer, position by position (or head by head, site z).
+
+    `only_LN` limits the work to some places; elsewhere the score is NaN. With `control_seed` what is put in is the corrupt
+    run's own activation plus a random vector, as long as the difference to the clean one: the control.
+    """
+    model = settled(model, twin)
+    target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
+    if (by == "head") != (site == "z"):
+        raise UserError(f"site {site} cannot be patched by {by}: z by head, the others by position")
+    L, T = model.config.num_hidden_layers, next(iter(seen.values())).shape[1]
+    masks = one_head_each(model.config) if by == "head" else one_position_each(T, 3, position_axis(site))
+    rng = np.random.default_rng(control_seed)
+    score_LN = np.full((L, len(masks)), np.nan)
+    for i in range(L):
+        name, rows = f"layers.{i}.{site}", np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])
+        value = seen[name] if control_seed is None else other[name] + random_like(seen[name] - other[name], rng)
+        if len(rows):
+            x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows], value, twin)
+            score_LN[i, rows] = scores_at(model, x_RTD, target.position, target.token, target.rival, twin)
+    return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN))
+
+
+def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position", target: Target | None = None,
+                     twin: str = "jax") -> Patching:
+    """An estimate of `patch`, from one gradient: d score / d activation of the corrupt run, times (clean - corrupt)."""
+    model = settled(model, twin)
+    target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
+    names = tuple(f"layers.{i}.{site}" for i in range(model.config.num_hidden_layers))
+    gradient = gradients(model, prompt_tokens(model, corrupt), target, names, twin)
+    products = [gradient[name] * (seen[name] - other[name]) for name in names]
+    if by == "head":
+        estimate_LN = np.array([product[0].sum((-1, -2)).reshape(-1) for product in products])
+    else:
+        estimate_LN = np.array([product[0].sum(-1) for product in products])
+    return Patching(site, by, target, clean_score, corrupt_score, corrupt_score + estimate_LN, np.zeros(estimate_LN.shape, bool))
+
+
+def patch_best(model: Model, clean, corrupt, site: str, by: str, target: Target | None, most: int, twin: str = "jax") -> Patching:
+    """Rank all places by gradient, patch the `most` best ones exactly; the others keep their estimate."""
+    ranked = rank_by_gradient(model, clean, corrupt, site, by, target, twin)
+    size_LN = np.abs(ranked.score_LN - ranked.corrupt)
+    only_LN = size_LN >= np.sort(size_LN, axis=None)[-min(most, size_LN.size)]
+    found = patch(model, clean, corrupt, site, by, ranked.target, only_LN, twin=twin)
+    return replace(found, score_LN=np.where(only_LN, found.score_LN, ranked.score_LN), exact_LN=only_LN)
+
+
+def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], twin: str) -> dict[str, np.ndarray]:
+    """The derivative of a target's score with respect to activations. Raises UserError for a BLOOM in NumPy."""
+    if twin == "jax":
+        from minillm.inspection import compiled
+        rival = -1 if target.rival is None else target.rival
+        found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival, model.config, names)[1]
+        return {name: np.asarray(found[name]) for name in names}
+    if isinstance(model.config, BloomConfig):
+        raise UserError("gradients of a BLOOM need the jax twin: NumPy has no backward for it")
+    if hasattr(model.params["layers"][0]["o_proj"], "scheme"):
+        raise UserError("gradients of a quantized model need the jax twin: NumPy's backward is for float matrices")
+    return gradients_by_hand(model, tokens_BT, target, names)
+
+
+def gradients_by_hand(model: Model, tokens_BT, target: Target, names) -> dict[str, np.ndarray]:
+    """The same in NumPy, with the backward functions of the twin: the lines of `loss_and_grads` down to the activations."""
+    from minillm.in_numpy.model import block_backward, head, mlp_backward
+    from minillm.in_numpy.ops import linear_backward, rmsnorm_backward, rotation
+    params, config, T = model.params, model.config, tokens_BT.shape[1]
+    logits_BTV, seen = run(model, tokens_BT, "*", (), "numpy")
+    turn = rotation(np.arange(T), config, T, params["norm"].dtype)
+    dlogits_BTV = np.zeros_like(logits_BTV)
+    dlogits_BTV[0, target.position, target.token] += 1
+    if target.rival is not None:
+        dlogits_BTV[0, target.position, target.rival] -= 1
+    dx_BTD, _, _ = linear_backward(dlogits_BTV, seen["final_norm"], head(params))
+    last_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
+    dx_BTD, _ = rmsnorm_backward(dx_BTD, last_BTD, params["norm"], config.rms_norm_eps)
+    found = {}
+    for i in reversed(range(config.num_hidden_layers)):
+        layer, at = params["layers"][i], f"layers.{i}."
+        dmlp_in_BTD, _ = mlp_backward(dx_BTD, layer, seen, at)
+        dmid_BTD = dx_BTD + rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"], layer["post_attention_layernorm"],
+                                             config.rms_norm_eps)[0]
+        z_shape = seen[at + "z"].shape
+        dz_BTO = dmid_BTD @ matrix(layer["o_proj"]).T
+        dz_BKGTE = dz_BTO.reshape(*dmid_BTD.shape[:2], *z_shape[1:3], z_shape[-1]).transpose(0, 2, 3, 1, 4)
+        found |= {at + "mlp_out": dx_BTD, at + "attn_out": dmid_BTD, at + "z": dz_BKGTE}
+        dx_BTD, _ = block_backward(dx_BTD, layer, seen, at, turn, config)
+        found[at + "resid_pre"] = dx_BTD
+    return {name: found[name] for name in names}

@@ -1,0 +1,90 @@
+"""Writing with edits, and reading while writing: activations of every step as it goes, or a direction that steers the text.
+
+    direction = contrast(model, ["happy and glad"], ["sad and gloomy"], layer=2)
+    text = "".join(generate(model, "Once there was", [add("layers.2.resid_pre", 4 * direction)]))
+
+Turner et al. 2023, arXiv:2308.10248, section 3; Panickssery et al. 2023, arXiv:2312.06681.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+
+import numpy as np
+
+from minillm.config import GenerateConfig, check_prompt, check_token
+from minillm.errors import UserError
+from minillm.inspection.activations import axes_of, matching
+from minillm.inspection.edit import Edit, editor, prepared
+from minillm.inspection.record import run
+from minillm.inspection.twin import forward, prompt_tokens, settled
+from minillm.loading import Model
+from minillm.tokenizer import decode_stream
+
+ROOM = 64  # prompts and caches are padded to a multiple of this in JAX, so that few shapes are compiled
+
+
+def contrast(model: Model, for_these: Sequence, against_these: Sequence, layer: int, twin: str = "jax") -> np.ndarray:
+    """The direction (D,) from one kind of prompts to another: the difference of their mean resid_pre at the last token."""
+    means = [np.mean([run(model, prompt, [f"layers.{layer}.resid_pre"], (), twin)[1][f"layers.{layer}.resid_pre"][0, -1]
+                      for prompt in prompts], axis=0) for prompts in (for_these, against_these)]
+    return means[0] - means[1]
+
+
+def generate(model: Model, prompt, edits: Sequence[Edit] = (), twin: str = "jax", **options) -> Iterator[str]:
+    """Yield what the model writes after the prompt, piece by piece, with the edits at every step; options of GenerateConfig."""
+    tokens = (token for token, _ in record_generation(model, prompt, (), edits, twin, **options))
+    return decode_stream(model.tokenizer, tokens)
+
+
+def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", edits: Sequence[Edit] = (), twin: str = "jax",
+                      **options) -> Iterator[tuple[int, dict]]:
+    """Yield (token, record of the pass that chose it): first of the whole prompt, then of one token after the other.
+
+    Without edits these are the tokens that `minillm generate` writes. Keys of `scores` and `pattern` reach from the first token on.
+    Raises UserError for edits at positions or with arrays of a whole text: a step has one position.
+    """
+    how, model, config = GenerateConfig(**options), settled(model, twin), model.config
+    ids = prompt_tokens(model, prompt)[0].tolist()
+    check_prompt(ids, config)
+    if any(edit.positions is not None for edit in edits):
+        raise UserError("edits while generating change every position: leave positions out")
+    names, package = matching(names, config), import_module(f"minillm.in_{twin}")
+    plan, values = prepared(edits, config, 1, 1, model.params["norm"].dtype)
+    count = min(how.max_new_tokens, config.max_position_embeddings - len(ids))
+    coins = np.random.default_rng(how.seed).random(count, np.float32)
+    room = len(ids) + count if twin == "numpy" else -(-(len(ids) + count) // ROOM) * ROOM
+    cache = package.init_cache(config, 1, room, model.params["norm"].dtype)
+    seen_V, new = np.isin(np.arange(config.vocab_size), ids), ids
+    for at in range(count):
+        padded = new if twin == "numpy" or at else new + [0] * (min(-(-len(new) // ROOM) * ROOM, room) - len(new))
+        logits_BTV, cache, seen = _step(twin)(model.params, np.array(padded, np.int32)[None], cache, values, config, names, plan)
+        length = len(ids) + at
+        cache = cache | {"length": length}
+        token = int(package.sample(logits_BTV[0, len(new) - 1], coins[at], how, seen_V))
+        check_token(token, config)
+        if token in config.end_tokens:
+            return
+        yield token, {name: _visible(np.asarray(seen[name]), axes_of(name), len(new), length) for name in names}
+        seen_V, new = seen_V | (np.arange(len(seen_V)) == token), [token]
+
+
+def _visible(x, axes: str, length: int, keys: int):
+    """An activation without padding: its own positions, and the keys that there are."""
+    for axis, letter in enumerate(axes):
+        if letter in "TS":
+            x = x.take(np.arange(length if letter == "T" else keys), axis)
+    return x
+
+
+def _step(twin: str):
+    """One pass with a cache: (logits, cache, record)."""
+    if twin == "jax":
+        from minillm.inspection import compiled
+        return compiled.step
+
+    def step(params, tokens_BT, cache, values, config, names, plan):
+        seen = {}
+        logits_BTV, cache = forward(twin, config)(params, tokens_BT, config, cache, editor(plan, values, names, seen, np.where))
+        return logits_BTV, cache, {name: np.array(x) for name, x in seen.items()}
+
+    return step

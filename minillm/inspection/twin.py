@@ -1,0 +1,82 @@
+"""The pieces of a forward pass that inspection restarts from, the same for both twins and both families of models."""
+
+from dataclasses import replace
+from importlib import import_module
+
+import numpy as np
+
+from minillm.bloom import BloomConfig
+from minillm.loading import Model, twin_package
+from minillm.params import tree_map
+
+
+def prompt_tokens(model: Model, prompt) -> np.ndarray:
+    """(B, T) token ids of a prompt: a text, ids, or rows of ids as they are. Raises UserError for what the model cannot read."""
+    tokens = model.prompt_ids(prompt) if isinstance(prompt, str) else prompt
+    tokens_BT = np.asarray(tokens)
+    tokens_BT = tokens_BT[None] if tokens_BT.ndim == 1 else tokens_BT
+    model.check_tokens(tokens_BT)
+    return tokens_BT.astype(np.int32)
+
+
+def settled(model: Model, twin: str) -> Model:
+    """The model with its parameters where the twin wants them, so that many calls move them once."""
+    model.check_twin(twin)
+    if twin == "numpy":
+        return model
+    twin_package(twin)                                            # before: it tells JAX what a quantized matrix is made of
+    import jax
+    return replace(model, params=jax.tree.map(jax.numpy.asarray, model.params))
+
+
+def matrix(weight) -> np.ndarray:
+    """A weight as a matrix of numbers, at least float32: the one place that must know how weights are stored."""
+    if hasattr(weight, "scheme"):                                 # integers and their scales: minillm/quantized.py
+        from minillm.in_numpy.quantize import dequantize
+        weight = dequantize(replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()}))
+    weight = np.asarray(weight)
+    return weight if weight.dtype in (np.float32, np.float64) else weight.astype(np.float32)
+
+
+def head_matrix(model: Model) -> np.ndarray:
+    """The (D, V) matrix that turns the last activations into logits."""
+    params = model.params
+    return matrix(params["lm_head"]) if "lm_head" in params else matrix(params["embed_tokens"]).T
+
+
+def widened(params):
+    """The parameters in float64."""
+    return tree_map(lambda weight: matrix(weight).astype(np.float64), params)
+
+
+def block(twin: str, layer, x_BTD, config, tap):
+    """One block on whole texts from position 0."""
+    if isinstance(config, BloomConfig):
+        return import_module(f"minillm.in_{twin}.bloom").block(layer, x_BTD, 0, None, config, tap)[0]
+    ops, T = import_module(f"minillm.in_{twin}.ops"), x_BTD.shape[1]
+    turn = ops.rotation(np.arange(T), config, T, x_BTD.dtype)
+    return import_module(f"minillm.in_{twin}.model").block(layer, x_BTD, 0, turn, None, config, tap)[0]
+
+
+def norm(twin: str, params, x, config):
+    """The final norm of any model: RMSNorm, or a BLOOM's LayerNorm."""
+    ops = import_module(f"minillm.in_{twin}.ops")
+    if isinstance(config, BloomConfig):
+        return ops.layernorm(x, params["norm"], params["norm_bias"], config.layer_norm_epsilon)
+    return ops.rmsnorm(x, params["norm"], config.rms_norm_eps)
+
+
+def unembed(twin: str, params, x, config):
+    """Logits of a residual stream: the final norm, then the head. x (..., D) -> (..., V)."""
+    module = import_module(f"minillm.in_{twin}.model")
+    return module.linear(norm(twin, params, x, config), module.head(params))
+
+
+def outer(params) -> dict:
+    """The parameters outside the layers: what `unembed` needs, without the rest."""
+    return {name: value for name, value in params.items() if name != "layers"}
+
+
+def forward(twin: str, config):
+    """The forward of a model."""
+    return twin_package(twin).forward_of(config)

@@ -1,0 +1,159 @@
+"""A matrix in fewer bits: integers and the scales that turn them back into numbers. Both twins use this record.
+
+    w[o, i] ~ scale * (integer[o, i] - zero)          o counts outputs (a row of the record), i inputs
+
+Rows are outputs, as in Hugging Face's files, so that a scale per output channel is a scale per row and a group of 32 lies
+side by side in memory. The model says `x @ w` with w (in, out): such a record is `transposed`. `record.T` is free, which
+lets a head be tied to an embedding. Only `linear` and `embedding` know this class; how numbers become integers and back is
+written in in_numpy/quantize.py and in_jax/quantize.py.
+"""
+
+from dataclasses import dataclass, replace
+
+from minillm.errors import UserError, short
+
+GROUP = 32        # numbers that share a scale where scales are per group, as in llama.cpp's Q8_0 and Q4_0
+METHOD = "minillm"  # our quant_method in config.json
+NAMES = tuple(f"int{bits}-{per}" for bits in (8, 4) for per in ("tensor", "channel", "group32"))
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How numbers become integers: how many bits, how many numbers share a scale, and what else becomes integers.
+
+    zero_point    scale and zero fit the smallest and the largest number; otherwise the scale alone fits the largest |number|
+    activations   the inputs of a product become int8 too, one scale a token, so that the product is of integers
+    """
+
+    bits: int = 8
+    scale_per: str = "channel"
+    zero_point: bool = False
+    activations: bool = False
+
+    @property
+    def lowest(self) -> int:
+        """The smallest integer: -128 or -8; without a zero point one more, so that the range is symmetric."""
+        return -(2 ** (self.bits - 1)) + (not self.zero_point)
+
+    @property
+    def highest(self) -> int:
+        """The largest integer: 127 or 7."""
+        return 2 ** (self.bits - 1) - 1
+
+    @property
+    def scale_dtype(self) -> str:
+        """Scales of groups are many, so each has 16 bits, as in llama.cpp; the others are few and have 32."""
+        return "float16" if self.scale_per == "group32" else "float32"
+
+    @property
+    def smallest_scale(self) -> float:
+        """No scale is smaller, or the numbers that it stands for would be: some processors take those for zero."""
+        return 2.0**-24 if self.scale_per == "group32" else 2.0**-100
+
+    def __str__(self):
+        return f"int{self.bits}-{self.scale_per}" + "-zero" * self.zero_point + "-a8" * self.activations
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """One matrix. Axes: O outputs, I inputs, G groups of a row (1 where a row has one scale), n outlier inputs.
+
+    integers   int8 (O, I); of 4 bits: uint8 (O, ceil(I / 2)), two integers in a byte
+    scales     float32 or float16 (O, G), or (1, 1) for one scale in all
+    zeros      int8 like scales, or None
+    columns    int32 (n,): inputs that stay out of the integers, or None; kept (O, n): their numbers in float32
+    """
+
+    integers: object
+    scales: object
+    zeros: object
+    columns: object
+    kept: object
+    scheme: Scheme
+    width: int
+    transposed: bool
+
+    @property
+    def T(self) -> "Quantized":  # noqa: N802 (as an array's)
+        """The same numbers, seen with the axes the other way round."""
+        return replace(self, transposed=not self.transposed)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """As an array's: (in, out) of a matrix that is multiplied with, (V, D) of an embedding."""
+        rows = self.integers.shape[0]
+        return (self.width, rows) if self.transposed else (rows, self.width)
+
+    @property
+    def ndim(self) -> int:
+        """Always 2."""
+        return 2
+
+    @property
+    def size(self) -> int:
+        """How many numbers it stands for."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def dtype(self):
+        """What `scales` are held in: the numbers of a float matrix in its place could be no finer."""
+        return self.scales.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of everything that it holds."""
+        return sum(part.nbytes for part in self.parts().values())
+
+    def parts(self) -> dict:
+        """Its arrays by name, those that are there."""
+        found = {name: getattr(self, name) for name in PARTS}
+        return {name: part for name, part in found.items() if part is not None}
+
+
+PARTS = ("integers", "scales", "zeros", "columns", "kept")
+STATIC = ("scheme", "width", "transposed")
+
+
+def scheme_named(name: str, zero_point: bool = False, activations: bool = False) -> Scheme:
+    """"int8-channel" and so on as a Scheme. Raises UserError."""
+    if name not in NAMES:
+        raise UserError(f"scheme {short(name)} does not exist: choose {', '.join(NAMES)}")
+    bits, per = name.split("-")
+    return Scheme(int(bits.removeprefix("int")), per, zero_point, activations)
+
+
+def is_ours(values: dict) -> bool:
+    """Does a config.json describe a quantized model that minillm wrote?"""
+    about = values.get("quantization_config")
+    return isinstance(about, dict) and about.get("quant_method") == METHOD
+
+
+def without_ours(values: dict) -> dict:
+    """A config.json without our quantization_config; that of others stays, and is refused where the model is read."""
+    return {name: value for name, value in values.items() if name != "quantization_config"} if is_ours(values) else values
+
+
+def write_scheme(scheme: Scheme, method: str) -> dict:
+    """quantization_config of config.json: the scheme, and by which method the integers were found."""
+    return {"quant_method": METHOD, "scheme": f"int{scheme.bits}-{scheme.scale_per}", "zero_point": scheme.zero_point,
+            "activations": scheme.activations, "method": method}
+
+
+def read_scheme(values: dict) -> Scheme:
+    """The Scheme of a config.json's quantization_config. Raises UserError."""
+    about = values["quantization_config"]
+    known = {"quant_method", "scheme", "zero_point", "activations", "method"}
+    for name in sorted(set(about) - known):
+        raise UserError(f"quantization_config has {short(name)}: only {', '.join(sorted(known))} are known")
+    for name in ("zero_point", "activations"):
+        if not isinstance(about.get(name), bool):
+            raise UserError(f"quantization_config: {name} is {short(about.get(name))}: it must be true or false")
+    if not isinstance(about.get("scheme"), str):
+        raise UserError(f"quantization_config: scheme is {short(about.get('scheme'))}: choose {', '.join(NAMES)}")
+    return scheme_named(about["scheme"], about["zero_point"], about["activations"])
+
+
+def scheme_of(params) -> Scheme | None:
+    """The scheme of a tree of parameters, None where its matrices are float."""
+    found = params["embed_tokens"]
+    return found.scheme if isinstance(found, Quantized) else None
