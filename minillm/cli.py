@@ -261,7 +261,41 @@ def parser() -> argparse.ArgumentParser:
     new = action("decode", "token ids to text", "minillm tokenizer decode data/tokenizer 45 310 27")
     new.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
     new.add_argument("ids", metavar="ID", type=int, nargs="+")
+    new = command("compare-curve", commands.compare_curve, "is my loss normal? draw a run into the band of reference runs and say where "
+                  "it leaves it", "minillm compare-curve runs/demo")
+    new.add_argument("run_folder", metavar="RUN", help="folder of a run of minillm demo or minillm pretrain")
+    new.add_argument("--reference", metavar="NAME", help="demo or nano (default: the one with the most similar settings)")
+    new.add_argument("--out", metavar="FILE", help="where to draw (default: normal.png in the folder of the run)")
+    new.add_argument("--json", action="store_true", help="print one JSON object")
+
+    add_lesson(command("lesson", commands.lesson, "the course: read a lesson, run its demo, check your exercise",
+                       "minillm lesson list\n  minillm lesson check 1"))
     return top
+
+
+def add_lesson(new):
+    """`minillm lesson ACTION`; what they do is in course/lessons.py."""
+    actions = new.add_subparsers(required=True, metavar="list|open|run|check|notebook")
+
+    def action(name, help, example):
+        new = actions.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
+                                 description=f"{help[0].upper()}{help[1:]}.", epilog=f"example:\n  {example}")
+        new.set_defaults(action=name)
+        if name != "list":
+            new.add_argument("lesson", metavar="LESSON", help="its number, or its name")
+        new.add_argument("--folder", metavar="DIR", help="where you work (default: minillm-course in your home folder)")
+        return new
+
+    action("list", "the lessons, and how far you are", "minillm lesson list")
+    new = action("open", "show a lesson in the browser, and where your copy of its exercise is", "minillm lesson open 1")
+    new.add_argument("--no-browser", action="store_true", help="only say where the files are")
+    new = action("run", "run the demo of a lesson: a table, figures and results.json", "minillm lesson run 1")
+    new.add_argument("--full", action="store_true", help="the slower version, where a lesson has one")
+    new = action("check", "check your copy of the exercise; it is made on the first use", "minillm lesson check 1")
+    new.add_argument("file", nargs="?", metavar="FILE", help="check this file instead")
+    new.add_argument("--seed", type=int, metavar="N", help="of the random inputs (default: new ones each time)")
+    new.add_argument("--json", action="store_true", help="print one JSON object")
+    action("notebook", "write the lesson as a Jupyter notebook", "minillm lesson notebook 1")
 
 
 def option(name: str) -> str:

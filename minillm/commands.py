@@ -446,3 +446,13 @@ def parity_tokens(options, model):
 def chat(options):
     from minillm.chat import run
     return run(options)
+
+
+def lesson(options):
+    from minillm.course.lessons import command
+    return command(options)
+
+
+def compare_curve(options):
+    from minillm.curves import command
+    return command(options)

@@ -1,0 +1,3 @@
+"""Characters per token instead of bytes per token."""
+
+BYTES_PER_TOKEN = 11 / 8

@@ -1,0 +1,3 @@
+"""Tokens per byte."""
+
+BYTES_PER_TOKEN = 8 / 14

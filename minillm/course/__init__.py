@@ -1,0 +1,1 @@
+"""The course: lessons that are run, exercises that are checked, pages and notebooks made from both. See lessons/README.md."""

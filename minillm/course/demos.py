@@ -1,0 +1,170 @@
+"""What a lesson's demo.py is made of: run it, write results.json and figures, compare two runs. See lessons/README.md.
+
+A demo.py has three functions:
+    compute(console, full) -> {"exact": {...}, "measured": {name: measured(value, low, high)}}     the work
+    tables(results)        -> yields (name, rich.table.Table)                                      what it prints
+    figures(results, new)  -> yields (name, description, figure); `new(...)` makes a matplotlib figure in the right colours
+`results` is what results.json holds, and tables and figures are made from it alone: the pages make them anew from the
+committed file, so that a table, a figure and a number of a page can never disagree.
+"""
+
+import argparse
+import ast
+import hashlib
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+from minillm.errors import UserError
+from minillm.files import make_folder, read_json, write_json
+
+DIGITS = 10                      # significant digits that results.json keeps
+EXACT = 1e-6                     # how far an exact number of another machine may be: the last digits of exp and log differ
+SLOWEST = 90.0                   # seconds that a demo may take on two cores
+INK = {"light": {"text": "#1d2733", "grid": "#d5dbe3", "lines": ("#1f5fa8", "#c2491d", "#2b7a3d", "#8a4fae", "#9c6b00", "#5b6670")},
+       "dark": {"text": "#e4e9f0", "grid": "#454d59", "lines": ("#7fb2ee", "#ff9d73", "#7ccf8f", "#cfa2ec", "#e6bd5a", "#aab4c0")}}
+
+
+def measured(value: float, low: float, high: float) -> dict:
+    """A number that another run, or another machine, may measure differently: it must lie within low ... high."""
+    return {"value": value, "low": low, "high": high}
+
+
+def main(demo: dict):
+    """Run a demo.py from the command line: `main(globals())` at its end."""
+    path = Path(demo["__file__"])
+    options = argparse.ArgumentParser(description=demo["__doc__"].splitlines()[0])
+    options.add_argument("--out", default=path.parent, help="folder of results.json and the figures (default: beside demo.py)")
+    options.add_argument("--full", action="store_true", help="the slower version, where there is one: writes results_full.json")
+    options.add_argument("--no-figures", action="store_true", help="write results.json alone")
+    options = options.parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
+    from rich.console import Console
+    console = Console(highlight=False)
+    results = run(demo, console, options.full)
+    for _, table in demo["tables"](results):
+        console.print(table)
+    out = make_folder(options.out)
+    write_json(out / results_name(options.full), results)
+    if not options.no_figures and not options.full:
+        for name, _, svg in draw(demo, results, "light"):
+            (out / f"{name}.svg").write_text(svg, encoding="utf-8")
+    print(f"{results['measured']['seconds']['value']:.0f} seconds; {results_name(options.full)} is in {out}")
+
+
+def results_name(full: bool) -> str:
+    return "results_full.json" if full else "results.json"
+
+
+def run(demo: dict, console, full: bool = False) -> dict:
+    """What results.json will hold: compute(), the seconds it took, and a seal (see `sealed`)."""
+    began = time.perf_counter()
+    found = demo["compute"](console, full)
+    seconds = time.perf_counter() - began
+    limit = SLOWEST if not full else 40 * SLOWEST
+    found = {"exact": rounded(found.get("exact", {})), "measured": rounded(found.get("measured", {}))}
+    found["measured"]["seconds"] = rounded(measured(seconds, 0.0, limit))
+    shared = found["exact"].keys() & found["measured"].keys()
+    if shared:
+        raise UserError(f"{demo['__file__']}: {sorted(shared)} are both exact and measured")
+    return found | {"seal": seal(Path(demo["__file__"]), found)}
+
+
+def rounded(value):
+    """Numbers to DIGITS digits, NumPy's as Python's, keys as text: what JSON gives back unchanged."""
+    if isinstance(value, dict):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    if hasattr(value, "tolist"):
+        return rounded(value.tolist())
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    return value
+
+
+def seal(path: Path, found: dict) -> str:
+    """A digest of the numbers and of the demo's code (not its comments): a number changed by hand breaks it."""
+    code = ast.dump(ast.parse(path.read_text(encoding="utf-8")))
+    numbers = json.dumps({name: found[name] for name in ("exact", "measured")}, sort_keys=True)
+    return hashlib.sha256((code + numbers).encode()).hexdigest()[:32]
+
+
+def read_results(folder: Path, full: bool = False) -> dict:
+    """results.json of a lesson. Raises UserError where it is missing, or no longer what its demo.py wrote."""
+    path = folder / results_name(full)
+    results = read_json(path)
+    if results.get("seal") != seal(folder / "demo.py", results):
+        raise UserError(f"{path}: is not what demo.py beside it writes: run python {folder / 'demo.py'}{' --full' if full else ''}")
+    return results
+
+
+def compare(committed: dict, again: dict) -> list[str]:
+    """What differs between two runs: exact numbers that are not equal, measured ones outside the committed band."""
+    found = list(_differences(committed["exact"], again["exact"], "exact"))
+    for name in committed["measured"].keys() ^ again["measured"].keys():
+        found.append(f"measured.{name}: is in one of the two only")
+    for name in committed["measured"].keys() & again["measured"].keys():
+        band, value = committed["measured"][name], again["measured"][name]["value"]
+        if not band["low"] <= value <= band["high"]:
+            found.append(f"measured.{name}: {value} lies outside {band['low']} ... {band['high']}")
+    return found
+
+
+def _differences(a, b, where):
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in a.keys() | b.keys():
+            if key in a and key in b:
+                yield from _differences(a[key], b[key], f"{where}.{key}")
+            else:
+                yield f"{where}.{key}: is in one of the two only"
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            yield from _differences(x, y, f"{where}.{i}")
+    elif isinstance(a, float) and isinstance(b, (float, int)) and not isinstance(b, bool):
+        if not math.isclose(a, b, rel_tol=EXACT, abs_tol=1e-12):
+            yield f"{where}: {a} and {b}"
+    elif a != b:
+        yield f"{where}: {a!r} and {b!r}"
+
+
+def lookup(results: dict, path: str):
+    """The value at a dotted path: exact ones by their path, measured ones by their name. Raises KeyError."""
+    name, *rest = path.split(".")
+    if name in results["measured"]:
+        value = results["measured"][name]
+        return value[rest[0]] if rest else value["value"]
+    value = results["exact"]
+    for key in (name, *rest):
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
+# ---- Figures --------------------------------------------------------------------------------------------
+
+def draw(demo: dict, results: dict, scheme: str):
+    """Yield (name, description, svg) of every figure, in the colours of a scheme, "light" or "dark"."""
+    import io
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    ink = INK[scheme]
+    style = {"svg.hashsalt": "minillm", "svg.fonttype": "path", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
+             "axes.prop_cycle": matplotlib.cycler(color=ink["lines"]), "text.color": ink["text"], "axes.labelcolor": ink["text"],
+             "axes.edgecolor": ink["text"], "xtick.color": ink["text"], "ytick.color": ink["text"], "grid.color": ink["grid"],
+             "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False,
+             "legend.labelcolor": ink["text"], "axes.titlecolor": ink["text"]}
+
+    def new(width: float = 7.0, height: float = 3.8, **more):
+        return pyplot.subplots(figsize=(width, height), layout="constrained", **more)
+
+    new.ink, new.scheme = ink, scheme
+    with matplotlib.rc_context(style):
+        for name, description, figure in demo["figures"](results, new):
+            buffer = io.StringIO()
+            figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+            pyplot.close(figure)
+            yield name, description, buffer.getvalue()
