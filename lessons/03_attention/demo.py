@@ -47,10 +47,9 @@ def compute(console, full):
         follows = np.mean([agrees(params[name], config, made, story) for story in told[CHOOSE:]])
         found[f"{name}_agrees"] = measured(float(follows), *((0.8, 1.0) if name == "trained" else (0.2, 0.8)))
 
-    story = next(story for story in told[CHOOSE:] if drawable(made, story))
+    story, exact["query"], exact["earlier"] = next(filter(None, (drawn(made, story) for story in told[CHOOSE:])))
     ids = made.encode(story.text)[: PICTURE - 1]
     exact["tokens_drawn"] = ["^", *(made.decode([i]) for i in ids)]
-    exact["query"], exact["earlier"] = [pair for pair in places(made, story, "she") if pair[0] < PICTURE - 1][-1]
     for name in params:
         pattern_TS = patterns(params[name], config, ids)[found["trained_she_head"]["value"]]
         found[f"{name}_pattern"] = measured([[round(float(p), 3) for p in row[: t + 1]] for t, row in enumerate(pattern_TS)], 0, 1)
@@ -126,11 +125,12 @@ def agrees(params, config, made, story):
     return right / 2
 
 
-def drawable(made, story):
-    """A pronoun comes back within the picture, and every word of it is one token."""
+def drawn(made, story):
+    """(story, query, earlier) where every word of the picture is one token and a pronoun comes back inside a sentence, or None."""
     ids = made.encode(story.text)[:PICTURE]
-    again = [pair for pair in places(made, story, "she") if pair[0] < PICTURE - 2]
-    return len(again) >= 2 and len(made.decode(ids).split()) >= PICTURE - 7
+    found = [(query, earlier) for query, earlier in places(made, story, "she")
+             if query < PICTURE - 2 and len(earlier) > 1 and made.decode([ids[query]]).strip().islower()]
+    return (story, *found[-1]) if found and len(made.decode(ids).split()) >= PICTURE - 7 else None
 
 
 def name_of(head, exact):
