@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: demo test test-slow parity golden benchmark clean
+.PHONY: demo test test-slow lessons docs docs-serve parity golden benchmark clean
 
 demo: $(BIN)/.installed
 	$(BIN)/minillm demo
@@ -15,6 +15,20 @@ test: $(BIN)/.installed-test
 # The longer checks: resuming after kill -9, presets close to the floor.
 test-slow: $(BIN)/.installed-test
 	$(BIN)/python -m pytest -m slow -v
+
+# Every demo of the course, run again in order and compared with its committed results; about a minute each.
+lessons: $(BIN)/.installed-test
+	$(BIN)/python -m pytest tests/test_demos.py -m "" -v
+
+# The site, in site/: it works from disk, without a network. docs-serve shows it at http://127.0.0.1:8000 (pages are made once, at the start).
+docs: $(BIN)/.installed-docs
+	$(BIN)/python docs/build.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python docs/check_site.py
+
+docs-serve: $(BIN)/.installed-docs
+	$(BIN)/python docs/build.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
 
 # What we save, opened by the reference implementation. Installs PyTorch (CPU or GPU, as pip chooses) and transformers.
 parity: $(BIN)/.installed-parity

@@ -189,6 +189,13 @@ def parser() -> argparse.ArgumentParser:
     new = action("decode", "token ids to text", "minillm tokenizer decode data/tokenizer 45 310 27")
     new.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
     new.add_argument("ids", metavar="ID", type=int, nargs="+")
+    new = command("compare-curve", commands.compare_curve, "is my loss normal? draw a run into the band of reference runs and say where "
+                  "it leaves it", "minillm compare-curve runs/demo")
+    new.add_argument("run_folder", metavar="RUN", help="folder of a run of minillm demo or minillm pretrain")
+    new.add_argument("--reference", metavar="NAME", help="demo or nano (default: the one with the most similar settings)")
+    new.add_argument("--out", metavar="FILE", help="where to draw (default: normal.png in the folder of the run)")
+    new.add_argument("--json", action="store_true", help="print one JSON object")
+
     add_lesson(command("lesson", commands.lesson, "the course: read a lesson, run its demo, check your exercise",
                        "minillm lesson list\n  minillm lesson check 1"))
     return top

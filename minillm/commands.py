@@ -277,3 +277,8 @@ def chat(options):
 def lesson(options):
     from minillm.course.lessons import command
     return command(options)
+
+
+def compare_curve(options):
+    from minillm.curves import command
+    return command(options)

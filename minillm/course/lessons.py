@@ -6,6 +6,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -151,8 +152,7 @@ def run_demo(lesson: Lesson, folder=None, full: bool = False) -> int:
 
 
 def with_package() -> dict:
-    """The environment in which a demo finds this package, installed or not."""
-    import os
+    """The environment in which a demo finds this package, installed or not, and leaves no bytecode beside the lesson."""
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 

@@ -3,6 +3,7 @@
     {{ results.merges.0.count:,d }}   a number of results.json, by its path; after the colon a format of Python's
     {{ full.loss:.3f }}               the same from results_full.json
     {{ code minillm.tokenizer.merge_pair }}    the source of a function, a class, or a method
+    {{ link minillm/ngram.py }}       a link to a file
     {{ twins ops.rmsnorm }}           the same function of minillm.in_numpy and of minillm.in_jax, in linked tabs
     {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
@@ -15,18 +16,17 @@ import ast
 import base64
 import contextlib
 import html
-import importlib
-import inspect
 import io
 import re
 import runpy
+import textwrap
 from pathlib import Path
 
 from minillm.course import demos
 from minillm.course.lessons import PACKAGE, Lesson, load_module
 from minillm.errors import UserError
 
-REFERENCE = re.compile(r"\{\{\s*([a-z]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
+REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
 BLOCK = re.compile(r"^```python run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MATH = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?![\w$])", re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
@@ -62,6 +62,11 @@ class Maker:
     def results(self, full=False) -> dict:
         return self.kept(f"results{full}", lambda: demos.read_results(self.folder, full))
 
+    NUMBERS = ("results", "full")
+
+    def number(self, kind: str, name: str):
+        return demos.lookup(self.results(kind == "full"), name)
+
     def page(self, text: str, first_line: int = 1) -> str:
         """`text` with every reference replaced and every block that says so run."""
         def at(position):
@@ -81,8 +86,8 @@ class Maker:
 
     def reference(self, kind: str, name: str | None, form: str | None) -> str:
         name = (name or "").strip()
-        if kind in ("results", "full"):
-            value = demos.lookup(self.results(kind == "full"), name)
+        if kind in self.NUMBERS:
+            value = self.number(kind, name)
             if isinstance(value, (dict, list)):
                 raise KeyError(f"{name} is not one number or text")
             return format(value, (form or "").strip()) if form else str(value)
@@ -101,6 +106,12 @@ class Maker:
             below = f"\n\n[{path}]({target}){{ .source }}" if target else ""
             return f'```python title="{title}"\n{source}\n```{below}'
         return f"{title}:\n\n{fence(source, self.form)}"
+
+    def make_link(self, path):
+        if not (PACKAGE.parent / path).exists():
+            raise KeyError(f"there is no {path}")
+        target = self.link("code", (path, 1))
+        return f"[`{path}`]({target})" if target else f"`{path}`"
 
     def make_twins(self, name):
         names = {"NumPy": f"minillm.in_numpy.{name}", "JAX": f"minillm.in_jax.{name}"}
@@ -123,7 +134,7 @@ class Maker:
             drawn = self.kept(f"figures {scheme}", lambda: {n: (d, svg) for n, d, svg in demos.draw(self.demo, self.results(), scheme)})
             description, svg = drawn[name]
             if self.form == "site":
-                file = f"{name}-{scheme}.svg"
+                file = f"{self.folder.name}/{name}-{scheme}.svg"
                 self.files[file] = svg
                 shown.append(f"![{description}]({file}#only-{scheme})")
             else:
@@ -156,27 +167,31 @@ class Maker:
         output = printed.getvalue().rstrip()
         if self.form == "notebook" or not output:
             return shown
-        return f"{shown}\n\n```text{' { .output }' if self.form == 'site' else ''}\n{output}\n```"
+        return f"{shown}\n\n```{'{ .text .output }' if self.form == 'site' else 'text'}\n{output}\n```"
 
 
 def source_of(name: str) -> tuple[str, int, str]:
-    """(file, first line, source) of a function, class or method by its dotted name; the file relative to the package's parent."""
-    module, rest = name, []
-    while True:
-        try:
-            found = importlib.import_module(module)
+    """(file, first line, source) of a function, class or method by its dotted name; the file relative to the package's parent.
+
+    The file is read, not imported. Raises KeyError where there is no such file, or nothing of that name in it.
+    """
+    words = name.split(".")
+    for n in range(len(words), 0, -1):
+        path = PACKAGE.parent.joinpath(*words[:n]).with_suffix(".py")
+        if path.is_file():
             break
-        except ModuleNotFoundError:
-            module, _, last = module.rpartition(".")
-            rest.insert(0, last)
-            if not module:
-                raise KeyError(f"there is no {name}") from None
-    for part in rest:
-        found = getattr(found, part)
-    found = inspect.unwrap(found)
-    lines, line = inspect.getsourcelines(found)
-    path = Path(inspect.getsourcefile(found)).resolve().relative_to(PACKAGE.parent.resolve()).as_posix()
-    return path, line, inspect.cleandoc("\n" + "".join(lines)) if lines[0][:1] == " " else "".join(lines).rstrip()
+    else:
+        raise KeyError(f"there is no file for {name}")
+    text = path.read_text(encoding="utf-8")
+    node = ast.parse(text)
+    for word in words[n:]:
+        node = next((part for part in node.body if getattr(part, "name", None) == word), None)
+        if node is None:
+            raise KeyError(f"{path.name} has no {'.'.join(words[n:])}")
+    if n == len(words):
+        return path.relative_to(PACKAGE.parent).as_posix(), 1, text.rstrip()
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return path.relative_to(PACKAGE.parent).as_posix(), first, textwrap.dedent("\n".join(text.splitlines()[first - 1 : node.end_lineno]))
 
 
 def fence(source: str, form: str) -> str:
@@ -300,6 +315,7 @@ def with_math(text: str, strict: bool = True) -> str:
     def formula(found):
         block = found[1] is not None
         made = convert((found[1] or found[2]).strip(), display="block" if block else "inline")
+        made = re.sub(r"(<mi>(?:ln|log|exp|max|min|sin|cos)</mi>)(?=<m[in]>|<mi |<mfrac|<msub)", r'\1<mspace width="0.17em"/>', made)
         made = re.sub(r"[*_`\[\]\\]", lambda sign: f"&#{ord(sign[0])};", made)           # Markdown must not read them
         return f'\n\n<div class="formula">{made}</div>\n\n' if block else made
 

@@ -1,0 +1,219 @@
+"""Makes the pages of the site: run before MkDocs (`make docs`). Strict: what is missing or stale ends it with an error.
+
+    docs/pages/*.md         the pages written by hand, with references (see minillm/course/pages.py, and the class Site below)
+    lessons/*/lesson.md     become build/docs/lessons/NN_name.md
+    *.py                    become build/docs/code/...: every file that a page links to, with numbered lines
+Everything goes to build/docs, which is not committed; mkdocs.yml reads that folder.
+"""
+
+import argparse
+import ast
+import html
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+import pictures                                                                   # noqa: E402
+from minillm import cli, curves                                                  # noqa: E402
+from minillm.course import demos, pages                                                 # noqa: E402
+from minillm.course.lessons import Lesson, all_lessons                           # noqa: E402
+from minillm.course.pages import PageError                                       # noqa: E402
+from minillm.errors import UserError                                             # noqa: E402
+from minillm.files import read_json                                              # noqa: E402
+
+PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py",
+        "docs/*.py")
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Site(pages.Maker):
+    """References that only pages of the site have; {{ benchmark demo.seconds:.0f }} is a number of benchmarks/results/demo.json."""
+
+    NUMBERS = ("results", "full", "benchmark", "curves", "option")
+
+    def number(self, kind, name):
+        if kind == "curves":
+            return getattr(curves, name.upper())
+        if kind == "option":
+            command, option = name.split()
+            return next(action.default for action in subcommands(cli.parser())[command]._actions if option in action.option_strings)
+        if kind != "benchmark":
+            return super().number(kind, name)
+        file, *path = name.split(".")
+        value = read_json(ROOT / "benchmarks" / "results" / f"{file}.json")
+        for key in path:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        return value
+
+    def make_lessons(self, _):
+        """A table of the lessons."""
+        rows = ["| | lesson | question |", "|---|---|---|"]
+        return "\n".join(rows + [f"| {lesson.number} | [{lesson.title}]({relative(self.at, f'lessons/{lesson.name}.md')}) | {lesson.front['question']} |"
+                                 for lesson in all_lessons()])
+
+    def make_commands(self, _):
+        """The reference of every command."""
+        top = cli.parser()
+        return "\n\n".join(of_command(name, command) for name, command in subcommands(top).items())
+
+    def make_command(self, name):
+        """The help of one command, or the plain statement that this version has none."""
+        known = subcommands(cli.parser())
+        if name not in known:
+            return (f'!!! note "Not in this version"\n    There is no command `minillm {name}` in this version of minillm yet. This page is written by the '
+                    "command line itself: when the command is there, its options stand here.")
+        return of_command(name, known[name])
+
+    def make_picture(self, name):
+        return getattr(pictures, name)()
+
+    def make_reference_curves(self, _):
+        """The bands of the reference curves, in both colour schemes."""
+        return self.drawn(pictures.reference_curves)
+
+    def make_modules(self, names):
+        """The public functions of modules, by mkdocstrings."""
+        return "\n\n".join(f"## {name}\n\n{self.make_link(name.replace('.', '/') + '.py')}\n\n::: {name}" for name in names.split())
+
+    def make_tests(self, paths):
+        """Files of tests, each with what it promises: the first line of its docstring."""
+        promise = {path: ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8"))) for path in paths.split()}
+        return "\n".join(f"- {self.make_link(path)}: {' '.join(text.split(chr(10) * 2)[0].split())}" for path, text in promise.items())
+
+    def drawn(self, figures):
+        """Figures of docs/pictures.py, written beside the page."""
+        shown = []
+        for scheme in ("light", "dark"):
+            for name, description, svg in demos.draw({"figures": figures}, {}, scheme):
+                write(f"{Path(self.at).parent.as_posix()}/{name}-{scheme}.svg", svg)
+                shown.append(f"![{description}]({name}-{scheme}.svg#only-{scheme})")
+        return "\n".join(shown)
+
+
+def relative(at: str, target: str) -> str:
+    """The way from the page `at` to `target`, both relative to the site's folder."""
+    path, mark, anchor = target.partition("#")
+    return Path(os.path.relpath(path, os.path.dirname(at) or ".")).as_posix() + mark + anchor
+
+
+def linker(at: str):
+    """Where things lie on the site, seen from the page `at`."""
+    def link(kind, target):
+        if kind == "lesson":
+            return relative(at, f"lessons/{target}.md")
+        path, line = target
+        return relative(at, f"code/{path}.md#__codelineno-0-{line}")
+    return link
+
+
+# ---- The command line -------------------------------------------------------------------------------------
+
+def subcommands(parser) -> dict:
+    """{name: parser} of the commands below a parser."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def of_command(name: str, parser, level: int = 2) -> str:
+    """One command as Markdown: what it does, its options with defaults, an example; then its own subcommands."""
+    lines = [f"{'#' * level} minillm {name}", "", parser.description or "", ""]
+    below = subcommands(parser)
+    if not below:
+        lines += ["| option | default | what it is |", "|---|---|---|", *filter(None, map(of_option, parser._actions)), ""]
+    if parser.epilog:
+        example = parser.epilog.partition("example:\n")[2]
+        lines += ["```sh", *(line.strip() for line in example.splitlines()), "```", ""]
+    return "\n".join(lines + [of_command(f"{name} {sub}", inner, level + 1) for sub, inner in below.items()])
+
+
+def of_option(action) -> str:
+    """A row for one option; none for --help."""
+    if isinstance(action, argparse._HelpAction):
+        return ""
+    name = ", ".join(action.option_strings) or action.metavar or action.dest
+    if action.option_strings and action.nargs != 0 and not isinstance(action, argparse.BooleanOptionalAction):
+        name += " " + (action.metavar if isinstance(action.metavar, str) else "|".join(map(str, action.choices or ["VALUE"])))
+    default = action.default
+    shown = "" if default is None or default is False or default in ("", [], [""], argparse.SUPPRESS) else f"`{default}`"
+    what = html.escape(action.help or "", quote=False).replace("|", "\\|")
+    return f"| `{name.replace('|', chr(0x2223))}` | {shown} | {what}{' (needed)' if action.required and action.option_strings else ''} |"
+
+
+def check_shell(text: str, where: str):
+    """Every `minillm ...` of a block of shell must parse."""
+    for block in SHELL.finditer(text):
+        for line in block[1].splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] != ["minillm"] or "..." in words:
+                continue
+            try:
+                cli.parser().parse_args(words[1:])
+            except (UserError, SystemExit) as error:
+                if not isinstance(error, SystemExit) or error.code:
+                    raise PageError(f"{where}: {line.strip()!r} is not a command: {error}") from None
+
+
+# ---- Making everything --------------------------------------------------------------------------------------
+
+def write(at: str, text: str):
+    path = OUT / at
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def make_page(path: Path):
+    at = path.relative_to(PAGES).as_posix()
+    maker = Site(path, "site", None, linker(at))
+    maker.at = at
+    text = maker.page(path.read_text(encoding="utf-8"))
+    check_shell(text, str(path))
+    write(at, pages.with_math(text))
+
+
+def make_lesson(lesson: Lesson):
+    at = f"lessons/{lesson.name}.md"
+    text, files = pages.lesson_page(lesson, "site", linker(at))
+    check_shell(text, str(lesson.folder / "lesson.md"))
+    write(at, pages.with_math(text))
+    for name, content in files.items():
+        write(f"lessons/{name}", content)
+
+
+def make_code():
+    """A page for every file of source, and one that lists them."""
+    known = []
+    for pattern in CODE:
+        for path in sorted(ROOT.glob(pattern)):
+            name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8").rstrip()
+            known.append(name)
+            language = {".py": "python", ".md": "markdown", ".json": "json"}[path.suffix]
+            write(f"code/{name}.md", f'---\nsearch:\n  exclude: true\nhide:\n  - toc\n---\n\n# {name}\n\n````` {{ .{language} linenums="1" }}\n{text}\n`````\n')
+    listed = "\n".join(f"- [{name}]({name}.md)" for name in known)
+    write("code/index.md", f"# Source files\n\nEvery file that a page links to, as it was when the site was built.\n\n{listed}\n")
+
+
+def build():
+    shutil.rmtree(OUT, ignore_errors=True)
+    shutil.copytree(ROOT / "docs" / "assets", OUT / "assets")
+    make_code()
+    for lesson in all_lessons():
+        make_lesson(lesson)
+    for path in sorted(PAGES.rglob("*.md")):
+        make_page(path)
+    print(f"{len(list(OUT.rglob('*.md')))} pages in {OUT}")
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except UserError as error:
+        sys.exit(f"docs/build.py: {error}")

@@ -1,0 +1,5 @@
+"""Divides by the number of all pairs."""
+
+
+def bigram_probabilities(counts, alpha):
+    return (counts + alpha) / (counts + alpha).sum()

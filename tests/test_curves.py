@@ -1,0 +1,114 @@
+"""Promise of `minillm compare-curve`: a run like the reference's is called normal, and what is not is named with its steps."""
+
+import json
+
+import numpy as np
+import pytest
+
+from minillm import cli, curves
+from minillm.curves import EVERY, Curve
+
+
+def reference(rng, points=60, seeds=3, spread=0.01):
+    """Three seeds of a made-up recipe: a fall from ln 100 to 1, with some spread."""
+    base = 1 + (np.log(100) - 1) * np.exp(-np.arange(points) / 8)
+    records = {str(seed): Curve(np.arange(points) * EVERY, base * np.exp(spread * rng.standard_normal(points)), {0: np.log(100), 500: 1.1}, 0.9).record()
+               for seed in range(seeds)}
+    return base, {"command": "minillm made-up", "model": {}, "train": {}, "seeds": records}
+
+
+def said(loss, known, held_out=None, floor=0.9):
+    curve = Curve(np.arange(len(loss)) * EVERY, np.asarray(loss), held_out or {0: np.log(100), 500: 1.1}, floor)
+    lines, normal = curves.compare(curve, known, 100)
+    return "\n".join(lines), normal
+
+
+def test_another_seed_is_normal():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        base, known = reference(rng)
+        text, normal = said(base * np.exp(0.01 * rng.standard_normal(len(base))), known)
+        assert normal and "inside the band" in text, text
+
+
+def test_where_it_leaves_the_band_is_said_in_steps():
+    base, known = reference(np.random.default_rng(1))
+    loss = base.copy()
+    loss[20:30] *= 1.3
+    text, normal = said(loss, known)
+    assert not normal and "steps 200 to 299: above the band, 3" in text and "% more" in text
+    loss = base.copy()
+    loss[40:] *= 0.7
+    text, normal = said(loss, known)
+    assert not normal and "steps 400 to 599: below the band" in text and "targets leak" in text
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda base: base + 2 * np.exp(-np.arange(60) / 5), "began slowly and caught up"),
+    (lambda base: np.full(60, np.log(100)), "hardly falls"),
+    (lambda base: np.where(np.arange(60) > 40, base * 3, base), "jumped up again"),
+    (lambda base: base * np.linspace(1, 1.3, 60), "not as far")])
+def test_what_usually_does_this(change, words):
+    base, known = reference(np.random.default_rng(2))
+    text, normal = said(change(base), known)
+    assert not normal and words in text, text
+
+
+def test_the_loss_before_the_first_step_and_below_the_floor():
+    base, known = reference(np.random.default_rng(3))
+    assert "too sure" in said(base, known, {0: 9.0})[0] and not said(base, known, {0: 9.0})[1]
+    assert "knows something already" in said(base, known, {0: 3.0})[0]
+    assert "below the floor" in said(base, known, {0: np.log(100), 500: 0.7})[0]
+
+
+def test_the_band_is_what_the_docstring_says():
+    rng = np.random.default_rng(4)
+    values = np.exp(0.05 * rng.standard_normal((3, 30)))
+    mean, low, high = curves.band(values)
+    np.testing.assert_allclose(mean, np.exp(np.log(values).mean(axis=0)))
+    i, half = 12, curves.WINDOW // 2
+    spread = np.sqrt(np.mean(np.log(values).std(axis=0, ddof=1)[i - half: i + half + 1] ** 2))
+    np.testing.assert_allclose(high[i] / mean[i], np.exp(curves.WIDTH * spread))
+    np.testing.assert_allclose(low * high, mean**2)
+
+
+def test_the_committed_curves_are_what_the_recipes_are_now():
+    """A changed default makes them stale: run benchmarks/reference_curves.py."""
+    from dataclasses import asdict, replace
+    from minillm.config import TrainConfig, preset
+    from minillm.demo import LAYERS, RECIPE
+    known = curves.references()
+    for name, reference in known.items():
+        train = TrainConfig(**(RECIPE | {"steps": cli.DEMO_STEPS} if name == "demo" else {}))
+        config = preset("nano", vocab_size=1792, context=train.context)
+        config = replace(config, num_hidden_layers=LAYERS) if name == "demo" else config
+        assert curves.differences(json.loads(json.dumps(asdict(config))), asdict(train), reference) == []
+        assert len(reference["seeds"]) >= 3
+        lengths = {len(record["loss"]) for record in reference["seeds"].values()}
+        assert lengths == {train.steps // EVERY}
+
+
+def test_each_committed_seed_is_normal_beside_the_others():
+    for name, reference in curves.references().items():
+        for seed, record in reference["seeds"].items():
+            others = reference | {"seeds": {other: r for other, r in reference["seeds"].items() if other != seed}}
+            lines, normal = curves.compare(curves.of_record(record), others, reference["model"]["vocab_size"])
+            assert normal, (name, seed, lines)
+
+
+def test_the_command(tmp_path, capsys):
+    """A short run of other settings: compared, drawn, its settings named; a folder without a run is one line."""
+    arguments = ["pretrain", "storyworld", "--megabytes", "0.05", "--vocab-size", "300", "--twin", "numpy", "--model", "1", "--steps", "40", "--context", "16",
+                 "--batch-size", "2", "--eval-every", "40", "--eval-rows", "2", "--out", str(tmp_path / "run")]
+    assert cli.main(arguments) == 0
+    capsys.readouterr()
+    status = cli.main(["compare-curve", str(tmp_path / "run"), "--json", "--reference", "nano"])
+    found = json.loads(capsys.readouterr().out)
+    assert status == (0 if found["normal"] else 1) and found["reference"] == "nano"
+    assert any(text.startswith("hidden_size 32 (reference: 128)") for text in found["differences"])
+    assert (tmp_path / "run" / "normal.png").read_bytes().startswith(b"\x89PNG")
+    assert cli.main(["compare-curve", str(tmp_path / "run"), "--out", str(tmp_path / "x.png")]) in (0, 1)
+    assert "drawn in" in capsys.readouterr().out
+    for wrong in ([str(tmp_path)], [str(tmp_path / "run"), "--reference", "huge"]):
+        assert cli.main(["compare-curve", *wrong]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,92 @@
+"""Promise: every demo, run again, gives what was committed: exact numbers equal, measured ones within the stated band."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from minillm.course import demos
+from minillm.course.lessons import all_lessons, with_package
+
+LESSONS = {lesson.name: lesson for lesson in all_lessons()}
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_committed_results_are_sealed_and_within_their_own_bands(name):
+    results = demos.read_results(LESSONS[name].folder)
+    for what, band in results["measured"].items():
+        assert band["low"] <= band["value"] <= band["high"], what
+    assert results["measured"]["seconds"]["high"] == demos.SLOWEST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_demo_run_again_gives_the_same(name, tmp_path):
+    done = subprocess.run([sys.executable, str(LESSONS[name].folder / "demo.py"), "--out", str(tmp_path)], env=with_package(), cwd=tmp_path,
+                          capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    again = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert demos.compare(demos.read_results(LESSONS[name].folder), again) == []
+    assert list(tmp_path.glob("*.svg"))
+
+
+# The machinery ----------------------------------------------------------------------------------------------
+
+DEMO = '''"""A demo."""
+from minillm.course.demos import measured
+def compute(console, full): return {"exact": {"n": 3, "x": 1 / 3}, "measured": {"loss": measured(2.5, 2.0, 3.0)}}
+def tables(results): return []
+def figures(results, new):
+    figure, axes = new()
+    axes.plot([1, 2], [1, 2])
+    yield "line", "A line that rises.", figure
+'''
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """(folder, the demo's names) with a results.json that it wrote."""
+    import runpy
+    (tmp_path / "demo.py").write_text(DEMO, encoding="utf-8")
+    names = runpy.run_path(str(tmp_path / "demo.py"))
+    (tmp_path / "results.json").write_text(json.dumps(demos.run(names, None)), encoding="utf-8")
+    return tmp_path, names
+
+
+def test_a_number_changed_by_hand_is_found(demo):
+    folder, _ = demo
+    assert demos.lookup(demos.read_results(folder), "n") == 3
+    for old, new in (('"n": 3', '"n": 4'), ('"value": 2.5', '"value": 2.6')):
+        text = (folder / "results.json").read_text(encoding="utf-8")
+        (folder / "results.json").write_text(text.replace(old, new), encoding="utf-8")
+        with pytest.raises(ValueError, match="is not what demo.py"):
+            demos.read_results(folder)
+        (folder / "results.json").write_text(text, encoding="utf-8")
+    (folder / "demo.py").write_text(DEMO.replace("1 / 3", "1 / 7"), encoding="utf-8")
+    with pytest.raises(ValueError, match="is not what demo.py"):
+        demos.read_results(folder)
+
+
+def test_comparing_two_runs_finds_every_difference(demo):
+    results = demos.read_results(demo[0])
+    def changed(change):
+        again = json.loads(json.dumps(results))
+        change(again)
+        return demos.compare(results, again)
+    assert changed(lambda r: r["exact"].update(x=0.3333333334)) == []
+    assert changed(lambda r: r["measured"]["loss"].update(value=2.01)) == []
+    assert len(changed(lambda r: r["exact"].update(x=0.33334))) == 1
+    assert len(changed(lambda r: r["exact"].update(n=4))) == 1
+    assert len(changed(lambda r: r["exact"].pop("n"))) == 1
+    assert len(changed(lambda r: r["measured"]["loss"].update(value=1.9))) == 1
+    assert len(changed(lambda r: r["measured"].pop("loss"))) == 1
+
+
+def test_figures_come_in_two_colour_schemes_and_are_the_same_each_time(demo):
+    folder, names = demo
+    drawn = {scheme: list(demos.draw(names, demos.read_results(folder), scheme)) for scheme in ("light", "dark")}
+    assert drawn["light"] == list(demos.draw(names, demos.read_results(folder), "light"))
+    assert drawn["light"] != drawn["dark"]
+    for scheme, ink in demos.INK.items():
+        assert ink["lines"][0] in drawn[scheme][0][2] and drawn[scheme][0][1] == "A line that rises."

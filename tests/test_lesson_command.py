@@ -1,0 +1,169 @@
+"""Promises of `minillm lesson`: the reader's copy is made once and never overwritten, a check cannot be hung or brought down,
+progress is kept, and nothing is written into the package."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minillm import cli
+from minillm.course import checking, lessons
+from minillm.course.lessons import all_lessons, find
+from minillm.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+FIRST = all_lessons()[0]
+
+
+@pytest.fixture
+def minillm(capsys, tmp_path):
+    """Runs `minillm lesson ACTION ... --folder tmp_path`: (exit status, standard output, standard error)."""
+    def run(*arguments):
+        capsys.readouterr()
+        status = cli.main(["lesson", *map(str, arguments), "--folder", str(tmp_path / "course")])
+        return status, *capsys.readouterr()
+    return run
+
+
+def test_the_way_of_a_reader(minillm, tmp_path):
+    """List, open, check the stub, solve it, check again: the copy is the reader's, the score is kept."""
+    before = {path: path.read_bytes() for path in FIRST.folder.rglob("*") if path.is_file()}
+    status, out, _ = minillm("list")
+    assert status == 0 and FIRST.title in out
+    status, out, _ = minillm("check", "1")
+    own = tmp_path / "course" / FIRST.name / "exercise.py"
+    assert status == 1 and str(own) in out.replace("\n", "") and "0 of 8 points" in out
+    own.write_text((FIRST.folder / "solution.py").read_text(encoding="utf-8"), encoding="utf-8")
+    status, out, _ = minillm("check", "1")
+    assert status == 0 and "8 of 8 points" in out
+    status, out, _ = minillm("open", FIRST.name, "--no-browser")
+    page = tmp_path / "course" / FIRST.name / "lesson.html"
+    assert status == 0 and FIRST.title in page.read_text(encoding="utf-8")
+    assert own.read_text(encoding="utf-8") == (FIRST.folder / "solution.py").read_text(encoding="utf-8")
+    own.write_text("", encoding="utf-8")
+    assert minillm("check", "1")[0] == 1
+    entry = lessons.progress(tmp_path / "course")["lessons"][FIRST.name]
+    assert (entry["points"], entry["of"]) == (8, 8) and len(entry["passed"]) == 6, "the best score is kept"
+    assert "8 of 8" in minillm("list")[1]
+    assert {path: path.read_bytes() for path in FIRST.folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_file_of_ones_own_as_data(minillm, tmp_path):
+    """--json: plain data with all that a grader needs; the same seed gives the same inputs."""
+    file = tmp_path / "mine.py"
+    file.write_text("def merge(word, pair, new):\n    print('hello')\n    return list(word)\n", encoding="utf-8")
+    status, out, _ = minillm("check", "1", file, "--json", "--seed", "5")
+    report = json.loads(out)
+    assert status == 1 and report["lesson"] == FIRST.name and report["seed"] == 5 and report["points"] == 0 and report["of"] == 8
+    assert {task["name"]: task["status"] for task in report["tasks"]} == {
+        "BYTES_PER_TOKEN": "todo", "pair_counts": "todo", "merge": "failed", "train": "waits", "encode": "waits", "decode": "todo"}
+    merge = report["tasks"][2]
+    assert merge["hint"] is None and "merge((7, 7, 7), (7, 7), 256) gives [7, 7, 7], right is [256, 7]" == merge["message"]
+    assert report["printed"].startswith("hello\n") and not (tmp_path / "course").exists()
+    again = json.loads(minillm("check", "1", file, "--json", "--seed", "5")[1])
+    assert [task["message"] for task in again["tasks"]] == [task["message"] for task in report["tasks"]]
+
+
+def judged(text, tmp_path, seconds=2.0):
+    file = tmp_path / "exercise.py"
+    file.write_text(text, encoding="utf-8")
+    return {task["name"]: task for task in checking.check(FIRST.folder, file, 0, seconds)["tasks"]}
+
+
+def test_an_endless_loop_ends_its_task_alone(tmp_path):
+    solution = (FIRST.folder / "solution.py").read_text(encoding="utf-8")
+    found = judged(solution + "\n\ndef pair_counts(words):\n    while True:\n        pass\n", tmp_path)
+    assert found["pair_counts"]["status"] == "timeout" and found["train"]["status"] == "waits"
+    assert all(found[name]["status"] == "passed" for name in ("BYTES_PER_TOKEN", "merge", "encode", "decode"))
+
+
+def test_what_leaves_or_crashes_ends_its_task_alone(tmp_path):
+    solution = (FIRST.folder / "solution.py").read_text(encoding="utf-8")
+    for body in ("import os; os._exit(0)", "import ctypes; ctypes.string_at(0)", "raise SystemExit"):
+        found = judged(solution + f"\n\ndef merge(word, pair, new):\n    {body}\n", tmp_path)
+        assert found["merge"]["status"] == "error" and found["decode"]["status"] == "passed", body
+
+
+def test_an_error_names_the_line_of_the_reader_s_file(tmp_path):
+    found = judged("def merge(word, pair, new):\n    return [\n        word[99],\n    ]\n", tmp_path)
+    assert "raises IndexError" in found["merge"]["message"] and "(line 3 of your file)" in found["merge"]["message"]
+
+
+@pytest.mark.parametrize("text, what", [("def merge(:\n", "line 1: not Python yet"), ("import no_such_module\n", "No module named"),
+                                        ("x = 1 / 0\n", "division by zero (line 1 of your file)")])
+def test_a_file_that_cannot_be_read_is_one_line(text, what, tmp_path):
+    with pytest.raises(UserError, match="exercise.py") as caught:
+        judged(text, tmp_path)
+    assert what in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_mistakes_of_the_command_are_one_line(minillm, tmp_path):
+    for arguments in (("check", "99"), ("open", "nothing", "--no-browser"), ("check", "1", tmp_path / "gone.py")):
+        status, out, err = minillm(*arguments)
+        assert (status, out) == (2, "") and len(err.splitlines()) == 1 and err.startswith("minillm: "), err
+
+
+def test_a_lesson_has_many_names():
+    assert {find(which).name for which in ("1", "01", "01_tokens", "tokens")} == {"01_tokens"}
+
+
+def test_the_notebook(minillm, tmp_path):
+    """Made from the same sources; a second one does not overwrite the first."""
+    jupytext = pytest.importorskip("jupytext", reason="needs jupytext (the extra notebook)")
+    paths = []
+    for _ in range(2):
+        status, out, _ = minillm("notebook", "1")
+        assert status == 0
+        paths.append(Path(out.split(": ")[0]))
+    assert paths[0] != paths[1] and all(path.exists() for path in paths)
+    notebook = jupytext.read(paths[0])
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    for block in ("def pair_counts(words):", 'check_here("01_tokens")', "low low low"):
+        assert any(block in source for source in code), block
+    assert not any("def learn_merges" in source for source in code), "source of the package is text, not a cell"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
+def test_a_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+    """With the stub as it is, and with the solution written into its cell."""
+    pytest.importorskip("jupytext", reason="needs jupytext (the extra notebook)")
+    nbclient = pytest.importorskip("nbclient", reason="needs nbclient (the extra notebook)")
+    import nbformat
+    from minillm.course.notebooks import write_notebook
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    lesson = find(name)
+    notebook = nbformat.read(write_notebook(lesson, tmp_path), as_version=4)
+    stub = next(cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.startswith('"""Exercise of'))
+    for source, passed in ((stub.source, False), ((lesson.folder / "solution.py").read_text(encoding="utf-8"), True)):
+        stub.source = source
+        done = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+        printed = "".join(output.get("text", "") for output in done.cells[-1].outputs)
+        points, of = (int(n) for n in printed.rsplit(" points", 1)[0].rsplit("\n", 1)[-1].split(" of "))
+        assert (points == of) is passed and (passed or points == 0), printed
+
+
+@pytest.mark.slow
+def test_an_installed_package_brings_its_lessons(tmp_path):
+    """The wheel holds the lessons and every module; checked outside the clone, nothing is written into it."""
+    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)],
+                          capture_output=True, text=True)
+    if done.returncode and "No module named 'setuptools'" in done.stderr:
+        pytest.skip("needs setuptools to build a wheel without a network")
+    assert done.returncode == 0, done.stderr
+    import zipfile
+    wheel = next(tmp_path.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / "installed")
+    for path in [*ROOT.glob("minillm/**/*.py"), ROOT / "minillm" / "reference_curves.json"]:
+        assert path.relative_to(ROOT).as_posix() in names
+    assert f"minillm/_lessons/{FIRST.name}/lesson.md" in names and not any("__pycache__" in name for name in names)
+    run = subprocess.run([sys.executable, "-m", "minillm", "lesson", "check", "1", "--folder", str(tmp_path / "course")], cwd=tmp_path,
+                         env=os.environ | {"PYTHONPATH": str(tmp_path / "installed"), "PYTHONUTF8": "1"}, capture_output=True, encoding="utf-8")
+    assert run.returncode == 1 and "0 of 8 points" in run.stdout, run.stderr
+    after = {path.relative_to(tmp_path / "installed").as_posix() for path in (tmp_path / "installed").rglob("*") if path.is_file()}
+    assert {name for name in after - names if "__pycache__" not in name} == set()
