@@ -25,7 +25,7 @@ def compute(console, full):
     far = ops.rotation(np.arange(FAR), shape(E), FAR, np.float64)
     same = ops.rope(np.tile(q, (FAR, 1)), *far)
     exact = {
-        "scores": scores.tolist(), "head": E, "differ_by": float(f"{max(by_distance):.0e}") if max(by_distance) > 1e-12 else 0.0,
+        "scores": scores.tolist(), "head": E, "alike": max(by_distance) < 1e-12,
         "itself": (same @ same[0] / (q @ q)).tolist(),
         "layouts": layouts(), "frequencies": (THETA ** (-np.arange(0, 8, 2) / 8)).tolist(),
         "slopes": {str(heads): slopes(heads).tolist() for heads in (8, 12)},
@@ -159,9 +159,9 @@ def figures(results, new):
     figure, axes = new(7.0, 3.2)
     back = np.arange(0, 65)
     for h, slope in enumerate(exact["slopes"]["8"]):
-        axes.plot(back, -slope * back, color=new.ink["lines"][h % 6], label=f"head {h + 1}")
+        axes.plot(back, -slope * back, color=new.ink["lines"][h % 6], linestyle="-" if h < 6 else "--", label=f"head {h + 1}")
     axes.set(xlabel="tokens back", ylabel="added to the score", ylim=(-12, 0.3))
-    axes.legend(ncols=2, fontsize=8, loc="lower right", bbox_to_anchor=(1.28, 0.1))
+    figure.legend(loc="outside right center", fontsize=9)
     yield ("slopes", "What ALiBi adds to the scores of eight heads: straight lines that fall with distance, the first head's so steeply that "
            "it sees a few tokens, the last one's hardly at all.", figure)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from minillm.course.demos import main, measured
 
 HERE = Path(__file__).parent
-QUICK, FULL, SEEDS = 80, 400, (0, 1, 2)       # steps of training; seeds of the full version
+QUICK, FULL, SEEDS = 250, 400, (0, 1, 2)      # steps of training; seeds of the full version
+STATIONS = ("the block of 2017", "SwiGLU", "RoPE", "grouped heads: LLaMA")     # what the quick version trains
 BATCH, CONTEXT, WARMUP = 8, 192, 20
 VOCABULARY, MEGABYTES, HELD_OUT = 1024, 3.0, 0.2
 SIZES = dict(hidden_size=64, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4, head_dim=16)
@@ -33,7 +34,8 @@ def compute(console, full):
     from minillm.config import ModelConfig
     data = stories()
     config = ModelConfig(vocab_size=data["vocabulary"], max_position_embeddings=CONTEXT, **SIZES)
-    chain, steps, seeds = variants.chain(), FULL if full else QUICK, SEEDS if full else SEEDS[:1]
+    steps, seeds = (FULL, SEEDS) if full else (QUICK, SEEDS[:1])
+    chain = {name: variant for name, variant in variants.chain().items() if full or name in STATIONS}
     runs, kept = {}, HERE / "runs.jsonl"
     for line in kept.read_text(encoding="utf-8").splitlines() if full and kept.exists() else []:
         row = json.loads(line)                # --full goes on where it was stopped; without runs.jsonl it starts anew
@@ -50,7 +52,7 @@ def compute(console, full):
     names = list(chain)
     losses = [[runs[name, seed]["loss"] for seed in seeds] for name in names]
     exact = {"changes": names, "parameters": [variants.count(variant, config) for variant in chain.values()], "steps": steps,
-             "tokens": steps * BATCH * CONTEXT, "seeds": len(seeds), "width": config.hidden_size, "layers": config.num_hidden_layers,
+             "tokens": steps * BATCH * CONTEXT, "seeds": len(seeds), "width": config.hidden_size, "layers": config.num_hidden_layers, "factor": ENOUGH,
              "budget": {name: budget(*sizes) for name, sizes in LLAMAS.items()}}
     found = {"losses": measured(losses, 0.5, 7.5), "speeds": measured([[runs[name, seed]["speed"] for seed in seeds] for name in names],
                                                                       100, 1e7)}
@@ -130,7 +132,7 @@ def tables(results):
     from rich.table import Table
     exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
     several = exact["seeds"] > 1
-    steps = Table("change, on top of all before", "parameters", "held-out loss", *(("lowest", "highest", "difference", "verdict") if several else ()),
+    steps = Table("change, on top of all before" if several else "with all changes up to", "parameters", "held-out loss", *(("lowest", "highest", "difference", "verdict") if several else ()),
                   "tokens/s", title=f"{exact['tokens']:,} tokens each, {exact['seeds']} seed{'s' * several}")
     for i, name in enumerate(exact["changes"]):
         losses = found["losses"][i]
@@ -138,8 +140,7 @@ def tables(results):
         if several:
             verdict = "-" if not i else "no difference" if not found["clear"][i - 1] else "better" if found["differences"][i - 1] < 0 else "worse"
             more = (f"{min(losses):.3f}", f"{max(losses):.3f}", f"{found['differences'][i - 1]:+.3f}" if i else "-", verdict)
-        speeds = found["speeds"][i]
-        steps.add_row(name, f"{exact['parameters'][i]:,}", f"{sum(losses) / len(losses):.3f}", *more, f"{sum(speeds) / len(speeds):,.0f}")
+        steps.add_row(name, f"{exact['parameters'][i]:,}", f"{sum(losses) / len(losses):.3f}", *more, f"{max(found['speeds'][i]):,.0f}")
     yield "steps", steps
     spent = Table("model", "parameters", "embedding and head", "attention", "feed-forward", "norms", title="What the parameters are spent on")
     for name, parts in exact["budget"].items():
