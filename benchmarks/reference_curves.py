@@ -1,7 +1,7 @@
 """The curves that `minillm compare-curve` compares with: the demo's recipe and nano, three seeds each.
 
     python benchmarks/reference_curves.py [--only NAME] [--seeds 0 1 2]      trains what is not there yet (about 15 minutes on two cores)
-    python benchmarks/reference_curves.py --add NAME RUN                     takes the curve of a finished run of that command
+    python benchmarks/reference_curves.py --add NAME RUN                     takes the curve of a run of that command, as far as it is
 
 Writes minillm/reference_curves.json after every run. A curve is added only if its settings are the reference's.
 """
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from minillm.curves import differences, read_run
+from minillm.curves import EVERY, differences, read_run
 
 PATH = Path(__file__).parents[1] / "minillm" / "reference_curves.json"
 COMMANDS = {"demo": ("demo",), "nano": ("pretrain", "storyworld", "--model", "nano")}
@@ -33,6 +33,12 @@ def add(name: str, folder):
     print(f"{name}, seed {train['seed']}: ends at {curve.loss[-1]:.4f} nats a token", flush=True)
 
 
+def complete(name: str, seed: int) -> bool:
+    """Is this seed there to its last step? One that was taken from an unfinished run (--add) is trained again."""
+    entry = json.loads(PATH.read_text(encoding="utf-8")).get(name, {}) if PATH.exists() else {}
+    return len(entry.get("seeds", {}).get(str(seed), {}).get("loss", ())) == entry.get("train", {}).get("steps", 0) // EVERY > 0
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--only", choices=COMMANDS)
@@ -43,6 +49,8 @@ def main():
         return add(*options.add)
     for name in [options.only] if options.only else COMMANDS:
         for seed in options.seeds:
+            if complete(name, seed):
+                continue
             with tempfile.TemporaryDirectory() as folder:
                 subprocess.run([sys.executable, "-m", "minillm", *COMMANDS[name], "--seed", str(seed), "--out", f"{folder}/run"], check=True,
                                stdout=subprocess.DEVNULL)

@@ -174,7 +174,14 @@ def make_page(path: Path):
     at = path.relative_to(PAGES).as_posix()
     maker = Site(path, "site", None, linker(at))
     maker.at = at
-    text = maker.page(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if re.search(r"^```python$", text, re.MULTILINE):
+        raise PageError(f"{path}: has a block of Python that is not run: begin it with ```python run")
+    here = Path.cwd()
+    try:
+        text = maker.page(text)
+    finally:
+        os.chdir(here)                                       # a hidden block may have gone elsewhere
     check_shell(text, str(path))
     write(at, pages.with_math(text))
 

@@ -15,7 +15,7 @@ from minillm.config import TrainConfig
 from minillm.params import tree_map
 
 COMMANDS = [["demo"], ["pretrain"], ["evaluate"], ["generate"], ["data"], ["tokenizer"], ["tokenizer", "train"],
-            ["tokenizer", "encode"], ["tokenizer", "decode"]]
+            ["tokenizer", "encode"], ["tokenizer", "decode"], ["compare-curve"], ["lesson"], ["lesson", "check"]]
 TEXT = "".join(f"The cat number {i} saw {i + 1} birds, and \u00e9t\u00e9 came.\n" for i in range(300))
 SMALL = ["--twin", "numpy", "--model", "1", "--steps", "6", "--context", "16", "--batch-size", "2", "--eval-every", "3",
          "--eval-rows", "2", "--steps-per-dispatch", "3"]

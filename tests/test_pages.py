@@ -100,3 +100,10 @@ def test_a_stale_lesson_fails(tmp_path):
     (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     with pytest.raises(PageError, match="is not what demo.py"):
         pages.lesson_page(read_lesson(folder), "html")
+
+
+def test_the_menu_of_the_site_has_every_lesson():
+    """mkdocs.yml lists them by hand, so that the site needs no plugin: a new lesson is a new line there."""
+    menu = (pages.PACKAGE.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    for lesson in LESSONS.values():
+        assert f"      - {lesson.number} {lesson.title}: lessons/{lesson.name}.md\n" in menu

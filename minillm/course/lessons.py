@@ -177,13 +177,13 @@ def command(options) -> int:
 def show_list(folder=None) -> int:
     """A table of the lessons, and how far the reader is."""
     from rich.console import Console
-    from minillm.display import table
-    known, rows = progress(folder).get("lessons", {}), []
+    from rich.table import Table
+    known, grid = progress(folder).get("lessons", {}), Table("", "lesson", "question", "demo run", "points", header_style="bold")
     for lesson in all_lessons():
         entry = known.get(lesson.name, {})
         score = f"{entry['points']} of {entry['of']}" if "points" in entry else "-"
-        rows.append((lesson.number, lesson.title, lesson.front.get("question", ""), "yes" if "run" in entry else "-", score))
-    table(Console(), "", rows, ("", "lesson", "question", "demo run", "points"))
+        grid.add_row(lesson.number, lesson.title, lesson.front.get("question", ""), "yes" if "run" in entry else "-", score)
+    Console().print(grid)
     print("minillm lesson open 1 shows a lesson, run 1 its demonstration, check 1 checks your exercise.")
     return 0
 
@@ -209,7 +209,7 @@ def show_report(report: dict):
     from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
-    console = Console(highlight=False)
+    console = Console(highlight=False, force_jupyter=False)
     words = {"passed": "[green]passed[/]", "failed": "[red]not yet[/]", "error": "[red]not yet[/]", "timeout": "[red]too slow[/]",
              "todo": "to do", "waits": "waits"}
     if report["printed"]:

@@ -3,6 +3,7 @@
 The page's blocks of Python become cells; source and tables stay text. The exercise follows as a cell to write in, and a cell that checks it.
 """
 
+import ast
 from pathlib import Path
 
 from minillm.course.lessons import Lesson
@@ -66,19 +67,21 @@ def check_here(name: str, seed: int | None = None) -> None:
 
 
 def written(cells: list[str], lesson: Lesson) -> list[str]:
-    """The cells that define something of the exercise, or import something: the others are the page's own."""
-    import ast
+    """What the cells define from the first one on that defines something of the exercise: those before are the page's own."""
+    asked = set(map(name_of, ast.parse(exercise(lesson)).body)) - {None}
     kept = []
     for text in cells:
         try:
             parts = ast.parse(text).body
-        except SyntaxError:
+        except SyntaxError:                                    # a magic, or what is not Python yet
             continue
-        kept += [ast.get_source_segment(text, part) if not getattr(part, "decorator_list", None) else ast.unparse(part) for part in parts
-                 if isinstance(part, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)) or is_constant(part)]
+        if kept or asked & set(map(name_of, parts)):
+            kept += [ast.unparse(part) for part in parts if name_of(part) or isinstance(part, (ast.Import, ast.ImportFrom))]
     return kept
 
 
-def is_constant(part) -> bool:
-    import ast
-    return isinstance(part, ast.Assign) and all(isinstance(target, ast.Name) and target.id.isupper() for target in part.targets)
+def name_of(part) -> str | None:
+    """The name that a statement defines: of a function, a class, or a constant written in capitals."""
+    if isinstance(part, ast.Assign):
+        return next((target.id for target in part.targets if isinstance(target, ast.Name) and target.id.isupper()), None)
+    return getattr(part, "name", None) if isinstance(part, (ast.FunctionDef, ast.ClassDef)) else None

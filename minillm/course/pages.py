@@ -8,6 +8,7 @@
     {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of results_full.json
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
     ```python run                     a block that is run now; what it prints is shown below it
+    ```python hidden                  a block that is run now and not shown: what the next one needs
 A reference that names nothing raises PageError, with the file and the line: a page is never built with a hole in it. A page
 is made for a form: "site" (MkDocs material), "notebook" (jupytext) or "html" (one file by itself).
 """
@@ -27,9 +28,10 @@ from minillm.course.lessons import PACKAGE, Lesson, load_module
 from minillm.errors import UserError
 
 REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
-BLOCK = re.compile(r"^```python run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python (run|hidden)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MATH = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?![\w$])", re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)[^)\s]*\.md(?:#[^)\s]*)?\)")      # to another page of the site
 SECTIONS = ("The idea", "The code", "The demonstration", "What people get wrong", "The exercise")
 WORDS_A_MINUTE = 180
 
@@ -75,7 +77,7 @@ class Maker:
         made, end = [], 0
         for found in sorted([*REFERENCE.finditer(text), *BLOCK.finditer(text)], key=lambda match: match.start()):
             try:
-                new = self.run(found[1]) if found.re is BLOCK else self.reference(*found.groups())
+                new = self.run(*found.groups()) if found.re is BLOCK else self.reference(*found.groups())
             except PageError:
                 raise
             except Exception as error:
@@ -160,11 +162,13 @@ class Maker:
 
     # ---- What is run now ------------------------------------------------------------------------------
 
-    def run(self, code: str) -> str:
-        """The block and what it prints."""
+    def run(self, kind: str, code: str) -> str:
+        """The block and what it prints; a hidden one stays a cell of a notebook, which must run too."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(code, str(self.path), "exec"), self.names)
+        if kind == "hidden" and self.form != "notebook":
+            return ""
         shown = f"```python\n{code.rstrip()}\n```"
         output = printed.getvalue().rstrip()
         if self.form == "notebook" or not output:
@@ -241,6 +245,10 @@ def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
     first_line = path.read_text(encoding="utf-8").count("\n") - lesson.text.count("\n") + 1
     maker = Maker(path, form, lesson.folder, link)
     body = maker.page(lesson.text, first_line)
+    if form != "site":                                        # there are no other pages to link to
+        body = LINK.sub(r"\1", body)
+    if form == "notebook":                                    # jupytext would make a cell of shell, and run it
+        body = re.sub(r"^```(?:sh|bash)$", "```text", body, flags=re.MULTILINE)
     return f"# {lesson.number} {lesson.title}\n\n{top(lesson, maker, body)}\n{body.rstrip()}\n\n{end(lesson, maker)}\n", maker.files
 
 
