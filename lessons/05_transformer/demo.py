@@ -70,7 +70,8 @@ def compared(losses):
     steps = np.diff(losses.mean(axis=1))
     return {"spread": measured(spread, 0, 1), "error": measured(error, 0, 1), "differences": measured(steps.tolist(), -3, 3),
             "clear": measured([int(abs(step) > ENOUGH * error) for step in steps], 0, 1),
-            "whole": measured(float(losses[-1].mean() - losses[0].mean()), -5, 5)}
+            "first": measured(float(losses[0].mean()), 0.5, 7.5), "last": measured(float(losses[-1].mean()), 0.5, 7.5),
+            **{f"to_{i}": measured(float(step), -3, 3) for i, step in enumerate(steps, start=1)}}
 
 
 def stories():
