@@ -52,6 +52,8 @@ def browser(tmp_path_factory):
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     driver.execute_cdp_cmd("Network.enable", {})
     driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
+    forget = "Object.keys(localStorage).filter(k => k.endsWith('__palette')).forEach(k => localStorage.removeItem(k))"
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": forget})      # the theme remembers the scheme of the page before
     yield driver
     driver.quit()
 
@@ -61,12 +63,10 @@ def show(browser, page, size="desktop", scheme="light"):
     width, height = SIZES[size]
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    if browser.current_url.startswith("file:"):                 # the theme remembers the scheme of the page before
-        browser.execute_script("Object.keys(localStorage).filter(k => k.endsWith('__palette')).forEach(k => localStorage.removeItem(k))")
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(page.as_uri())
-    browser.execute_async_script("const done = arguments[0]; setTimeout(done, 200)")
+    browser.execute_async_script("const done = arguments[0]; setTimeout(done, 150)")
     asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"]
     return [url for url in asked if not url.startswith(("file:", "data:", "blob:"))], [entry["message"] for entry in browser.get_log("browser")]

@@ -210,15 +210,13 @@ def show_report(report: dict):
     from rich.markup import escape
     from rich.padding import Padding
     console = Console(highlight=False, force_jupyter=False)
-    words = {"passed": "[green]passed[/]", "failed": "[red]not yet[/]", "error": "[red]not yet[/]", "timeout": "[red]too slow[/]",
-             "todo": "to do", "waits": "waits"}
+    words = {"passed": "passed", "failed": "not yet", "error": "not yet", "timeout": "too slow", "todo": "to do", "waits": "waits"}
+    colours = {"passed": "green", "failed": "red", "error": "red", "timeout": "red"}
     if report["printed"]:
         console.print("what the file printed:", style="dim")
         console.print(Padding(escape(report["printed"].rstrip()), (0, 0, 1, 4)))
     for task in report["tasks"]:
-        points = f"{task['earned']} of {task['points']}"
-        console.print(f"{words[task['status']]:>16}  [bold]{task['name']}[/]  {points}" if task["status"] in ("passed", "failed")
-                      else f"{words[task['status']]:>8}  [bold]{task['name']}[/]  {points}")
+        console.print(f"[{colours.get(task['status'], 'default')}]{words[task['status']]:>8}[/]  [bold]{task['name']}[/]  {task['earned']} of {task['points']}")
         if task["message"] and task["status"] not in ("todo", "waits"):
             console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
     console.print(f"\n{report['points']} of {report['of']} points  (inputs of seed {report['seed']})")
