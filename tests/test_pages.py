@@ -28,7 +28,7 @@ def test_every_lesson_becomes_a_page(name, form):
     assert "{{" not in pages.CODE.sub("", text)
     assert re.search(RESULT, LESSONS[name].text), "a lesson shows what its demo measured"
     assert all(svg.lstrip().startswith("<?xml") for svg in files.values())
-    assert len(files) == (0 if form != "site" else 2 * len(set(re.findall(r"\{\{ figure (\w+) \}\}", LESSONS[name].text))))
+    assert len(files) == (0 if form != "site" else 2 * len(set(re.findall(r"\{\{ figure ([\w ]+) \}\}", LESSONS[name].text))))
 
 
 @pytest.mark.parametrize("name", LESSONS)

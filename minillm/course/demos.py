@@ -28,7 +28,7 @@ INK = {"light": {"text": "#1d2733", "grid": "#d5dbe3", "lines": ("#1f5fa8", "#c2
 
 
 def measured(value: float, low: float, high: float) -> dict:
-    """A number that another run, or another machine, may measure differently: it must lie within low ... high."""
+    """A number, or a list of them, that another run, or another machine, may measure differently: within low ... high."""
     return {"value": value, "low": low, "high": high}
 
 
@@ -109,9 +109,19 @@ def compare(committed: dict, again: dict) -> list[str]:
         found.append(f"measured.{name}: is in one of the two only")
     for name in committed["measured"].keys() & again["measured"].keys():
         band, value = committed["measured"][name], again["measured"][name]["value"]
-        if not band["low"] <= value <= band["high"]:
-            found.append(f"measured.{name}: {value} lies outside {band['low']} ... {band['high']}")
+        outside = [number for number in _numbers(value) if not band["low"] <= number <= band["high"]]
+        if outside:
+            found.append(f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}")
     return found
+
+
+def _numbers(value):
+    """The numbers in a value: it may be a (nested) list of them."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    else:
+        yield value
 
 
 def _differences(a, b, where):

@@ -5,7 +5,7 @@
     {{ code minillm.tokenizer.merge_pair }}    the source of a function, a class, or a method
     {{ link minillm/ngram.py }}       a link to a file
     {{ twins ops.rmsnorm }}           the same function of minillm.in_numpy and of minillm.in_jax, in linked tabs
-    {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json
+    {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of results_full.json
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
     ```python run                     a block that is run now; what it prints is shown below it
     ```python hidden                  a block that is run now and not shown: what the next one needs
@@ -124,19 +124,21 @@ class Maker:
     # ---- What the demo made ---------------------------------------------------------------------------
 
     def make_table(self, name):
-        for found, table in self.demo["tables"](self.results()):
-            if found == name:
+        full = name.startswith("full ")
+        for found, table in self.demo["tables"](self.results(full)):
+            if found == name.removeprefix("full "):
                 return markdown_table(table)
         raise KeyError(f"demo.py has no table {name!r}")
 
     def make_figure(self, name):
         schemes = ("light", "dark") if self.form == "site" else ("light",)
-        shown = []
+        shown, full = [], name.startswith("full ")
         for scheme in schemes:
-            drawn = self.kept(f"figures {scheme}", lambda: {n: (d, svg) for n, d, svg in demos.draw(self.demo, self.results(), scheme)})
-            description, svg = drawn[name]
+            drawn = self.kept(f"figures {full} {scheme}",
+                              lambda: {n: (d, svg) for n, d, svg in demos.draw(self.demo, self.results(full), scheme)})
+            description, svg = drawn[name.removeprefix("full ")]
             if self.form == "site":
-                file = f"{self.folder.name}/{name}-{scheme}.svg"
+                file = f"{self.folder.name}/{name.replace(' ', '-')}-{scheme}.svg"
                 self.files[file] = svg
                 shown.append(f"![{description}]({file}#only-{scheme})")
             else:

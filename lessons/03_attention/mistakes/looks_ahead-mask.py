@@ -1,0 +1,5 @@
+"""Gives the scores back as they came."""
+
+
+def masked(scores):
+    return scores

@@ -1,0 +1,3 @@
+"""All three tokens: (8 + 12 - 32) / 8."""
+
+SECOND = -1.5

@@ -1,0 +1,3 @@
+"""The second token looks at the first alone."""
+
+SECOND = 8

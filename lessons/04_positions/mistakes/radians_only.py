@@ -1,0 +1,3 @@
+"""One over the frequency."""
+
+FULL_TURN = 100

@@ -1,0 +1,3 @@
+"""The last norm is missing from the sum."""
+
+PARAMETERS = 2176

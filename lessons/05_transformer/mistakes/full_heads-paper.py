@@ -1,0 +1,3 @@
+"""Four square matrices."""
+
+PARAMETERS = 2312

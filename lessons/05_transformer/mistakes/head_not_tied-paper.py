@@ -1,0 +1,3 @@
+"""The embedding counted once more as the head."""
+
+PARAMETERS = 2984

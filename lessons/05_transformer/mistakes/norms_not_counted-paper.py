@@ -1,0 +1,3 @@
+"""Matrices alone."""
+
+PARAMETERS = 2144
