@@ -162,6 +162,7 @@ def case(name, twin, rng, dtype):
         "update": lambda: (params, grads, moments, 5, train),
         "init_state": lambda: (params,),
         "train_step": lambda: (state_of(twin, state), tokens, targets, config, train),
+        "take_step": lambda: (state_of(twin, state), dtype(2.5), grads, train),
         "train_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3), config, train),
         "row_losses": lambda: (params, tokens, targets, config),
         "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how, seen),
