@@ -109,17 +109,17 @@ def compare(committed: dict, again: dict) -> list[str]:
         found.append(f"measured.{name}: is in one of the two only")
     for name in committed["measured"].keys() & again["measured"].keys():
         band, value = committed["measured"][name], again["measured"][name]["value"]
-        outside = [number for number in _numbers(value) if not band["low"] <= number <= band["high"]]
+        outside = [number for number in numbers(value) if not band["low"] <= number <= band["high"]]
         if outside:
             found.append(f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}")
     return found
 
 
-def _numbers(value):
+def numbers(value):
     """The numbers in a value: it may be a (nested) list of them."""
     if isinstance(value, list):
         for item in value:
-            yield from _numbers(item)
+            yield from numbers(item)
     else:
         yield value
 
