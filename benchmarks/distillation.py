@@ -16,6 +16,7 @@ student that the grammar could have written. The arms:
     on-policy       the same with a live teacher, half of the dispatches on text that the student writes
     pruned data     plain training from layers and widths picked from the teacher
     pruned soft     soft targets from there
+    pruned reverse, pruned on-policy    reverse KL and on-policy from there: both are meant for students that can write already
 
 Then, for one seed, whether a conclusion hangs on a setting: half and twice the learning rates, alpha, temperature. And what
 each model costs: parameters, bytes, tokens/s. Each result is saved when it is there, and not made again. About 45 minutes.
@@ -45,8 +46,11 @@ SCARCE, HELD_OUT, WRITTEN, KEPT = 0.03, 256, 128, 32
 ARMS = {
     "data": None, "soft": DistillConfig(kept=KEPT), "responses": None, "reverse": DistillConfig(objective="reverse", kept=KEPT),
     "more data": None, "on-policy": DistillConfig(objective="on-policy"),
-    "pruned data": DistillConfig(alpha=0.0, start="pruned"), "pruned soft": DistillConfig(start="pruned", kept=KEPT)}
-ORDER = (("data", "soft"), ("responses", "reverse"), ("on-policy", "more data"), ("pruned soft", "pruned data"))
+    "pruned data": DistillConfig(alpha=0.0, start="pruned"), "pruned soft": DistillConfig(start="pruned", kept=KEPT),
+    "pruned reverse": DistillConfig(objective="reverse", start="pruned", kept=KEPT),
+    "pruned on-policy": DistillConfig(objective="on-policy", start="pruned")}
+ORDER = (("data", "soft"), ("responses", "reverse"), ("on-policy", "more data"), ("pruned soft", "pruned data"),
+         ("pruned reverse", "pruned on-policy"))
 SETTINGS = {                                                       # one seed: does a conclusion hang on a setting?
     "data, half the rates": ("data", None, 0.5), "data, twice the rates": ("data", None, 2.0),
     "soft, half the rates": ("soft", DistillConfig(kept=KEPT), 0.5),

@@ -28,6 +28,7 @@ from minillm.quantized import scheme_named
 CONTENDERS = {  # name -> twin, scheme, activations as integers
     "jax float32": ("jax", None, False), "jax int8-channel-a8": ("jax", "int8-channel", True),
     "jax int8-group32-a8": ("jax", "int8-group32", True), "jax int8-channel": ("jax", "int8-channel", False),
+    "jax int8-group32": ("jax", "int8-group32", False), "jax int4-group32": ("jax", "int4-group32", False),
     "numpy float32": ("numpy", None, False), "numpy int8-channel": ("numpy", "int8-channel", False),
     "numpy int8-channel-a8": ("numpy", "int8-channel", True),
 }

@@ -195,7 +195,8 @@ def gaps(setting: dict, of) -> list[str]:
     for data in ("100%", "3%"):
         base = statistics.mean(of("data", data, "best")) if of("data", data, "best") else None
         shares = {arm: (base - statistics.mean(of(arm, data, "best"))) / (base - setting["teacher"])
-                  for arm in ("more data", "soft", "responses", "reverse", "on-policy", "pruned data", "pruned soft")
+                  for arm in ("more data", "soft", "responses", "reverse", "on-policy", "pruned data", "pruned soft",
+                              "pruned reverse", "pruned on-policy")
                   if base is not None and of(arm, data, "best")}
         if shares:
             lines.append(f"With {data} of the data, of the gap between data alone (stopped at its best) and the teacher: " + ", ".join(

@@ -128,15 +128,19 @@ def matmul(x, w):
 
 
 def times_weights(x_TI, w):
-    """Integer weights, float activations: the weights are turned back, then it is a float product.
+    """Integer weights, float activations: one scale an output leaves the sum, y = scale (sum of x w - zero * sum of x).
 
-    Few rows are multiplied number by number and added up: then XLA reads integers and never writes the float matrix.
+    Where a row has several scales, or outlier inputs, the weights are turned back, then it is a float product. XLA fuses
+    either into a product that reads integers: nothing is gained by hand.
     """
     x_TI, stored = optimization_barrier((x_TI, jnp.asarray(w.integers)))
-    w_IO = dequantize(Quantized(stored, w.scales, w.zeros, w.columns, w.kept, w.scheme, w.width, w.transposed), x_TI.dtype)
-    if len(x_TI) <= FEW:
-        return jnp.sum(x_TI[:, None, :] * w_IO.T, axis=-1)
-    return x_TI @ w_IO
+    w = Quantized(stored, w.scales, w.zeros, w.columns, w.kept, w.scheme, w.width, w.transposed)
+    if w.scheme.scale_per == "group32" or w.columns is not None:
+        return x_TI @ dequantize(w, x_TI.dtype)
+    sums_TO = x_TI @ integers(w).astype(x_TI.dtype).T
+    if w.zeros is not None:
+        sums_TO = sums_TO - jnp.sum(x_TI, axis=1, keepdims=True) * w.zeros[:, 0].astype(x_TI.dtype)
+    return sums_TO * w.scales[:, 0].astype(x_TI.dtype)
 
 
 def times_integers(x_TI, w):

@@ -13,7 +13,7 @@ import numpy as np
 from minillm.quantized import GROUP, Quantized, Scheme
 
 EXACT = 1024  # that many products of int8, 128 * 128 at most, add up to no more than 2^24: float32 holds such whole numbers exactly
-BLOCK = 1024  # rows that are turned back into float32 at once: what a processor's cache holds, instead of the whole matrix
+BLOCK = 512  # rows that are turned back into float32 at once: what a processor's cache holds, instead of the whole matrix
 
 
 def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
@@ -132,8 +132,16 @@ def matmul(x, w):
 
 
 def times_weights(x_TI, w):
-    """Integer weights, float activations: the weights are turned back, then it is a float product."""
-    return x_TI @ dequantize(w, x_TI.dtype)
+    """Integer weights, float activations: one scale an output leaves the sum, y = scale (sum of x w - zero * sum of x).
+
+    Where a row has several scales, or outlier inputs, the weights are turned back, then it is a float product.
+    """
+    if w.scheme.scale_per == "group32" or w.columns is not None:
+        return x_TI @ dequantize(w, x_TI.dtype)
+    sums_TO = x_TI @ integers(w).astype(x_TI.dtype).T
+    if w.zeros is not None:
+        sums_TO = sums_TO - np.sum(x_TI, axis=1, keepdims=True) * w.zeros[:, 0].astype(x_TI.dtype)
+    return sums_TO * w.scales[:, 0].astype(x_TI.dtype)
 
 
 def times_integers(x_TI, w):
