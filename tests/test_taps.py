@@ -71,11 +71,12 @@ SUFFIX = re.compile(r"_([A-Z]+)$")
 @pytest.mark.parametrize("twin", ["in_numpy", "in_jax"])
 def test_every_suffixed_local_has_the_shape_it_names(twin):
     package = importlib.import_module(f"minillm.{twin}")
-    folder, wrong, checked, unnamed = Path(package.__file__).parent, [], set(), []
+    wrong, checked, unnamed = [], set(), []
+    files = {str(path): path for path in Path(package.__file__).parent.glob("*.py")}
 
     def on_return(frame, event, argument):
-        path = Path(frame.f_code.co_filename)
-        if event != "return" or path.parent != folder:
+        path = files.get(frame.f_code.co_filename)
+        if event != "return" or path is None:
             return
         bound = {}
         for name, value in frame.f_locals.items():
