@@ -268,21 +268,21 @@ def tables(results):
     exact, found = values(results)
     made = Table("operation", "derivative of", "numbers", "two-sided difference", "complex step", "JAX", title="Largest relative error of the backward, in float64")
     for i, (op, argument, numbers) in enumerate(exact["ops"]):
-        made.add_row(op, argument, str(numbers), *(f"{found[way][i]:.0e}" for way in ("central", "complex", "jax")))
+        made.add_row(op, argument, str(numbers), *(f"{found[way][i]:.0e}" if found[way][i] else "0" for way in ("central", "complex", "jax")))
     yield "checks", made
     made = Table("parameter", "complex step", title="The whole model: largest relative error over the layers")
     for part, value in zip(exact["parts"], found["whole"]):
         made.add_row(part, f"{value:.0e}")
     yield "whole", made
-    several = ("lowest", "highest", "difference", "verdict") if exact["seeds"] > 1 else ()
-    made = Table("the backward", "error of the gradient", "cosine with the right one", "held-out loss", *several,
+    several = ("difference", "verdict") if exact["seeds"] > 1 else ()
+    made = Table("the backward", "error", "cosine", "held-out loss", *(("lowest to highest",) if several else ()), *several,
                  title=f"{exact['tokens']:,} tokens each, {exact['seeds']} seed{'s' * (exact['seeds'] > 1)}")
     for i, name in enumerate(exact["wrong"]):
         losses, more = found["losses"][i], ()
         if several:
             verdict = "-" if not i else "no difference" if not found["clear"][i] else "worse" if found["differences"][i] > 0 else "better"
-            more = (f"{min(losses):.3f}", f"{max(losses):.3f}", f"{found['differences'][i]:+.3f}" if i else "-", verdict)
-        made.add_row(name, f"{found['errors'][i]:.2g}" if i else "0", f"{found['cosines'][i]:.3f}", f"{sum(losses) / len(losses):.3f}", *more)
+            more = (f"{min(losses):.2f} to {max(losses):.2f}", f"{found['differences'][i]:+.3f}" if i else "-", verdict)
+        made.add_row(name, f"{found['errors'][i]:.3g}" if i else "0", f"{found['cosines'][i]:.3f}", f"{sum(losses) / len(losses):.3f}", *more)
     yield "wrong", made
 
 
