@@ -67,10 +67,10 @@ HINTS = {
         "The slope of the sigmoid has a wrong sign in it: it is s (1 - s), and falls to zero on both sides.",
         "For a very large gate, silu(gate) = gate. What must its slope be there?"),
     "up_left_out": Hint(
-        "dgate does not depend on up. The gate's result was multiplied with up, so its derivative is too.",
+        "dgate was made without up. The gate's result was multiplied with up, so its derivative is too.",
         "Let up be zero: can the gate still matter to the loss?"),
     "dup_of_gate": Hint(
-        "up was multiplied with silu(gate), not with gate itself.",
+        "dup was made with gate where silu(gate) is due: that is what up was multiplied with.",
         "Let gate be very negative: the gate is closed. What must dup be?"),
     "exchanged": Hint(
         "The two derivatives are in the wrong order: they come in the order of the arguments.",
