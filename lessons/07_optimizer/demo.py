@@ -15,18 +15,12 @@ SIZES = dict(hidden_size=64, intermediate_size=176, num_hidden_layers=2, num_att
              initializer_range=1 / 8)
 BATCHES = 3                                          # of 32 rows: to choose the rate on, and as many others to report
 WORST = 10.0                                         # a loss that is higher, or not a number, is written as this
-ENOUGH = 2.1                                         # standard errors that make a difference
+ENOUGH = 4.3                                         # standard errors that make a difference: Student's t for 95% and three pairs
 BASE = "AdamW"
 OPTIMIZERS = {                                       # the rule, where its search begins (the rate is 2 to this), extra numbers a weight
-    "SGD": (dict(move="sgd"), 2, 0), "momentum": (dict(move="momentum"), 0, 1), "Adam": (dict(move="adam"), -5, 2),
-    BASE: (dict(move="adam", decay="outside"), -5, 2), "Muon": (dict(move="muon", decay="outside"), -4, 1)}
-PARTS = {                                            # what is changed in which of them
-    "no bias correction": (BASE, dict(correct=False)), "no warm-up": (BASE, dict(warmup=0)),
-    "beta2 0.999": (BASE, dict(beta2=0.999)), "beta2 0.999, no bias correction": (BASE, dict(beta2=0.999, correct=False)),
-    "beta2 0.999, no warm-up": (BASE, dict(beta2=0.999, warmup=0)),
-    "beta2 0.999, neither of the two": (BASE, dict(beta2=0.999, correct=False, warmup=0)),
-    "decay inside": (BASE, dict(decay="inside")), "no clipping": (BASE, dict(clip=False)),
-    "momentum, no clipping": ("momentum", dict(clip=False))}
+    "SGD": (dict(move="sgd"), 2, 0), "momentum": (dict(move="momentum"), 1, 1), "Adam": (dict(move="adam"), -5, 2),
+    BASE: (dict(move="adam", decay="outside"), -5, 2), "Muon": (dict(move="muon", decay="outside"), -3, 1)}
+RACE = ("SGD", BASE, "Muon")                        # those that run without --full
 
 
 def compute(console, full):
@@ -52,24 +46,21 @@ def compute(console, full):
                     file.write(json.dumps(row) + "\n")
         return runs[name, power, seed]
 
-    found = {}
-    for name in [*OPTIMIZERS, *(PARTS if full else ())]:
-        beside = 2 if full and name in OPTIMIZERS else 1
-        found[name] = search(lambda power: [run(name, power, seed) for seed in seeds], start_of(name), beside)
-    exact = {"steps": steps, "tokens": steps * BATCH * CONTEXT, "seeds": len(seeds), "runs": sum(map(len, found.values())) * len(seeds) if full else 0,
-             "parameters": data["parameters"], "memory": [extra for _, _, extra in OPTIMIZERS.values()], "factor": ENOUGH,
+    found = {name: search(lambda power: [run(name, power, seed) for seed in seeds], OPTIMIZERS[name][1], 2 if full else 1)
+             for name in (OPTIMIZERS if full else RACE)}
+    parts = rules.PARTS if full else {}
+    for name, (base, _) in parts.items():
+        found[name] = search(lambda power: [run(name, power, seed) for seed in seeds], OPTIMIZERS[base][1] - 1, 1)
+    exact = {"steps": steps, "tokens": steps * BATCH * CONTEXT, "seeds": len(seeds), "parameters": data["parameters"], "factor": ENOUGH,
+             "optimizers": [name for name in found if name in OPTIMIZERS], "parts": [[name, base] for name, (base, _) in parts.items()],
              "valley": valley(), "hump": hump(), "left": left()}
-    return {"exact": exact, "measured": summary(found, np) | extremes(found, full)}
-
-
-def start_of(name):
-    return OPTIMIZERS[name if name in OPTIMIZERS else PARTS[name][0]][1]
+    return {"exact": exact, "measured": summary(found, exact, np) | extremes(found, full)}
 
 
 def rule_of(rules, name):
     if name in OPTIMIZERS:
         return rules.Rule(**OPTIMIZERS[name][0])
-    base, change = PARTS[name]
+    base, change = rules.PARTS[name]
     return replace(rules.Rule(**OPTIMIZERS[base][0]), **change)
 
 
@@ -89,22 +80,22 @@ def best_of(found):
     return min(found, key=lambda power: sum(row["validation"] for row in found[power]))
 
 
-def summary(found, np):
+def summary(found, exact, np):
     """Of each rule: all rates and losses; of its best rate the losses on other rows, the curve, the norms."""
     best = {name: best_of(powers) for name, powers in found.items()}
     at_best = {name: powers[best[name]] for name, powers in found.items()}
     tested = np.array([[row["test"] for row in rows] for rows in at_best.values()])
     more = {}
     if tested.shape[1] > 1:
-        spread = float(np.sqrt(np.mean(np.var(tested, axis=1, ddof=1))))
-        error = spread * (2 / tested.shape[1]) ** 0.5
         names = list(found)
-        base = [names.index(PARTS[name][0] if name in PARTS else BASE) for name in names]
-        differences = tested.mean(axis=1) - tested.mean(axis=1)[base]
-        more = {"spread": measured(spread, 0, 1), "error": measured(error, 0, 1), "differences": measured(differences.tolist(), -5, 9.5),
-                "clear": measured([int(abs(difference) > ENOUGH * error) for difference in differences], 0, 1)}
+        base = [names.index(dict(exact["parts"]).get(name, BASE)) for name in names]
+        pairs = tested - tested[base]                                # the same seed: the same beginning, the same batches
+        differences, errors = pairs.mean(axis=1), pairs.std(axis=1, ddof=1) / pairs.shape[1] ** 0.5
+        more = {"differences": measured(differences.tolist(), -5, 9.5), "errors": measured(errors.tolist(), 0, 5),
+                "clear": measured([int(abs(difference) > ENOUGH * error) for difference, error in zip(differences, errors)], 0, 1)}
+    runs = sum(len(rows) for powers in found.values() for rows in powers.values())
     return more | {
-        "powers": measured([list(powers) for powers in found.values()], -25, 15),
+        "runs": measured(runs, 3, 1000), "powers": measured([list(powers) for powers in found.values()], -25, 15),
         "losses": measured([[[row["validation"] for row in rows] for rows in powers.values()] for powers in found.values()], 0.5, WORST),
         "best": measured([2.0**power for power in best.values()], 0, 1e4),
         "tested": measured(tested.tolist(), 0.5, WORST),
@@ -122,11 +113,10 @@ def wide(powers, within=0.5):
 
 
 def extremes(found, full):
-    """The numbers that the text names, each with a band."""
-    bands = {"SGD": (4.2, 5.4), "momentum": (4.2, 5.6), "Adam": (3.6, 4.8), BASE: (3.6, 4.8), "Muon": (2.8, 4.0)}
-    bands = {name: (1.0, 6.0) for name in found} if full else bands
+    """The numbers that the text names, each with a band: losses of the optimizers, and in the full version of what was left out."""
     at = {name: sum(row["test"] for row in powers[best_of(powers)]) / len(powers[best_of(powers)]) for name, powers in found.items()}
-    return {name.lower(): measured(at[name], *bands[name]) for name in OPTIMIZERS}
+    bands = {"SGD": (4.2, 5.4), BASE: (3.6, 4.8), "Muon": (2.8, 4.0)} if not full else {name: (1.0, 6.0) for name in at}
+    return {name.lower().replace(" ", "_").replace(",", "").replace(".", "").replace("-", "_"): measured(loss, *bands[name]) for name, loss in at.items()}
 
 
 # ---- The runs --------------------------------------------------------------------------------------------------
@@ -234,7 +224,8 @@ def row_of(i, exact, found):
     row = [rate_text(found["best"][i]), f"{sum(losses) / len(losses):.3f}"]
     if exact["seeds"] > 1:
         clear, difference = found["clear"][i], found["differences"][i]
-        row += [f"{min(losses):.2f} to {max(losses):.2f}", f"{difference:+.3f}", "no difference" if not clear else "better" if difference < 0 else "worse"]
+        row += [f"{min(losses):.2f} to {max(losses):.2f}", f"{difference:+.3f} ± {found['errors'][i]:.3f}",
+                "no difference" if not clear else "better" if difference < 0 else "worse"]
     return row
 
 
@@ -244,16 +235,16 @@ def tables(results):
     several = ("lowest to highest", "against AdamW", "verdict") if exact["seeds"] > 1 else ()
     title = f"{exact['tokens']:,} tokens each, {exact['seeds']} seed{'s' * (exact['seeds'] > 1)}"
     made = Table("optimizer", "best rate", "held-out loss", *several, "rates within 0.5 nats", "kept a weight", title=title)
-    for i, name in enumerate(OPTIMIZERS):
+    for i, name in enumerate(exact["optimizers"]):
         row = row_of(i, exact, found)
         if several and name == BASE:
             row[-2:] = ["-", "-"]
-        made.add_row(name, *row, f"{found['wide'][i]:.0f}-fold", str(exact["memory"][i]))
+        made.add_row(name, *row, f"{found['wide'][i]:.0f}-fold", str(OPTIMIZERS[name][2]))
     yield "optimizers", made
-    if several:
+    if exact["parts"]:
         made = Table("changed", "in", "best rate", "held-out loss", "lowest to highest", "difference", "verdict", title=title)
-        for i, name in enumerate(PARTS, start=len(OPTIMIZERS)):
-            made.add_row(name.removeprefix("momentum, "), PARTS[name][0], *row_of(i, exact, found))
+        for i, (name, base) in enumerate(exact["parts"], start=len(exact["optimizers"])):
+            made.add_row(name, base, *row_of(i, exact, found))
         yield "parts", made
     made = Table("size of the gradient", "left, decay outside (AdamW)", "left, decay inside", title="A weight that begins at 1, after 100 steps")
     for size, outside, inside in exact["left"]:
@@ -265,7 +256,7 @@ def figures(results, new):
     exact, found = values(results)
     colors = new.ink["lines"]
     figure, axes = new(7.0, 3.9)
-    for i, name in enumerate(OPTIMIZERS):
+    for i, name in enumerate(exact["optimizers"]):
         means = [sum(losses) / len(losses) for losses in found["losses"][i]]
         axes.plot([2.0**power for power in found["powers"][i]], means, "o-", color=colors[i], label=name, markersize=4)
     axes.set(xscale="log", xlabel="peak learning rate", ylabel="held-out loss, nats per token", ylim=(None, 6.6))
@@ -275,7 +266,7 @@ def figures(results, new):
            "than a hundred times as high as Adam's; the floors of Adam, AdamW and Muon lie far below those of SGD and momentum.", figure)
 
     figure, axes = new(7.0, 3.6)
-    for i, name in enumerate(OPTIMIZERS):
+    for i, name in enumerate(exact["optimizers"]):
         curve = found["curves"][i]
         axes.plot([(n + 0.5) * exact["steps"] / len(curve) for n in range(len(curve))], curve, color=colors[i], label=name)
     axes.set(xlabel="step", ylabel="training loss, nats per token")

@@ -32,6 +32,15 @@ class Rule:
     clip: bool = True
 
 
+PARTS = {                         # what the demonstration leaves out or changes, and in which optimizer
+    "no bias correction": ("AdamW", dict(correct=False)), "no warm-up": ("AdamW", dict(warmup=0)), "beta2 0.999": ("AdamW", dict(beta2=0.999)),
+    "decay inside": ("AdamW", dict(decay="inside")), "no clipping": ("AdamW", dict(clip=False)),
+    "beta2 0.999, no bias correction": ("AdamW", dict(beta2=0.999, correct=False)),
+    "beta2 0.999, neither of the two": ("AdamW", dict(beta2=0.999, correct=False, warmup=0)),
+    "beta2 0.999, no warm-up": ("AdamW", dict(beta2=0.999, warmup=0)),
+}
+
+
 def share(step, warmup: int, steps: int):
     """minillm's schedule: linear warm-up, then a cosine down to 0 at the last step."""
     progress = jnp.clip((step - warmup) / (steps - 1 - warmup), 0, 1)
