@@ -1,0 +1,3 @@
+"""The way through the norm alone."""
+
+FIRST = 1.82

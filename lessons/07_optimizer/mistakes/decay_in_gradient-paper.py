@@ -1,0 +1,3 @@
+"""The decay added to both gradients."""
+
+WEIGHT = 3.6203

@@ -1,0 +1,10 @@
+"""L2 regularisation."""
+
+
+def adamw(params, grads, means, squares, step, rate, beta1, beta2, eps, decay):
+    new_params, new_means, new_squares = {}, {}, {}
+    for name, w in params.items():
+        g = grads[name] + decay * w if w.ndim == 2 else grads[name]
+        direction, new_means[name], new_squares[name] = adam(g, means[name], squares[name], step, beta1, beta2, eps)
+        new_params[name] = w - rate * direction
+    return new_params, new_means, new_squares

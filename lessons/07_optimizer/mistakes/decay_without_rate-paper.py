@@ -1,0 +1,3 @@
+"""0.5 w taken off in each step."""
+
+WEIGHT = 0.95

@@ -1,0 +1,3 @@
+"""The decay with a plus."""
+
+WEIGHT = 4.91

@@ -1,0 +1,3 @@
+"""The moments as they are."""
+
+WEIGHT = 3.2417

@@ -1,0 +1,3 @@
+"""Only the mean corrected."""
+
+WEIGHT = 3.3371

@@ -1,0 +1,3 @@
+"""The direction with a plus."""
+
+WEIGHT = 3.21

@@ -1,0 +1,6 @@
+"""Plus."""
+
+
+def momentum(w, g, mean, rate, beta):
+    mean = beta * mean + g
+    return w + rate * mean, mean
