@@ -10,7 +10,6 @@ speed    greedy decoding at batch 1, tokens/s in interleaved rounds, the fastest
 """
 
 import argparse
-import functools
 import json
 import tempfile
 import time
@@ -21,7 +20,6 @@ import numpy as np
 from quantization import ALPHA, THRESHOLD, texts
 
 import minillm
-from minillm import quantizing
 from minillm.config import GenerateConfig
 from minillm.foreign.gguf import export, gguf_name, neighbours
 from minillm.foreign.llama2c import find_tokenizer
@@ -36,7 +34,6 @@ SPEEDS = {"jax float32": (None, False, "jax"), "jax int8-channel": ("int8-channe
           "jax int8-group32": ("int8-group32", False, "jax"), "jax int4-group32": ("int4-group32", False, "jax"),
           "numpy float32": (None, False, "numpy"), "numpy int8-channel": ("int8-channel", False, "numpy")}
 ROUNDS, TOKENS = 4, 200
-quantizing.runner = functools.cache(quantizing.runner)                      # one compilation a model: every row is made float again
 
 
 def bits_per_weight(params, bits: int) -> float:
