@@ -73,7 +73,7 @@ def quick(console):
     for name in SCHEMES:
         after = quantizing.quantize_params(params, scheme_named(name.removesuffix("-a8"), activations=name.endswith("-a8")))
         exact["schemes"][name], costs[name] = sizes(after), cost(params, after)
-        console.print(f"{name}: loss {costs[name]['difference']:+.5f} ± {costs[name]['standard_error']:.5f}")
+        console.print(f"{name}: loss {costs[name]['difference']:+.5f}±{costs[name]['standard_error']:.5f}")
     found["held_out"] = measured(float(costs[SCHEMES[0]]["loss_before"]), 1.0, 3.0)
     found |= {"costs": measured([[float(c[key]) for key in ("difference", "standard_error", "kl", "agreement")] for c in costs.values()], -0.05, 1.0)}
 
@@ -206,7 +206,7 @@ def tables_of_quick(results):
     for name, size in exact["schemes"].items():
         row = found["costs"][SCHEMES.index(name)] if name in SCHEMES else None
         cost.add_row(whole(name), f"{size['bits_per_weight']:.2f}", f"{size['bytes']:,}", f"{size['of_float32']:.3f}",
-                     *((whole(f"{row[0]:+.4f} ± {row[1]:.4f}"), f"{row[2]:.5f}", f"{row[3]:.1%}") if row else ("-",) * 3))
+                     *((whole(f"{row[0]:+.4f}±{row[1]:.4f}"), f"{row[2]:.5f}", f"{row[3]:.1%}") if row else ("-",) * 3))
     yield "costs", cost
     swept = Table("input 7 times", *MENDS.values(), title="Change of the held-out loss, nats a token; weights and activations in int8")
     for i, factor in enumerate(exact["factors"]):
@@ -231,7 +231,7 @@ def tables_of_benchmarks(results):
                         "Tokens a second: greedy decoding by JAX on two cores, the fastest of several short rounds")
     for name, model in models.items():
         for scheme, row in model["rows"].items():
-            quality = ((f"{row['difference']:+.5f} ± {row['standard_error']:.5f}", f"{row['kl']:.5f}", f"{row['agreement']:.1%}")
+            quality = ((f"{row['difference']:+.5f}±{row['standard_error']:.5f}", f"{row['kl']:.5f}", f"{row['agreement']:.1%}")
                        if "kl" in row else (f"{model['loss']:.5f}", "-", "-"))
             speed = row["tokens_per_second"]
             table.add_row(whole(name if scheme == "float32" else scheme.removeprefix("int8-")), f"{row['bits_per_weight']:.2f}", megabytes(row["memory"]),

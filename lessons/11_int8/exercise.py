@@ -1,8 +1,8 @@
 """Exercise of lesson 11: numbers as integers of eight bits, and a product of integers.
 
-Letters: T tokens, I inputs, O outputs. A matrix of weights is (O, I), a row for each output. Arrays are NumPy's; integers are of dtype int8
-unless said otherwise, everything else is float64. No number here lies halfway between two integers, so it does not matter where halves
-are rounded to. Check yourself:  minillm lesson check 11
+Letters: T tokens, I inputs, O outputs. A matrix of weights is (O, I), a row for each output. Arrays are NumPy's; integers are of
+dtype int8 unless said otherwise, everything else is float64. No number here lies halfway between two integers, so it does not
+matter where halves are rounded to. Check yourself:  minillm lesson check 11
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ RETURNED = None
 
 
 def quantize(w):
-    """(integers, scale): one scale for the whole matrix, so that the largest absolute value becomes 127 or -127. w (O, I), not all zeros.
+    """(integers, scale): one scale for the whole matrix; its largest absolute value becomes 127 or -127. w (O, I), not all zeros.
 
     integers (O, I), from -127 to 127, rounded to the nearest; scale a number, such that integers * scale is nearly w.
     """
@@ -45,7 +45,8 @@ def integer_product(x, w):
 def linear(x, integers, scales):
     """x W^T by a product of integers. x (T, I) float; W (O, I) is given as integers (O, I) and scales (O, 1). -> (T, O) float.
 
-    Each row of x (one token) becomes integers with a scale of its own, found now; the integers are multiplied; both scales come back in.
+    Each row of x (one token) becomes integers with a scale of its own, found now; the integers are multiplied; both scales come
+    back in.
     """
     raise NotImplementedError
 

@@ -11,59 +11,62 @@ HINTS = {
         "The scale was made with 128. An int8 goes from -128 to 127: there is no +128, so the largest positive weight does not fit.",
         "Quantize [1.0, -1.0]: which integer should 1.0 become, and does an int8 hold it?"),
     "uneven": Hint(
-        "The scale was made from 255 steps, from -128 to 127. Around zero these ends are not alike: -128 can be reached and +128 cannot, so the "
-        "largest weight is cut off, and all others are stored as if the range were there.",
+        "The scale was made from 255 steps, from -128 to 127. Around zero these ends are not alike: -128 can be reached and +128 "
+        "cannot, so the largest weight is cut off, and all others are stored as if the range were there.",
         "Quantize [1.0, -1.0] and turn it back: do both come back with the same size?"),
     "truncated": Hint(
-        "The fraction was cut off, not rounded. A cast to an integer does that by itself. The error is then up to a whole step instead of half a "
-        "one, and always on the same side.",
+        "The fraction was cut off, not rounded. A cast to an integer does that by itself. The error is then up to a whole step "
+        "instead of half a one, and always on the same side.",
         "Divide 0.99 by a scale of 1: which integer is nearest, and which does the code give?"),
     "signed_max": Hint(
-        "The largest number was taken, not the largest absolute value. Where the largest weight is negative, it does not fit into the integers.",
+        "The largest number was taken, not the largest absolute value. Where the largest weight is negative, it does not fit into the "
+        "integers.",
         "Quantize [0.1, -2.0] on paper: with the scale that you get, which integer is -2.0?"),
     "inverse_scale": Hint(
-        "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, LLM.int8() "
-        "among them, call the inverse of this the scale.",
+        "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, "
+        "LLM.int8() among them, call the inverse of this the scale.",
         "The scale of weights around 0.1 must be about 0.001, not 1000: it is the step between two integers."),
     "wrong_axis": Hint(
-        "Scales and rows do not match: scales belong to outputs, the rows of w (and, after the product, the columns of y); they lie along an "
-        "axis of size 1 where they do not differ.",
-        "Use a matrix of two rows and three columns, with the second row 100 times the first: how many different scales are there, and which numbers "
-        "does each of them meet?"),
+        "Scales and rows do not match: scales belong to outputs, the rows of w (and, after the product, the columns of y); they lie "
+        "along an axis of size 1 where they do not differ.",
+        "Use a matrix of two rows and three columns, with the second row 100 times the first: how many different scales are there, "
+        "and which numbers does each of them meet?"),
     "one_scale": Hint(
         "All rows have the same scale. A row whose weights are small then uses only a few of the 255 integers.",
         "Make one row 100 times smaller than the others: which integers does it get?"),
     "one_token_scale": Hint(
-        "All tokens got one scale. One large activation of one token then takes the precision from all others, and what a token gets depends on "
-        "who stands beside it.",
+        "All tokens got one scale. One large activation of one token then takes the precision from all others, and what a token gets "
+        "depends on who stands beside it.",
         "Compute the first token alone, then beside a second one that is 100 times larger: the first row must not change."),
     "division_by_zero": Hint(
         "Where all numbers are zero, so is the largest, and then something is divided by zero. That does happen: unused tokens of a "
         "vocabulary, inputs that are never on.",
         "Run it on an array in which one row, and then one column, is zero, and look for nan and inf."),
     "int8_overflow": Hint(
-        "The product was computed in integers that are too small. One product of two int8 can be 16129, and many are added up; NumPy keeps the "
-        "type of its inputs and says nothing. Converting the result afterwards is too late.",
+        "The product was computed in integers that are too small. One product of two int8 can be 16129, and many are added up; NumPy "
+        "keeps the type of its inputs and says nothing. Converting the result afterwards is too late.",
         "Multiply np.int8([[100, 100]]) with itself, transposed: the answer is 20000."),
     "float32_product": Hint(
-        "The product was computed in float32, which holds whole numbers exactly only up to 2^24 = 16,777,216. That is enough for about 1000 products "
-        "of int8, not for more.",
+        "The product was computed in float32, which holds whole numbers exactly only up to 2^24 = 16,777,216. That is enough for "
+        "about 1000 products of int8, not for more.",
         "Print np.float32(16777217): is it odd?"),
     "not_transposed": Hint(
         "The weights were not transposed. Their rows are outputs, so each output is the product of a row of x with a row of w.",
         "Try x of shape (1, 3) and w of shape (2, 3): the result has shape (1, 2)."),
     "float_activations": Hint(
-        "The activations stayed float. That is right where only weights are stored in 8 bits, but here the product is to be one of integers.",
+        "The activations stayed float. That is right where only weights are stored in 8 bits, but here the product is to be one of "
+        "integers.",
         "Is any array of int8 made from x in your function?"),
     "scale_forgotten": Hint(
-        "One of the two scales did not come back in. The integers of x stand for x divided by its scale, those of w for w divided by theirs.",
+        "One of the two scales did not come back in. The integers of x stand for x divided by its scale, those of w for w divided by "
+        "theirs.",
         "Multiply x by 10, then the scales of w by 10: each time the result must become 10 times as large."),
     "exponents_swapped": Hint(
         "The exponents are exchanged. With alpha = 1 the activations give up all of their differences, with alpha = 0 none.",
         "With alpha = 1, divide the activations by s: the largest of each input should be 1."),
     "inverted": Hint(
-        "The factor is upside down. Activations are divided by s and weights multiplied with it, so an input with large activations needs a "
-        "large s.",
+        "The factor is upside down. Activations are divided by s and weights multiplied with it, so an input with large activations "
+        "needs a large s.",
         "Make one input 100 times larger: must its s grow or shrink so that x / s becomes smaller?"),
 }
 

@@ -13,7 +13,7 @@ RECIPE = dict(batch_size=6, context=224, warmup_steps=20)
 MEGABYTES, VOCABULARY, CONTEXT = 2.0, 1024, RECIPE["context"]
 STORIES, CALIBRATION = 24, 6                                   # held-out stories that are measured; rows of training text that calibrate
 BITS = (8, 6, 5, 4, 3, 2)
-WAYS = {"channel": "for each output", "group32": "for 32 numbers", "gptq": "for 32, GPTQ"}
+WAYS = {"channel": "per output", "group32": "per 32", "gptq": "per 32, GPTQ"}
 MEASURES = ("difference", "standard_error", "kl", "agreement")
 MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
@@ -192,7 +192,7 @@ def tables_of_quick(results):
     for i, bits in enumerate(exact["bits"]):
         for way, about in WAYS.items():
             difference, error, kl, agreement = (found[f"{way}_{measure}"][i] for measure in MEASURES)
-            cost.add_row(str(bits), whole(about), f"{exact['bits_per_weight'][way][i]:.2f}", whole(f"{difference:+.4f} ± {error:.4f}"), f"{kl:.5f}", f"{agreement:.1%}")
+            cost.add_row(str(bits), whole(about), f"{exact['bits_per_weight'][way][i]:.2f}", whole(f"{difference:+.4f}±{error:.4f}"), f"{kl:.5f}", f"{agreement:.1%}")
     yield "bits", cost
     moved = Table("matrix", "weights, to nearest", "weights, GPTQ", "outputs, to nearest", "outputs, GPTQ",
                   title="Error in percent at 4 bits, groups of 32: of the weights, and of what they give on the calibration text")
@@ -205,11 +205,10 @@ def tables_of_benchmarks(results):
     from rich.table import Table
     exact = results["exact"]
     models = exact["models"]
-    heads = [f"{name}, {model['parameters']:,}" for name, model in models.items()]
-    bits = Table("bits", "scales", *heads, title="Change of the held-out loss, nats a token, with its paired standard error")
+    bits = Table("bits", "scales", *models, title="Change of the held-out loss, nats a token, with its paired standard error")
     for i, b in enumerate(exact["bits"]):
         for way, about in WAYS.items():
-            bits.add_row(str(b), whole(about), *(whole(f"{model['difference'][way][i]:+.4f} ± {model['standard_error'][way][i]:.4f}") for model in models.values()))
+            bits.add_row(str(b), whole(about), *(whole(f"{model['difference'][way][i]:+.4f}±{model['standard_error'][way][i]:.4f}") for model in models.values()))
     yield "bits", bits
     four = Table("", "bits per weight", "MB, memory", "MB, disk", "loss", "KL", "same choice", "tokens/s",
                  title="The row with a model's name: float32, loss in nats a token. Below: int4, to nearest, change of the loss and its standard error. "
@@ -221,7 +220,7 @@ def tables_of_benchmarks(results):
         for scheme, row in model["rounded"].items():
             speed = row["tokens_per_second"]
             four.add_row(whole(scheme.removeprefix("int4-")), f"{row['bits_per_weight']:.2f}", f"{row['bytes'] / 1e6:.3f}", f"{row['disk'] / 1e6:.3f}",
-                         whole(f"{row['difference']:+.4f} ± {row['standard_error']:.4f}"), f"{row['kl']:.4f}", f"{row['agreement']:.1%}",
+                         whole(f"{row['difference']:+.4f}±{row['standard_error']:.4f}"), f"{row['kl']:.4f}", f"{row['agreement']:.1%}",
                          f"{speed:,.0f}" if speed else "-")
     yield "four", four
     files = Table("model", "what", "kinds of tensors", "MB", "largest difference", title="GGUF files, read back by the gguf package and compared with ours")
