@@ -75,7 +75,8 @@ def quick(console):
         exact["schemes"][name], costs[name] = sizes(after), cost(params, after)
         console.print(f"{name}: loss {costs[name]['difference']:+.5f}±{costs[name]['standard_error']:.5f}")
     found["held_out"] = measured(float(costs[SCHEMES[0]]["loss_before"]), 1.0, 3.0)
-    found |= {"costs": measured([[float(c[key]) for key in ("difference", "standard_error", "kl", "agreement")] for c in costs.values()], -0.05, 1.0)}
+    found |= {"costs": measured([[float(c[key]) for key in ("difference", "standard_error", "kl", "agreement")] for c in costs.values()],
+                                -0.05, 1.0)}
 
     scheme, swept = Scheme(8, "channel", activations=True), {name: [] for name in MENDS}
     for factor in FACTORS:
@@ -176,7 +177,8 @@ def benchmarks():
             rows[scheme]["tokens_per_second"] = speeds.get(f"jax {scheme}")
         planted = {f"{row['scheme']} {row['method']}": {key: row[key] for key in ("difference", "standard_error", "bits_per_weight")}
                    for row in quality[name]["planted"]}
-        models[name] = {"parameters": quality[name]["parameters"], "tokens": first["tokens"], "loss": first["loss_before"], "rows": rows, "planted": planted}
+        models[name] = {"parameters": quality[name]["parameters"], "tokens": first["tokens"], "loss": first["loss_before"], "rows": rows,
+                        "planted": planted}
     decoding = {size: {name: {"tokens_per_second": statistics.median(values), "megabytes": row["peak_megabytes"][name]}
                        for name, values in row["tokens_per_second"].items()} for size, row in speed.items()}
     published = [{"source": source, "model": model, "scheme": scheme, "before": before, "after": after, "nats": math.log(after / before)}
@@ -197,7 +199,8 @@ def tables(results):
 def tables_of_quick(results):
     from rich.table import Table
     exact, found = values(results)
-    wrong = Table("matrix", "largest / rms", "predicted", *PER.values(), title="Error of the matrices in percent of their size, by what shares a scale")
+    wrong = Table("matrix", "largest / rms", "predicted", *PER.values(),
+                  title="Error of the matrices in percent of their size, by what shares a scale")
     for name, (crest, *parts) in zip(MATRICES, found["errors"]):
         wrong.add_row(name, f"{crest:.1f}", f"{100 * crest / 127 / 12**0.5:.2f}", *(f"{part:.2f}" for part in parts))
     yield "errors", wrong
@@ -237,7 +240,8 @@ def tables_of_benchmarks(results):
             table.add_row(whole(name if scheme == "float32" else scheme.removeprefix("int8-")), f"{row['bits_per_weight']:.2f}", megabytes(row["memory"]),
                           megabytes(row["disk"]), *map(whole, quality), f"{speed:,.0f}" if speed else "-")
     yield "models", table
-    planted = Table("scheme, method", *models, title=f"One input of every norm times 1024, undone in the matrices behind it: change of the loss, nats a token")
+    planted = Table("scheme, method", *models,
+                    title=f"One input of every norm times 1024, undone in the matrices behind it: change of the loss, nats a token")
     for run in next(iter(models.values()))["planted"]:
         planted.add_row(whole(run.replace(" ", ", ")), *(f"{model['planted'][run]['difference']:+.4f}" for model in models.values()))
     yield "planted", planted
@@ -246,7 +250,8 @@ def tables_of_benchmarks(results):
     for size, rows in results["exact"]["decoding"].items():
         for name, row in rows.items():
             base = rows[f"{name.split()[0]} float32"]["tokens_per_second"]
-            speed.add_row(size, whole(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}", f"{row['megabytes']:,.0f}")
+            speed.add_row(size, whole(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}",
+                          f"{row['megabytes']:,.0f}")
     yield "speed", speed
     others = Table("source", "model, text", "what is in 8 bits", "perplexity", "in 8 bits", "nats a token")
     for row in results["exact"]["published"]:
@@ -288,7 +293,8 @@ def figures(results, new):
     axes.set_xscale("log", base=2)
     axes.set_yscale("symlog", linthresh=0.01, linscale=0.6)
     axes.set(xlabel="one input of each norm times", ylabel="change of the loss, nats a token", xticks=exact["factors"],
-             xticklabels=[str(factor) for factor in exact["factors"]], ylim=(-0.01, 10), yticks=[0, 0.01, 0.1, 1, 10], yticklabels=["0", "0.01", "0.1", "1", "10"])
+             xticklabels=[str(factor) for factor in exact["factors"]], ylim=(-0.01, 10), yticks=[0, 0.01, 0.1, 1, 10],
+             yticklabels=["0", "0.01", "0.1", "1", "10"])
     axes.axhline(0, color=new.ink["grid"], linewidth=1)
     axes.legend()
     yield ("planted", "Change of the loss as one input grows: with int8 and nothing else it climbs from nothing to several nats, with LLM.int8() and "

@@ -51,8 +51,8 @@ def quick(console):
     learned = np.concatenate([[config.bos_token_id, *made.encode(text)] for text in learn[:100]])
     calibration = learned[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
 
-    exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "bits": BITS, "bits_per_weight": {},
-             "calibration": CALIBRATION * CONTEXT}
+    exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "bits": BITS,
+             "bits_per_weight": {}, "calibration": CALIBRATION * CONTEXT}
     found, four = {"loss": measured(loss, 1.0, 2.6)}, {}
     for way in WAYS:
         costs, exact["bits_per_weight"][way] = [], []
@@ -108,7 +108,8 @@ def outputs(params, four, config, calibration):
             w, hessian, row = layer[name].astype(float), seen.hessian[f"layers.{i}.{INPUT_OF[name]}"], []
             for way in ("group32", "gptq"):
                 off = dequantize(four[way]["layers"][i][name], float) - w
-                row += [100 * np.linalg.norm(off) / np.linalg.norm(w), 100 * (np.sum(off * (hessian @ off)) / np.sum(w * (hessian @ w))) ** 0.5]
+                row += [100 * np.linalg.norm(off) / np.linalg.norm(w),
+                        100 * (np.sum(off * (hessian @ off)) / np.sum(w * (hessian @ w))) ** 0.5]
             rows[name].append(row)
     return [np.mean(rows[name], axis=0).tolist() for name in MATRICES]
 
@@ -162,7 +163,8 @@ def benchmarks():
             "bits_per_weight": {way: [row["bits_per_weight"] for row in rows] for way, rows in bits.items()},
             **{measure: {way: [row[measure] for row in rows] for way, rows in bits.items()} for measure in MEASURES},
             "growth": bits["group32"][BITS.index(3)]["difference"] / bits["group32"][BITS.index(4)]["difference"],
-            "recovered": {str(b): 1 - bits["gptq"][i]["difference"] / bits["group32"][i]["difference"] for i, b in enumerate(BITS) if b in (4, 3)}}
+            "recovered": {str(b): 1 - bits["gptq"][i]["difference"] / bits["group32"][i]["difference"] for i, b in enumerate(BITS)
+                          if b in (4, 3)}}
     opt = {size: {"nearest": math.log(nearest / before), "gptq": math.log(gptq / before),
                   "recovered": 1 - math.log(gptq / before) / math.log(nearest / before)} for size, (before, nearest, gptq) in OPT.items()}
     llama = {size: {"eight": math.log(eight / before), "four": math.log(four / before)} for size, (before, eight, four) in LLAMA_CPP.items()}
@@ -192,7 +194,8 @@ def tables_of_quick(results):
     for i, bits in enumerate(exact["bits"]):
         for way, about in WAYS.items():
             difference, error, kl, agreement = (found[f"{way}_{measure}"][i] for measure in MEASURES)
-            cost.add_row(str(bits), whole(about), f"{exact['bits_per_weight'][way][i]:.2f}", whole(f"{difference:+.4f}±{error:.4f}"), f"{kl:.5f}", f"{agreement:.1%}")
+            cost.add_row(str(bits), whole(about), f"{exact['bits_per_weight'][way][i]:.2f}", whole(f"{difference:+.4f}±{error:.4f}"),
+                         f"{kl:.5f}", f"{agreement:.1%}")
     yield "bits", cost
     moved = Table("matrix", "weights, to nearest", "weights, GPTQ", "outputs, to nearest", "outputs, GPTQ",
                   title="Error in percent at 4 bits, groups of 32: of the weights, and of what they give on the calibration text")
@@ -208,7 +211,8 @@ def tables_of_benchmarks(results):
     bits = Table("bits", "scales", *models, title="Change of the held-out loss, nats a token, with its paired standard error")
     for i, b in enumerate(exact["bits"]):
         for way, about in WAYS.items():
-            bits.add_row(str(b), whole(about), *(whole(f"{model['difference'][way][i]:+.4f}±{model['standard_error'][way][i]:.4f}") for model in models.values()))
+            bits.add_row(str(b), whole(about), *(whole(f"{model['difference'][way][i]:+.4f}±{model['standard_error'][way][i]:.4f}")
+                                                 for model in models.values()))
     yield "bits", bits
     four = Table("", "bits per weight", "MB, memory", "MB, disk", "loss", "KL", "same choice", "tokens/s",
                  title="The row with a model's name: float32, loss in nats a token. Below: int4, to nearest, change of the loss and its standard error. "
@@ -223,11 +227,13 @@ def tables_of_benchmarks(results):
                          whole(f"{row['difference']:+.4f}±{row['standard_error']:.4f}"), f"{row['kl']:.4f}", f"{row['agreement']:.1%}",
                          f"{speed:,.0f}" if speed else "-")
     yield "four", four
-    files = Table("model", "what", "kinds of tensors", "MB", "largest difference", title="GGUF files, read back by the gguf package and compared with ours")
+    files = Table("model", "what", "kinds of tensors", "MB", "largest difference",
+                  title="GGUF files, read back by the gguf package and compared with ours")
     for name, model in models.items():
         for scheme, row in model["files"].items():
             kinds = ", ".join(f"{n} of {kind}" for kind, n in row["kinds"].items())
-            files.add_row(name if scheme == "float32" else "", whole(scheme), kinds, f"{row['gguf'] / 1e6:.3f}", f"{row['largest_difference']:g}")
+            files.add_row(name if scheme == "float32" else "", whole(scheme), kinds, f"{row['gguf'] / 1e6:.3f}",
+                          f"{row['largest_difference']:g}")
     yield "files", files
     others = Table("model", "text", "to nearest", "GPTQ", "recovered",
                    title="Four bits: change of the loss, nats a token; papers: the logarithm of the ratio of perplexities")
