@@ -8,9 +8,9 @@ from pathlib import Path
 
 from minillm.course.demos import main, measured
 
-STEPS, SEED = 300, 0
+STEPS, SEED = 250, 0
 RECIPE = dict(batch_size=6, context=224, warmup_steps=20)
-MEGABYTES, VOCABULARY, CONTEXT = 2.0, 1024, RECIPE["context"]
+MEGABYTES, VOCABULARY, CONTEXT = 1.5, 1024, RECIPE["context"]
 STORIES, CALIBRATION = 24, 6                                   # held-out stories that are measured; rows of training text that calibrate
 SHOWN = "layers.1.down_proj"                                   # the matrix that the figures show
 PER = {"tensor": "one for the tensor", "channel": "one for each output", "group32": "one for 32 numbers"}
@@ -113,7 +113,7 @@ def train(console, learn, made, config, params):
         batches = [batch(tokens, s, seed=SEED, batch_size=how.batch_size, context=how.context, starts=starts) for s in range(step, step + 10)]
         state, metrics = train_steps(state, *(np.stack(arrays) for arrays in zip(*batches)), config, how)
         losses += np.asarray(metrics["loss"], float).tolist()
-        if step % 100 == 90:
+        if step % 50 == 40:
             console.print(f"step {step + 10:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
     return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
 
