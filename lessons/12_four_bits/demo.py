@@ -8,7 +8,7 @@ from pathlib import Path
 
 from minillm.course.demos import main, measured
 
-SEED, STEPS = 0, 250
+SEED, STEPS = 0, 300
 RECIPE = dict(batch_size=6, context=224, warmup_steps=20)
 MEGABYTES, VOCABULARY, CONTEXT = 1.5, 1024, RECIPE["context"]
 STORIES, CALIBRATION = 24, 6                                   # held-out stories that are measured; rows of training text that calibrate
@@ -92,7 +92,7 @@ def train(console, learn, made, config, params):
         batches = [batch(tokens, s, seed=SEED, batch_size=how.batch_size, context=how.context, starts=starts) for s in range(step, step + 10)]
         state, metrics = train_steps(state, *(np.stack(arrays) for arrays in zip(*batches)), config, how)
         losses += np.asarray(metrics["loss"], float).tolist()
-        if step % 50 == 40:
+        if step % 100 == 90:
             console.print(f"step {step + 10:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
     return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
 
