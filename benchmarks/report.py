@@ -11,6 +11,7 @@
     storyworld.json       benchmarks/storyworld_stats.py --json
     quantization.json     benchmarks/quantization.py --json
     int8_speed.json       benchmarks/int8_speed.py --json
+    fewer_bits.json       benchmarks/fewer_bits.py --json (not here: in the tables of lessons 11 and 12)
     distillation.json     benchmarks/distillation.py --json
     two_humps.json        benchmarks/two_humps.py --json
     inspection_cost.json  benchmarks/inspection_cost.py --json

@@ -9,6 +9,7 @@ Vectors (norms, biases) stay float: they are few. The methods that need to see a
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 
 import numpy as np
@@ -238,8 +239,9 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
             "difference": float(mean), "standard_error": float(spread), "kl": kl_N.sum() / total, "agreement": same_N.sum() / total}
 
 
+@cache
 def runner(config, twin: str):
-    """`damage` of (before, after, tokens, targets) by NumPy, or compiled by JAX."""
+    """`damage` of (before, after, tokens, targets) by NumPy, or compiled by JAX, once for all that have the same arrays."""
     package, module = twin_package(twin), import_module(f"minillm.in_{twin}.quantize")
     forward = package.forward_of(config)
 

@@ -1,0 +1,305 @@
+"""Lesson 11: a matrix on a grid of 255 numbers; scales for a tensor, a channel, a group; one large input that breaks int8, and two mends."""
+
+import math
+import re
+import statistics
+from itertools import chain
+from pathlib import Path
+
+from minillm.course.demos import main, measured
+
+STEPS, SEED = 300, 0
+RECIPE = dict(batch_size=6, context=224, warmup_steps=20)
+MEGABYTES, VOCABULARY, CONTEXT = 1.5, 1024, RECIPE["context"]
+STORIES, CALIBRATION = 24, 6                                   # held-out stories that are measured; rows of training text that calibrate
+SHOWN = "layers.1.down_proj"                                   # the matrix that the figures show
+PER = {"tensor": "one for the tensor", "channel": "one for each output", "group32": "one for 32 numbers"}
+CHANNEL, FACTORS = 7, (1, 4, 16, 64, 256, 1024)                # the input that is made large, and how large
+THRESHOLD, ALPHA = 20.0, 0.5
+MENDS = {"plain": "int8, nothing else", "llm_int8": "LLM.int8()", "smoothquant": "SmoothQuant"}
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+SCHEMES = ("int8-tensor", "int8-channel", "int8-group32", "int8-channel-a8")
+
+# Perplexities that others report for 16 or 32 bits and for 8: (source, model and text, scheme, before, after).
+PUBLISHED = (
+    ("LLM.int8(), table 1", "125M, C4", "weights and activations, one scale each", 25.65, 87.76),
+    ("LLM.int8(), table 1", "125M, C4", "a scale for each output and each token", 25.65, 35.84),
+    ("LLM.int8(), table 1", "125M, C4", "the same, large inputs in 16 bits", 25.65, 25.83),
+    ("LLM.int8(), table 1", "13B, C4", "weights and activations, one scale each", 12.45, 19.08),
+    ("LLM.int8(), table 1", "13B, C4", "a scale for each output and each token", 12.45, 16.48),
+    ("LLM.int8(), table 1", "13B, C4", "the same, large inputs in 16 bits", 12.45, 12.45),
+    ("SmoothQuant, table 3", "OPT-175B, WikiText", "weights and activations, one scale each", 10.99, 93080),
+    ("SmoothQuant, table 3", "OPT-175B, WikiText", "LLM.int8()", 10.99, 11.10),
+    ("SmoothQuant, table 3", "OPT-175B, WikiText", "SmoothQuant, a scale for each token (O1)", 10.99, 11.11),
+    ("llama.cpp, README", "LLaMA 7B, WikiText-2", "weights, a scale for 32 (Q8_0)", 5.9066, 5.9070),
+    ("llama.cpp, README", "LLaMA 13B, WikiText-2", "weights, a scale for 32 (Q8_0)", 5.2543, 5.2548),
+)
+
+
+def compute(console, full):
+    return benchmarks() if full else quick(console)
+
+
+# ---- The quick version: a small model, trained now -----------------------------------------------------------------
+
+def quick(console):
+    import numpy as np
+    from minillm import quantizing, tokenizer
+    from minillm.config import preset
+    from minillm.data import document_rows
+    from minillm.params import count, flatten, init
+    from minillm.quantized import Scheme, scheme_named
+    from minillm.storyworld import corpus
+    learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
+    made = tokenizer.train(learn, VOCABULARY)
+    config = preset(2, vocab_size=made.vocab_size, context=CONTEXT)
+    params, loss = train(console, learn, made, config, init(config, np.random.default_rng(SEED)))
+    pieces = [[config.bos_token_id, *made.encode(text)] for text in held_out]
+    rows = document_rows(np.concatenate([*pieces, [config.bos_token_id]]), np.cumsum([0, *map(len, pieces[:-1])]), CONTEXT)
+    learned = np.concatenate([[config.bos_token_id, *made.encode(text)] for text in learn[:100]])
+    calibration = learned[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+
+    def cost(before, after):
+        if not after["embed_tokens"].scheme.activations:
+            after = quantizing.dequantize_params(after)            # the same numbers, and nothing new to compile
+        return quantizing.compare(before, after, config, *rows)
+
+    exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "shown": SHOWN,
+             "factors": FACTORS, "threshold": THRESHOLD, "schemes": {"float32": sizes(params)}}
+    found = {"loss": measured(loss, 1.0, 2.6)}
+    found |= grid(flatten(params)[SHOWN])
+    found["errors"] = measured(errors(params), 0.0, 100.0)
+    costs = {}
+    for name in SCHEMES:
+        after = quantizing.quantize_params(params, scheme_named(name.removesuffix("-a8"), activations=name.endswith("-a8")))
+        exact["schemes"][name], costs[name] = sizes(after), cost(params, after)
+        console.print(f"{name}: loss {costs[name]['difference']:+.5f}±{costs[name]['standard_error']:.5f}")
+    found["held_out"] = measured(float(costs[SCHEMES[0]]["loss_before"]), 1.0, 3.0)
+    found |= {"costs": measured([[float(c[key]) for key in ("difference", "standard_error", "kl", "agreement")] for c in costs.values()],
+                                -0.05, 1.0)}
+
+    scheme, swept = Scheme(8, "channel", activations=True), {name: [] for name in MENDS}
+    for factor in FACTORS:
+        planted = quantizing.plant_outliers(params, CHANNEL, float(factor))
+        seen = quantizing.observe(planted, config, calibration)
+        columns = quantizing.outlier_inputs(seen, config, THRESHOLD)
+        for name, after in (("plain", quantizing.quantize_params(planted, scheme)),
+                            ("llm_int8", quantizing.quantize_params(planted, scheme, columns)),
+                            ("smoothquant", quantizing.quantize_params(quantizing.smooth(planted, seen, ALPHA), scheme))):
+            swept[name].append(cost(planted, after)["difference"])
+            if name == "llm_int8":
+                bits = quantizing.size(after)["bits_per_weight"]
+        console.print(f"input {CHANNEL} times {factor}: loss {swept['plain'][-1]:+.4f}, LLM.int8() {swept['llm_int8'][-1]:+.4f}, "
+                      f"SmoothQuant {swept['smoothquant'][-1]:+.4f}")
+    for name, differences in swept.items():
+        found[name] = measured(differences, -0.05, 15 if name == "plain" else 0.05)
+        found[f"{name}_last"] = measured(differences[-1], *((1, 15) if name == "plain" else (-0.05, 0.05)))
+    found["llm_int8_bits"] = measured(bits, 8.4, 16)
+    return {"exact": exact, "measured": found}
+
+
+def train(console, learn, made, config, params):
+    """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
+    import numpy as np
+    from minillm.config import TrainConfig
+    from minillm.data import batch
+    from minillm.in_jax import init_state, train_steps
+    from minillm.params import tree_map
+    how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
+    state, losses = init_state(params), []
+    rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
+    tokens, starts = np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])
+    for step in range(0, STEPS, 10):
+        batches = [batch(tokens, s, seed=SEED, batch_size=how.batch_size, context=how.context, starts=starts) for s in range(step, step + 10)]
+        state, metrics = train_steps(state, *(np.stack(arrays) for arrays in zip(*batches)), config, how)
+        losses += np.asarray(metrics["loss"], float).tolist()
+        if step % 100 == 90:
+            console.print(f"step {step + 10:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
+    return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
+
+
+def sizes(params):
+    from minillm.quantizing import size
+    return size(params)
+
+
+def grid(w):
+    """A matrix as a histogram, its int8 grid, and how many of its weights each integer gets, by what shares a scale."""
+    import numpy as np
+    from minillm.in_numpy.quantize import quantize
+    from minillm.quantized import Scheme
+    records = {per: quantize(w, Scheme(8, per)) for per in PER}
+    scale, rms = float(records["tensor"].scales[0, 0]), float(np.sqrt(np.mean(w * w)))
+    found = {"scale": measured(scale, 1e-4, 0.1), "rms": measured(rms, 1e-3, 1.0), "crest": measured(127 * scale / rms, 2.5, 40.0),
+             "whole": measured(np.histogram(w, 100, (-127 * scale, 127 * scale))[0].tolist(), 0, w.size),
+             "middle": measured(np.histogram(w, 80, (-4 * scale, 4 * scale))[0].tolist(), 0, w.size)}
+    for per, record in records.items():
+        counts = np.bincount(record.integers.ravel().astype(int) + 127, minlength=255)
+        shares = counts[counts > 0] / w.size
+        found[f"counts_{per}"] = measured(counts.tolist(), 0, w.size)
+        found[f"entropy_{per}"] = measured(float(-np.sum(shares * np.log2(shares))), 3.0, 8.0)
+    return found
+
+
+def errors(params):
+    """[[largest |w| over the root mean square, error in percent by what shares a scale ...]] of the matrices, means over layers."""
+    import numpy as np
+    from minillm.params import flatten
+    from minillm.quantized import Scheme
+    from minillm.quantizing import matrix_errors, quantize_params
+    found = {path.rpartition(".")[2]: [] for path in MATRICES}
+    by = {per: {row["name"]: 100 * row["relative"] for row in matrix_errors(params, quantize_params(params, Scheme(8, per)))} for per in PER}
+    for path, w in flatten(params).items():
+        if w.ndim > 1:
+            crest = float(np.max(np.abs(w)) / np.sqrt(np.mean(w * w)))
+            found[path.rpartition(".")[2]].append([crest, *(by[per][path] for per in PER)])
+    return [np.mean(rows, axis=0).tolist() for rows in found.values()]
+
+
+MATRICES = ("embed_tokens", "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+# ---- The full version: what the benchmarks measured, longer ago ------------------------------------------------------
+
+def benchmarks():
+    """Four models, three sizes of speed, the planted outliers: collected from benchmarks/results, nothing is run."""
+    from minillm.files import read_json
+    quality, more, speed = (read_json(RESULTS / f"{name}.json") for name in ("quantization", "fewer_bits", "int8_speed"))
+    models = {}
+    for name in sorted(quality, key=lambda name: quality[name]["parameters"]):
+        rounded, of = {row["scheme"]: row for row in quality[name]["rounded"]}, more[name]
+        speeds = {key: row["tokens_per_second"] for key, row in of.get("speed", {}).items()}
+        first = rounded[SCHEMES[0]]
+        rows = {"float32": {"bits_per_weight": 32.0, **of["files"]["float32"], "tokens_per_second": speeds.get("jax float32")}}
+        for scheme in SCHEMES:
+            rows[scheme] = {key: rounded[scheme][key] for key in ("bits_per_weight", "difference", "standard_error", "kl", "agreement")}
+            rows[scheme] |= {key: of["files"][scheme.removesuffix("-a8")][key] for key in ("memory", "disk")}
+            rows[scheme]["tokens_per_second"] = speeds.get(f"jax {scheme}")
+        planted = {f"{row['scheme']} {row['method']}": {key: row[key] for key in ("difference", "standard_error", "bits_per_weight")}
+                   for row in quality[name]["planted"]}
+        models[name] = {"parameters": quality[name]["parameters"], "tokens": first["tokens"], "loss": first["loss_before"], "rows": rows,
+                        "planted": planted}
+    decoding = {size: {name: {"tokens_per_second": statistics.median(values), "megabytes": row["peak_megabytes"][name]}
+                       for name, values in row["tokens_per_second"].items()} for size, row in speed.items()}
+    published = [{"source": source, "model": model, "scheme": scheme, "before": before, "after": after, "nats": math.log(after / before)}
+                 for source, model, scheme, before, after in PUBLISHED]
+    return {"exact": {"models": models, "decoding": decoding, "published": published}}
+
+
+# ---- What is shown -----------------------------------------------------------------------------------------------
+
+def values(results):
+    return results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+
+
+def tables(results):
+    yield from (tables_of_benchmarks if "models" in results["exact"] else tables_of_quick)(results)
+
+
+def tables_of_quick(results):
+    from rich.table import Table
+    exact, found = values(results)
+    wrong = Table("matrix", "largest / rms", "predicted", *PER.values(),
+                  title="Error of the matrices in percent of their size, by what shares a scale")
+    for name, (crest, *parts) in zip(MATRICES, found["errors"]):
+        wrong.add_row(name, f"{crest:.1f}", f"{100 * crest / 127 / 12**0.5:.2f}", *(f"{part:.2f}" for part in parts))
+    yield "errors", wrong
+    cost = Table("", "bits per weight", "bytes", "loss", "KL", "same choice",
+                 title=f"{exact['parameters']:,} parameters, {exact['tokens']:,} held-out tokens; loss: its change, nats a token")
+    for name, size in exact["schemes"].items():
+        row = found["costs"][SCHEMES.index(name)] if name in SCHEMES else None
+        cost.add_row(whole(name), f"{size['bits_per_weight']:.2f}", f"{size['bytes']:,}",
+                     *((whole(f"{row[0]:+.4f}±{row[1]:.4f}"), f"{row[2]:.5f}", f"{row[3]:.1%}") if row else ("-",) * 3))
+    yield "costs", cost
+    swept = Table("input 7 times", *MENDS.values(), title="Change of the held-out loss, nats a token; weights and activations in int8")
+    for i, factor in enumerate(exact["factors"]):
+        swept.add_row(str(factor), *(f"{found[name][i]:+.4f}" for name in MENDS))
+    yield "planted", swept
+
+
+def megabytes(n):
+    return f"{n / 1e6:.3f}"
+
+
+def whole(text):
+    """Not to be broken at its spaces and hyphens."""
+    return re.sub("(?<=\\w)-", "\u2011", text).replace(" ", "\u00a0")
+
+
+def tables_of_benchmarks(results):
+    from rich.table import Table
+    models = results["exact"]["models"]
+    table = Table("", "bits per weight", "MB, memory", "MB, disk", "loss", "KL", "same choice", "tokens/s",
+                  title="The row with a model's name: float32, loss in nats a token. Below: int8, change of the loss and its standard error. "
+                        "Tokens a second: greedy decoding by JAX on two cores, the fastest of several short rounds")
+    for name, model in models.items():
+        for scheme, row in model["rows"].items():
+            quality = ((f"{row['difference']:+.5f}±{row['standard_error']:.5f}", f"{row['kl']:.5f}", f"{row['agreement']:.1%}")
+                       if "kl" in row else (f"{model['loss']:.5f}", "-", "-"))
+            speed = row["tokens_per_second"]
+            table.add_row(whole(name if scheme == "float32" else scheme.removeprefix("int8-")), f"{row['bits_per_weight']:.2f}", megabytes(row["memory"]),
+                          megabytes(row["disk"]), *map(whole, quality), f"{speed:,.0f}" if speed else "-")
+    yield "models", table
+    planted = Table("scheme, method", *models,
+                    title=f"One input of every norm times 1024, undone in the matrices behind it: change of the loss, nats a token")
+    for run in next(iter(models.values()))["planted"]:
+        planted.add_row(whole(run.replace(" ", ", ")), *(f"{model['planted'][run]['difference']:+.4f}" for model in models.values()))
+    yield "planted", planted
+    speed = Table("shapes of", "contender", "tokens/s", "over float32", "MB at most",
+                  title="Decoding with random weights, one process each, median of three rounds; MB: all that the process held at its largest")
+    for size, rows in results["exact"]["decoding"].items():
+        for name, row in rows.items():
+            base = rows[f"{name.split()[0]} float32"]["tokens_per_second"]
+            speed.add_row(size, whole(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}",
+                          f"{row['megabytes']:,.0f}")
+    yield "speed", speed
+    others = Table("source", "model, text", "what is in 8 bits", "perplexity", "in 8 bits", "nats a token")
+    for row in results["exact"]["published"]:
+        others.add_row(row["source"], row["model"], row["scheme"], f"{row['before']:g}", f"{row['after']:,g}", f"{row['nats']:+.4f}")
+    yield "published", others
+
+
+def figures(results, new):
+    if "models" in results["exact"]:
+        return
+    import numpy as np
+    exact, found = values(results)
+    scale = found["scale"]
+    figure, axes = new(7.0, 3.4, ncols=2)
+    for axis, name, steps in zip(axes, ("whole", "middle"), (127, 4)):
+        counts = found[name]
+        axis.stairs(counts, np.linspace(-steps, steps, len(counts) + 1), fill=True, color=new.ink["lines"][0], alpha=0.8)
+        axis.set(xlabel="weight, in steps of the grid", yticks=[])
+    axes[0].set(title="all weights", xticks=[-127, -64, 0, 64, 127])
+    axes[0].axvspan(-4, 4, color=new.ink["lines"][1], alpha=0.35, linewidth=0)
+    axes[1].set(title="the narrow band, enlarged", xticks=range(-4, 5))
+    for k in range(-4, 5):
+        axes[1].axvline(k, color=new.ink["lines"][1], linewidth=1.2)
+    yield ("grid", f"Histogram of {exact['shown']} from the grid's end to its end, with a bell of weights in the middle and few near "
+           "the ends; and eight steps of it enlarged, where every weight moves to the nearest of the vertical lines.", figure)
+
+    figure, axes = new(7.0, 3.2, ncols=3, sharey=True)
+    for axis, (per, about), color in zip(axes, PER.items(), new.ink["lines"]):
+        counts = found[f"counts_{per}"]
+        axis.stairs([100 * n / sum(counts) for n in counts], np.arange(-127.5, 128), fill=True, color=color)
+        axis.set(title=f"{about}:\n{found[f'entropy_{per}']:.1f} of 8 bits", xlabel="integer", xticks=[-127, 0, 127], ylim=(0, None))
+    axes[0].set_ylabel("percent of the weights")
+    yield ("used", "How often each integer is used: with one scale for the tensor the integers crowd around zero, with a scale for each output they "
+           "spread wider, with one for 32 numbers widest, with peaks at both ends, as every group has a number there.", figure)
+
+    figure, axes = new(6.4, 3.8)
+    for (name, about), marker in zip(MENDS.items(), "osd"):
+        axes.plot(exact["factors"], found[name], marker=marker, label=about)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("symlog", linthresh=0.01, linscale=0.6)
+    axes.set(xlabel="one input of each norm times", ylabel="change of the loss, nats a token", xticks=exact["factors"],
+             xticklabels=[str(factor) for factor in exact["factors"]], ylim=(-0.01, 10), yticks=[0, 0.01, 0.1, 1, 10],
+             yticklabels=["0", "0.01", "0.1", "1", "10"])
+    axes.axhline(0, color=new.ink["grid"], linewidth=1)
+    axes.legend()
+    yield ("planted", "Change of the loss as one input grows: with int8 and nothing else it climbs from nothing to several nats, with LLM.int8() and "
+           "with SmoothQuant it stays at nothing.", figure)
+
+
+if __name__ == "__main__":
+    main(globals())

@@ -1,0 +1,3 @@
+"""37 divided by 0.02."""
+
+RETURNED = 1850

@@ -1,0 +1,3 @@
+"""36.75 cut off to 36."""
+
+RETURNED = 0.72

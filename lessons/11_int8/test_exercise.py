@@ -1,0 +1,262 @@
+"""What is checked in exercise 11, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
+
+import numpy as np
+
+from minillm.course.exercises import Hint, Task, number
+from minillm.in_numpy import quantize as ours
+from minillm.quantized import Quantized, Scheme
+
+HINTS = {
+    "scale_128": Hint(
+        "The scale was made with 128. An int8 goes from -128 to 127: there is no +128, so the largest positive weight does not fit.",
+        "Quantize [1.0, -1.0]: which integer should 1.0 become, and does an int8 hold it?"),
+    "uneven": Hint(
+        "The scale was made from 255 steps, from -128 to 127. Around zero these ends are not alike: -128 can be reached and +128 "
+        "cannot, so the largest weight is cut off, and all others are stored as if the range were there.",
+        "Quantize [1.0, -1.0] and turn it back: do both come back with the same size?"),
+    "truncated": Hint(
+        "The fraction was cut off, not rounded. A cast to an integer does that by itself. The error is then up to a whole step "
+        "instead of half a one, and always on the same side.",
+        "Divide 0.99 by a scale of 1: which integer is nearest, and which does the code give?"),
+    "signed_max": Hint(
+        "The largest number was taken, not the largest absolute value. Where the largest weight is negative, it does not fit into the "
+        "integers.",
+        "Quantize [0.1, -2.0] on paper: with the scale that you get, which integer is -2.0?"),
+    "inverse_scale": Hint(
+        "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, "
+        "LLM.int8() among them, call the inverse of this the scale.",
+        "The scale of weights around 0.1 must be about 0.001, not 1000: it is the step between two integers."),
+    "wrong_axis": Hint(
+        "Scales and rows do not match: scales belong to outputs, the rows of w (and, after the product, the columns of y); they lie "
+        "along an axis of size 1 where they do not differ.",
+        "Use a matrix of two rows and three columns, with the second row 100 times the first: how many different scales are there, "
+        "and which numbers does each of them meet?"),
+    "one_scale": Hint(
+        "All rows have the same scale. A row whose weights are small then uses only a few of the 255 integers.",
+        "Make one row 100 times smaller than the others: which integers does it get?"),
+    "one_token_scale": Hint(
+        "All tokens got one scale. One large activation of one token then takes the precision from all others, and what a token gets "
+        "depends on who stands beside it.",
+        "Compute the first token alone, then beside a second one that is 100 times larger: the first row must not change."),
+    "division_by_zero": Hint(
+        "Where all numbers are zero, so is the largest, and then something is divided by zero. That does happen: unused tokens of a "
+        "vocabulary, inputs that are never on.",
+        "Run it on an array in which one row, and then one column, is zero, and look for nan and inf."),
+    "int8_overflow": Hint(
+        "The product was computed in integers that are too small. One product of two int8 can be 16129, and many are added up; NumPy "
+        "keeps the type of its inputs and says nothing. Converting the result afterwards is too late.",
+        "Multiply np.int8([[100, 100]]) with itself, transposed: the answer is 20000."),
+    "float32_product": Hint(
+        "The product was computed in float32, which holds whole numbers exactly only up to 2^24 = 16,777,216. That is enough for "
+        "about 1000 products of int8, not for more.",
+        "Print np.float32(16777217): is it odd?"),
+    "not_transposed": Hint(
+        "The weights were not transposed. Their rows are outputs, so each output is the product of a row of x with a row of w.",
+        "Try x of shape (1, 3) and w of shape (2, 3): the result has shape (1, 2)."),
+    "float_activations": Hint(
+        "The activations stayed float. That is right where only weights are stored in 8 bits, but here the product is to be one of "
+        "integers.",
+        "Is any array of int8 made from x in your function?"),
+    "scale_forgotten": Hint(
+        "One of the two scales did not come back in. The integers of x stand for x divided by its scale, those of w for w divided by "
+        "theirs.",
+        "Multiply x by 10, then the scales of w by 10: each time the result must become 10 times as large."),
+    "exponents_swapped": Hint(
+        "The exponents are exchanged. With alpha = 1 the activations give up all of their differences, with alpha = 0 none.",
+        "With alpha = 1, divide the activations by s: the largest of each input should be 1."),
+    "inverted": Hint(
+        "The factor is upside down. Activations are divided by s and weights multiplied with it, so an input with large activations "
+        "needs a large s.",
+        "Make one input 100 times larger: must its s grow or shrink so that x / s becomes smaller?"),
+}
+
+
+# ---- Fresh inputs, small ones first ----------------------------------------------------------------------------
+
+def on_grid(rng, rows, columns):
+    """Float64 numbers near integers times a scale a row, none of them halfway; the largest of a row is 127 or -127 times its scale."""
+    scales = rng.integers(1, 64, (rows, 1)) * 2.0 ** rng.integers(-12, -3, (rows, 1))
+    w = scales * (rng.integers(-126, 127, (rows, columns)) + rng.uniform(-0.45, 0.45, (rows, columns)))
+    w[np.arange(rows), rng.integers(0, columns, rows)] = 127 * scales[:, 0] * rng.choice([-1, 1], rows)
+    return w
+
+
+def matrices(rng):
+    """One scale: a single row of the grid, folded."""
+    yield (np.array([[0.1, -2.0]]),)
+    yield (np.array([[1.0, -1.0]]),)
+    for O, I in ((1, 4), (2, 2), *rng.integers(2, 8, (25, 2))):
+        w = on_grid(rng, 1, O * I).reshape(O, I)
+        yield (w if np.max(w) > 0 else -w,)
+
+
+def row_matrices(rng):
+    for O, I in ((2, 3), (2, 2), *rng.integers(2, 8, (25, 2))):
+        w = on_grid(rng, O, I)
+        if O > 2 and rng.random() < 0.5:
+            w[rng.integers(0, O)] = 0
+        yield (w,)
+    yield (np.array([[127.0, 3.0], [0.0, 0.0], [-1.0, 12.7]]),)
+
+
+def integers_and_scales(rng):
+    yield np.array([[100, -3]], np.int8), 0.5
+    for O, I in rng.integers(2, 7, (20, 2)):
+        yield rng.integers(-127, 128, (O, I)).astype(np.int8), rng.uniform(0.01, 3, (O, 1))
+
+
+def integer_pairs(rng):
+    yield np.array([[100, 100]], np.int8), np.array([[100, 100]], np.int8)
+    for T, I, O in ((2, 3, 1), (1, 2, 2), (4, 300, 5), *rng.integers(2, 9, (20, 3))):
+        yield rng.integers(-127, 128, (T, I)).astype(np.int8), rng.integers(-127, 128, (O, I)).astype(np.int8)
+    yield np.full((1, 1101), 127, np.int8), np.full((2, 1101), 127, np.int8)
+
+
+def layers(rng):
+    for T, I, O in ((1, 2, 2), (2, 3, 1), (3, 2, 3), *rng.integers(2, 9, (25, 3))):
+        x = rng.standard_normal((T, I)) * 10 ** rng.uniform(-2, 1, (T, 1))
+        scales = rng.integers(1, 64, (O, 1)) / 1024
+        yield x, rng.integers(-127, 128, (O, I)).astype(np.int8), scales
+
+
+def calibration(rng):
+    for T, I, O in ((2, 2, 2), (3, 2, 1), *rng.integers(2, 8, (25, 3))):
+        x, w = rng.standard_normal((T, I)) * 10 ** rng.uniform(-1, 2, I), rng.standard_normal((O, I))
+        if I > 2 and rng.random() < 0.5:
+            x[:, rng.integers(0, I)] = 0
+        yield x, w, float(rng.choice([0.25, 0.4, 0.5, 0.75]))
+    yield np.array([[100.0, 1.0, 0.0]]), np.array([[0.5, 4.0, 2.0]]), 0.8
+
+
+# ---- The right answers: minillm's own ----------------------------------------------------------------------------
+
+def right_quantize(w):
+    record = ours.quantize(w, Scheme(8, "tensor"), transposed=False)
+    return record.integers, float(record.scales[0, 0])
+
+
+def right_dequantize(integers, scales):
+    scales = np.broadcast_to(scales, (len(integers), 1))
+    return ours.dequantize(Quantized(integers, scales, None, None, None, Scheme(8, "channel"), integers.shape[1], False), np.float64)
+
+
+def right_rows(w):
+    record = ours.quantize(w, Scheme(8, "channel"), transposed=False)
+    return agreed(w, record.integers, record.scales.astype(float))
+
+
+def agreed(w, integers, scales):
+    """Rows of zeros may have any positive scale: 1 is written in its place. Where a scale is none at all, integers mean nothing."""
+    integers, scales = np.array(integers), np.array(scales, float)
+    if integers.shape != w.shape or scales.shape != (len(w), 1):
+        return integers, scales
+    good = np.isfinite(scales) & (scales > 0)
+    return np.where(good, integers, 0), np.where(good & ~w.any(axis=1, keepdims=True), 1.0, scales)
+
+
+def right_linear(x, integers, scales):
+    record = Quantized(integers, scales.astype(np.float32), None, None, None, Scheme(8, "channel", activations=True), integers.shape[1], True)
+    return ours.times_integers(x, record)
+
+
+def right_smoothing(x, w, alpha):
+    return ours.smoothing(np.max(np.abs(x), axis=0), np.max(np.abs(w), axis=0), alpha)
+
+
+# ---- What each misconception answers -----------------------------------------------------------------------------
+
+def largest(w):
+    return np.max(np.abs(w))
+
+
+def rounded(scale_of, low=-127, high=127, to=np.round):
+    """Integers by another scale; without `low` as a cast to int8 leaves them."""
+    def wrong(w):
+        with np.errstate(all="ignore"):
+            scale = scale_of(w)
+            integers = to(w / scale)
+            return (integers if low is None else np.clip(integers, low, high)).astype(np.int8), scale
+    return wrong
+
+
+def three_ways(scale_of):
+    return tuple(rounded(scale_of, low) for low in (-127, -128, None))
+
+
+def inverse(w):
+    integers, scale = right_quantize(w)
+    return integers, 1 / scale
+
+
+def by_rows(scales_of):
+    """Rows by other scales."""
+    def wrong(w):
+        with np.errstate(all="ignore"):
+            scales = scales_of(w)
+            return agreed(w, np.round(w / scales).astype(np.int8), scales)
+    return wrong
+
+
+def narrow(dtype):
+    def wrong(x, w):
+        with np.errstate(all="ignore"):
+            return x.astype(dtype) @ w.astype(dtype).T
+    return wrong
+
+
+def layer(x_scales=True, w_scales=True, per_token=True):
+    def wrong(x, integers, scales):
+        x_integers, s_x = ours.quantize_tokens(x) if per_token else (np.round(x / (largest(x) / 127)), largest(x) / 127)
+        y = x_integers.astype(int) @ integers.astype(int).T
+        return y * (s_x if x_scales else 1.0) * (scales.T if w_scales else 1.0)
+    return wrong
+
+
+def scales_as_rows(x, integers, scales):
+    return layer(w_scales=False)(x, integers, scales) * scales
+
+
+def factor(x_power=lambda alpha: alpha, w_power=lambda alpha: 1 - alpha, size=np.abs, axis=0, guard=True):
+    def wrong(x, w, alpha):
+        with np.errstate(all="ignore"):
+            x_largest, w_largest = np.max(size(x), axis=axis), np.max(size(w), axis=axis)
+            s = x_largest ** x_power(alpha) / w_largest ** w_power(alpha)
+            return np.where(np.max(np.abs(x), axis=0) > 0, s, 1.0) if guard else s
+    return wrong
+
+
+def not_size(x):
+    return x
+
+
+def inverted(x, w, alpha):
+    return 1 / right_smoothing(x, w, alpha)
+
+
+TASKS = [
+    number("RETURNED", "eight bits on paper", 0.74,
+           {"scale_128": 37 * 2.54 / 128, "uneven": 37 * 2 * 2.54 / 255, "truncated": 0.72, "signed_max": 93 / 127, "inverse_scale": 37 / 0.02},
+           tolerance=1e-3),
+    Task("quantize", "one scale for a matrix", right_quantize, matrices,
+         {"scale_128": three_ways(lambda w: largest(w) / 128), "uneven": (*three_ways(lambda w: 2 * largest(w) / 255),
+                                                                          *three_ways(lambda w: (np.max(w) - np.min(w)) / 255)),
+          "truncated": tuple(rounded(lambda w: largest(w) / 127, to=to) for to in (np.trunc, np.floor)),
+          "signed_max": three_ways(lambda w: np.max(w) / 127), "inverse_scale": inverse}, tolerance=1e-6),
+    Task("dequantize", "and back", right_dequantize, integers_and_scales, {"inverse_scale": lambda integers, scales: integers / scales}),
+    Task("quantize_rows", "a scale for each output", right_rows, row_matrices,
+         {"wrong_axis": (by_rows(lambda w: np.max(np.abs(w), axis=0, keepdims=True) / 127), by_rows(lambda w: np.max(np.abs(w), axis=0)[:, None] / 127),
+                         by_rows(lambda w: np.max(np.abs(w), axis=1) / 127)),
+          "one_scale": (by_rows(lambda w: np.full((len(w), 1), largest(w) / 127)), by_rows(lambda w: largest(w) / 127)),
+          "division_by_zero": by_rows(lambda w: np.max(np.abs(w), axis=1, keepdims=True) / 127)},
+         call=lambda student, w: agreed(w, *student.quantize_rows(w)), needs=("quantize",), tolerance=1e-6),
+    Task("integer_product", "integers in, integers out", ours.integer_product, integer_pairs,
+         {"int8_overflow": (narrow(np.int8), narrow(np.int16)), "float32_product": narrow(np.float32),
+          "not_transposed": lambda x, w: x.astype(np.int32) @ w.astype(np.int32)}),
+    Task("linear", "a layer on integers", right_linear, layers,
+         {"float_activations": lambda x, integers, scales: x @ (integers * scales).T, "one_token_scale": layer(per_token=False),
+          "scale_forgotten": (layer(x_scales=False), layer(w_scales=False), layer(x_scales=False, w_scales=False)), "wrong_axis": scales_as_rows},
+         needs=("quantize_rows", "integer_product"), points=2),
+    Task("smoothing", "move the difficulty", right_smoothing, calibration,
+         {"exponents_swapped": factor(lambda alpha: 1 - alpha, lambda alpha: alpha), "inverted": inverted,
+          "signed_max": factor(size=not_size), "wrong_axis": factor(axis=1, guard=False), "division_by_zero": factor(guard=False)}),
+]

@@ -1,0 +1,283 @@
+"""Lesson 12: fewer and fewer bits against the loss: rounded to nearest, in groups, by GPTQ; and a file that llama.cpp opens."""
+
+import math
+import re
+import tempfile
+from itertools import chain
+from pathlib import Path
+
+from minillm.course.demos import main, measured
+
+SEED, STEPS = 0, 300
+RECIPE = dict(batch_size=6, context=224, warmup_steps=20)
+MEGABYTES, VOCABULARY, CONTEXT = 1.5, 1024, RECIPE["context"]
+STORIES, CALIBRATION = 24, 6                                   # held-out stories that are measured; rows of training text that calibrate
+BITS = (8, 6, 5, 4, 3, 2)
+WAYS = {"channel": "per output", "group32": "per 32", "gptq": "per 32, GPTQ"}
+MEASURES = ("difference", "standard_error", "kl", "agreement")
+MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+FOUR = ("int4-tensor", "int4-channel", "int4-group32", "int4-group32-zero")
+
+# Perplexities that others report, 16 bits first. OPT on WikiText-2 (arXiv:2210.17323, table 2): 4 bits to nearest, 4 bits by GPTQ, a scale for a row.
+OPT = {"125M": (27.65, 37.28, 31.12), "350M": (22.00, 25.94, 24.24), "1.3B": (14.63, 48.17, 15.47), "2.7B": (12.47, 16.92, 12.87),
+       "6.7B": (10.86, 12.10, 11.39), "13B": (10.13, 11.32, 10.31), "30B": (9.56, 10.98, 9.63), "66B": (9.34, 110.0, 9.55), "175B": (8.34, 10.54, 8.37)}
+# LLaMA on WikiText-2, llama.cpp's README of the summer of 2023: Q8_0, Q4_0, groups of 32.
+LLAMA_CPP = {"7B": (5.9066, 5.9070, 6.1565), "13B": (5.2543, 5.2548, 5.3860)}
+
+
+def compute(console, full):
+    return benchmarks() if full else quick(console)
+
+
+# ---- The quick version: a small model, trained now -----------------------------------------------------------------
+
+def quick(console):
+    import numpy as np
+    from minillm import tokenizer
+    from minillm.config import preset
+    from minillm.data import document_rows
+    from minillm.loading import Model
+    from minillm.params import count, flatten, init
+    from minillm.quantized import Quantized, Scheme
+    from minillm.quantizing import compare, dequantize_params, quantize_model
+    from minillm.storyworld import corpus
+    learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
+    made = tokenizer.train(learn, VOCABULARY)
+    config = preset(2, vocab_size=made.vocab_size, context=CONTEXT)
+    params, loss = train(console, learn, made, config, init(config, np.random.default_rng(SEED)))
+    pieces = [[config.bos_token_id, *made.encode(text)] for text in held_out]
+    rows = document_rows(np.concatenate([*pieces, [config.bos_token_id]]), np.cumsum([0, *map(len, pieces[:-1])]), CONTEXT)
+    learned = np.concatenate([[config.bos_token_id, *made.encode(text)] for text in learn[:100]])
+    calibration = learned[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+
+    exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "bits": BITS,
+             "bits_per_weight": {}, "calibration": CALIBRATION * CONTEXT}
+    found, four = {"loss": measured(loss, 1.0, 2.6)}, {}
+    for way in WAYS:
+        costs, exact["bits_per_weight"][way] = [], []
+        for bits in BITS:
+            scale_per, method = {"channel": ("channel", "round"), "group32": ("group32", "round"), "gptq": ("group32", "gptq")}[way]
+            after = quantize_model(params, config, Scheme(bits, scale_per), method, calibration)
+            records = [leaf for leaf in flatten(after).values() if isinstance(leaf, Quantized)]
+            exact["bits_per_weight"][way].append(bits + 8 * sum(r.scales.nbytes for r in records) / sum(r.size for r in records))
+            costs.append(compare(params, dequantize_params(after), config, *rows))
+            if bits == 4:
+                four[way] = after
+        for measure in MEASURES:
+            found[f"{way}_{measure}"] = measured([float(cost[measure]) for cost in costs], -0.05, 12)
+        console.print(f"{WAYS[way]}: " + ", ".join(f"{b} bits {c['difference']:+.4f}" for b, c in zip(BITS, costs)))
+    found["held_out"] = measured(float(costs[0]["loss_before"]), 1.0, 3.0)
+    at = BITS.index(4)
+    nearest, gptq = (found[f"{way}_kl"]["value"][at] for way in ("group32", "gptq"))
+    found["recovered"] = measured(1 - gptq / nearest, 0.0, 0.9)
+    found["growth"] = measured(found["group32_kl"]["value"][BITS.index(6)] / found["group32_kl"]["value"][BITS.index(8)], 8, 35)
+    found["outputs"] = measured(outputs(params, four, config, calibration), 0, 100)
+    found |= gguf_file(Model(config, four["group32"], made, "the model of lesson 12", (config.bos_token_id,)))
+    return {"exact": exact, "measured": found}
+
+
+def train(console, learn, made, config, params):
+    """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
+    import numpy as np
+    from minillm.config import TrainConfig
+    from minillm.data import batch
+    from minillm.in_jax import init_state, train_steps
+    from minillm.params import tree_map
+    how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
+    state, losses = init_state(params), []
+    rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
+    tokens, starts = np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])
+    for step in range(0, STEPS, 10):
+        batches = [batch(tokens, s, seed=SEED, batch_size=how.batch_size, context=how.context, starts=starts) for s in range(step, step + 10)]
+        state, metrics = train_steps(state, *(np.stack(arrays) for arrays in zip(*batches)), config, how)
+        losses += np.asarray(metrics["loss"], float).tolist()
+        if step % 100 == 90:
+            console.print(f"step {step + 10:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
+    return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
+
+
+def outputs(params, four, config, calibration):
+    """[[error of the weights, and of their outputs on calibration text, in percent: to nearest; the same by GPTQ]] by matrix, means over layers."""
+    import numpy as np
+    from minillm.in_numpy.quantize import dequantize
+    from minillm.quantizing import INPUT_OF, observe
+    seen, rows = observe(params, config, calibration), {name: [] for name in MATRICES}
+    for i, layer in enumerate(params["layers"]):
+        for name in MATRICES:
+            w, hessian, row = layer[name].astype(float), seen.hessian[f"layers.{i}.{INPUT_OF[name]}"], []
+            for way in ("group32", "gptq"):
+                off = dequantize(four[way]["layers"][i][name], float) - w
+                row += [100 * np.linalg.norm(off) / np.linalg.norm(w),
+                        100 * (np.sum(off * (hessian @ off)) / np.sum(w * (hessian @ w))) ** 0.5]
+            rows[name].append(row)
+    return [np.mean(rows[name], axis=0).tolist() for name in MATRICES]
+
+
+def gguf_file(model):
+    """Write Q4_0 and read it back with the gguf package: its bytes, the kinds of its tensors, the largest difference; zeros without the package."""
+    import numpy as np
+    from minillm.foreign.gguf import export, gguf_name, neighbours
+    from minillm.in_numpy.quantize import dequantize
+    from minillm.params import flatten
+    from minillm.quantized import Quantized
+    size, four, largest = 0, 0, 0.0
+    try:
+        import gguf
+    except ImportError:
+        return {"gguf_bytes": measured(0, 0, 10**6), "gguf_q4_0": measured(0, 0, 15), "gguf_difference": measured(0.0, 0, 0)}
+    with tempfile.TemporaryDirectory() as folder:
+        export(Path(folder) / "model.gguf", model)
+        size = (Path(folder) / "model.gguf").stat().st_size
+        tensors = {tensor.name: (tensor.tensor_type, np.array(tensor.data)) for tensor in gguf.GGUFReader(Path(folder) / "model.gguf").tensors}
+    for path, leaf in flatten(model.params).items():
+        kind, data = tensors[gguf_name(path)]
+        four += kind == gguf.GGMLQuantizationType.Q4_0
+        ours = dequantize(leaf) if isinstance(leaf, Quantized) else leaf
+        ours = ours.T if ours.ndim == 2 and path != "embed_tokens" else ours
+        if path.rpartition(".")[2][:2] in ("q_", "k_"):
+            ours = ours[neighbours(model.config.head_dim, len(ours) // model.config.head_dim)]
+        largest = max(largest, float(np.max(np.abs(gguf.dequantize(data, kind).reshape(ours.shape) - ours))))
+    return {"gguf_bytes": measured(size, 0, 10**6), "gguf_q4_0": measured(four, 0, 15), "gguf_difference": measured(largest, 0, 0)}
+
+
+# ---- The full version: what the benchmarks measured, longer ago ------------------------------------------------------
+
+def benchmarks():
+    """Four models: bits against loss, schemes of four bits, files; and what others report. Collected from benchmarks/results, nothing is run."""
+    from minillm.files import read_json
+    quality, more = (read_json(RESULTS / f"{name}.json") for name in ("quantization", "fewer_bits"))
+    models = {}
+    for name in sorted(more, key=lambda name: more[name]["parameters"]):
+        of, rounded = more[name], {row["scheme"]: row for row in quality[name]["rounded"]}
+        bits = {way: [of["bits"][f"{b} {way}"] for b in BITS] for way in WAYS}
+        four = {scheme: {key: rounded[scheme][key] for key in ("bits_per_weight", "bytes", *MEASURES)} for scheme in FOUR}
+        for scheme, row in four.items():
+            row["disk"] = of["files"][scheme]["disk"]
+            row["tokens_per_second"] = of.get("speed", {}).get(f"jax {scheme}", {}).get("tokens_per_second")
+        models[name] = {
+            "parameters": of["parameters"], "tokens": bits["channel"][0]["tokens"], "loss": bits["channel"][0]["loss_before"],
+            "loss_of_rounded": rounded[FOUR[0]]["loss_before"], "tokens_of_rounded": rounded[FOUR[0]]["tokens"],
+            "float_tokens_per_second": of.get("speed", {}).get("jax float32", {}).get("tokens_per_second"), "rounded": four,
+            "files": {scheme: of["files"][scheme] for scheme in ("float32", "int8-group32", "int4-group32")},
+            "bits_per_weight": {way: [row["bits_per_weight"] for row in rows] for way, rows in bits.items()},
+            **{measure: {way: [row[measure] for row in rows] for way, rows in bits.items()} for measure in MEASURES},
+            "growth": bits["group32"][BITS.index(3)]["difference"] / bits["group32"][BITS.index(4)]["difference"],
+            "recovered": {str(b): 1 - bits["gptq"][i]["difference"] / bits["group32"][i]["difference"] for i, b in enumerate(BITS)
+                          if b in (4, 3)}}
+    opt = {size: {"nearest": math.log(nearest / before), "gptq": math.log(gptq / before),
+                  "recovered": 1 - math.log(gptq / before) / math.log(nearest / before)} for size, (before, nearest, gptq) in OPT.items()}
+    llama = {size: {"eight": math.log(eight / before), "four": math.log(four / before)} for size, (before, eight, four) in LLAMA_CPP.items()}
+    return {"exact": {"bits": BITS, "models": models, "opt": opt, "llama": llama}}
+
+
+# ---- What is shown -----------------------------------------------------------------------------------------------
+
+def whole(text):
+    """Not to be broken at its spaces and hyphens."""
+    return re.sub("(?<=\\w)-", "\u2011", text).replace(" ", "\u00a0")
+
+
+def values(results):
+    return results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+
+
+def tables(results):
+    yield from (tables_of_benchmarks if "models" in results["exact"] else tables_of_quick)(results)
+
+
+def tables_of_quick(results):
+    from rich.table import Table
+    exact, found = values(results)
+    cost = Table("bits", "scales", "bits per weight", "loss", "KL", "same choice",
+                 title=f"{exact['parameters']:,} parameters, {exact['tokens']:,} held-out tokens; loss: its change, nats a token")
+    for i, bits in enumerate(exact["bits"]):
+        for way, about in WAYS.items():
+            difference, error, kl, agreement = (found[f"{way}_{measure}"][i] for measure in MEASURES)
+            cost.add_row(str(bits), whole(about), f"{exact['bits_per_weight'][way][i]:.2f}", whole(f"{difference:+.4f}±{error:.4f}"),
+                         f"{kl:.5f}", f"{agreement:.1%}")
+    yield "bits", cost
+    moved = Table("matrix", "weights, to nearest", "weights, GPTQ", "outputs, to nearest", "outputs, GPTQ",
+                  title="Error in percent at 4 bits, groups of 32: of the weights, and of what they give on the calibration text")
+    for name, (w_nearest, y_nearest, w_gptq, y_gptq) in zip(MATRICES, found["outputs"]):
+        moved.add_row(name, f"{w_nearest:.1f}", f"{w_gptq:.1f}", f"{y_nearest:.1f}", f"{y_gptq:.1f}")
+    yield "outputs", moved
+
+
+def tables_of_benchmarks(results):
+    from rich.table import Table
+    exact = results["exact"]
+    models = exact["models"]
+    bits = Table("bits", "scales", *models, title="Change of the held-out loss, nats a token, with its paired standard error")
+    for i, b in enumerate(exact["bits"]):
+        for way, about in WAYS.items():
+            bits.add_row(str(b), whole(about), *(whole(f"{model['difference'][way][i]:+.4f}±{model['standard_error'][way][i]:.4f}")
+                                                 for model in models.values()))
+    yield "bits", bits
+    four = Table("", "bits per weight", "MB, memory", "MB, disk", "loss", "KL", "same choice", "tokens/s",
+                 title="The row with a model's name: float32, loss in nats a token. Below: int4, to nearest, change of the loss and its standard error. "
+                       "Tokens a second: greedy decoding by JAX on two cores, the fastest of several short rounds")
+    for name, model in models.items():
+        float32, speed = model["files"]["float32"], model["float_tokens_per_second"]
+        four.add_row(name, "32.00", f"{float32['memory'] / 1e6:.3f}", f"{float32['disk'] / 1e6:.3f}", f"{model['loss_of_rounded']:.4f}", "-", "-",
+                     f"{speed:,.0f}" if speed else "-")
+        for scheme, row in model["rounded"].items():
+            speed = row["tokens_per_second"]
+            four.add_row(whole(scheme.removeprefix("int4-")), f"{row['bits_per_weight']:.2f}", f"{row['bytes'] / 1e6:.3f}", f"{row['disk'] / 1e6:.3f}",
+                         whole(f"{row['difference']:+.4f}±{row['standard_error']:.4f}"), f"{row['kl']:.4f}", f"{row['agreement']:.1%}",
+                         f"{speed:,.0f}" if speed else "-")
+    yield "four", four
+    files = Table("model", "what", "kinds of tensors", "MB", "largest difference",
+                  title="GGUF files, read back by the gguf package and compared with ours")
+    for name, model in models.items():
+        for scheme, row in model["files"].items():
+            kinds = ", ".join(f"{n} of {kind}" for kind, n in row["kinds"].items())
+            files.add_row(name if scheme == "float32" else "", whole(scheme), kinds, f"{row['gguf'] / 1e6:.3f}",
+                          f"{row['largest_difference']:g}")
+    yield "files", files
+    others = Table("model", "text", "to nearest", "GPTQ", "recovered",
+                   title="Four bits: change of the loss, nats a token; papers: the logarithm of the ratio of perplexities")
+    i = exact["bits"].index(4)
+    for name, model in models.items():
+        nearest, gptq = (model["difference"][way][i] for way in ("group32", "gptq"))
+        others.add_row(f"{name}, groups of 32", "stories", f"{nearest:+.4f}", f"{gptq:+.4f}", f"{model['recovered']['4']:.0%}")
+    for size, row in exact["opt"].items():
+        others.add_row(f"OPT {size}, rows", "WikiText-2", f"{row['nearest']:+.4f}", f"{row['gptq']:+.4f}", f"{row['recovered']:.0%}")
+    for size, row in exact["llama"].items():
+        others.add_row(f"LLaMA {size}, Q4_0, groups of 32", "WikiText-2", f"{row['four']:+.4f}", "-", "-")
+    yield "others", others
+
+
+def figures(results, new):
+    exact, found = values(results)
+    bits = exact["bits"]
+    if "models" in exact:
+        figure, axes = new(7.0, 4.2)
+        for (name, model), color in zip(exact["models"].items(), new.ink["lines"]):
+            axes.plot(bits, model["kl"]["group32"], "o-", color=color, label=f"{name}, {model['parameters'] / 1e6:.2f} million")
+            axes.plot(bits, model["kl"]["gptq"], "s--", color=color, alpha=0.8, markersize=4)
+        finish(axes, bits)
+        axes.legend(title="solid: to nearest, dashed: GPTQ")
+        yield ("sizes", "KL against bits for four models: each line rises steeply as bits fall, the smaller models lie higher, and stories260K, trained on real "
+               "stories, highest; the dashed lines of GPTQ lie a little below the solid ones.", figure)
+        return
+    figure, axes = new(7.0, 3.9)
+    for (way, about), marker, color in zip(WAYS.items(), "os^", new.ink["lines"]):
+        axes.plot(bits, found[f"{way}_kl"], marker + "-", color=color, label=about)
+    start = found["channel_kl"][0]
+    axes.plot(bits, [start * (127 / (2 ** (b - 1) - 1)) ** 2 for b in bits], ":", color=new.ink["text"], label="as the square of the step")
+    finish(axes, bits)
+    axes.legend()
+    yield ("bits", "KL against bits, both falling in value to the right: from 8 to 5 bits it rises as the square of the step predicts, at 3 and 2 it is as "
+           "large as anything can be; a scale for 32 numbers lies below a scale for each output, GPTQ below both.", figure)
+
+
+def finish(axes, bits):
+    axes.set_yscale("log")
+    axes.invert_xaxis()
+    axes.set(xlabel="bits of an integer", ylabel="KL from the float model, nats a token", xticks=bits)
+    axes.grid(alpha=0.5)
+
+
+if __name__ == "__main__":
+    main(globals())

@@ -1,0 +1,3 @@
+"""Three bits are three bits."""
+
+BITS = 3
