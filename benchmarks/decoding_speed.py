@@ -101,11 +101,12 @@ def plain_c(folder: Path) -> str:
     return str(folder / "plain_llama")
 
 
-def plain_c_round(program: str, size: str) -> float:
+def plain_c_round(program: str, size: str, group: int = 0) -> float:
+    """Tokens/s; in int8 with a scale for `group` numbers, or in float32."""
     c = SIZES[size]
     sizes = (c.hidden_size, c.intermediate_size, c.num_hidden_layers, c.num_attention_heads, c.num_key_value_heads, c.vocab_size,
              NEW_TOKENS)
-    return float(subprocess.run([program, *map(str, sizes)], capture_output=True, check=True, env=both_cores()).stdout)
+    return float(subprocess.run([program, *map(str, sizes), *([str(group)] if group else [])], capture_output=True, check=True, env=both_cores()).stdout)
 
 
 def both_cores() -> dict:

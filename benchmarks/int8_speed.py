@@ -4,11 +4,13 @@
 
 Every contender is a process that loads a folder with `minillm.load`; --tokens new ones a round, rounds interleaved,
 compilation apart. The NumPy processes cannot import JAX, and say how much memory they held at most. --runq names
-llama2.c's runq, built with OpenMP: it takes part with groups of 64 and weights of zeros.
+llama2.c's runq, built with OpenMP: it takes part with groups of 64 and weights of zeros. Plain C is plain_llama.c beside this file
+(where gcc is): the loops of runq, groups of 64 or the largest power of two below that divides the sizes, as llama2.c's export does.
 """
 
 import argparse
 import json
+import math
 import os
 import statistics
 import struct
@@ -19,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from decoding_speed import NEW_TOKENS, SIZES, llama2c_files, llama2c_round
+from decoding_speed import NEW_TOKENS, SIZES, llama2c_files, llama2c_round, plain_c, plain_c_round
 
 from minillm.config import GenerateConfig
 from minillm.params import init
@@ -69,6 +71,11 @@ def write_folder(folder: Path, config, scheme, activations: bool):
     save_model(folder, config, params if scheme is None else quantize_params(params, scheme_named(scheme, False, activations)))
 
 
+def common_group(size: str) -> int:
+    """The largest power of two, up to 64, that divides both widths."""
+    return math.gcd(64, SIZES[size].hidden_size, SIZES[size].intermediate_size)
+
+
 def runq_files(folder: Path, size: str) -> list[str]:
     """The arguments of runq: a checkpoint of version 2 with groups of 64 and zeros, and a tokenizer."""
     c, group = SIZES[size], 64
@@ -115,11 +122,14 @@ def main():
                 workers[name], speeds[name] = process, []
                 print(f"{size}: {name:22} first round {first:5.1f} s, at most {memory[name]:,.0f} MB", flush=True)
             arguments = runq_files(Path(temporary), size) if options.runq else None
+            compiled = plain_c(Path(temporary)) if common_group(size) >= 32 else ""
             for _ in range(options.rounds):
                 for name, process in workers.items():
                     process.stdin.write("go\n")
                     process.stdin.flush()
                     speeds[name].append(json.loads(process.stdout.readline()))
+                if compiled:
+                    speeds.setdefault("plain C int8", []).append(plain_c_round(compiled, size, common_group(size)))
                 if options.runq:
                     speeds.setdefault("llama2.c runq", []).append(llama2c_round(options.runq, arguments))
             for process in workers.values():

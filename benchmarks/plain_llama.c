@@ -1,9 +1,11 @@
-/* A LLaMA of random weights that decodes greedily in plain C: the yardstick of decoding_speed.py, in the manner of llama2.c.
+/* A LLaMA of random weights that decodes greedily in plain C: the yardstick of decoding_speed.py and int8_speed.py, in the
+   manner of llama2.c's run and runq.
 
    cc -Ofast -fopenmp -march=native plain_llama.c -lm -o plain_llama
-   ./plain_llama HIDDEN INNER LAYERS HEADS KV_HEADS VOCAB TOKENS       prints tokens per second
+   ./plain_llama HIDDEN INNER LAYERS HEADS KV_HEADS VOCAB TOKENS [GROUP]     prints tokens per second
 
-   One loop per matrix-vector product, rows shared among the cores, as a C programmer would write it first. */
+   One loop per matrix-vector product, rows shared among the cores, as a C programmer would write it first. With GROUP, matrices and
+   what they are multiplied with are int8, with a scale for GROUP numbers, and products are added up in int32. */
 
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +23,52 @@ static float *numbers(size_t count) {
     return x;
 }
 
-static void product(float *y, const float *x, const float *w, int in, int out) { /* y (out) = w (out, in) x (in) */
+static int group = 0; /* how many numbers share a scale; 0: everything is float */
+typedef struct { float *w; signed char *q; float *scales; } Matrix;
+
+static void quantize(signed char *q, float *scales, const float *x, size_t count) {
+    for (size_t first = 0; first < count; first += group) {
+        float most = 0;
+        for (int i = 0; i < group; i++) if (fabsf(x[first + i]) > most) most = fabsf(x[first + i]);
+        float scale = scales[first / group] = most / 127;
+        for (int i = 0; i < group; i++) q[first + i] = scale ? (signed char)roundf(x[first + i] / scale) : 0;
+    }
+}
+
+static Matrix matrix(size_t count) {
+    Matrix m = {numbers(count), NULL, NULL};
+    if (!group) return m;
+    m.q = malloc(count);
+    m.scales = malloc(count / group * sizeof(float));
+    quantize(m.q, m.scales, m.w, count);
+    free(m.w);
+    m.w = NULL;
+    return m;
+}
+
+static void integer_product(float *y, const float *x, Matrix m, size_t from, int in, int out) {
+    static signed char *q;
+    static float *scales;
+    static int room = 0;
+    if (in > room) q = realloc(q, in), scales = realloc(scales, in / group * sizeof(float)), room = in;
+    quantize(q, scales, x, in);
+    #pragma omp parallel for
+    for (int o = 0; o < out; o++) {
+        const signed char *row = m.q + from + (size_t)o * in;
+        const float *row_scales = m.scales + (from + (size_t)o * in) / group;
+        float sum = 0;
+        for (int first = 0; first < in; first += group) {
+            int part = 0;
+            for (int i = 0; i < group; i++) part += (int)q[first + i] * row[first + i];
+            sum += part * (scales[first / group] * row_scales[first / group]);
+        }
+        y[o] = sum;
+    }
+}
+
+static void product(float *y, const float *x, Matrix m, size_t from, int in, int out) { /* y (out) = m (out, in) x (in) */
+    if (group) { integer_product(y, x, m, from, in, out); return; }
+    const float *w = m.w + from;
     #pragma omp parallel for
     for (int o = 0; o < out; o++) {
         float sum = 0;
@@ -68,39 +115,42 @@ static void attend(float *z, const float *q, const float *keys, const float *val
 }
 
 int main(int count, char **texts) {
-    if (count != 8) return 2;
+    if (count < 8) return 2;
+    if (count > 8) group = atoi(texts[8]);
     int D = atoi(texts[1]), F = atoi(texts[2]), L = atoi(texts[3]), H = atoi(texts[4]), K = atoi(texts[5]), V = atoi(texts[6]),
         N = atoi(texts[7]), E = D / H, J = K * E, token = 1;
-    float *table = numbers((size_t)V * D), *norms = numbers((size_t)(2 * L + 1) * D);
-    float *wq = numbers((size_t)L * D * D), *wk = numbers((size_t)L * J * D), *wv = numbers((size_t)L * J * D),
-          *wo = numbers((size_t)L * D * D), *gate = numbers((size_t)L * F * D), *up = numbers((size_t)L * F * D),
-          *down = numbers((size_t)L * D * F), *keys = numbers((size_t)L * N * J), *values = numbers((size_t)L * N * J);
+    if (group && (D % group || F % group)) return 2;
+    float *norms = numbers((size_t)(2 * L + 1) * D), *keys = numbers((size_t)L * N * J), *values = numbers((size_t)L * N * J);
+    Matrix table = matrix((size_t)V * D), wq = matrix((size_t)L * D * D), wk = matrix((size_t)L * J * D), wv = matrix((size_t)L * J * D),
+           wo = matrix((size_t)L * D * D), gate = matrix((size_t)L * F * D), up = matrix((size_t)L * F * D),
+           down = matrix((size_t)L * D * F);
     float *x = numbers(D), *n = numbers(D), *q = numbers(D), *z = numbers(D), *g = numbers(F), *u = numbers(F), *y = numbers(D),
           *scores = numbers((size_t)H * N), *logits = numbers(V);
     struct timespec begun, now;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     for (int t = 0; t < N; t++) {
-        memcpy(x, table + (size_t)token * D, D * sizeof(float));
+        for (size_t i = 0, at = (size_t)token * D; i < (size_t)D; i++, at++)
+            x[i] = group ? table.q[at] * table.scales[at / group] : table.w[at];
         for (int l = 0; l < L; l++) {
             float *key = keys + ((size_t)l * N + t) * J, *value = values + ((size_t)l * N + t) * J;
             rmsnorm(n, x, norms + 2 * l * D, D);
-            product(q, n, wq + (size_t)l * D * D, D, D);
-            product(key, n, wk + (size_t)l * J * D, D, J);
-            product(value, n, wv + (size_t)l * J * D, D, J);
+            product(q, n, wq, (size_t)l * D * D, D, D);
+            product(key, n, wk, (size_t)l * J * D, D, J);
+            product(value, n, wv, (size_t)l * J * D, D, J);
             rope(q, H, E, t);
             rope(key, K, E, t);
             attend(z, q, keys + (size_t)l * N * J, values + (size_t)l * N * J, scores, H, K, E, t + 1, N);
-            product(y, z, wo + (size_t)l * D * D, D, D);
+            product(y, z, wo, (size_t)l * D * D, D, D);
             for (int i = 0; i < D; i++) x[i] += y[i];
             rmsnorm(n, x, norms + (2 * l + 1) * D, D);
-            product(g, n, gate + (size_t)l * F * D, D, F);
-            product(u, n, up + (size_t)l * F * D, D, F);
+            product(g, n, gate, (size_t)l * F * D, D, F);
+            product(u, n, up, (size_t)l * F * D, D, F);
             for (int i = 0; i < F; i++) g[i] *= u[i] / (1 + expf(-g[i]));
-            product(y, g, down + (size_t)l * D * F, F, D);
+            product(y, g, down, (size_t)l * D * F, F, D);
             for (int i = 0; i < D; i++) x[i] += y[i];
         }
         rmsnorm(n, x, norms + 2 * L * D, D);
-        product(logits, n, table, D, V);
+        product(logits, n, table, 0, D, V);
         token = 0;
         for (int v = 1; v < V; v++) if (logits[v] > logits[token]) token = v;
     }
