@@ -7,9 +7,9 @@ from pathlib import Path
 from minillm.course.demos import main, measured
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "distillation.json"       # made by benchmarks/distillation.py
-SEED, VOCABULARY, MEGABYTES, FEW, HELD_OUT = 0, 1792, 3.0, 80, 160       # FEW: stories of the scarce data; HELD_OUT: stories
+SEED, VOCABULARY, MEGABYTES, FEW, HELD_OUT = 0, 1792, 2.5, 80, 160       # FEW: stories of the scarce data; HELD_OUT: stories
 RECIPE = dict(batch_size=8, context=176, warmup_steps=20)
-TEACHER_STEPS, STUDENT_STEPS, EVERY = 400, 250, 50
+TEACHER_STEPS, STUDENT_STEPS, EVERY = 350, 200, 50
 OPENING = " the"                                                          # the token whose followers are shown
 HUMPS = ((0.6, -2.0, 0.7), (0.4, 2.5, 0.7))                               # share, centre, width
 ARMS = {"data": "the text", "soft": "the teacher, KL(p ‖ q)", "reverse": "the teacher, KL(q ‖ p)"}

@@ -115,8 +115,8 @@ def figures(results, new):
 
 
 WHERE = ("How far each activation of this checkpoint is from the reference, along the computation, for the right reading and five wrong ones. The right one stays at the "
-         "rounding of float32. Each wrong one runs with it until its first mistake, jumps by orders of magnitude there and never comes back; a wrong eps jumps least, a "
-         "wrongly tied head only at the very end.")
+         "rounding of float32. Each wrong one runs with it until its first mistake and jumps there by orders of magnitude; a wrong eps jumps least, a wrongly tied "
+         "head only at the very end. The other layout is wrong in q and k, right in v, and wrong from the pattern on.")
 
 
 def drawn(results, new, found):

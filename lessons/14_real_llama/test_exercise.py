@@ -24,7 +24,7 @@ HINTS = {
         "\"__metadata__\" was taken for a tensor. It is a note about the whole file and has no dtype, shape or offsets.",
         "Print the keys of the header of a real file: there is one without a shape."),
     "bf16_as_fp16": Hint(
-        "BF16 was read as float16. Both have 16 bits, but bfloat16 spends 8 of them on the exponent, float16 only 5. Nothing fails: nearly every weight becomes a number between 1 and 2.",
+        "BF16 was read as float16. Both have 16 bits, but bfloat16 spends 8 of them on the exponent, float16 only 5. Nothing fails: nearly every weight becomes a number between a half and 2, in size.",
         "Print a few weights: small numbers around 0 of both signs are expected, are they?"),
     "bf16_low_half": Hint(
         "The 16 bits of a bfloat16 were put into the lower half of a float32. They are its upper half: sign, exponent and the first of the fraction.",
