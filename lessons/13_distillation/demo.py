@@ -10,7 +10,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "dist
 SEED, VOCABULARY, MEGABYTES, FEW, HELD_OUT = 0, 1792, 2.5, 80, 160       # FEW: stories of the scarce data; HELD_OUT: stories
 RECIPE = dict(batch_size=8, context=176, warmup_steps=20)
 TEACHER_STEPS, STUDENT_STEPS, EVERY = 350, 200, 50
-OPENING = " the"                                                          # the token whose followers are shown
+OPENING = "Lost things are only"                                          # what may follow it is shown
 HUMPS = ((0.6, -2.0, 0.7), (0.4, 2.5, 0.7))                               # share, centre, width
 ARMS = {"data": "the text", "soft": "the teacher, KL(p ‖ q)", "reverse": "the teacher, KL(q ‖ p)"}
 
@@ -173,8 +173,9 @@ def entropy_of(params, config, tokens):
 def small_words(exact, found, learn, made, great, teacher):
     """One place of a story: the token that the text has, and what the teacher says of it at three temperatures."""
     import numpy as np
-    ids = made.encode(learn[FEW])                                  # a story that the students do not read, and the teacher did
-    place = [i for i, token in enumerate(ids) if made.decode([token]) == OPENING and 20 < i < 120][0]
+    story = next(text for text in learn[FEW:] if OPENING in text)         # the students do not read it, the teacher did
+    ids = made.encode(story)
+    place = len(made.encode(story[: story.index(OPENING) + len(OPENING)])) - 1
     logits = np.asarray(log_answers(great, teacher, np.array([[teacher.bos_token_id, *ids[: place + 1]]]))[0, -1], np.float64)
     follow = {}
     for text in learn[:1200]:
@@ -185,7 +186,7 @@ def small_words(exact, found, learn, made, great, teacher):
     likely = sorted(follow, key=lambda token: (-follow[token], token))[:6]
     shown = list(dict.fromkeys([ids[place + 1], *likely]))[:6]
     exact["words"] = [made.decode([token]) for token in shown]
-    exact["before"] = made.decode(ids[max(0, place - 24): place + 1]).replace("\n", " ").strip()
+    exact["before"] = " ".join(made.decode(ids[max(0, place - 24): place + 1]).split())
     for temperature in (1, 2, 4):
         p = np.exp(logits / temperature - np.logaddexp.reduce(logits / temperature))
         found[f"at_{temperature}"] = measured([float(p[token]) for token in shown], 0, 1)

@@ -22,7 +22,9 @@ from minillm.config import ModelConfig
 from minillm.describe import describe
 from minillm.errors import UserError
 from minillm.in_numpy.model import forward, init_cache
+from minillm.loading import no_tokenizer
 from minillm.params import tree_map
+from minillm.quantized import scheme_of
 
 TOLERANCE = 3e-5                                       # of the largest number of an activation: above rounding, below a wrong eps
 TAPS = ("resid_pre", "attn_in", "q", "k", "v", "pattern", "z", "attn_out", "resid_mid", "mlp_in", "mlp_pre", "mlp_up", "mlp_post", "mlp_out",
@@ -205,10 +207,18 @@ def loss(reading: Reading, rows) -> float:
     return float(np.mean(nats))
 
 
+def check(model):
+    """Refuse what this lesson cannot read wrongly. Raises UserError."""
+    if not isinstance(model.config, ModelConfig):
+        raise UserError(f"{model.source}: not a LLaMA: these wrong readings are a LLaMA's")
+    if scheme_of(model.params):
+        raise UserError(f"{model.source}: is quantized: give the checkpoint that it was made from")
+    if model.tokenizer is None:
+        raise UserError(f"{model.source}: {no_tokenizer(model.source)}")
+
+
 def look(model, prompt: str, rows, tokens: int, say=lambda line: None) -> dict:
     """Everything about one checkpoint: {"reference", "right": {...}, "theta": {...}, ...}; a reading that is no mistake here is None."""
-    if not isinstance(model.config, ModelConfig):
-        raise UserError(f"{model.source}: not a LLaMA: this lesson's wrong readings are a LLaMA's")
     ids = model.prompt_ids(prompt)
     who, theirs = golden(model, np.array([ids]))
     found = {"reference": who}
@@ -275,11 +285,13 @@ def main():
         stream.reconfigure(errors="replace")
     try:
         model = minillm.load(options.path)
+        check(model)
         text = Path(options.text).read_text(encoding="utf-8") if options.text else TEXT
         ids = [*model.begin, *model.tokenizer.encode(text)][: model.config.max_position_embeddings]
         found = look(model, options.prompt, [ids], options.tokens, print)
     except (UserError, OSError) as error:
-        sys.exit(f"readings.py: {error}")
+        print(f"readings.py: {error}", file=sys.stderr)
+        return 2
     what = what_it_is(describe(options.path))
     from rich.console import Console
     for _, table in tables(what, found, Path(options.path).stem):
@@ -287,7 +299,8 @@ def main():
     if options.json:
         results = {"name": Path(options.path).stem, "prompt": options.prompt, "what": what, "found": found}
         Path(options.json).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
