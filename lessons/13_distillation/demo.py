@@ -1,18 +1,16 @@
 """Lesson 13: what a teacher says that a text does not; two directions of KL; the honest table of what distillation is worth."""
 
-from dataclasses import replace
-from itertools import chain
+from collections import Counter
 from pathlib import Path
 
 from minillm.course.demos import main, measured
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "distillation.json"       # made by benchmarks/distillation.py
-SEED, VOCABULARY, MEGABYTES, FEW, HELD_OUT = 0, 1792, 2.5, 80, 160       # FEW: stories of the scarce data; HELD_OUT: stories
-RECIPE = dict(batch_size=8, context=176, warmup_steps=20)
-TEACHER_STEPS, STUDENT_STEPS, EVERY = 350, 200, 50
-OPENING = "Lost things are only"                                          # what may follow it is shown
+SEED, MEGABYTES = 0, 2.5
 HUMPS = ((0.6, -2.0, 0.7), (0.4, 2.5, 0.7))                               # share, centre, width
-ARMS = {"data": "the text", "soft": "the teacher, KL(p ‖ q)", "reverse": "the teacher, KL(q ‖ p)"}
+TOKENS, RANK, GREAT_RANK, GREAT_TEXT = 48, 6, 24, 100_000                 # the small language; sizes of student and teacher
+TEXTS, SEEDS, STEPS, RATE, EVERY = (100, 300, 1000, 3000, 10_000, 30_000), (0, 1, 2), 400, 0.04, 20
+WAYS = {"data": "the text", "soft": "the teacher, KL(p ‖ q)", "reverse": "the teacher, KL(q ‖ p)"}
 
 # The arms of benchmarks/distillation.py in the order of the table, and what each is.
 FULL = {"data": "data alone", "responses": "responses only", "soft": "soft targets", "reverse": "reverse KL", "on-policy": "on-policy, reverse KL",
@@ -24,10 +22,10 @@ AMOUNTS = {"100%": "all stories", "3%": "3% of the stories"}
 def compute(console, full):
     if full:
         return {"exact": committed(), "measured": {}}
-    exact, found = {"humps": {name: best_hump(name) for name in ("forward_kl", "reverse_kl")}}, {}
-    exact["line"], exact["teacher_density"] = line().tolist(), density(teacher_logits()).tolist()
-    small(console, exact, found)
-    return {"exact": exact, "measured": found}
+    exact = {"humps": {name: best_hump(name) for name in ("forward_kl", "reverse_kl")}, "line": line().tolist(),
+             "teacher_density": density(teacher_logits()).tolist(), **beginnings()}
+    return {"exact": exact | {"texts": TEXTS, "seeds": len(SEEDS), "tokens": TOKENS, "rank": RANK, "great_text": GREAT_TEXT, "steps": STEPS},
+            "measured": small_language(console)}
 
 
 # ---- Two humps ----------------------------------------------------------------------------------------------
@@ -76,120 +74,92 @@ def fit(name, centre, width=1.0, steps=1500, rate=0.1):
             "nowhere": round(float(density(q[0, 0])[empty].sum() * (x[1] - x[0])), 3), "density": [round(float(d), 4) for d in density(q[0, 0])]}
 
 
-# ---- A small teacher, smaller students ------------------------------------------------------------------------
+# ---- What a teacher says ---------------------------------------------------------------------------------------
 
-def small(console, exact, found):
-    """A teacher that read many stories, and students that read a few."""
+def beginnings():
+    """How paragraphs begin: what one story has, and what someone says who has counted many, at three temperatures."""
     import numpy as np
-    from minillm import tokenizer
-    from minillm.config import DistillConfig, TrainConfig, preset
-    from minillm.data import document_rows
-    from minillm.in_jax import distill_steps, init_state, train_steps
-    from minillm.params import count, init
     from minillm.storyworld import corpus
-    learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
-    made = tokenizer.train(learn, VOCABULARY)
-    teacher = replace(preset(2, vocab_size=made.vocab_size, context=256), num_attention_heads=4, num_key_value_heads=2)
-    student = replace(preset(2, vocab_size=made.vocab_size, context=256), num_hidden_layers=1)
-
-    def joined(texts):
-        pieces = [[teacher.bos_token_id, *made.encode(text)] for text in texts]
-        return np.array([*chain(*pieces), teacher.eos_token_id]), np.cumsum([0, *map(len, pieces[:-1])])
-
-    much, few = joined(learn), joined(learn[:FEW])
-    held = corpus(SEED, "validation", 300_000)[:HELD_OUT]
-    rows = document_rows(*joined(held), 256)
-    exact |= {"teacher_parameters": count(teacher), "student_parameters": count(student), "stories": len(learn), "few": FEW, "held_out": HELD_OUT,
-              "student_steps": STUDENT_STEPS, "student_tokens": STUDENT_STEPS * RECIPE["batch_size"] * RECIPE["context"]}
-
-    def trained(config, data, steps, step, every, name):
-        """Parameters after `steps`, and held-out nats a story every so often."""
-        train = TrainConfig(steps=steps, seed=SEED, **RECIPE)
-        state, curve = init_state(init(config, np.random.default_rng(SEED))), []
-        for first in range(0, steps, 10):
-            if first % every == 0:
-                curve.append(nats_a_story(state["params"], config, rows))
-            state, metrics = step(state, *batches(data, train, first), config, train)
-        curve.append(nats_a_story(state["params"], config, rows))
-        console.print(f"{name}: {curve[-1]:.1f} nats a held-out story")
-        return state["params"], curve
-
-    great, curve = trained(teacher, much, TEACHER_STEPS, train_steps, TEACHER_STEPS, "teacher, all stories")
-    found["teacher"] = measured(curve[-1], 110, 200)
-    ways = {"data": train_steps, **{name: beside(distill_steps, great, teacher, DistillConfig(objective=name)) for name in ("soft", "reverse")}}
-    text = rows[0][:64]
-    for name, step in ways.items():
-        params, curve = trained(student, few, STUDENT_STEPS, step, EVERY, f"student, {FEW} stories, {ARMS[name]}")
-        low, high = (150, 500) if name != "reverse" else (250, 1100)
-        found[name], found[f"{name}_curve"] = measured(curve[-1], low, high), measured(curve, low, 1300)
-        found[f"{name}_best"] = measured(min(curve), low, high)
-        for what, value in answers(params, student, great, teacher, text).items():
-            found[f"{name}_{what}"] = measured(value, 0, 30)
-        if name == "data":
-            small_words(exact, found, learn, made, great, teacher)
-    found["teacher_entropy"] = measured(entropy_of(great, teacher, text), 0, 3)
+    texts = corpus(SEED, "train", int(MEGABYTES * 1e6))
+    counts = Counter(paragraph.split()[0].strip('"') for text in texts for paragraph in text.split("\n\n")[1:])
+    words = sorted(counts, key=lambda word: (-counts[word], word))
+    logits = np.log([counts[word] for word in words])
+    shares = {str(t): np.exp(logits / t - np.logaddexp.reduce(logits / t))[:6].tolist() for t in (1, 2, 4)}
+    return {"stories": len(texts), "words": words[:6], "different": len(words), "shares": shares,
+            "one_story": texts[SEED].split("\n\n")[1].split()[0].strip('"')}
 
 
-def beside(distill_steps, great, teacher, how):
-    return lambda state, tokens_NBT, targets_NBT, config, train: distill_steps(state, tokens_NBT, targets_NBT, great, teacher, config, train, how)
+# ---- A small language whose truth is known ------------------------------------------------------------------------
 
-
-def batches(data, train, first):
+def small_language(console):
+    """Students that read texts of several lengths, by three ways to learn; nats a token above the truth's own entropy."""
     import numpy as np
-    from minillm.data import batch
-    made = [batch(data[0], s, seed=SEED, batch_size=train.batch_size, context=train.context, starts=data[1]) for s in range(first, first + 10)]
-    return tuple(np.stack(arrays) for arrays in zip(*made))
-
-
-def nats_a_story(params, config, rows):
-    import numpy as np
-    from minillm.in_jax.train import row_losses
-    nats = [np.asarray(row_losses(params, *(array[at:at + 32] for array in rows), config)[0]) for at in range(0, len(rows[0]) // 32 * 32, 32)]
-    return float(np.sum(nats)) / (len(rows[0]) // 32 * 32)
-
-
-def log_answers(params, config, tokens):
-    import numpy as np
-    from minillm.in_jax import forward
     from minillm.in_numpy.distill import log_softmax
-    return log_softmax(np.asarray(forward(params, tokens, config)[0], np.float32))
+    rng = np.random.default_rng(SEED)
+    log_truth = log_softmax(2.4 * rng.standard_normal((TOKENS, 8)) @ rng.standard_normal((8, TOKENS)) / 8**0.5 + 0.5 * rng.standard_normal((TOKENS, TOKENS)))
+    truth = np.exp(log_truth)
+    often = np.linalg.matrix_power(truth, 200)[0]                          # how often each token is met in a long text
+
+    def lost(log_q):
+        return float(np.sum(often[:, None] * truth * (log_truth - log_q)))
+
+    counts = text_of(truth, often, GREAT_TEXT, np.random.default_rng([SEED, GREAT_TEXT]))
+    teacher, _ = learn(*shares_of(counts), "forward_kl", GREAT_RANK, 99, lost)
+    best, _ = learn(log_truth, often, "forward_kl", RANK, 98, lost)
+    found = {"floor": measured(float(-np.sum(often[:, None] * truth * log_truth)), 1, 3.5), "teacher": measured(lost(teacher), 0.005, 0.1),
+             "best_student": measured(lost(best), 0.02, 0.2)}
+    lines = {f"{way}_{when}": [] for way in WAYS for when in ("end", "best", "backward")}
+    for n in TEXTS:
+        for seed in SEEDS:
+            log_p, weights = shares_of(text_of(truth, often, n, np.random.default_rng([seed, n, 1])))
+            for way in WAYS:
+                log_q, curve = learn(log_p if way == "data" else teacher, weights, "reverse_kl" if way == "reverse" else "forward_kl", RANK, seed, lost)
+                backward = float(np.sum(often[:, None] * np.exp(log_q) * (log_q - teacher)))
+                for when, value in (("end", curve[-1]), ("best", min(curve)), ("backward", backward)):
+                    lines[f"{way}_{when}"].append(value)
+        console.print(f"{n:6,} tokens of text: " + ", ".join(f"{label} {np.mean(lines[f'{way}_end'][-len(SEEDS):]):.2f}" for way, label in WAYS.items()))
+    for name in ("data_end", "data_best", "soft_end"):
+        found[f"{name}_shortest"] = measured(float(np.mean(lines[name][: len(SEEDS)])), 0.05, 12)
+    for name, values in lines.items():
+        found[name] = measured(np.reshape(values, (len(TEXTS), len(SEEDS))).tolist(), 0.02, 12 if name.startswith("data") else 2.5)
+    return found
 
 
-def answers(params, config, great, teacher, tokens):
-    """Both divergences from the teacher and the student's own entropy, nats a token, on held-out text."""
+def text_of(truth, often, length, rng):
+    """How often each token follows each, in a text of the small language."""
     import numpy as np
-    log_p, log_q = log_answers(great, teacher, tokens), log_answers(params, config, tokens)
-    p, q = np.exp(log_p), np.exp(log_q)
-    return {"forward": float(np.mean(np.sum(p * (log_p - log_q), axis=-1))), "backward": float(np.mean(np.sum(q * (log_q - log_p), axis=-1))),
-            "entropy": float(np.mean(-np.sum(q * log_q, axis=-1)))}
+    counts, token, upto = np.zeros_like(truth), rng.choice(len(often), p=often / often.sum()), truth.cumsum(axis=1)
+    for coin in rng.random(length):
+        after = min(int(np.searchsorted(upto[token], coin)), len(often) - 1)
+        counts[token, after] += 1
+        token = after
+    return counts
 
 
-def entropy_of(params, config, tokens):
+def shares_of(counts):
+    """(log p of what follows each token, share of the text that each token has). What never followed has a log of -1e9."""
     import numpy as np
-    log_p = log_answers(params, config, tokens)
-    return float(np.mean(-np.sum(np.exp(log_p) * log_p, axis=-1)))
+    rows = counts.sum(axis=1, keepdims=True)
+    return np.log(np.maximum(counts / np.maximum(rows, 1), 1e-300)), rows[:, 0] / rows.sum()
 
 
-def small_words(exact, found, learn, made, great, teacher):
-    """One place of a story: the token that the text has, and what the teacher says of it at three temperatures."""
+def learn(log_p, weights, loss, rank, seed, lost):
+    """(log q, curve): the logits of q are a product of two thin matrices and a bias, fitted by Adam. Hard targets are a log p that was counted."""
     import numpy as np
-    story = next(text for text in learn[FEW:] if OPENING in text)         # the students do not read it, the teacher did
-    ids = made.encode(story)
-    place = len(made.encode(story[: story.index(OPENING) + len(OPENING)])) - 1
-    logits = np.asarray(log_answers(great, teacher, np.array([[teacher.bos_token_id, *ids[: place + 1]]]))[0, -1], np.float64)
-    follow = {}
-    for text in learn[:1200]:
-        tokens = made.encode(text)
-        for a, b, c in zip(tokens, tokens[1:], tokens[2:]):
-            if (a, b) == (ids[place - 1], ids[place]):
-                follow[c] = follow.get(c, 0) + 1
-    likely = sorted(follow, key=lambda token: (-follow[token], token))[:6]
-    shown = list(dict.fromkeys([ids[place + 1], *likely]))[:6]
-    exact["words"] = [made.decode([token]) for token in shown]
-    exact["before"] = " ".join(made.decode(ids[max(0, place - 24): place + 1]).split())
-    for temperature in (1, 2, 4):
-        p = np.exp(logits / temperature - np.logaddexp.reduce(logits / temperature))
-        found[f"at_{temperature}"] = measured([float(p[token]) for token in shown], 0, 1)
+    from minillm.in_numpy import distill
+    rng, V, targets = np.random.default_rng([seed, rank]), len(log_p), np.zeros((1, len(log_p)), int)
+    parts = [0.3 * rng.standard_normal((V, rank)), 0.3 * rng.standard_normal((rank, V)), np.zeros(V)]
+    means, squares, curve = [0 * x for x in parts], [0 * x for x in parts], []
+    for step in range(1, STEPS + 1):
+        logits = parts[0] @ parts[1] + parts[2]
+        if step % EVERY == 1:
+            curve.append(lost(distill.log_softmax(logits)))
+        slope = V * weights[:, None] * getattr(distill, f"{loss}_backward")(1.0, logits[None], log_p[None], targets, 1.0)[0]
+        for i, grad in enumerate((slope @ parts[1].T, parts[0].T @ slope, slope.sum(axis=0))):
+            means[i], squares[i] = 0.9 * means[i] + 0.1 * grad, 0.99 * squares[i] + 0.01 * grad**2
+            parts[i] = parts[i] - RATE * means[i] / (1 - 0.9**step) / (np.sqrt(squares[i] / (1 - 0.99**step)) + 1e-8)
+    log_q = distill.log_softmax(parts[0] @ parts[1] + parts[2])
+    return log_q, [*curve, lost(log_q)]
 
 
 # ---- The experiment proper --------------------------------------------------------------------------------------
@@ -249,21 +219,21 @@ def tables(results):
 
 def short_tables(exact, found):
     from rich.table import Table
-    words = Table("next token", "the text", "teacher, T = 1", "T = 2", "T = 4", title=f"What follows “... {exact['before']}”")
+    words = Table("first word", "this story", "one who has counted, T = 1", "T = 2", "T = 4", title=f"How a paragraph begins: in one story, and in {exact['stories']:,}")
     for i, word in enumerate(exact["words"]):
-        words.add_row(word.strip(), "1" if i == 0 else "0", *(f"{found[f'at_{t}'][i]:.1%}" for t in (1, 2, 4)))
-    words.add_row("all others", "0", *(f"{1 - sum(found[f'at_{t}']):.1%}" for t in (1, 2, 4)))
+        words.add_row(word, str(int(word == exact["one_story"])), *(f"{exact['shares'][str(t)][i]:.1%}" for t in (1, 2, 4)))
+    words.add_row(f"{exact['different'] - len(exact['words'])} others", str(int(exact["one_story"] not in exact["words"])),
+                  *(f"{1 - sum(exact['shares'][str(t)]):.1%}" for t in (1, 2, 4)))
     yield "words", words
     humps = Table("minimised", "centre", "width", "KL(p ‖ q)", "KL(q ‖ p)", "mass where p has next to none", title="One hump for two (nats)")
     for name, label in (("forward_kl", "KL(p ‖ q)"), ("reverse_kl", "KL(q ‖ p)")):
         end = exact["humps"][name]
         humps.add_row(label, f"{end['centre']:.2f}", f"{end['width']:.2f}", f"{end['forward_kl']:.2f}", f"{end['reverse_kl']:.2f}", f"{end['nowhere']:.1%}")
     yield "humps", humps
-    students = Table("learns from", "held-out nats a story", "KL(p ‖ q)", "KL(q ‖ p)", "its own entropy",
-                     title=f"{exact['few']} stories, {exact['student_tokens']:,} tokens for each student; the last three in nats a token")
-    for name, label in ARMS.items():
-        students.add_row(label, f"{found[name]:.1f}", *(f"{found[f'{name}_{what}']:.2f}" for what in ("forward", "backward", "entropy")))
-    students.add_row("(the teacher itself)", f"{found['teacher']:.1f}", "0.00", "0.00", f"{found['teacher_entropy']:.2f}")
+    students = Table("tokens of text", "the text", "the text, stopped at its best", "the teacher, KL(p ‖ q)", "the teacher, KL(q ‖ p)", "the last by KL(q ‖ p)",
+                     title=f"Nats a token lost against the truth, mean of {exact['seeds']} texts; the last column is measured from the teacher")
+    for i, n in enumerate(exact["texts"]):
+        students.add_row(f"{n:,}", *(f"{sum(found[name][i]) / len(found[name][i]):.3f}" for name in ("data_end", "data_best", "soft_end", "reverse_end", "reverse_backward")))
     yield "students", students
 
 
@@ -315,18 +285,21 @@ def short_figures(exact, found, new):
     yield ("humps", "A teacher with two humps and two students with one. The student of forward KL lies broadly over both humps and is highest in the "
            "valley between them; the student of reverse KL fits one hump closely and leaves the other out.", figure)
 
-    figure, axes = new(7.0, 3.4)
-    for name, label in ARMS.items():
-        curve = found[f"{name}_curve"]
-        axes.plot([min(i * EVERY, exact["student_steps"]) for i in range(len(curve))], curve, "o-", markersize=4, label=label)
-    axes.axhline(found["teacher"], color=new.ink["text"], linewidth=0.8, linestyle="--")
-    axes.text(0, found["teacher"] * 1.02, "the teacher", fontsize=9)
-    axes.set(xlabel="step", ylabel="held-out nats a story", yscale="log")
-    axes.set_yticks([150, 200, 300, 500, 1000], ["150", "200", "300", "500", "1000"])
+    figure, axes = new(7.0, 3.8)
+    for name, label, color, style in (("data_end", "learned from the text", 0, "o-"), ("data_best", "the same, stopped at its best", 0, "o--"),
+                                      ("soft_end", "from the teacher, KL(p ‖ q)", 1, "o-"), ("reverse_end", "from the teacher, KL(q ‖ p)", 2, "o-")):
+        axes.plot(exact["texts"], [sum(row) / len(row) for row in found[name]], style, markersize=4, color=new.ink["lines"][color], label=label)
+    for name, label in (("teacher", "the teacher"), ("best_student", "the best that this student can be")):
+        axes.axhline(found[name], color=new.ink["text"], linewidth=0.8, linestyle=":")
+        axes.text(exact["texts"][0], found[name] * 1.05, label, fontsize=8)
+    axes.set(xscale="log", yscale="log", xlabel="tokens of text", ylabel="nats a token above the truth")
+    axes.set_xticks(exact["texts"], [f"{n:,}" for n in exact["texts"]])
+    axes.set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
     axes.minorticks_off()
     axes.legend(fontsize=9)
-    yield ("students", f"Held-out loss of three students that see the same {exact['few']} stories: learning from the text alone falls, then stops falling; from the teacher's "
-           "answers by forward KL it ends lowest; by reverse KL it falls slowly and ends highest.", figure)
+    yield ("students", "What a student loses against the truth, by the amount of text, on logarithmic scales. From the text alone it loses nats where the text is short and "
+           "comes near its best only with the longest text. From the teacher's answers on the same text it is near its best with a tenth or less. By reverse KL it "
+           "soon stops gaining.", figure)
 
 
 def full_figures(exact, new):

@@ -11,7 +11,7 @@ from minillm.course.demos import main, measured
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "real_checkpoint.json"                     # made by real_checkpoint.py from a file that is not shipped
-STEPS, SEED, VOCABULARY, MEGABYTES = 350, 0, 1792, 3.0
+STEPS, SEED, VOCABULARY, MEGABYTES = 260, 0, 1792, 2.5
 RECIPE = dict(batch_size=8, context=176, warmup_steps=20)    # as `minillm demo` trains
 HELD_OUT, TOKENS = 6, 40                                     # stories to measure on; tokens that each reading writes
 PROMPT = "Everyone knew Elif the beekeeper by her muddy boots."
