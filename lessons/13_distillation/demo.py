@@ -6,6 +6,7 @@ from pathlib import Path
 from minillm.course.demos import main, measured
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "distillation.json"       # made by benchmarks/distillation.py
+ANSWERS = Path(__file__).with_name("answers.json")                        # made by answers.py from the models of that benchmark
 SEED, MEGABYTES = 0, 2.5
 HUMPS = ((0.6, -2.0, 0.7), (0.4, 2.5, 0.7))                               # share, centre, width
 TOKENS, RANK, GREAT_RANK, GREAT_TEXT = 48, 6, 24, 100_000                 # the small language; sizes of student and teacher
@@ -56,7 +57,7 @@ def best_hump(name):
     """The lowest end of gradient descent from five starts, by a loss and a backward of minillm/in_numpy/distill.py."""
     import numpy as np
     ends = [fit(name, start) for start in np.linspace(-4, 4, 5)]
-    return min(ends, key=lambda end: end[name]) | {"ends": [end["centre"] for end in ends]}
+    return min(ends, key=lambda end: end[name]) | {"ends": [round(end["centre"], 1) + 0.0 for end in ends]}
 
 
 def fit(name, centre, width=1.0, steps=1500, rate=0.1):
@@ -197,7 +198,7 @@ def committed():
                                      if f"{amount}/{name}/0" in runs}
     exact["closed_all"], exact["closed_few"] = (exact["arms"][amount]["soft"]["closed"] for amount in AMOUNTS)
     exact["cost"], exact["speeds"] = found.get("cost"), found.get("training")
-    exact["lost"] = runs["100%/soft/0"]["lost_mass"]
+    exact["lost"], exact["answers"] = runs["100%/soft/0"]["lost_mass"], read_json(ANSWERS)
     return exact
 
 
@@ -250,6 +251,14 @@ def full_tables(exact):
             table.add_row(FULL[arm], f"{row['mean']:.1f}", f"{min(row['nats']):.1f} to {max(row['nats']):.1f}", change, closed, f"{row['best']:.1f}",
                           f"{row['valid']:.0%}")
         yield name, table
+    answers = Table("student", "KL(p ‖ q)", "KL(q ‖ p)", "its own entropy", "share of its surest token", title=f"All stories, first seed: nats a token on {exact['answers']['rows']} held-out stories")
+    written = Table("student", "what it writes", title="By the same coins, from the beginning")
+    for arm, row in exact["answers"]["arms"].items():
+        label = FULL.get(arm, "(teacher)")
+        answers.add_row(label, *(f"{row[name]:.2f}" for name in ("forward", "backward", "entropy")), f"{row['surest']:.0%}")
+        written.add_row(label, row["text"])
+    yield "answers", answers
+    yield "written", written
     names = list(dict.fromkeys(name for amount in AMOUNTS for name in exact["settings"][amount]))
     settings = Table("run", *AMOUNTS.values(), title="Another setting, one seed: held-out nats a story")
     for name in names:
