@@ -11,7 +11,7 @@ from minillm.course.demos import main, measured
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "real_checkpoint.json"                     # made by real_checkpoint.py from a file that is not shipped
-STEPS, SEED, VOCABULARY, MEGABYTES = 260, 0, 1792, 2.5
+STEPS, SEED, VOCABULARY, MEGABYTES = 220, 0, 1792, 2.0
 RECIPE = dict(batch_size=8, context=176, warmup_steps=20)    # as `minillm demo` trains
 HELD_OUT, TOKENS = 6, 40                                     # stories to measure on; tokens that each reading writes
 PROMPT = "Everyone knew Elif the beekeeper by her muddy boots."
@@ -40,7 +40,7 @@ def compute(console, full):
                "most": measured(max(found["right"]["relative"]), 0, readings.TOLERANCE)}
     for name in ("right", *readings.WRONG):
         results[f"{name}_relative"] = measured(found[name]["relative"], 0, 1e6 if name != "right" else readings.TOLERANCE)
-        results[f"{name}_loss"] = measured(found[name]["loss"], 0.7, 1e4 if name not in ("right", "eps") else 1.7)
+        results[f"{name}_loss"] = measured(found[name]["loss"], 0.7, 1e4 if name not in ("right", "eps") else 2.2)
         results[f"{name}_text"] = measured(list(found[name]["text"].encode()), 0, 255)       # what is measured is numbers: the bytes of UTF-8
     return {"exact": exact, "measured": results}
 
