@@ -12,7 +12,7 @@ from minillm.course.demos import main, measured
 HERE = Path(__file__).parent
 RECORDED = HERE / "real_checkpoint.json"                     # made by real_checkpoint.py from a file that is not shipped
 STEPS, SEED, VOCABULARY, MEGABYTES = 220, 0, 1792, 2.0
-RECIPE = dict(batch_size=8, context=176, warmup_steps=20)    # as `minillm demo` trains
+RECIPE = dict(batch_size=8, context=176, warmup_steps=20, learning_rate=0.012, muon_learning_rate=0.04)     # twice the usual rates: the run is short
 HELD_OUT, TOKENS = 6, 40                                     # stories to measure on; tokens that each reading writes
 PROMPT = "Everyone knew Elif the beekeeper by her muddy boots."
 
