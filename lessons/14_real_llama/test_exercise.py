@@ -190,24 +190,24 @@ def keys(rng):
 
 def recordings(rng):
     """A right record and one that leaves it somewhere: by a lot in many numbers, by a lot in one, or not at all."""
-    names = ["embed", *(f"layers.{i}.{name}" for i in range(12) for name in ("q", "pattern", "attn_out", "mlp_post", "resid_post")), "logits"]
+    names = ["embed", *(f"layers.{i}.{name}" for i in range(11) for name in ("q", "attn_out", "resid_post")), "logits"]
     yield {"a": np.array([1.0, 2.0])}, {"a": np.array([1.0, 2.5])}, 0.1
     yield {"a": np.array([1000.0])}, {"a": np.array([1000.01])}, 1e-3
     yield {"a": np.array([1.0, np.nan]), "b": np.zeros(1)}, {"a": np.array([1.0, 2.0]), "b": np.ones(1)}, 0.1
     yield {"a": np.full(3, np.nan)}, {"a": np.ones(3)}, 0.1
     yield {"a": np.r_[np.ones(999), -9.0]}, {"a": np.ones(1000)}, 0.1
-    for case in range(25):
-        theirs = {name: float(10 ** rng.uniform(-3, 3)) * rng.standard_normal((3, 30)) for name in names}
+    for case in range(14):
+        theirs = {name: float(10 ** rng.uniform(-3, 3)) * rng.standard_normal((3, 20)) for name in names}
         ours = {name: x * (1 + 1e-6 * rng.standard_normal(x.shape)) for name, x in theirs.items()}
         begin, growth = int(rng.integers(len(names))), 0.01
         for name in names[begin:] if case % 5 else ():
             top = np.max(np.abs(theirs[name]))
-            at = (int(rng.integers(3)), int(rng.integers(30)))
+            at = (int(rng.integers(3)), int(rng.integers(20)))
             ours[name] = theirs[name].copy()
             ours[name][at] += top * growth * rng.choice([-1, 1])
             growth *= 1.1
         if case % 7 == 3:
-            ours[names[begin]] = np.full((3, 30), np.nan)
+            ours[names[begin]] = np.full((3, 20), np.nan)
         yield ours, theirs, 1e-3
 
 
