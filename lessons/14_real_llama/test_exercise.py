@@ -65,6 +65,9 @@ HINTS = {
     "one_digit": Hint(
         "Only one digit of a layer's number was read. From layer 10 on, layers overwrite each other.",
         "Give it a model of 11 layers and count the names of the result."),
+    "layout_ignored": Hint(
+        "The columns stayed where they were. A model that turns columns i and i + E/2 together would turn pairs that do not belong together: it still writes, but gibberish, and no shape complains.",
+        "For one head of 6, columns numbered 0 to 5: which two turn together before, which two afterwards?"),
     "across_heads": Hint(
         "The columns of all heads were reordered as if they were one head. Each head has its own pairs.",
         "For 2 heads of 4 columns, number the columns 0 to 7: those of head 0 must stay among the first four."),
@@ -341,7 +344,7 @@ TASKS = [
           "nothing_turned": oriented(lambda w, turned, shape: w), "embedding_turned": oriented(lambda w, turned, shape: w.T),
           "one_digit": oriented(lambda w, turned, shape: w.T if turned else w, one_digit)}),
     Task("halves", "from one layout of rotary pairs to the other", right_halves, columns,
-         {"across_heads": lambda w, heads: right_halves(w, 1), "other_way": paired}),
+         {"layout_ignored": lambda w, heads: w, "across_heads": lambda w, heads: right_halves(w, 1), "other_way": paired}),
     Task("keys_for_queries", "the order of groups", right_keys, keys,
          {"wrong_group": lambda k, H: np.stack([k[h % len(k)] for h in range(H)]), "one_group": lambda k, H: np.stack([k[0]] * H)}),
     Task("first_difference", "where two models part", right_first, recordings,
