@@ -1,5 +1,10 @@
 """Shared by all tests: small models of random shape, and both precisions in JAX."""
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:                # as many processes as cores: one thread of BLAS in each
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import jax
 import numpy as np
 import pytest
@@ -15,6 +20,13 @@ from minillm.config import ModelConfig
 from minillm.params import init, tree_map
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs():
+    """What was compiled for one file is of no use to the next, and takes gigabytes."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])

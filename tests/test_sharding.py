@@ -36,10 +36,10 @@ def test_rows_are_shared_out():
     assert {shard.data.shape for shard in split.addressable_shards} == {(2, 3)}
 
 
-@pytest.mark.parametrize("T", [64, 65, 130, 256, 301])
+@pytest.mark.parametrize("T", [64, 65, 130, 193])
 def test_blocks_of_queries_are_one_attention(T, dtype):
     rng = np.random.default_rng(T)
-    q, k, v, dz = (rng.standard_normal(shape).astype(dtype) for shape in ((2, 2, 2, T, 4), (2, 2, T, 4), (2, 2, T, 4), (2, 2, 2, T, 4)))
+    q, k, v, dz = (rng.standard_normal(shape).astype(dtype) for shape in ((1, 2, 2, T, 4), (1, 2, T, 4), (1, 2, T, 4), (1, 2, 2, T, 4)))
     z, backward = jax.vjp(lambda q, k, v: ops.attend(q, k, v, 0), q, k, v)
     assert_close(z, in_numpy.ops.attend(q, k, v, 0), TOLERANCE[dtype])
     for ours, theirs in zip(backward(dz), in_numpy.ops.attend_backward(dz, q, k, v, 0), strict=True):

@@ -84,26 +84,32 @@ def quantize_case(name, twin, rng, dtype, n):
     """Random matrices under the n-th of all schemes, their groups cut short, outlier inputs in every other."""
     quantize = importlib.import_module(f"minillm.{twin}.quantize")
     scheme = Scheme((8, 4)[n % 2], ("tensor", "channel", "group32")[n % 3], n // 6 % 2 == 1, (n // 12 + n) % 2 == 1)
-    rows, width = int(rng.integers(2, 40)), int(rng.integers(3, 80))
+    rows, width = ((2, 3), (39, 33), (17, 64), (5, 79))[n // 2 % 4]
     columns = np.array([0, width - 1], np.int32) if n % 3 else None
     w, x = normal(rng, dtype, rows, width), normal(rng, dtype, 2, 1 + n % 3 * 2, width)
     scales, zeros = (None if part is None else np.asarray(part) for part in quantize.fit(w, scheme))
     integers = rng.integers(scheme.lowest, scheme.highest + 1, (rows, width)).astype(np.int8)
-    record = quantize.quantize(w, scheme, columns=columns, transposed=False)
-    return {
-        "quantize": (w, scheme, n % 2 == 0, None), "fit": (w, scheme), "groups": (w, scheme), "to_integers": (w, scales, zeros, scheme),
-        "round_scales": (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "spread": (scales, width, scheme),
-        "pack": (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
-        "unpack": (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
-        "take_rows": (record, rng.integers(0, rows, 5)), "dequantize": (record, dtype), "integers": (record,),
-        "lookup": (rng.integers(0, rows, (2, 3)), record), "matmul": (x, record.T),
-        "times_weights": (x[0], record.T), "times_integers": (x[0], quantize.quantize(w.T, scheme, columns=columns)),
-        "outside": (np.array([1, 2]), width, dtype), "quantize_tokens": (x[0],),
-        "integer_product": (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),
-                            rng.integers(-128, 128, (rows, 1500)).astype(np.int8)),
-        "damage": (*3 * normal(rng, dtype, 2, 2, 5, 7), rng.integers(-1, 7, (2, 5))),
-        "smoothing": (np.abs(x[0, 0]), np.abs(w[0]) * (np.arange(width) > 1), 0.5),
-    }.get(name)
+    tokens, scattered, picked = rng.integers(0, rows, 5), rng.integers(0, rows, (2, 3)), rng.integers(-1, 7, (2, 5))
+
+    def record():                                              # compiled only where it is asked for
+        return quantize.quantize(w, scheme, columns=columns, transposed=False)
+
+    cases = {
+        "quantize": lambda: (w, scheme, n % 2 == 0, None), "fit": lambda: (w, scheme), "groups": lambda: (w, scheme),
+        "to_integers": lambda: (w, scales, zeros, scheme),
+        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "spread": lambda: (scales, width, scheme),
+        "pack": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
+        "unpack": lambda: (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
+        "take_rows": lambda: (record(), tokens), "dequantize": lambda: (record(), dtype), "integers": lambda: (record(),),
+        "lookup": lambda: (scattered, record()), "matmul": lambda: (x, record().T), "times_weights": lambda: (x[0], record().T),
+        "times_integers": lambda: (x[0], quantize.quantize(w.T, scheme, columns=columns)),
+        "outside": lambda: (np.array([1, 2]), width, dtype), "quantize_tokens": lambda: (x[0],),
+        "integer_product": lambda: (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),
+                                    rng.integers(-128, 128, (rows, 1500)).astype(np.int8)),
+        "damage": lambda: (*3 * normal(rng, dtype, 2, 2, 5, 7), picked),
+        "smoothing": lambda: (np.abs(x[0, 0]), np.abs(w[0]) * (np.arange(width) > 1), 0.5),
+    }
+    return cases[name]() if name in cases else None
 
 
 def case(name, twin, rng, dtype):

@@ -22,8 +22,8 @@ def scores(q, k):
     raise NotImplementedError
 
 
-def masked(scores):
-    """The scores, with -inf wherever a key stands later than its query. scores (T, T) -> (T, T).
+def masked(x):
+    """The scores x, with -inf (np.inf with a minus) wherever a key stands later than its query. x (T, T) -> (T, T).
 
     A token may look at itself.
     """
@@ -51,7 +51,7 @@ def split_heads(x, heads):
 def grouped_attention(q, k, v, H, K):
     """Causal attention of H query heads that share K key/value heads. q (T, H * E), k and v (T, K * E) -> (T, H * E).
 
-    G = H / K neighbouring query heads form a group: heads 0 ... G-1 use key/value head 0, the next G use head 1, and so on.
-    In the result the columns of head 0 come first, then those of head 1, and so on.
+    G = H // K neighbouring query heads form a group: heads 0 ... G-1 use key/value head 0, the next G use head 1, and so on.
+    In the result the columns of head 0 come first, then those of head 1, and so on. A loop over the heads is fine.
     """
     raise NotImplementedError

@@ -9,10 +9,12 @@ HINTS = {
     "no_scale": Hint(
         "The scores were not divided by sqrt(E). A dot product of E random numbers grows as sqrt(E), and with large scores the softmax "
         "puts everything on one key.",
-        "Draw q and k from a normal distribution, E = 4 and then E = 400, and print the standard deviation of the scores."),
+        "Draw q and k from a normal distribution, E = 4 and then E = 400, and print the standard deviation of the scores. On paper: what is "
+        "sqrt(E) there?"),
     "divided_by_E": Hint(
         "The scores were divided by E, not by its square root: the larger the head, the more alike its scores become.",
-        "Draw q and k from a normal distribution with E = 400 and print the standard deviation of the scores: it should be near 1."),
+        "Draw q and k from a normal distribution with E = 400 and print the standard deviation of the scores: it should be near 1. On paper: "
+        "is it E or its root that the formula has?"),
     "sqrt_of_tokens": Hint(
         "You divided by the square root of how many tokens there are. What makes a score large is how many products it adds up: the "
         "length of one query, not the length of the text.",
@@ -25,19 +27,26 @@ HINTS = {
         "Try two queries and three keys and look at the shape of the result."),
     "looks_ahead": Hint(
         "A token looked at tokens after it. A model that is trained like this reads its answer off the next place.",
-        "Change the last row of k and v and compute again: only the last row of the result may change."),
+        "Change the last row of k and v and compute again: only the last row of the result may change. On paper: how many keys may that token see?"),
     "wrong_triangle": Hint(
         "The wrong triangle was masked: tokens see the future and not the past.",
         "Print which scores of a text of three tokens are finite: how many does the first token see, how many the last?"),
     "not_itself": Hint(
         "A token was kept from looking at itself. Then the first token has nothing to look at at all.",
-        "Print the first row for any T: is there one finite score?"),
+        "Print the first row for any T: is there one finite score? On paper: may a token look at its own key?"),
     "masked_by_zero": Hint(
         "Masked scores were set to 0. A zero is a score like any other: exp(0) is 1.",
         "Pass a row of zeros with its end masked through softmax: how much weight does the end get?"),
+    "masked_by_large_number": Hint(
+        "Masked scores were set to a large negative number. It works as long as no real score is as low; -inf is low enough for certain, and "
+        "exp(-inf) is exactly 0.",
+        "What is the largest number that a forbidden score may be, if the allowed ones may be anything? NumPy calls it -np.inf."),
+    "inf_times_zero": Hint(
+        "The mask was multiplied with: where it is 0, infinity times 0 is not a number, and that spoils even the scores that should stay.",
+        "Evaluate -np.inf * 0, and look up np.where, which chooses and does not multiply."),
     "mask_after": Hint(
         "The mask came after the softmax: forbidden weights were removed, but their share was not given to the others.",
-        "Print the sum of each row of the pattern: which rows do not add up to 1?"),
+        "Print the sum of each row of the pattern: which rows do not add up to 1? On paper: add up the shares you used."),
     "over_queries": Hint(
         "The softmax ran over the queries: each column adds up to 1, each row does not. It is the query that shares out its attention.",
         "Print the sums of rows and of columns for two queries and three keys."),
@@ -154,6 +163,16 @@ def unmasked(q, k, v):
     return ops.softmax(right_scores(q, k)) @ v
 
 
+def masked_with(low):
+    return lambda s: np.where(ops.causal(0, len(s), len(s)), s, low)
+
+
+def multiplied_mask(s):
+    forbidden = 1.0 - ops.causal(0, len(s), len(s))
+    with np.errstate(invalid="ignore"):
+        return s + forbidden * -np.inf
+
+
 def masked_afterwards(q, k, v):
     return np.tril(ops.softmax(right_scores(q, k))) @ v
 
@@ -187,7 +206,10 @@ TASKS = [
     Task("masked", "hide the future", right_mask, square_scores,
          {"wrong_triangle": (lambda s: right_mask(s.T).T, lambda s: np.where(np.tri(len(s), dtype=bool), -np.inf, s)),
           "not_itself": lambda s: np.where(np.tri(len(s), k=-1, dtype=bool), s, -np.inf),
-          "masked_by_zero": np.tril, "looks_ahead": lambda s: s}),
+          "masked_by_zero": np.tril, "looks_ahead": lambda s: s,
+          "masked_by_large_number": tuple(masked_with(low) for low in (-1e4, -1e5, -1e6, -1e8, -1e9, -1e10, -1e20, -1e30, np.finfo(np.float32).min,
+                                                                       np.finfo(np.float64).min)),
+          "inf_times_zero": multiplied_mask}),
     Task("softmax", "scores to shares", ops.softmax, rows_of_scores,
          {"no_shift": softmax_over(-1, shift=False), "one_shift": softmax_over(-1, whole=True),
           "over_queries": (softmax_over(0), softmax_over(0, shift=False)),

@@ -217,9 +217,9 @@ def show_report(report: dict):
         console.print(Padding(escape(report["printed"].rstrip()), (0, 0, 1, 4)))
     for task in report["tasks"]:
         console.print(f"[{colours.get(task['status'], 'default')}]{words[task['status']]:>8}[/]  [bold]{task['name']}[/]  {task['earned']} of {task['points']}")
-        if task["message"] and task["status"] not in ("todo", "waits"):
+        if task["message"] and task["status"] != "todo":
             console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
-    console.print(f"\n{report['points']} of {report['of']} points  (inputs of seed {report['seed']})")
+    console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} judges with the same inputs again)")
 
 
 def open_lesson(lesson: Lesson, options) -> int:
