@@ -70,7 +70,7 @@ def test_a_table_survives_the_signs_of_markdown():
     table.add_row("x | *y* _z_ `c` <d> [e]", "1,234.5")
     lines = pages.markdown_table(table).splitlines()
     assert lines[0] == r"| a\|b | n |" and lines[1] == "|---|---:|"
-    assert lines[2] == r"| x \| \*y\* \_z\_ \`c\` \<d> \[e] | 1,234.5 |"
+    assert lines[2] == r"| x \| \*y\* \_z\_ \`c\` &lt;d> \[e] | 1,234.5 |"
 
 
 def test_formulas_become_mathml_and_code_and_prices_stay():

@@ -214,7 +214,7 @@ def markdown_table(table) -> str:
     columns = [(column.header, [str(cell) for cell in column.cells]) for column in table.columns]
 
     def cell(text):
-        return re.sub(r"([\\|*_`<\[{])", r"\\\1", text)
+        return re.sub(r"([\\|*_`\[{])", r"\\\1", text).replace("<", "&lt;")         # Python-Markdown would show the backslash of \<
 
     def is_number(cells):
         return all(re.fullmatch(r"[-+]?[\d.,]+(e-?\d+)?\s*%?|-|", text) for text in cells)

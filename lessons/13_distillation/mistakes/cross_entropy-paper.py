@@ -1,0 +1,3 @@
+"""The entropy of p, 1.75 bits, was not taken off."""
+
+BITS = 2.375

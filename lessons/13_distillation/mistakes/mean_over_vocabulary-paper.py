@@ -1,0 +1,3 @@
+"""5/8 divided by four tokens."""
+
+BITS = 0.15625

@@ -1,0 +1,3 @@
+"""Natural logarithms."""
+
+BITS = 0.4332

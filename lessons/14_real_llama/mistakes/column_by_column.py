@@ -1,0 +1,3 @@
+"""3 * 4 + 2 = 14 numbers before it."""
+
+PLACE = 284

@@ -1,0 +1,3 @@
+"""15 numbers of 4 bytes before it."""
+
+PLACE = 316

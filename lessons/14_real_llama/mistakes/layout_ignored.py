@@ -1,0 +1,5 @@
+"""Nothing is moved."""
+
+
+def halves(w, heads):
+    return w
