@@ -20,19 +20,19 @@ POINTS = 50                                   # numbers that a curve is kept as
 
 
 def key(row: dict) -> tuple:
-    return row["data"], row["choice"], row["other"], row["seed"]
+    return row["data"], row["recipe"], row["seed"]
 
 
 def known() -> dict:
-    """{(data, choice, other, seed): row} of the runs that are done."""
+    """{(data, recipe, seed): row} of the runs that are done."""
     lines = RUNS.read_text(encoding="utf-8").splitlines() if RUNS.exists() else []
     return {key(row): row for row in map(json.loads, lines)}
 
 
 def wanted(variants, datasets, seeds=SEEDS) -> list[tuple]:
     """All runs, those of the first seed first."""
-    return [(data, choice, other, seed) for seed in seeds for choice, other in variants.recipes() for data in datasets
-            if data == "stories" or choice not in variants.STORIES_ONLY]
+    return [(data, name, seed) for seed in seeds for name in variants.recipes() for data in datasets
+            if data == "stories" or name not in variants.STORIES_ONLY]
 
 
 def read(folder: Path, shakespeare: Path = NEAR) -> dict:
@@ -81,15 +81,15 @@ def all_runs(console, folder: Path, shakespeare: Path = NEAR, seeds=SEEDS, secon
     from minillm.course.lessons import load_module
     variants, began = load_module(HERE / "variants.py", "variants"), time.perf_counter()
     datasets, recipes = read(folder, shakespeare), variants.recipes()
-    for i, (data, choice, other, seed) in enumerate(wanted(variants, datasets, seeds)):
+    for i, (data, name, seed) in enumerate(wanted(variants, datasets, seeds)):
         if time.perf_counter() - began > seconds:
             break
-        if (data, choice, other, seed) in known() or i // 2 % part[1] != part[0]:
+        if (data, name, seed) in known() or i // 2 % part[1] != part[0]:
             continue
-        row = {"data": data, "choice": choice, "other": other, "seed": seed} | one_run(variants, recipes[choice, other], datasets[data], seed)
+        row = {"data": data, "recipe": name, "seed": seed} | one_run(variants, recipes[name], datasets[data], seed)
         with open(RUNS, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        console.print(f"{data}, seed {seed}, {choice} {other}: {row['loss']:.4f} in {row['seconds']:.0f} s")
+        console.print(f"{data}, seed {seed}, {name}: {row['loss']:.4f} in {row['seconds']:.0f} s")
     return known()
 
 
