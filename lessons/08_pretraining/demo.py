@@ -4,18 +4,14 @@ from pathlib import Path
 
 from minillm.course.demos import main, measured
 
-HERE = Path(__file__).parent
-STEPS, DEPTH, MEGABYTES, VOCABULARY = 500, 2, 4.0, 1792
-RECIPE = dict(batch_size=8, context=176, warmup_steps=20, steps_per_dispatch=5)        # minillm demo's, dispatched in smaller pieces
-SAMPLED = {0: "0%", 5: "1%", 25: "5%", 125: "25%", STEPS: "100%"}
-SAVED, STOPPED = 400, 440                     # the last checkpoint before the stop, and the stop
+HERE = Path(__file__).resolve().parent
+STEPS, DEPTH, MEGABYTES, VOCABULARY = 1000, 2, 4.0, 1792
+RECIPE = dict(batch_size=4, context=176, warmup_steps=20)                              # minillm demo's, with half the rows
+SAMPLED = {0: "0%", 10: "1%", 50: "5%", 250: "25%", STEPS: "100%"}
+SAVED, STOPPED = 800, 880                     # the last checkpoint before the stop, and the stop
 OVERFIT, LEARNED = 150, 0.1                   # steps on one batch; the loss below which it is called learned
 STARTS = {"minillm": "o_proj passes on what v_proj reads", "gpt2": "o_proj random, small (GPT-2)", "zero": "o_proj and down_proj zero"}
-FORGOTTEN = {"nothing": (), "moments of the optimizer": ("moments",), "step of the schedule": ("step",), "both": ("moments", "step")}
-BROKEN = {"nothing, another seed": {}, "targets are the inputs": {"shift": 0}, "targets shifted twice": {"shift": 2},
-          "rate ten times too high": {"rate": 10.0}, "rate ten times too low": {"rate": 0.1}}
-BROKEN_STEPS = 200
-ENOUGH = 3.0                                  # standard errors from which a difference is called one; many are looked at, so not 2
+FORGOTTEN = {"nothing": (), "moments of the optimizer": ("moments",), "step of the schedule": ("step",)}
 
 
 def compute(console, full):
@@ -23,7 +19,7 @@ def compute(console, full):
     from minillm.in_jax.sharding import use_cpu_devices
     use_cpu_devices(2)
     with tempfile.TemporaryDirectory() as folder:
-        return experiment(console, Path(folder)) if full else demonstration(console, Path(folder))
+        return beside("experiment").results(console, Path(folder)) if full else demonstration(console, Path(folder))
 
 
 def beside(name: str):
@@ -44,7 +40,7 @@ def demonstration(console, folder: Path) -> dict:
     corpus = read_corpus("storyworld", megabytes=MEGABYTES)
     made = tokenizer.train(corpus.train, VOCABULARY)
     dataset = prepare(corpus, made, folder / "data")
-    train = TrainConfig(steps=STEPS, eval_every=50, save_every=100, **RECIPE)
+    train = TrainConfig(steps=STEPS, eval_every=100, save_every=200, **RECIPE)
     config = preset(DEPTH, vocab_size=made.vocab_size, context=train.context)
     rows = training.held_out(dataset, train.context)
     console.print(f"{len(dataset.train):,} tokens to learn from, {count(config):,} parameters")
@@ -143,7 +139,7 @@ def the_run(console, folder, config, train, dataset, made, rows):
     loss = summary["held_out"]
     console.print(f"held-out loss {loss:.4f}, {summary['above_floor']:+.1%} above the floor")
     return {"checked_at": list(checked), "batches": len(batches)}, {
-        "curve": measured(curve, 0.7, 9.0), "checked": measured(list(checked.values()), 0.8, 9.0), "loss": measured(loss, 0.86, 1.05),
+        "curve": measured(curve, 0.7, 9.0), "checked": measured(list(checked.values()), 0.8, 9.0), "loss": measured(loss, 0.84, 1.05),
         "above": measured(summary["above_floor"], 0.03, 0.28), "lowest_batch": measured(float(batches.min()), 0.6, 1.0),
         "highest_batch": measured(float(batches.max()), 0.9, 1.5), "batch_spread": measured(float(batches.std(ddof=1)), 0.01, 0.2),
         # texts as code points, so that each is a list of numbers: what a model writes differs from machine to machine
@@ -178,80 +174,8 @@ def resume(console, folder, config, train, dataset, made, rows):
         curves.append(losses)
         first.append(float(np.mean(np.subtract(losses, straight[SAVED:]))))
         held_out.append(training.losses(in_jax, state["params"], config, rows, train.batch_size)["held_out"])
-    return {"same": same}, {"forgotten_curves": measured(curves, 0.7, 4.0), "forgotten_first": measured(first, -0.1, 1.0),
+    return {"same": "bit for bit the same run" if same else "another run"}, {"forgotten_curves": measured(curves, 0.7, 4.0), "forgotten_first": measured(first, -0.1, 1.0),
                             "forgotten_end": measured(held_out, 0.85, 1.5)}
-
-
-# ---- The experiment ------------------------------------------------------------------------------------------
-
-def experiment(console, folder: Path) -> dict:
-    variants, ablation = beside("variants"), beside("ablation")
-    exact, found = compared(variants, ablation.all_runs(console, folder), ablation.SEEDS)
-    broken_found = broken(console, folder)
-    return {"exact": exact | {"broken_steps": BROKEN_STEPS}, "measured": found | broken_found}
-
-
-def compared(variants, runs: dict, seeds) -> tuple[dict, dict]:
-    """Differences from minillm's recipe, seed by seed (same seed: same first numbers, same rows in the same order), on each text."""
-    import numpy as np
-    exact = {"choices": {name: [choice, ours, other] for name, choice, ours, other, _ in variants.CHOICES}, "seeds": len(seeds), "factor": ENOUGH,
-             "steps": variants.STEPS, "tokens": variants.STEPS * variants.BATCH * variants.CONTEXT, "texts": [], "number": len({choice for _, choice, *_ in variants.CHOICES})}
-    found = {}
-    for data in ("stories", "shakespeare"):
-        if (data, "minillm", seeds[0]) not in runs:
-            continue
-        names = [name for name in exact["choices"] if data == "stories" or name not in variants.STORIES_ONLY]
-        base = np.array([runs[data, "minillm", seed]["loss"] for seed in seeds])
-        differences = {name: np.array([runs[data, name, seed]["loss"] for seed in seeds]) - base for name in names}
-        spread = np.sqrt(np.mean([np.var(values, ddof=1) for values in differences.values()]))
-        exact["texts"].append(data)
-        found |= {f"base_{data}": measured(base.tolist(), 0.5, 4), f"spread_{data}": measured(float(np.std(base, ddof=1)), 0, 1),
-                  f"error_{data}": measured(float(spread / len(seeds) ** 0.5), 0, 1), f"clipped_{data}": measured(runs[data, "minillm", seeds[0]]["clipped"], 0, 1)}
-        for name, values in differences.items():
-            found |= {f"{data}_{name}": measured(values.tolist(), -3, 3), f"{data}_{name}_mean": measured(float(values.mean()), -3, 3)}
-    exact["floor"] = runs["stories", "minillm", seeds[0]]["floor"]
-    return exact, found
-
-
-def broken(console, folder: Path) -> dict:
-    """The first steps of minillm demo, broken in some ways: {"loss_NAME": means of ten steps, as minillm compare-curve takes them}."""
-    import numpy as np
-    from minillm import curves, in_jax, tokenizer, training
-    from minillm.config import ModelConfig, TrainConfig
-    from minillm.corpora import read_corpus
-    from minillm.data import prepare
-    from minillm.demo import STORIES_MEGABYTES, VOCAB_SIZE
-    from minillm.params import init
-    reference = curves.references()["demo"]
-    corpus = read_corpus("storyworld", megabytes=STORIES_MEGABYTES, seed=3)
-    made = tokenizer.train(corpus.train, VOCAB_SIZE)
-    dataset = prepare(corpus, made, folder / "data")
-    config, found = ModelConfig(**reference["model"] | {"vocab_size": made.vocab_size}), {}
-    for i, (name, how) in enumerate(BROKEN.items()):
-        rates = {rate: how.get("rate", 1.0) * reference["train"][rate] for rate in ("learning_rate", "muon_learning_rate")}
-        train = TrainConfig(**reference["train"] | rates | {"seed": 3})
-        state, losses = in_jax.init_state(init(config, np.random.default_rng(train.seed))), []
-        rows = training.held_out(dataset, train.context, train.eval_rows)
-        start = training.losses(in_jax, state["params"], config, rows, train.batch_size)["held_out"]
-        for step in range(0, BROKEN_STEPS, train.steps_per_dispatch):
-            tokens_NBT, targets_NBT = training.batches(dataset, train, step, step + train.steps_per_dispatch)
-            if "shift" in how:
-                whole = np.concatenate([tokens_NBT, targets_NBT[..., -1:], np.full_like(targets_NBT[..., :1], -100)], axis=-1)
-                targets_NBT = whole[..., how["shift"]: how["shift"] + train.context]
-            state, metrics = in_jax.train_steps(state, tokens_NBT, targets_NBT, config, train)
-            losses += metrics["loss"].tolist()
-        means = np.mean(np.reshape(losses, (-1, curves.EVERY)), axis=1)
-        console.print(f"minillm demo, {name}: loss {means[-1]:.3f} at step {BROKEN_STEPS}")
-        found |= {f"broken_{i}": measured(means.tolist(), 0, 99), f"broken_start_{i}": measured(start, 6, 9)}
-    return found | {"broken_floor": measured(rows.floor_per_token, 0.5, 1.5), "broken_vocabulary": measured(made.vocab_size, 1, VOCAB_SIZE)}
-
-
-def as_curve(found: dict, i: int):
-    """One of the broken runs as minillm compare-curve reads it."""
-    import numpy as np
-    from minillm import curves
-    losses = np.array(found[f"broken_{i}"])
-    return curves.Curve(np.arange(len(losses)) * curves.EVERY, losses, {0: found[f"broken_start_{i}"]}, found["broken_floor"])
 
 
 # ---- What is shown -------------------------------------------------------------------------------------------
@@ -262,7 +186,7 @@ def tables(results):
     if "levels" in exact:
         yield from tables_of_the_run(Table, exact, found)
     else:
-        yield from tables_of_the_experiment(Table, exact, found)
+        yield from beside("experiment").tables(exact, found)
 
 
 def tables_of_the_run(Table, exact, found):
@@ -272,48 +196,19 @@ def tables_of_the_run(Table, exact, found):
                        "this model": found["loss"], "the floor": floor}.items():
         levels.add_row(name, f"{nats:.3f}", f"{nats / floor - 1:+.0%}")
     yield "levels", levels
-    samples = Table("of the run", "loss so far", "what it writes", title="After the beginning-of-text token, always with the same random numbers")
+    samples = Table("of the run", "loss", "what it writes", title="After the beginning-of-text token, always with the same random numbers")
     for (step, share), text in zip(SAMPLED.items(), found["texts"]):
-        nearest = min(exact["checked_at"], key=lambda at: abs(at - step))
         loss = found["curve"][step] if step < exact["steps"] else found["loss"]
-        samples.add_row(share, f"{loss:.2f}" if nearest is not None else "", "".join(map(chr, text)))
+        samples.add_row(share, f"{loss:.2f}", "".join(sign if (sign := chr(number)).isprintable() else "\ufffd" for number in text))
     yield "samples", samples
     start = Table("how it starts", "variance of the logits", "logit of the token just read", "loss", title=f"Before the first step; ln {exact['vocabulary']:,} = {exact['levels']['uniform']:.2f}")
     for name, about in STARTS.items():
         start.add_row(about, f"{found[f'variance_{name}']:.2f}", f"{found[f'own_{name}']:.2f}", f"{found[f'loss_{name}']:.2f}")
     yield "start", start
-    forgotten = Table("forgotten", "loss of the next 100 steps, against the run", "held-out loss at the end", title=f"Going on from step {exact['saved']}")
+    forgotten = Table("forgotten", "loss of the next steps, against the run", "held-out loss at the end", title=f"Going on from step {exact['saved']}")
     for name, first, end in zip(FORGOTTEN, found["forgotten_first"], found["forgotten_end"]):
         forgotten.add_row(name, f"{first:+.4f}", f"{end:.4f}")
     yield "forgotten", forgotten
-
-
-def ranked(exact, found) -> list[str]:
-    """The names of the choices, the one whose other way costs most on stories first."""
-    return sorted(exact["choices"], key=lambda name: -found[f"stories_{name}_mean"])
-
-
-def verdict(exact, found, data: str, name: str) -> str:
-    mean = found[f"{data}_{name}_mean"]
-    return "no difference" if abs(mean) <= exact["factor"] * found[f"error_{data}"] else "worse" if mean > 0 else "better"
-
-
-def tables_of_the_experiment(Table, exact, found):
-    ranking = Table("choice", "minillm's", "instead", *(f"{data}: difference (lowest, highest), verdict" for data in exact["texts"]),
-                    title=f"{exact['tokens']:,} tokens each, {exact['seeds']} seeds; nats a token, more is worse")
-    for name in ranked(exact, found):
-        cells = []
-        for data in exact["texts"]:
-            values = found.get(f"{data}_{name}")
-            cells.append("-" if values is None else f"{found[f'{data}_{name}_mean']:+.3f} ({min(values):+.3f}, {max(values):+.3f}) {verdict(exact, found, data, name)}")
-        ranking.add_row(*exact["choices"][name], *cells)
-    yield "ranking", ranking
-    from minillm import curves
-    normal = Table("what is wrong", "what minillm compare-curve says", title=f"The first {BROKEN_STEPS} steps of minillm demo")
-    for i, name in enumerate(BROKEN):
-        lines, fine = curves.compare(as_curve(found, i), curves.references()["demo"], found["broken_vocabulary"])
-        normal.add_row(name, "; ".join(line.strip() for line in lines[2:]) + ("" if fine else ": not normal"))
-    yield "normal", normal
 
 
 def figures(results, new):
@@ -321,7 +216,7 @@ def figures(results, new):
     if "levels" in exact:
         yield from figures_of_the_run(exact, found, new)
     else:
-        yield from figures_of_the_experiment(exact, found, new)
+        yield from beside("experiment").figures(exact, found, new)
 
 
 def figures_of_the_run(exact, found, new):
@@ -334,7 +229,7 @@ def figures_of_the_run(exact, found, new):
     axes.set(yscale="log", xlabel="step", ylabel="nats per token", xlim=(0, exact["steps"]), ylim=(0.7, 9))
     axes.set_yticks([0.7, 1, 1.5, 2, 3, 4, 6, 8], ["0.7", "1", "1.5", "2", "3", "4", "6", "8"])
     axes.minorticks_off()
-    axes.legend()
+    axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.93))
     yield ("curve", "The loss falls from a fair choice past the bigram and the 5-gram, steeply at first, and comes to rest somewhat above the floor; held-out "
            "loss and that of the batches stay together.", figure)
 
@@ -349,55 +244,18 @@ def figures_of_the_run(exact, found, new):
     yield ("overfit", "On one batch the loss falls below a tenth within some dozen steps and comes to rest at what the best possible memory would lose.", figure)
 
     figure, axes = new(7.0, 3.4)
-    begin = exact["saved"] - 100
-    smooth = lambda values: [sum(values[max(0, i - 9): i + 1]) / len(values[max(0, i - 9): i + 1]) for i in range(len(values))]
+    begin = exact["saved"] - 200
+    smooth = lambda values: [sum(values[max(0, i - 19): i + 1]) / len(values[max(0, i - 19): i + 1]) for i in range(len(values))]
     axes.plot(range(begin, exact["steps"]), smooth(found["curve"])[begin:], color=new.ink["text"], linewidth=3, alpha=0.45, label="the run, never stopped")
     for i, (name, losses) in enumerate(zip(FORGOTTEN, found["forgotten_curves"])):
         values = smooth(found["curve"][: exact["saved"]] + losses)[exact["saved"]:]
         axes.plot(range(exact["saved"], exact["steps"]), values, color=lines[i], linestyle="-" if i else "--", label=f"{name} forgotten")
     axes.axvline(exact["saved"], color=new.ink["text"], linewidth=0.8)
-    axes.set(xlabel="step", ylabel="nats per token, mean of 10 steps", xlim=(begin, exact["steps"]))
+    axes.set(xlabel="step", ylabel="nats per token, mean of 20 steps", xlim=(begin, exact["steps"]))
     axes.grid(alpha=0.6)
     axes.legend()
     yield ("resume", "The run that went on with nothing forgotten lies exactly on the one that was never stopped; with the step forgotten the loss jumps up "
            "and stays high; with the moments alone forgotten it hardly differs.", figure)
-
-
-def figures_of_the_experiment(exact, found, new):
-    lines, names = new.ink["lines"], ranked(exact, found)
-    figure, axes = new(7.0, 5.4)
-    for place, (data, color) in enumerate(zip(exact["texts"], (lines[0], lines[1]))):
-        wide = exact["factor"] * found[f"error_{data}"]
-        axes.axvspan(-wide, wide, color=color, alpha=0.12, linewidth=0)
-        for row, name in enumerate(names):
-            values = found.get(f"{data}_{name}")
-            if values is not None:
-                height = row + 0.3 * place - 0.15
-                axes.plot(values, [height] * len(values), ".", color=color, alpha=0.55)
-                axes.plot(found[f"{data}_{name}_mean"], height, "|", color=color, markersize=11, markeredgewidth=2.2, label=data if not row else None)
-    axes.axvline(0, color=new.ink["text"], linewidth=0.8)
-    axes.set_yticks(range(len(names)), [f"{exact['choices'][name][0]}: {exact['choices'][name][2]}" for name in names])
-    axes.invert_yaxis()
-    axes.set(xlabel="nats per token above minillm's recipe (right: worse)", xscale="symlog")
-    axes.legend()
-    yield ("ranking", "Each choice made otherwise, ranked by what it costs on stories: dots are seeds, bars their means, the shaded bands what chance does alone. "
-           "A few choices cost or gain much, most lie in or near the bands.", figure)
-
-    from minillm import curves
-    figure, axes = new(7.0, 4.0)
-    reference = curves.references()["demo"]
-    count = BROKEN_STEPS // curves.EVERY
-    mean, low, high = curves.band([curves.of_record(record).loss[:count] for record in reference["seeds"].values()])
-    steps = [(i + 0.5) * curves.EVERY for i in range(count)]
-    axes.fill_between(steps, low, high, color=new.ink["grid"], label=f"normal: {len(reference['seeds'])} seeds")
-    for i, name in enumerate(BROKEN):
-        axes.plot(steps, found[f"broken_{i}"], color=lines[i], label=name)
-    axes.axhline(found["broken_floor"], color=new.ink["text"], linestyle="--", linewidth=1, label="the floor")
-    axes.set(xlabel="step", ylabel="nats per token", xlim=(0, BROKEN_STEPS), ylim=(0, None))
-    axes.grid(alpha=0.5)
-    axes.legend(fontsize=8)
-    yield ("normal", "Losses of runs with one thing wrong, beside the band of normal ones: targets that are the inputs fall to zero, below the floor; targets shifted twice "
-           "and rates that are wrong stay above the band.", figure)
 
 
 if __name__ == "__main__":
