@@ -48,10 +48,14 @@ def demonstration(console, folder: Path) -> dict:
              "layers": config.num_hidden_layers, "vocabulary": made.vocab_size, "stories": len(dataset.train_starts), "held_out": rows.documents,
              "tokens": len(dataset.train), "seen": STEPS * train.batch_size * train.context, "overfit_steps": OVERFIT, "saved": SAVED, "stopped": STOPPED,
              "levels": {"uniform": float(np.log(made.vocab_size)), **counting(dataset, rows), "floor": rows.floor_per_token}}
-    found = {}
+    found, levels = {}, exact["levels"]
     for part in (at_start, overfit, the_run, resume):
         part_exact, part_found = part(console, folder, config, train, dataset, made, rows)
         exact, found = exact | part_exact, found | part_found
+    curve = found["curve"]["value"]
+    for name in ("bigram", "5-gram"):
+        passed = next((i for i in range(20, STEPS) if np.mean(curve[i - 20: i]) < levels[name]), STEPS)
+        found[f"passed_{name}"] = measured(passed, 20, STEPS - 1)
     return {"exact": exact, "measured": found}
 
 

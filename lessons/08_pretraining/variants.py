@@ -39,23 +39,23 @@ def train(**settings) -> dict:
 
 # (name, choice, what minillm does, what is done instead, how the recipe changes). Every one changes one thing.
 CHOICES = [
-    ("adamw", "optimizer", "Muon for matrices", "AdamW for all", train(optimizer="adamw")),
     ("adamw_twice", "optimizer", "Muon for matrices", "AdamW at twice the rate", train(optimizer="adamw", learning_rate=12e-3)),
-    ("rate_half", "peak rate", "0.006, Muon 0.02", "half", train(learning_rate=3e-3, muon_learning_rate=0.01)),
     ("rate_twice", "peak rate", "0.006, Muon 0.02", "twice", train(learning_rate=12e-3, muon_learning_rate=0.04)),
-    ("batch_half", "batch", "4 rows", "2 rows, twice the steps", train(batch_size=BATCH // 2, steps=2 * STEPS, warmup_steps=2 * WARMUP)),
     ("batch_twice", "batch", "4 rows", "8 rows, half the steps", train(batch_size=2 * BATCH, steps=STEPS // 2, warmup_steps=WARMUP // 2)),
     ("gpt2", "residual projections", "o_proj passes on what v_proj reads", "o_proj random, small (GPT-2)", {"start": "gpt2"}),
-    ("loud", "residual projections", "o_proj passes on what v_proj reads", "random, not made smaller", {"start": "loud"}),
     ("no_decay", "decay of the rate", "cosine to 0", "none", train(final_learning_rate=1.0)),
     ("no_warmup", "warm-up", f"{WARMUP} steps", "none", train(warmup_steps=0)),
     ("untied", "head", "tied to the embedding", "its own matrix", {"tied": False}),
-    ("anywhere", "where rows begin", "at a story", "anywhere", {"rows": "anywhere"}),
     ("masked", "document masking", "none", "no earlier story seen", {"mask": True}),
     ("qk_norm", "QK-norm", "none", "with", {"qk_norm": True}),
     ("z_loss", "z-loss", "none", "1e-4", {"z_loss": 1e-4}),
     ("no_clip", "clipping", "gradient of length 1", "none", train(max_grad_norm=1e9)),
     ("beta2", "beta2", "0.99", "0.95", train(beta2=0.95)),
+    ("adamw", "optimizer", "Muon for matrices", "AdamW for all", train(optimizer="adamw")),
+    ("rate_half", "peak rate", "0.006, Muon 0.02", "half", train(learning_rate=3e-3, muon_learning_rate=0.01)),
+    ("batch_half", "batch", "4 rows", "2 rows, twice the steps", train(batch_size=BATCH // 2, steps=2 * STEPS, warmup_steps=2 * WARMUP)),
+    ("loud", "residual projections", "o_proj passes on what v_proj reads", "random, not made smaller", {"start": "loud"}),
+    ("anywhere", "where rows begin", "at a story", "anywhere", {"rows": "anywhere"}),
     ("no_weight_decay", "weight decay", "0.1", "none", train(weight_decay=0.0)),
 ]
 STORIES_ONLY = ("anywhere", "masked")                        # shakespeare's plays are one text
