@@ -102,8 +102,9 @@ def overfit(console, folder, config, train, dataset, made, rows):
     console.print(f"one batch, {OVERFIT} times: loss {losses[-1]:.4f}")
     least = memory_floor(tokens_NBT[0], targets_NBT[0])
     learned = next((i for i, loss in enumerate(losses) if loss < LEARNED), OVERFIT)
-    return {"memory_floor": least, "learned": LEARNED}, {"overfit": measured(losses, 0.8 * least, 9.0), "overfit_end": measured(losses[-1], 0.95 * least, 0.1),
-                                     "learned_at": measured(learned, 10, OVERFIT - 1)}
+    return {"memory_floor": least, "learned": LEARNED}, {
+        "overfit": measured(losses, 0.8 * least, 9.0), "overfit_end": measured(losses[-1], 0.95 * least, 0.1),
+        "learned_at": measured(learned, 10, OVERFIT - 1)}
 
 
 def memory_floor(tokens_BT, targets_BT) -> float:
@@ -178,8 +179,8 @@ def resume(console, folder, config, train, dataset, made, rows):
         curves.append(losses)
         first.append(float(np.mean(np.subtract(losses, straight[SAVED:]))))
         held_out.append(training.losses(in_jax, state["params"], config, rows, train.batch_size)["held_out"])
-    return {"same": "bit for bit the same run" if same else "another run"}, {"forgotten_curves": measured(curves, 0.7, 4.0), "forgotten_first": measured(first, -0.1, 1.0),
-                            "forgotten_end": measured(held_out, 0.85, 1.5)}
+    return {"same": "bit for bit the same run" if same else "another run"}, {
+        "forgotten_curves": measured(curves, 0.7, 4.0), "forgotten_first": measured(first, -0.1, 1.0), "forgotten_end": measured(held_out, 0.85, 1.5)}
 
 
 # ---- What is shown -------------------------------------------------------------------------------------------

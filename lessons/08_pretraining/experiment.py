@@ -1,5 +1,6 @@
 """Lesson 08: what the runs of ablation.py show: differences, the ranking, and what minillm compare-curve says of broken runs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ def results(console, folder: Path) -> dict:
     """What results_full.json holds; does the runs that are not done yet."""
     variants, ablation = beside("variants"), beside("ablation")
     runs = ablation.all_runs(console, folder)
+    larger = json.loads((HERE.parents[1] / "benchmarks" / "results" / "init_ablation.json").read_text(encoding="utf-8"))
+    scale = {f"{text}_{name}": float(np.mean(larger[key][text])) for name, key in (("random", "random"), ("ours", "6 x transpose of v_proj"))
+             for text in ("above_floor", "shakespeare")}
     parts = compared(variants, runs, ablation.SEEDS), broken(runs, ablation)
-    return {"exact": parts[0][0] | parts[1][0], "measured": parts[0][1] | parts[1][1]}
+    return {"exact": parts[0][0] | parts[1][0] | {"larger": scale}, "measured": parts[0][1] | parts[1][1]}
 
 
 def beside(name: str):
@@ -26,21 +30,25 @@ def beside(name: str):
 
 
 def compared(variants, runs: dict, seeds) -> tuple[dict, dict]:
-    """Differences from minillm's recipe, seed by seed (same seed: same first numbers, same rows in the same order), on each text."""
+    """Differences from minillm's recipe, seed by seed (same seed: same first numbers, same rows in the same order), on each text.
+
+    What two runs share cancels in a difference. How far differences of one choice scatter is pooled over all choices: `spread` is
+    the root of the mean of their variances, and a mean of n seeds has the standard error spread / sqrt(n).
+    """
     exact = {"choices": {name: [choice, ours, other] for name, choice, ours, other, _ in variants.CHOICES}, "seeds": len(seeds), "factor": ENOUGH,
-             "steps": variants.STEPS, "tokens": variants.STEPS * variants.BATCH * variants.CONTEXT, "texts": [],
+             "steps": variants.STEPS, "rows": variants.BATCH, "tokens": variants.STEPS * variants.BATCH * variants.CONTEXT, "texts": [], "used": len(runs),
              "number": len({choice for _, choice, *_ in variants.CHOICES}), "floor": runs["stories", "minillm", seeds[0]]["floor"], "others": len(variants.CHOICES)}
     found = {}
     for data in ("stories", "shakespeare"):
-        names = [name for name in exact["choices"] if (data, name, seeds[0]) in runs]
-        if not names:
+        if (data, "minillm", seeds[0]) not in runs:
             continue
-        base = [runs[data, "minillm", seed] for seed in seeds]
-        differences = {name: np.array([runs[data, name, seed]["loss"] - base[i]["loss"] for i, seed in enumerate(seeds)]) for name in names}
-        spread = np.sqrt(np.mean([np.var(values, ddof=1) for values in differences.values()]))
+        base = {seed: runs[data, "minillm", seed] for seed in seeds}
+        differences = {name: [runs[data, name, seed]["loss"] - base[seed]["loss"] for seed in seeds if (data, name, seed) in runs] for name in exact["choices"]}
+        differences = {name: np.array(values) for name, values in differences.items() if len(values) > 1}
+        spread = float(np.sqrt(np.mean([np.var(values, ddof=1) for values in differences.values()])))
         exact["texts"].append(data)
-        found |= {f"base_{data}": measured(float(np.mean([row["loss"] for row in base])), 0.5, 4), f"spread_{data}": measured(float(spread), 0, 1),
-                  f"error_{data}": measured(float(spread / len(seeds) ** 0.5), 0, 1), f"clipped_{data}": measured(float(np.mean([row["clipped"] for row in base])), 0, 1)}
+        found |= {f"base_{data}": measured(float(np.mean([row["loss"] for row in base.values()])), 0.5, 4), f"spread_{data}": measured(spread, 0, 1),
+                  f"error_{data}": measured(spread / len(seeds) ** 0.5, 0, 1), f"clipped_{data}": measured(float(np.mean([row["clipped"] for row in base.values()])), 0, 1)}
         for name, values in differences.items():
             found |= {f"{data}_{name}": measured(values.tolist(), -3, 3), f"{data}_{name}_mean": measured(float(values.mean()), -3, 3)}
     return exact, found
@@ -65,8 +73,8 @@ def ranked(exact, found) -> list[str]:
 
 
 def verdict(exact, found, data: str, name: str) -> str:
-    mean = found[f"{data}_{name}_mean"]
-    return "no difference" if abs(mean) <= exact["factor"] * found[f"error_{data}"] else "worse" if mean > 0 else "better"
+    mean, error = found[f"{data}_{name}_mean"], found[f"spread_{data}"] / len(found[f"{data}_{name}"]) ** 0.5
+    return "no difference" if abs(mean) <= exact["factor"] * error else "worse" if mean > 0 else "better"
 
 
 def tables(exact, found):
