@@ -1,0 +1,3 @@
+"""The number of choices."""
+
+LOSS_AT_START = 512
