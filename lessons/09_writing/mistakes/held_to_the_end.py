@@ -1,0 +1,8 @@
+"""Joins everything first."""
+
+
+def until(pieces, stop):
+    text = "".join(pieces)
+    for word in stop:
+        text = text.split(word)[0]
+    yield text

@@ -1,0 +1,3 @@
+"""A, B and C."""
+
+PROBABILITY = 9 / 29

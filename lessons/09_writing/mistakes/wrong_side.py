@@ -1,0 +1,5 @@
+""">= instead of >."""
+
+
+def sample(p, coin):
+    return int(np.argmax(np.cumsum(p) >= coin))

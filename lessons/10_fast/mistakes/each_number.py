@@ -1,0 +1,5 @@
+"""jnp.clip."""
+
+
+def clip(g, limit):
+    return jnp.clip(g, -limit, limit)
