@@ -124,7 +124,7 @@ def figures(exact, found, new):
     yield ("ranking", "Each choice made otherwise, ranked by what it costs on stories: dots are seeds, bars their means, the shaded bands what chance does alone. "
            "A few choices cost or gain much, most lie in or near the bands.", figure)
 
-    figure, axes = new(7.0, 4.0)
+    figure, axes = new(7.0, 4.2)
     reference = curves.references()["demo"]
     count = exact["broken_steps"] // curves.EVERY
     mean, low, high = curves.band([curves.of_record(record).loss[:count] for record in reference["seeds"].values()])
@@ -135,6 +135,6 @@ def figures(exact, found, new):
     axes.axhline(exact["broken_floor"], color=new.ink["text"], linestyle="--", linewidth=1, label="the floor")
     axes.set(xlabel="step", ylabel="nats per token", xlim=(0, exact["broken_steps"]), ylim=(0, None))
     axes.grid(alpha=0.5)
-    axes.legend(fontsize=8)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, fontsize=8)
     yield ("normal", "Losses of runs with one thing wrong, beside the band of normal ones: targets that are the inputs fall to zero, below the floor; targets shifted twice "
            "and rates that are wrong stay above the band.", figure)
