@@ -11,6 +11,7 @@ from minillm.course.lessons import load_module
 
 HERE = Path(__file__).resolve().parent
 ENOUGH = 3.0           # standard errors from which a difference is called one; many are looked at, so not 2
+QUIET = ("no_weight_decay", "beta2", "z_loss", "no_clip", "no_warmup", "masked")       # what the page calls without effect, with the largest that was seen
 
 
 def results(console, folder: Path) -> dict:
@@ -51,6 +52,7 @@ def compared(variants, runs: dict, seeds) -> tuple[dict, dict]:
                   f"error_{data}": measured(spread / len(seeds) ** 0.5, 0, 1), f"clipped_{data}": measured(float(np.mean([row["clipped"] for row in base.values()])), 0, 1)}
         for name, values in differences.items():
             found |= {f"{data}_{name}": measured(values.tolist(), -3, 3), f"{data}_{name}_mean": measured(float(values.mean()), -3, 3)}
+        found[f"quiet_{data}"] = measured(max(float(np.max(np.abs(differences[name]))) for name in QUIET if name in differences), 0, 1)
     return exact, found
 
 
@@ -74,19 +76,20 @@ def ranked(exact, found) -> list[str]:
 
 def verdict(exact, found, data: str, name: str) -> str:
     mean, error = found[f"{data}_{name}_mean"], found[f"spread_{data}"] / len(found[f"{data}_{name}"]) ** 0.5
-    return "no difference" if abs(mean) <= exact["factor"] * error else "worse" if mean > 0 else "better"
+    return "no clear difference" if abs(mean) <= exact["factor"] * error else "worse" if mean > 0 else "better"
 
 
 def tables(exact, found):
     from rich.table import Table
-    ranking = Table("choice", "minillm's", "instead", *exact["texts"], title=f"Nats a token above minillm's recipe: mean, (lowest, highest) of {exact['seeds']} seeds; "
+    ranking = Table("choice: minillm's", "instead", *exact["texts"], title=f"Nats a token above minillm's recipe: mean, (lowest, highest) of {exact['seeds']} seeds; "
                     f"{exact['tokens']:,} tokens each")
     for name in ranked(exact, found):
         cells = []
         for data in exact["texts"]:
             values = found.get(f"{data}_{name}")
             cells.append("-" if values is None else f"{found[f'{data}_{name}_mean']:+.3f} ({min(values):+.3f}, {max(values):+.3f}) {verdict(exact, found, data, name)}")
-        ranking.add_row(*exact["choices"][name], *cells)
+        choice, ours, other = exact["choices"][name]
+        ranking.add_row(f"{choice}: {ours}", other, *cells)
     yield "ranking", ranking
     normal = Table("what is wrong", "what minillm compare-curve says", title=f"The first {exact['broken_steps']} steps of minillm demo")
     for i, name in enumerate(exact["broken"]):
@@ -110,7 +113,9 @@ def figures(exact, found, new):
     axes.axvline(0, color=new.ink["text"], linewidth=0.8)
     axes.set_yticks(range(len(names)), [f"{exact['choices'][name][0]}: {exact['choices'][name][2]}" for name in names])
     axes.invert_yaxis()
+    everything = [value for data in exact["texts"] for name in names for value in found.get(f"{data}_{name}", [])]
     axes.set_xscale("symlog", linthresh=0.03)
+    axes.set_xlim(1.5 * min(everything), 1.5 * max(everything))
     ticks = [tick for tick in (-0.3, -0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1, 0.3, 1) if axes.get_xlim()[0] < tick < axes.get_xlim()[1]]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
@@ -119,7 +124,7 @@ def figures(exact, found, new):
     yield ("ranking", "Each choice made otherwise, ranked by what it costs on stories: dots are seeds, bars their means, the shaded bands what chance does alone. "
            "A few choices cost or gain much, most lie in or near the bands.", figure)
 
-    figure, axes = new(7.0, 4.0)
+    figure, axes = new(7.0, 4.2)
     reference = curves.references()["demo"]
     count = exact["broken_steps"] // curves.EVERY
     mean, low, high = curves.band([curves.of_record(record).loss[:count] for record in reference["seeds"].values()])
@@ -130,6 +135,6 @@ def figures(exact, found, new):
     axes.axhline(exact["broken_floor"], color=new.ink["text"], linestyle="--", linewidth=1, label="the floor")
     axes.set(xlabel="step", ylabel="nats per token", xlim=(0, exact["broken_steps"]), ylim=(0, None))
     axes.grid(alpha=0.5)
-    axes.legend(fontsize=8)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, fontsize=8)
     yield ("normal", "Losses of runs with one thing wrong, beside the band of normal ones: targets that are the inputs fall to zero, below the floor; targets shifted twice "
            "and rates that are wrong stay above the band.", figure)
