@@ -13,8 +13,8 @@ SAMPLERS = {"as it is": {}, "temperature 0.5": dict(temperature=0.5), "temperatu
             "min-p 0.05": dict(min_p=0.05), "min-p 0.1": dict(min_p=0.1), "temperature 1.5, min-p 0.1": dict(temperature=1.5, min_p=0.1)}
 LENGTHS, ROUNDS = (16, 32, 64, 128, 256, 512, 1024), 5
 PROMPT = 512
-CACHES = {                                      # L, H, K, E, matrices' numbers in thousands: the shapes of the published config.json
-    "minillm nano": (4, 4, 2, 32, None), "LLaMA 7B (2023)": (32, 32, 32, 128, None), "Llama 3 8B": (32, 32, 8, 128, None), "Llama 3 70B": (80, 64, 8, 128, None)}
+CACHES = {                                      # L, H, K, E: the shapes of the published config.json
+    "minillm nano": (4, 4, 2, 32), "LLaMA 7B (2023)": (32, 32, 32, 128), "Llama 3 8B": (32, 32, 8, 128), "Llama 3 70B": (80, 64, 8, 128)}
 HALF = 2                                        # bytes of a number in bfloat16
 
 
@@ -28,7 +28,7 @@ def compute(console, full):
     exact["tails"] = {name: 1 - sum(shares(place["logits"])[i] for i in place["right"]) for name, place in told["places"].items()}
     for label, found in exact["samplers"].items():
         console.print(f"{label}: {found['many']['kept']} tokens kept, {found['many']['right']:.1%} of the draws are right")
-    exact["caches"] = {name: {"bytes": 2 * L * K * E * HALF, "ungrouped": 2 * L * H * E * HALF} for name, (L, H, K, E, _) in CACHES.items()}
+    exact["caches"] = {name: {"bytes": 2 * L * K * E * HALF, "ungrouped": 2 * L * H * E * HALF} for name, (L, H, K, E) in CACHES.items()}
     exact |= {"lengths": LENGTHS, "prompt": PROMPT, "coins": COINS, "error": 0.5 / exact["stories"] ** 0.5}
     work, found = costs(console)
     return {"exact": exact | work, "measured": found}
@@ -147,9 +147,9 @@ def tables(results):
         cost.add_row(f"{n:,}", f"{exact['work']['whole'][i] / exact['work']['cached'][i]:.0f}", f"{found['saved'][i]:.1f}", f"{found['cached_times'][i]:.1f}",
                      f"{found['whole_times'][i]:.1f}")
     yield "cost", cost
-    caches = Table("model", "bytes a token", "were keys not shared", "for 8,192 tokens", title="The cache, in bfloat16")
+    caches = Table("model", "bytes a token", "were keys not shared", "GiB for 8,192 tokens", title="The cache, in bfloat16")
     for name, size in exact["caches"].items():
-        caches.add_row(name, f"{size['bytes']:,}", f"{size['ungrouped']:,}", f"{8192 * size['bytes'] / 2**30:.2f} GiB")
+        caches.add_row(name, f"{size['bytes']:,}", f"{size['ungrouped']:,}", f"{8192 * size['bytes'] / 2**30:.2f}")
     yield "caches", caches
 
 
@@ -165,9 +165,9 @@ def figures(results, new):
             axes.axvline(exact["samplers"][label][name]["kept"] + 0.5, color=color, linewidth=1.2, label=label)
         axes.set(yscale="log", xlabel="tokens, the most probable first", title=f"{len(place['right'])} right word{'s' * (len(place['right']) > 1)}")
     all_axes[0].set_ylabel("probability")
-    all_axes[0].legend(fontsize=8, loc="lower left")
+    all_axes[1].legend(fontsize=8, loc="upper right")
     yield ("tail", "The model's probabilities at two places, on a logarithmic scale. Left: twenty words that can follow lie on a plateau, then the "
-           "probability falls steeply into a long tail of tokens that cannot. Right: one token has nearly everything, and the tail begins at once. "
+           "probability falls steeply into a long tail of tokens that cannot. Right: one token has most of it, a wrong one a good part, and the tail begins at once. "
            "A fixed number of tokens cuts off right words on the left and lets wrong ones in on the right.", figure)
 
     figure, axes = new(7.2, 4.2)

@@ -73,7 +73,9 @@ def jax_steps(size, way):
 
 def torch_steps(size, compiled):
     """minillm's yardstick, benchmarks/torch_llama.py; without compilation the same with torch.compile left out."""
+    import tempfile
     from unittest import mock
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.mkdtemp()          # compiled anew, not found from an earlier run
     import torch
     import torch_llama
     torch.set_num_threads(1)
