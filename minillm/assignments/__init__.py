@@ -1,0 +1,1 @@
+"""Assignments: hand out lessons to a class, check, collect and grade them without ever trusting what was handed in."""
