@@ -33,8 +33,8 @@ PRINTED = 4000                                       # characters of output that
 FIRST_USER = 61100                                   # users of ways "bubblewrap" (as root) and "user": one for each worker
 NUMPY = ("numpy", "numpy.libs")
 JAX = ("jax", "jaxlib", "ml_dtypes", "opt_einsum", "scipy", "scipy.libs")
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu",
-               "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}       # one each: faster in parallel, and deterministic
+ENVIRONMENT = THREADS | {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu"}
 
 
 @dataclass(frozen=True)
@@ -267,12 +267,26 @@ class Box:
         self.end("done")
         self.outgoing.put(None)
         self.process.wait()
+        if self.way == "user":
+            sweep(self.user)
         for pipe in (self.process.stdout, self.process.stderr, self.process.stdin):
             try:
                 pipe.close()
             except (OSError, ValueError):
                 pass
         shutil.rmtree(self.place, ignore_errors=True)
+
+
+def sweep(user: int):
+    """Remove what a user has left in the folders where everyone may write: file names could tell another submission something."""
+    for folder in ("/tmp", "/var/tmp", "/dev/shm"):
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, name)
+            if os.lstat(path).st_uid == user:
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    os.unlink(path)
 
 
 def modest(value, most=200_000, longest=2048):
