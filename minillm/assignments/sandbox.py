@@ -248,7 +248,8 @@ class Box:
         if payload is None:
             self.process.poll()
             time.sleep(0.15 if self.watch and not self.reason else 0)        # who ended it may be about to say why
-            raise Gone(self.reason or "exit")
+            self.reason = self.reason or "exit"
+            raise Gone(self.reason)
         if isinstance(payload, Gone):
             self.end("channel")
             raise payload
