@@ -55,35 +55,14 @@ def run_file(path, name) -> types.ModuleType:
     return module
 
 
-def stand_in(apply):
-    """A prerequisite that is elsewhere: `apply(*arguments)` gives its answer and its arguments as they are afterwards."""
+def stand_in(apply, put_back):
+    """A prerequisite that is elsewhere: `apply(*arguments)` gives its answer and, if they changed, its arguments as they are afterwards."""
     def function(*args, **more):
         answer, after = apply(*args, **more)
-        for mine, changed in zip(args, after):
-            put_back(mine, changed)
+        if after is not None:
+            put_back(args, after)
         return answer
     return function
-
-
-def put_back(mine, changed):
-    """What a function did to an array, list or dict that it was given is done to ours."""
-    from numpy import ndarray
-    if isinstance(mine, list):
-        if len(mine) == len(changed) and any(isinstance(item, (list, dict, ndarray)) for item in mine):
-            for item, new in zip(mine, changed):
-                put_back(item, new)
-        else:
-            mine[:] = changed
-    elif isinstance(mine, dict):
-        for key in [key for key in mine if key not in changed]:
-            del mine[key]
-        for key, new in changed.items():
-            if isinstance(mine.get(key), (list, dict, ndarray)):
-                put_back(mine[key], new)
-            else:
-                mine[key] = new
-    elif isinstance(mine, ndarray) and mine.flags.writeable and mine.shape == changed.shape:
-        mine[...] = changed
 
 
 def main():
@@ -108,12 +87,8 @@ def main():
         def do_load(self, path, given):
             module = run_file(path, STUDENT)
             for name, apply in given.items():
-                setattr(module, name, stand_in(apply))
+                setattr(module, name, stand_in(apply, wire.put_back))
             return self.keep(module)
-
-        def do_apply(self, number, args, kwargs):
-            answer = self.mine(number)(*args, **kwargs)
-            return answer, args
 
         def do_has(self, number, name):
             return hasattr(self.mine(number), name)

@@ -35,6 +35,16 @@ class Module:
             raise AttributeError(name)
         return self._peer.request("get", self._number, name)
 
+    def changeable(self, arguments):
+        """What a function does to arrays, lists and dicts shows in these arguments, and in nothing else of the grader's."""
+        found, waiting = set(), [arguments]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, (list, dict, np.ndarray)):
+                found.add(id(value))
+            waiting += value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+        self._peer.changeable = found
+
     def has(self, name: str) -> bool:
         return self._peer.request("has", self._number, name) is True
 
@@ -53,7 +63,9 @@ def judge(task, hints, student: Module, rng, own: bool = True) -> dict:
     cases, answers, rights, trouble = [], [], [], None
     for case in task.inputs(rng):
         try:
-            answer = task.ask(student, case)
+            given = copy.deepcopy(case)
+            student.changeable(given)
+            answer = task.call(student, *given) if task.call is not None else getattr(student, task.name)(*given)
         except NotImplementedError:
             return found("todo", "not written yet.")
         except Refused as error:
@@ -62,7 +74,7 @@ def judge(task, hints, student: Module, rng, own: bool = True) -> dict:
             answer, trouble = Raises(type(error).__name__), trouble or error
         if task.by_hand and answer is None:
             return found("todo", "not filled in yet.")
-        cases.append(copy.deepcopy(case))
+        cases.append(case)
         answers.append(answer)
         rights.append(answer_of(task.oracle, case))
     wrong = [i for i in range(len(cases)) if not safe_same(answers[i], rights[i], task.tolerance)]

@@ -3,7 +3,7 @@
 Used at both ends, and copied into the sandbox: it needs NumPy and Python's library only.
 
     value     None, bool, int, float, complex, str, bytes, list, tuple, dict, set, NumPy arrays and scalars, a NumPy generator
-              of random numbers, dataclasses (which arrive as namespaces: the fields alone), and handles: objects that stay where they are and are called from the other side
+              of random numbers, dataclasses (which arrive as namespaces: the fields alone), arrays and keys of JAX, and handles: objects that stay where they are and are called from the other side
     payload   an .npz: the member `tree` is JSON in bytes, the others are the arrays that it names. Read with no pickles, no
               compression, and every size checked before memory is asked for. Where there are no arrays, the JSON alone
     frame     8 bytes of length (little-endian), the payload
@@ -80,6 +80,9 @@ def _encode(value, arrays, keep, depth):
     if isinstance(value, Handle):
         return {"back": object.__getattribute__(value, "_number")}
     if type(value).__module__.partition(".")[0] in ("jax", "jaxlib") and hasattr(value, "dtype"):
+        if str(value.dtype).startswith("key<"):
+            import jax
+            return _array(np.asarray(jax.random.key_data(value)), arrays) | {"key": str(jax.random.key_impl(value))}
         return _array(np.asarray(value), arrays) | {"jax": 1}
     if dataclasses.is_dataclass(value) and not isinstance(value, type) or isinstance(value, types.SimpleNamespace):
         return {"n": [[str(name), inner(item)] for name, item in vars(value).items()]}
@@ -203,11 +206,41 @@ class _Reader:
                 raise Refused("an unknown dtype")
             import ml_dtypes
             array = array.view(getattr(ml_dtypes, tree["as"]))
+        if tree.get("key"):
+            import jax
+            return jax.random.wrap_key_data(jax.numpy.asarray(array), impl=str(tree["key"]))
         if tree.get("jax"):
             import jax.numpy as jnp
             made = jnp.asarray(array)
             return made if made.dtype == array.dtype else array
         return array[()] if tree.get("scalar") and array.ndim == 0 else array
+
+
+def put_back(mine, changed, allowed=None):
+    """Do to arrays, lists and dicts, and those in them, what was done to their copies; only to objects whose ids are `allowed`, if that is given."""
+    if isinstance(mine, tuple) and isinstance(changed, tuple) and len(mine) == len(changed):
+        for item, new in zip(mine, changed):
+            put_back(item, new, allowed)
+    elif allowed is not None and id(mine) not in allowed:
+        return
+    elif isinstance(mine, np.ndarray):
+        if isinstance(changed, np.ndarray) and mine.flags.writeable and (mine.shape, mine.dtype) == (changed.shape, changed.dtype):
+            mine[...] = changed
+    elif isinstance(mine, list) and isinstance(changed, list):
+        mine[:] = [_put_into(old, new, allowed) for old, new in zip(mine, changed)] + changed[len(mine):]
+    elif isinstance(mine, dict) and isinstance(changed, dict):
+        made = {key: _put_into(mine.get(key), new, allowed) for key, new in changed.items()}
+        mine.clear()
+        mine.update(made)
+
+
+def _put_into(old, new, allowed):
+    """`old`, changed to be as `new`, where it can be; else `new`."""
+    if type(old) is type(new) and isinstance(old, (list, dict)) or isinstance(old, np.ndarray) and isinstance(new, np.ndarray) and (
+            old.shape, old.dtype) == (new.shape, new.dtype) and old.flags.writeable:
+        put_back(old, new, allowed)
+        return old
+    return old if isinstance(old, Handle) or callable(old) else new
 
 
 # ---- Two sides that ask each other ---------------------------------------------------------------------------------
@@ -222,7 +255,12 @@ class Handle:
         object.__setattr__(self, "_iterator", iterator)
 
     def __call__(self, *args, **kwargs):
-        return self._peer.request("call", self._number, args, kwargs)
+        if self._peer.changeable is None:
+            return self._peer.request("call", self._number, args, kwargs)
+        answer, after = self._peer.request("apply", self._number, args, kwargs)
+        if after is not None:
+            put_back(args, after, self._peer.changeable)
+        return answer
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -249,7 +287,12 @@ class Handle:
 
 
 class Peer:
-    """One end. `send(bytes)` and `receive() -> bytes` move payloads; `allowed` says what the other side may ask for."""
+    """One end. `send(bytes)` and `receive() -> bytes` move payloads; `allowed` says what the other side may ask for.
+
+    changeable: the ids of the objects here in which it shows what a function of the other side did to its arguments; None: in none.
+    """
+
+    changeable = None
 
     def __init__(self, send, receive, allowed, check=lambda args: None):
         self.send, self.receive, self.allowed, self.check = send, receive, allowed, check
@@ -297,6 +340,16 @@ class Peer:
     def do_call(self, number, args, kwargs):
         self.check((args, kwargs))
         return self.mine(number)(*args, **kwargs)
+
+    def do_apply(self, number, args, kwargs):
+        """(the answer, the arguments as the function left them or None if it left them alone)."""
+        before = pack(args, self.once)
+        answer = self.mine(number)(*args, **kwargs)
+        return answer, args if pack(args, self.once) != before else None
+
+    def once(self, value) -> int:
+        """As `keep`, the same number for the same object; only to compare."""
+        return id(value)
 
     def do_get(self, number, name):
         return getattr(self.mine(number), name)
