@@ -188,9 +188,9 @@ def test_the_reference_stands_in_for_what_is_not_right(tmp_path):
     peeking = source + """
 def attention(q, k, v):
     import os, sys
-    cells = [cell.cell_contents for cell in softmax.__closure__]
+    cells = [repr(cell.cell_contents) for cell in softmax.__closure__]
     files = sorted(os.listdir(os.path.dirname(os.path.abspath(__file__))))
-    if list(map(repr, cells)) != ["<an object>"] or files != ["child.py", "the_exercise.py", "wire.py"] or "minillm" in sys.modules:
+    if len(cells) != 2 or cells[0] != "<an object>" or not cells[1].startswith("<function put_back") or files != ["child.py", "the_exercise.py", "wire.py"] or "minillm" in sys.modules:
         return None
     return softmax(masked(scores(q, k))) @ v
 """

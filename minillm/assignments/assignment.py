@@ -18,12 +18,17 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Part:
-    """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by task, `about` in words."""
+    """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by task, `about` in words.
+
+    practice: tasks without points, because the answer to them is in how a function runs and not in what it returns, so that only the
+    student's own process could give it; see making.prove.
+    """
 
     name: str
     title: str
     points: dict[str, float]
     about: dict[str, str]
+    practice: list[str] = field(default_factory=list)
 
     @property
     def file(self) -> str:

@@ -17,6 +17,8 @@ from minillm.assignments.sandbox import Box, Gone, Limits
 from minillm.course.lessons import load_module
 
 FILE = "the_exercise.py"
+PRACTICE = {"status": "practice", "kind": "practice", "hint": None, "detail": "",
+            "message": "for practice: only your own process can show this, so there are no points for it. minillm assignment check looks at it."}
 TRAVEL = 3                       # as many times the seconds of a task, where calls to the reference travel
 
 
@@ -31,17 +33,19 @@ class LessonKey:
     points: dict                 # task -> points
     jax: bool
     needs: dict                  # task -> all that it needs
+    practice: tuple = ()         # tasks that are not asked
 
     @property
     def number(self) -> int:
         return int(self.name[:2])
 
 
-def read_lesson_key(folder: Path, points: dict[str, float]) -> LessonKey:
+def read_lesson_key(folder: Path, points: dict[str, float], practice=()) -> LessonKey:
     """The key of the lesson in `folder`: test_exercise.py, solution.py, exercise.py."""
     tests = load_module(folder / "test_exercise.py", "test_exercise")
     solution, stub = ((folder / name).read_bytes() for name in ("solution.py", "exercise.py"))
-    return LessonKey(folder.name, tests.TASKS, tests.HINTS, solution, points, "jax" in reference.libraries(solution, stub), reference.all_needs(tests.TASKS))
+    return LessonKey(folder.name, tests.TASKS, tests.HINTS, solution, points, "jax" in reference.libraries(solution, stub), reference.all_needs(tests.TASKS),
+                     tuple(practice))
 
 
 def seed_of(secret: str, student: str | None) -> int:
@@ -55,10 +59,10 @@ def grade_lesson(key: LessonKey, file: bytes, seed: int, way: str, limits: Limit
         found = {}
         for index, task in enumerate(key.tasks):
             missing = [name for name in key.needs[task.name] if found[name]["status"] != "passed"]
-            result = run.broken or (run.ask_helped(index, task, missing) if missing else run.ask(index, task))
+            result = PRACTICE if task.name in key.practice else run.broken or (run.ask_helped(index, task, missing) if missing else run.ask(index, task))
             points = key.points[task.name]
             found[task.name] = result | {"name": task.name, "points": points, "earned": points if result["status"] == "passed" else 0,
-                                         "helped": [] if run.broken else missing}
+                                         "helped": [] if run.broken else [name for name in missing if name not in key.practice]}
         return [result | {"printed": run.printed[:2000]} for result in found.values()]
 
 

@@ -4,6 +4,7 @@ import re
 import secrets
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from minillm.assignments import sandbox
 from minillm.assignments.assignment import Assignment, Part, moment, rounded
 from minillm.assignments.grading import grade_lesson, read_lesson_key, seed_of
 from minillm.course import exercises
+from minillm.course.checking import check as check_together
 from minillm.course.lessons import Lesson, find, load_module
 from minillm.errors import UserError, require
 from minillm.files import make_folder, write_json
@@ -30,7 +32,7 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
     require(128 <= memory <= 65536, "--memory", memory, "128 to 65536 (MB)")
     chosen = [find(which.strip()) for which in lessons.split(",") if which.strip()]
     require(len({lesson.name for lesson in chosen}) == len(chosen) > 0, "--lessons", lessons, "one or more different lessons, such as 03,05")
-    parts = with_points([part_of(lesson) for lesson in chosen], points)
+    parts = with_points([part_of(lesson) for lesson in chosen], points)             # refuses wrong wishes before long work
     assignment = Assignment(title or "Lessons " + ", ".join(lesson.number for lesson in chosen), parts,
                             moment(due, "--due").isoformat(timespec="minutes") if due else None, late, limits=sandbox.Limits(seconds=seconds, memory=memory))
     secret = {"seed": seed or secrets.token_hex(16), "per_student": per_student}
@@ -41,7 +43,11 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
             copy_lesson(lesson, key / "lessons" / lesson.name, with_solution=True)
             copy_lesson(lesson, handout / "checks" / lesson.name, with_solution=False)
             shutil.copyfile(lesson.folder / "exercise.py", handout / f"{lesson.name}.py")
-        proof = {"made": date.today().isoformat(), "minillm": __version__, "sandbox": way, "lessons": {part.name: prove(part, key, secret, assignment, way, say) for part in parts}}
+        practice = {part.name: prove(part, key, secret, assignment, way, say) for part in parts}
+        assignment = replace(assignment, parts=with_points([replace(part, practice=practice[part.name], points=part_of(lesson).points)
+                                                            for part, lesson in zip(parts, chosen)], points))
+        proof = {"made": date.today().isoformat(), "minillm": __version__, "sandbox": way,
+                 "lessons": {part.name: {"reference": part.of, "stub": 0, "of": part.of, "practice": part.practice} for part in assignment.parts}}
         for folder in (key, handout):
             write_json(folder / "assignment.json", assignment.as_json())
         write_json(key / "secret.json", secret)
@@ -64,13 +70,13 @@ def part_of(lesson: Lesson) -> Part:
 
 def with_points(parts: list[Part], points: str | None) -> list[Part]:
     """`points`: LESSON=N shares N points among a lesson's tasks as the lesson does, LESSON.TASK=N gives a task N. Raises UserError."""
-    made = {part.name: dict(part.points) for part in parts}
+    made = {part.name: {task: 0 if task in part.practice else n for task, n in part.points.items()} for part in parts}
     for item in filter(None, (item.strip() for item in (points or "").split(","))):
         where, _, amount = item.partition("=")
         which, _, task = where.partition(".")
         try:
             name, amount = find(which.strip()).name, float(amount)
-            if name not in made or task and task not in made[name] or not 0 <= amount <= 1000:
+            if name not in made or task and not made[name].get(task) or not 0 <= amount <= 1000:
                 raise ValueError
         except ValueError as error:
             if isinstance(error, UserError):
@@ -82,11 +88,11 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
         else:
             total = sum(made[name].values())
             shares = {t: rounded(amount * p / total) for t, p in made[name].items()}
-            last = list(shares)[-1]
+            last = [t for t in shares if made[name][t]][-1]
             made[name] = shares | {last: rounded(shares[last] + amount - sum(shares.values()))}       # rounding adds up
     if not sum(sum(tasks.values()) for tasks in made.values()) > 0:
         raise UserError("--points: an assignment needs at least some points")
-    return [Part(part.name, part.title, made[part.name], part.about) for part in parts]
+    return [replace(part, points=made[part.name]) for part in parts]
 
 
 def copy_lesson(lesson: Lesson, to: Path, with_solution: bool):
@@ -100,30 +106,43 @@ def copy_lesson(lesson: Lesson, to: Path, with_solution: bool):
             shutil.copyfile(path, to / path.name)
 
 
-def prove(part: Part, key: Path, secret: dict, assignment: Assignment, way: str, say) -> dict:
-    """The reference earns all points and the stub none, in the sandbox, by the very checks that will grade. Raises UserError."""
+def prove(part: Part, key: Path, secret: dict, assignment: Assignment, way: str, say) -> list[str]:
+    """The reference passes every task and the stub none, in the sandbox, by the very checks that will grade. Raises UserError.
+
+    Returns the tasks that are for practice: those that the reference passes where check and function are in one process, and cannot
+    pass where they are not (what `jax.jit` makes of a function, say). To grade them one would have to believe the student's process.
+    """
     folder = key / "lessons" / part.name
     lesson = read_lesson_key(folder, part.points)
-    for student in ("a student", "another"):
+
+    def failing(file, student, practice=()):
         seed = seed_of(secret["seed"], student if secret["per_student"] else None)
+        tasks = grade_lesson(replace(lesson, practice=tuple(practice)), (folder / file).read_bytes(), seed, way, assignment.limits)
+        return [task for task in tasks if task["name"] not in practice and (task["status"] == "passed") != (file == "solution.py")]
+
+    practice = [task["name"] for task in failing("solution.py", "a student")]
+    if practice:
+        together = {task["name"]: task["status"] for task in check_together(folder, folder / "solution.py")["tasks"]}
+        practice = [name for name in practice if together[name] == "passed"]
+        if len(practice) == len(lesson.tasks):
+            raise UserError(f"lesson {part.name}: none of its tasks can be asked from outside the student's process: leave it out; nothing was written")
+    for student in ("a student", "another") if secret["per_student"] or practice else ("a student",):
         for file in ("solution.py", "exercise.py"):
-            tasks = grade_lesson(lesson, (folder / file).read_bytes(), seed, way, assignment.limits)
-            bad = [task for task in tasks if (task["status"] == "passed") != (file == "solution.py")]
+            bad = failing(file, student, practice)
             if bad:
                 what = "the reference does not pass" if file == "solution.py" else "the stub passes"
                 raise UserError(f"lesson {part.name}: {what} {', '.join(task['name'] for task in bad)} in the sandbox ({bad[0]['message']} {bad[0]['detail']}): "
                                 "nothing was written; leave this lesson out and report it")
-        if not secret["per_student"]:
-            break
-    say(f"{part.name}: the reference gets {part.of:g} of {part.of:g}, the stub 0")
-    return {"reference": part.of, "stub": 0, "of": part.of}
+    say(f"{part.name}: the reference passes all {len(lesson.tasks) - len(practice)} tasks, the stub none"
+        + (f"; for practice, without points: {', '.join(practice)} (only the student's own process could show them)" if practice else ""))
+    return practice
 
 
 def instructions(assignment: Assignment) -> str:
     """README.md of the handout."""
     due = f"Due: **{assignment.due}**." + (f" Each day begun after that costs {assignment.late:g}% of the points." if assignment.late else "") if assignment.due else ""
     tables = [f"## {part.file}: {part.title} ({part.of:g} points)\n\n| task | what | points |\n|---|---|---|\n"
-              + "\n".join(f"| `{task}` | {part.about[task]} | {points:g} |" for task, points in part.points.items()) for part in assignment.parts]
+              + "\n".join(f"| `{task}` | {part.about[task]} | {'practice' if task in part.practice else f'{points:g}'} |" for task, points in part.points.items()) for part in assignment.parts]
     return f"""# {assignment.title}
 
 {assignment.of:g} points. {due}

@@ -17,7 +17,7 @@ from minillm.assignments.assignment import Assignment, after_lateness, days_late
 from minillm.errors import UserError
 from minillm.files import make_folder, write_atomically
 
-WORDS = {"passed": "passed", "failed": "wrong", "error": "error", "todo": "missing"}
+WORDS = {"passed": "passed", "failed": "wrong", "error": "error", "todo": "missing", "practice": "practice"}
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #bbb;padding:.3rem .6rem;text-align:left;vertical-align:top}
 td.n,th.n{text-align:right}.passed{color:#060}.failed,.error{color:#a00}.todo{color:#666}pre{white-space:pre-wrap}
@@ -133,7 +133,7 @@ def misconceptions(results) -> list[tuple[int, str, str, str]]:
         seen = set()
         for part in result["parts"]:
             for task in part["tasks"]:
-                if task["status"] != "passed":
+                if task["status"] not in ("passed", "practice"):
                     what = task["hint"] or f"({task['kind']})"
                     seen.add((part["name"], what))
                     texts.setdefault((part["name"], what), task["message"] if task["hint"] else f"no known misconception, {task['name']} and others"

@@ -28,7 +28,7 @@ class Grader:
     def __init__(self, key: Path, way: str, slot: int = 0):
         self.assignment, self.way, self.slot = read_assignment(key), way, slot
         self.secret = read_json(key / "secret.json")
-        self.keys = {part.name: read_lesson_key(key / "lessons" / part.name, part.points) for part in self.assignment.parts}
+        self.keys = {part.name: read_lesson_key(key / "lessons" / part.name, part.points, part.practice) for part in self.assignment.parts}
 
     def grade(self, student: str, files: dict[str, bytes], problems: dict[str, str]) -> dict:
         """{"student", "parts": [{"name", "earned", "of", "tasks"}], "earned", "of"}."""
