@@ -1,7 +1,7 @@
 """Promise: a submission can do what it likes, and gains no point, disturbs no other, outlives no limit and changes no file of the grader.
 
-All attacks are put through one run of the grader, as a class, with an honest student among them. They need bubblewrap; what can be
-shown without is in test_assignments.py.
+All attacks are put through one run of the grader, as a class, with an honest student among them: in the best sandbox that works here,
+and (slow) in the other. What can be shown without any is in test_assignments.py.
 """
 
 import hashlib
@@ -20,13 +20,14 @@ from minillm.assignments import classroom, sandbox
 from minillm.assignments.making import make
 from minillm.course.lessons import find
 
-BUBBLEWRAP = sandbox.works("bubblewrap")
-pytestmark = pytest.mark.skipif(bool(BUBBLEWRAP), reason=f"needs bubblewrap: {BUBBLEWRAP}")
-
 LESSON = find("02")
 SOLUTION = (LESSON.folder / "solution.py").read_text(encoding="utf-8")
 STUB = (LESSON.folder / "exercise.py").read_text(encoding="utf-8")
 PACKAGE = Path(minillm.__file__).parent
+WHY_NOT = {way: sandbox.works(way, (PACKAGE, LESSON.folder)) for way in ("bubblewrap", "user")}
+BEST = min(WHY_NOT, key=lambda way: bool(WHY_NOT[way]))
+WAYS = [pytest.param(way, marks=[pytest.mark.skipif(bool(why), reason=f"needs {way}: {why}"), *([] if way == BEST else [pytest.mark.slow])])
+        for way, why in WHY_NOT.items()]
 ALL = "PERPLEXITY = {value}\ndef bigram_counts(*a): return {value}\ndef bigram_probabilities(*a): return {value}\ndef cross_entropy(*a): return {value}\n" \
       "def perplexity(*a): return {value}\ndef bits_per_byte(*a): return {value}\n"
 EACH = "".join(f"def {name}(*a): return attack('{name}', a)\n"
@@ -101,11 +102,11 @@ HONEST = {"honest": SOLUTION, "windows_line_ends": SOLUTION.replace("\n", "\r\n"
           "ends_after_a_task": SOLUTION.replace("def perplexity(nats):\n", "def perplexity(nats):\n    import os; os._exit(0)\n")}
 
 
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """One class of attackers: (results by student, place, what a server heard, seconds)."""
+@pytest.fixture(scope="module", params=WAYS)
+def graded(request, tmp_path_factory):
+    """One class of attackers: (results by student, place, what a server heard, is every file as it was?)."""
     place = tmp_path_factory.mktemp("attacks")
-    make("02", place / "hw", seconds=1, memory=512, say=lambda text: None)
+    make("02", place / "hw", seconds=1, memory=512, way=request.param, say=lambda text: None)
     submissions, out = place / "submissions", place / "grades"
     submissions.mkdir()
     heard = []
@@ -143,10 +144,10 @@ def graded(tmp_path_factory):
     with zipfile.ZipFile(submissions / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{LESSON.name}.py", b"#" * 300_000_000)
     before = fingerprints(place, "hw", "submissions") | fingerprints(LESSON.folder) | fingerprints(PACKAGE / "assignments")
-    results = {r["student"]: r for r in classroom.grade(submissions, key, out, way="bubblewrap", jobs=4, say=lambda text: None)}
+    results = {r["student"]: r for r in classroom.grade(submissions, key, out, way=request.param, jobs=4, say=lambda text: None)}
     after = fingerprints(place, "hw", "submissions") | fingerprints(LESSON.folder) | fingerprints(PACKAGE / "assignments")
     server.shutdown()
-    return {"results": results, "place": place, "heard": heard, "unchanged": before == after}
+    return {"results": results, "place": place, "heard": heard, "unchanged": before == after, "way": request.param}
 
 
 def fingerprints(place, *names):
@@ -171,7 +172,8 @@ def test_the_honest_are_not_disturbed(student, graded):
 
 
 def test_no_file_of_the_grader_changed_and_nothing_was_heard(graded):
-    assert graded["unchanged"] and not graded["heard"]
+    assert graded["unchanged"]
+    assert not graded["heard"] or graded["way"] == "user", "another user has the network"
     names = {path.name for path in (graded["place"] / "grades").iterdir()}
     assert names == {"grades.csv", "class.txt", "class.html", "students", "results", "grading.lock"}
     assert len(list((graded["place"] / "grades" / "results").iterdir())) == len(graded["results"])
@@ -180,8 +182,8 @@ def test_no_file_of_the_grader_changed_and_nothing_was_heard(graded):
 
 def test_nothing_outlives_its_limit(graded):
     mine = str(graded["place"].resolve())
-    left = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if b"/box/child.py" in read(f"/proc/{pid}/cmdline") or mine.encode() in read(f"/proc/{pid}/cmdline")]
-    assert not [pid for pid in left if int(pid) != os.getpid()]
+    left = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if mine.encode() in read(f"/proc/{pid}/cmdline") or b"box/child.py" in read(f"/proc/{pid}/cmdline")]
+    assert not [pid for pid in left if int(pid) not in (os.getpid(), os.getppid())]
 
 
 def read(path):

@@ -65,9 +65,21 @@ def test_a_small_class_gets_what_it_deserves(small):
 
 
 def run_grader(place, out, **more):
-    environment = os.environ | {"PYTHONPATH": str(Path(minillm.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(minillm.__file__).parents[1]), "MINILLM_CLASS": str(place)}
     return subprocess.Popen([sys.executable, "-m", "minillm", "assignment", "grade", str(place / "submissions"), "--key", str(place / "hw"), "--out", str(out),
                              "--sandbox", WAY, "--jobs", "2"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
+
+
+def of_this_class(place) -> list[str]:
+    """Command lines of the processes that grade the class in `place`, on Linux."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"MINILLM_CLASS={place}".encode() in path.read_bytes():
+                found.append((path.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            pass
+    return found
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kill -9 is of Unix")
@@ -78,6 +90,10 @@ def test_killed_in_the_middle_it_goes_on_and_all_is_as_without(small, tmp_path):
         time.sleep(0.02)
     grader.kill()                                              # the one process alone: all others must end by themselves
     grader.communicate()
+    ends = time.monotonic() + 30
+    while (left := of_this_class(place)) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not left, "workers and sandboxes end with the grader"
     finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/*.json")}
     assert 3 <= len(finished)
     for path in finished:

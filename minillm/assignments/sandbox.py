@@ -29,6 +29,7 @@ from minillm.assignments import processes, wire
 from minillm.errors import UserError
 
 HERE = Path(__file__).parent
+PATIENCE = 6                                         # seconds by the clock for each second of a core
 PRINTED = 4000                                       # characters of output that are kept
 FIRST_USER = 61100                                   # users of ways "bubblewrap" (as root) and "user": one for each worker
 NUMPY = ("numpy", "numpy.libs")
@@ -40,7 +41,10 @@ ENVIRONMENT = THREADS | {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF
 @dataclass(frozen=True)
 class Limits:
     """`seconds` for one task, `start` for Python and its libraries, `memory` in MB and `processes` (threads are counted) for all
-    processes together, `output` in MB of printed text; more ends the process."""
+    processes together, `output` in MB of printed text; more ends the process.
+
+    Seconds are those of a core, on Linux, so that a busy machine changes no score; by the clock there may be PATIENCE times as many.
+    """
 
     seconds: float = 10.0
     start: float = 60.0
@@ -147,7 +151,7 @@ class Box:
 
     def __init__(self, files: dict[str, bytes], way: str, limits: Limits, slot: int = 0, jax: bool = False):
         self.way, self.limits, self.user = way, limits, FIRST_USER + slot if way != "none" and os.getuid() == 0 else None
-        self.reason, self.printed, self.deadline = None, "", None
+        self.reason, self.printed = None, ""
         self.place = Path(tempfile.mkdtemp(prefix="minillm-box-"))
         for folder in (self.place, self.place / "box", self.place / "empty", self.place / "packages"):
             folder.mkdir(exist_ok=True)
@@ -155,16 +159,18 @@ class Box:
         for name, data in {"child.py": (HERE / "child.py").read_bytes(), "wire.py": (HERE / "wire.py").read_bytes(), **files}.items():
             (self.place / "box" / name).write_bytes(data)
             (self.place / "box" / name).chmod(0o644)
+        if way == "user":
+            processes.end_user(self.user)                           # what a grader that was killed could not end
         self.process = subprocess.Popen(self.command(jax), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env=os.environ | ENVIRONMENT if os.name == "nt" else ENVIRONMENT,
                                         cwd=self.place / "box", start_new_session=os.name != "nt")
         self.outgoing, self.incoming = queue.Queue(), queue.Queue()
         for pump in (self.write, self.read, self.drain):
             threading.Thread(target=pump, daemon=True).start()
-        self.watch = None
+        self.watch, self.members = None, lambda: []
         if sys.platform.startswith("linux"):
-            members = (functools.partial(processes.of_user, self.user) if way == "user" else functools.partial(processes.tree, self.process.pid))
-            self.watch = processes.Watch(members, int(1.5 * limits.memory * 2**20), limits.processes + 8, self.end)
+            self.members = functools.partial(processes.of_user, self.user) if way == "user" else functools.partial(processes.tree, self.process.pid)
+            self.watch = processes.Watch(self.members, int(1.5 * limits.memory * 2**20), limits.processes + 8, self.end)
             self.watch.start()
         self.peer = Asker(self.outgoing.put, self.receive, ("call", "next", "get"), modest)
         self.give(limits.start)
@@ -174,7 +180,6 @@ class Box:
         except BaseException as error:
             self.close()
             raise Gone(f"start: {' '.join(self.printed.split())[-300:]}") from error
-        self.deadline = None
 
     def command(self, jax: bool) -> list[str]:
         settings = {"uid": self.user, "limits": rlimits(self.limits, self.way), "jax": jax, "path": "/packages"}
@@ -201,7 +206,15 @@ class Box:
 
     def give(self, seconds: float):
         """The child has this long from now."""
+        self.given, self.used = seconds, processes.seconds(self.members())
         self.deadline = time.monotonic() + seconds
+        self.last = self.deadline + (PATIENCE - 1) * seconds * (self.watch is not None)
+
+    def has_time(self) -> bool:
+        """At the deadline: has the machine been too busy to give the child its seconds? Then it gets what is left of them."""
+        left = self.given - (processes.seconds(self.members()) - self.used)
+        self.deadline = min(time.monotonic() + left, self.last)
+        return left > 0.02 and time.monotonic() < self.last - 0.02
 
     # Three threads move bytes, so that nothing here ever waits for the child longer than it may.
 
@@ -240,11 +253,14 @@ class Box:
 
     def receive(self) -> bytes:
         """The next payload. Raises Gone."""
-        try:
-            payload = self.incoming.get(timeout=max(self.deadline - time.monotonic(), 0) if self.deadline else None)
-        except queue.Empty:
-            self.end("time")
-            raise Gone("time") from None
+        while True:
+            try:
+                payload = self.incoming.get(timeout=max(self.deadline - time.monotonic(), 0))
+                break
+            except queue.Empty:
+                if not self.has_time():
+                    self.end("time")
+                    raise Gone("time") from None
         if payload is None:
             self.process.poll()
             time.sleep(0.15 if self.watch and not self.reason else 0)        # who ended it may be about to say why
