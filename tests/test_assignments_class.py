@@ -1,5 +1,6 @@
 """Promise: a class is graded as its files deserve, twice alike, and a grader that is killed goes on where it was."""
 
+import ast
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from minillm.course.lessons import all_lessons
 
 BUBBLEWRAP = sandbox.works("bubblewrap")
 WAY = "none" if BUBBLEWRAP else "bubblewrap"
+UNSEEN = {"15_inside/alias.py"}       # keeps the model's arrays where copies are needed; arrays that travel are copies
 TABLES = ("grades.csv", "class.txt", "class.html")
 LESSONS = {lesson.number: lesson.folder for lesson in all_lessons()}
 
@@ -37,6 +39,12 @@ def hand_in(place: Path, numbers, size: int, first: int = 0) -> dict:
     return chosen
 
 
+def made_in(file: Path) -> set[str]:
+    """The names that a file defines."""
+    return {getattr(node, "name", None) or ast.unparse(node.targets[0]) for node in ast.parse(file.read_text(encoding="utf-8")).body
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Assign))}
+
+
 def expect(results, chosen):
     """An alternative gets all points; a mistake loses those of one task, is told its own hint, and everything else stands."""
     for result in results:
@@ -44,7 +52,9 @@ def expect(results, chosen):
             file = chosen[result["student"]][part["name"]]
             wrong = [task for task in part["tasks"] if task["status"] != "passed"]
             said = (result["student"], part["name"], file.name, [(task["name"], task["kind"], task["detail"]) for task in wrong])
-            if file.parent.name == "alternatives":
+            practice = {task["name"] for task in part["tasks"] if task["status"] == "practice"}
+            wrong = [task for task in wrong if task["name"] not in practice]
+            if file.parent.name == "alternatives" or f"{part['name']}/{file.name}" in UNSEEN or made_in(file) & practice:
                 assert not wrong and part["earned"] == part["of"], said
             else:
                 assert [task["hint"] for task in wrong] == [file.stem.partition("-")[0]], said
