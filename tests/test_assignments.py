@@ -190,7 +190,7 @@ def attention(q, k, v):
     import os, sys
     cells = [repr(cell.cell_contents) for cell in softmax.__closure__]
     files = sorted(os.listdir(os.path.dirname(os.path.abspath(__file__))))
-    if len(cells) != 2 or cells[0] != "<an object>" or not cells[1].startswith("<function put_back") or files != ["child.py", "the_exercise.py", "wire.py"] or "minillm" in sys.modules:
+    if len(cells) != 2 or cells[0] != "<an object>" or not cells[1].startswith("<function put_back") or files != ["child.py", "peer.py", "the_exercise.py", "wire.py"] or "minillm" in sys.modules:
         return None
     return softmax(masked(scores(q, k))) @ v
 """
@@ -463,10 +463,13 @@ def test_without_a_sandbox_nothing_is_run_unless_asked_for(made, tmp_path, monke
 
 
 def test_the_student_s_side_imports_nothing_of_minillm():
-    """child.py and wire.py go into the sandbox alone."""
+    """What goes into the sandbox needs NumPy and itself alone."""
     import ast
-    for name in ("child.py", "wire.py"):
+    from minillm.assignments.box import FILES
+    for name in FILES:
         tree = ast.parse((Path(minillm.__file__).parent / "assignments" / name).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             assert "minillm" not in [alias.name.partition(".")[0] for alias in getattr(node, "names", ()) if isinstance(node, ast.Import)]
-            assert not (isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("minillm")))
+            assert not (isinstance(node, ast.ImportFrom) and node.level)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minillm"):
+                assert (name, node.module) == ("peer.py", "minillm.assignments.wire"), "which is beside it there"

@@ -10,13 +10,15 @@ import os
 import re
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
 import minillm
-from minillm.assignments import classroom, sandbox
+from minillm.assignments import box, classroom, sandbox
+from minillm.assignments.grading import grade_lesson, read_lesson_key
 from minillm.assignments.making import make
 from minillm.course.lessons import find
 
@@ -24,7 +26,7 @@ LESSON = find("02")
 SOLUTION = (LESSON.folder / "solution.py").read_text(encoding="utf-8")
 STUB = (LESSON.folder / "exercise.py").read_text(encoding="utf-8")
 PACKAGE = Path(minillm.__file__).parent
-WHY_NOT = {way: sandbox.works(way, (PACKAGE, LESSON.folder)) for way in ("bubblewrap", "user")}
+WHY_NOT = {way: sandbox.works(way, classroom.secrets_of(Path("/nowhere"))) for way in ("bubblewrap", "user")}
 BEST = min(WHY_NOT, key=lambda way: bool(WHY_NOT[way]))
 WAYS = [pytest.param(way, marks=[pytest.mark.skipif(bool(why), reason=f"needs {way}: {why}"), *([] if way == BEST else [pytest.mark.slow])])
         for way, why in WHY_NOT.items()]
@@ -48,7 +50,7 @@ HOSTILE = {
     "fakes_frames": "import json, os\ndef attack(name, a):\n    data = json.dumps({'t': ['value', True]}).encode()\n    for fd in range(3, 16):\n        try:\n"
                     "            for _ in range(500): os.write(fd, len(data).to_bytes(8, 'little') + data)\n        except OSError: pass\n    return 0\n" + EACH,
     "huge_frame": "import os\ndef attack(name, a):\n    for fd in range(3, 16):\n        try: os.write(fd, (2**62).to_bytes(8, 'little') + b'PK')\n        except OSError: pass\n    return 0\n" + ONE,
-    "patches_the_wire": "import sys\nwire = sys.modules['wire']\nwire.pack = lambda value, keep, old=wire.pack: old(('value', True), keep)\n" + ALL.format(value="None"),
+    "patches_the_wire": "import sys\nwire = sys.modules['peer']\nwire.pack = lambda value, keep, old=wire.pack: old(('value', True), keep)\n" + ALL.format(value="None"),
     "writes_results": "import glob, os\ndef attack(name, a):\n    for place in PLACES + ['/box', '/tmp', '/', '/packages', os.path.dirname(os.path.dirname(os.__file__))]:\n"
                       "        for file in ['results.json', 'test_exercise.py', 'secret.json', 'grades.csv', 'results/honest.json', 'results/writes_results.json', 'the_exercise.py', 'child.py']:\n"
                       "            try:\n                with open(os.path.join(place, file), 'w') as f: f.write('{\"earned\": 99}')\n            except OSError: pass\n    return 0\n" + EACH,
@@ -90,7 +92,7 @@ HOSTILE = {
     "long_texts": "def attack(name, a): return ['x' * 1_000_000] + [1] * 100_000\n" + ONE,
     "giant_array": "import numpy as np\ndef attack(name, a): return np.broadcast_to(np.float64(1), (10**6, 10**3))\n" + ONE,
     "arrays_of_objects": "import numpy as np\nclass Bomb:\n    def __reduce__(self): return (print, ('boom',))\ndef attack(name, a): return np.array([Bomb()], dtype=object)\n" + EACH,
-    "fake_lengths": "import sys, numpy as np, io, zipfile\nwire = sys.modules['wire']\ndef pack(value, keep):\n    file = io.BytesIO()\n    head = io.BytesIO()\n    np.lib.format.write_array_header_1_0(head, {'descr': '<f8', 'fortran_order': False, 'shape': (10**12,)})\n"
+    "fake_lengths": "import sys, numpy as np, io, zipfile\nwire = sys.modules['peer']\ndef pack(value, keep):\n    file = io.BytesIO()\n    head = io.BytesIO()\n    np.lib.format.write_array_header_1_0(head, {'descr': '<f8', 'fortran_order': False, 'shape': (10**12,)})\n"
                     "    with zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED) as z:\n        z.writestr('tree.npy', head.getvalue() + bytes(10**7))\n    return file.getvalue()\nwire.pack = pack\n" + ALL.format(value="0"),
     "syntax_error": "def perplexity(:\n",
     "not_text": b"\xff\xfe\x00\x01" * 100,
@@ -148,6 +150,52 @@ def graded(request, tmp_path_factory):
     after = fingerprints(place, "hw", "submissions") | fingerprints(LESSON.folder) | fingerprints(PACKAGE / "assignments")
     server.shutdown()
     return {"results": results, "place": place, "heard": heard, "unchanged": before == after, "way": request.param}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_reference_of_a_prerequisite_cannot_be_found(way):
+    """Lesson 03 without softmax: beside the submission runs the reference. Its file, its process, its code are out of reach."""
+    lesson = find("03")
+    key = read_lesson_key(lesson.folder, dict.fromkeys(("SECOND", "scores", "masked", "softmax", "attention", "split_heads", "grouped_attention"), 1))
+    source = (lesson.folder / "solution.py").read_text(encoding="utf-8") + """
+def softmax(x):
+    return None
+def attention(q, k, v):
+    import gc, glob, sys, types
+    sources = []
+    for path in glob.glob("/tmp/*/*/*.py") + glob.glob("/box/*") + glob.glob("/proc/*/cwd/*") + glob.glob("/proc/*/root/box/*"):
+        try:
+            sources.append(open(path).read())
+        except OSError:
+            pass
+    mine = open(__file__).read()
+    for text in sources:
+        if text != mine and "def attention" in text:
+            space = {}
+            exec(text, space)
+            return space["attention"](q, k, v)
+    for value in gc.get_objects():
+        if isinstance(value, types.FunctionType) and value.__name__ == "attention" and value is not attention:
+            return value(q, k, v)
+    return None
+"""
+    found = {task["name"]: task["status"] for task in grade_lesson(key, source.encode(), 3, way, sandbox.Limits(seconds=5))}
+    assert {name for name in found if found[name] != "passed"} == {"softmax", "attention"}, found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_stream_of_answers_is_endless(way):
+    """A check that lists what a function yields is stopped as the function is; so is one that never comes to its time limit."""
+    source = b"def count():\n    n = 0\n    while True:\n        yield n\n        n += 1\ndef sleep():\n    import time\n    time.sleep(1000)\n"
+    for name, ask in (("count", lambda function: list(function())), ("sleep", lambda function: function())):
+        with box.Box({"s.py": source}, way, sandbox.Limits(seconds=0.5)) as running:
+            running.give(5)
+            function = running.peer.request("get", running.peer.request("load", running.file("s.py"), {}), name)
+            running.give(0.5)
+            began = time.monotonic()
+            with pytest.raises(box.Gone, match="time"):
+                ask(function)
+            assert time.monotonic() - began <= 0.5 * box.LAST
 
 
 def fingerprints(place, *names):

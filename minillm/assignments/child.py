@@ -1,6 +1,6 @@
 """Runs a submission and answers what the grader asks: the only program here that ever executes a student's code.
 
-Started in the sandbox as a program, `python child.py SETTINGS`, beside wire.py; no other file of minillm is there. SETTINGS is JSON:
+Started in the sandbox as a program, `python child.py SETTINGS`, beside wire.py and peer.py; no other file of minillm is there. SETTINGS is JSON:
 {"path": where NumPy is, "uid": become this user or null, "limits": {rlimit: number}, "jax": import it first}. Questions come on
 standard input and answers go to what was standard output (see wire.py); what the submission prints goes to standard error.
 """
@@ -78,6 +78,7 @@ def main():
     requests, answers = channel()
     sys.path[:0] = [settings["path"]]
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import peer
     import wire
     del sys.path[0]
     if settings["jax"]:
@@ -90,11 +91,11 @@ def main():
     def receive():
         return read_exactly(requests, int.from_bytes(read_exactly(requests, 8), "little"))
 
-    class Side(wire.Peer):
+    class Side(peer.Peer):
         def do_load(self, path, given):
             module = run_file(path, STUDENT)
             for name, apply in given.items():
-                setattr(module, name, stand_in(apply, wire.put_back))
+                setattr(module, name, stand_in(apply, peer.put_back))
             return self.keep(module)
 
         def do_has(self, number, name):

@@ -36,7 +36,7 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
     out = make_folder(out)
     make_folder(out / "results")
     with only_one(out / "grading.lock"):
-        way = sandbox.choose(way, (PACKAGE, key))
+        way = sandbox.choose(way, secrets_of(key))
         jobs = 1 if way == "user" else max(1, jobs or os.cpu_count() or 1)
         if way == "none":
             say("WARNING: submissions run with your own rights, without a sandbox: they can read and change whatever you can.")
@@ -57,6 +57,15 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
         ordered = [results[submission.student] for submission in handed_in]
         reports.write_all(out, assignment, ordered, lateness)
     return ordered
+
+
+def secrets_of(key: Path) -> tuple[Path, ...]:
+    """What no submission may read: folders, and a file in each."""
+    from minillm.course.lessons import lessons_folder
+    lessons = ()
+    with contextlib.suppress(UserError):                        # an autograder comes without
+        lessons = (lessons_folder(), lessons_folder() / "README.md", *lessons_folder().glob("*/solution.py"))
+    return (PACKAGE, PACKAGE / "__init__.py", key, key / "secret.json", *lessons)
 
 
 def result_file(out: Path, student: str) -> Path:

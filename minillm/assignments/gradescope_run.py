@@ -11,7 +11,7 @@ from pathlib import Path
 
 from minillm.assignments import reports, sandbox
 from minillm.assignments.assignment import Assignment, after_lateness, days_late, read_assignment
-from minillm.assignments.classroom import Worker
+from minillm.assignments.classroom import Worker, secrets_of
 from minillm.assignments.submissions import Submission, read_folder
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_json
@@ -22,7 +22,7 @@ def main(root: Path) -> int:
     source = root / "source"
     assignment, settings = read_assignment(source / "key"), read_json(source / "gradescope.json")
     metadata = read_json(root / "submission_metadata.json") if (root / "submission_metadata.json").is_file() else {}
-    way = sandbox.choose("auto", (source / "key", source / "minillm"))
+    way = sandbox.choose("auto", secrets_of(source / "key"))
     files, problems = read_folder(root / "submission", assignment.files)
     with Worker(source / "key", way, 0) as worker:
         result = worker.grade(Submission(student_of(metadata), files, problems))

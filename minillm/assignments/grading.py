@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from minillm.assignments import judging, reference
-from minillm.assignments.sandbox import Box, Gone, Limits
+from minillm.assignments.box import Box, Gone
+from minillm.assignments.sandbox import Limits
 from minillm.course.lessons import load_module
 
 FILE = "the_exercise.py"
@@ -87,8 +88,9 @@ class LessonRun:
     def ask(self, index, task) -> dict:
         """Judge a task in the one process of this submission, which is started when need be."""
         if self.box is None:
-            self.box, self.module = self.start(self.file, {})
+            self.box, self.module = self.start(self.file)
             if self.box is None:
+                self.broken = self.module
                 return self.module
         result = self.judge(index, task, self.box, self.module, True)
         if self.box.reason or result["kind"] == "answer":
@@ -100,29 +102,33 @@ class LessonRun:
     def ask_helped(self, index, task, missing) -> dict:
         """Judge a task in a process of its own, where the reference stands in for the tasks `missing`."""
         if self.helper is None or self.helper.reason:
-            self.helper, self.reference = self.start(self.key.solution, {}, 1000 + self.slot)
+            self.helper, self.reference = self.start(self.key.solution, slot=1000 + self.slot)
+            if self.helper is None:
+                raise RuntimeError(f"the reference does not run: {self.reference}")
+        self.helper.give(TRAVEL * self.limits.seconds)
         with ExitStack() as stack:
             box, module = self.start(self.file, {name: self.far(name) for name in missing})
             if box is None:
                 return module
             stack.callback(box.close)
+            box.beside.append(self.helper)
             return self.judge(index, task, box, module, False)
 
     def far(self, name):
         """A function that calls the reference's of this name; see child.stand_in."""
+        function = getattr(self.reference, name)
+
         def apply(*args, **more):
-            self.helper.give(TRAVEL * self.limits.seconds)
-            function = getattr(self.reference, name)
             return self.helper.peer.request("apply", function._number, args, more)
         return apply
 
-    def start(self, file: bytes, given: dict, slot=None):
-        """A process with a file in it: (box, module), or (None, the result of every task that it was to answer)."""
+    def start(self, file: bytes, given=(), slot=None):
+        """A process with a file in it, `given` {name: function} put in place of its own: (box, module), or (None, the result of what it was to answer)."""
         box = None
         try:
             box = Box({FILE: file}, self.way, self.limits, self.slot if slot is None else slot, self.key.jax)
             box.give(self.limits.seconds)
-            return box, judging.Module(box.peer, box.peer.request("load", box.file(FILE), given))
+            return box, judging.Module(box.peer, box.peer.request("load", box.file(FILE), dict(given)))
         except (Exception, Gone) as error:
             if box is not None:
                 self.printed += "" if given else box.printed
@@ -131,10 +137,7 @@ class LessonRun:
                 kind, message, detail = error.reason.partition(":")[0], "reading your file: " + judging.stopped(error, self.limits), error.reason
             else:
                 (kind, message), detail = judging.explain_load(error), ""
-            result = {"status": "error", "kind": kind, "hint": None, "message": judging.clean(message), "detail": judging.clean(detail)}
-            if not given:
-                self.broken = result
-            return None, result
+            return None, {"status": "error", "kind": kind, "hint": None, "message": judging.clean(message), "detail": judging.clean(detail)}
 
     def judge(self, index, task, box, module, own: bool) -> dict:
         box.give(self.limits.seconds * (1 if own else TRAVEL))

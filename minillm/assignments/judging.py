@@ -8,7 +8,7 @@ import copy
 
 import numpy as np
 
-from minillm.assignments.sandbox import Gone
+from minillm.assignments.box import Gone
 from minillm.assignments.wire import Handle, Refused
 from minillm.course.exercises import LONGEST, Raises, answer_of, call, diagnose, same, show
 

@@ -55,6 +55,16 @@ def seconds(pids) -> float:
     return total / TICKS
 
 
+def wanted(pids) -> float:
+    """Seconds in which threads that still live have run or waited for a core: what they wanted of the machine."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                total += sum(map(int, Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()[:2]))
+    return total / 1e9
+
+
 def end_user(uid: int):
     """Kill every process of a user at once, as that user, until none is left. Needs root."""
     for _ in range(50):

@@ -6,32 +6,22 @@
                  not be readable to it, and that is tried before anything is graded. There is no wall around the network or other files
     none         anywhere, and only when asked for: limits on time and, but on Windows, memory; no protection against malice
 
-In all of them the process gets nothing of minillm but child.py and wire.py, runs under limits, and is killed with all that it started.
+In all of them the process gets nothing of minillm but child.py, wire.py and peer.py, runs under limits, and is killed with all that it started.
 """
 
 import functools
 import glob
 import importlib.util
-import json
 import os
-import queue
 import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from minillm.assignments import processes, wire
 from minillm.errors import UserError
 
-HERE = Path(__file__).parent
-PATIENCE = 6                                         # seconds by the clock for each second of a core
-PRINTED = 4000                                       # characters of output that are kept
-FIRST_USER = 61100                                   # users of ways "bubblewrap" (as root) and "user": one for each worker
 NUMPY = ("numpy", "numpy.libs")
 JAX = ("jax", "jaxlib", "ml_dtypes", "opt_einsum", "scipy", "scipy.libs")
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}       # one each: faster in parallel, and deterministic
@@ -43,7 +33,8 @@ class Limits:
     """`seconds` for one task, `start` for Python and its libraries, `memory` in MB and `processes` (threads are counted) for all
     processes together, `output` in MB of printed text; more ends the process.
 
-    Seconds are those of a core, on Linux, so that a busy machine changes no score; by the clock there may be PATIENCE times as many.
+    Seconds are those of a core, on Linux, so that a busy machine changes no score. Three times as many may go by in which neither
+    the process nor the grader wants a core: that is for who sleeps.
     """
 
     seconds: float = 10.0
@@ -55,14 +46,6 @@ class Limits:
     def with_jax(self) -> "Limits":
         """JAX starts threads by the number of cores, and compiles."""
         return Limits(3 * self.seconds, 2 * self.start, max(self.memory, 3072), max(self.processes, 512), self.output)
-
-
-class Gone(BaseException):
-    """The submission's process ended, or was ended. `reason`: time, memory, processes, output, exit, channel, start."""
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
 
 
 # ---- Commands ------------------------------------------------------------------------------------------------------
@@ -141,200 +124,11 @@ def rlimits(limits: Limits, way: str) -> dict[str, int]:
             **({} if way != "none" else {"RLIMIT_NPROC": 4096})}
 
 
-# ---- One process ---------------------------------------------------------------------------------------------------
-
-class Box:
-    """A running child: `peer` asks it. A context manager, which leaves nothing behind.
-
-    files: {name: bytes} that it finds in its folder. `slot` tells workers apart that run at the same time.
-    """
-
-    def __init__(self, files: dict[str, bytes], way: str, limits: Limits, slot: int = 0, jax: bool = False):
-        self.way, self.limits, self.user = way, limits, FIRST_USER + slot if way != "none" and os.getuid() == 0 else None
-        self.reason, self.printed = None, ""
-        self.place = Path(tempfile.mkdtemp(prefix="minillm-box-"))
-        for folder in (self.place, self.place / "box", self.place / "empty", self.place / "packages"):
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o755)
-        for name, data in {"child.py": (HERE / "child.py").read_bytes(), "wire.py": (HERE / "wire.py").read_bytes(), **files}.items():
-            (self.place / "box" / name).write_bytes(data)
-            (self.place / "box" / name).chmod(0o644)
-        if way == "user":
-            processes.end_user(self.user)                           # what a grader that was killed could not end
-        self.process = subprocess.Popen(self.command(jax), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=os.environ | ENVIRONMENT if os.name == "nt" else ENVIRONMENT,
-                                        cwd=self.place / "box", start_new_session=os.name != "nt")
-        self.outgoing, self.incoming = queue.Queue(), queue.Queue()
-        for pump in (self.write, self.read, self.drain):
-            threading.Thread(target=pump, daemon=True).start()
-        self.watch, self.members = None, lambda: []
-        if sys.platform.startswith("linux"):
-            self.members = functools.partial(processes.of_user, self.user) if way == "user" else functools.partial(processes.tree, self.process.pid)
-            self.watch = processes.Watch(self.members, int(1.5 * limits.memory * 2**20), limits.processes + 8, self.end)
-            self.watch.start()
-        self.peer = Asker(self.outgoing.put, self.receive, ("call", "next", "get"), modest)
-        self.give(limits.start)
-        try:
-            if self.peer.read(self.receive()) != ("value", "ready"):
-                raise Gone("start")
-        except BaseException as error:
-            self.close()
-            raise Gone(f"start: {' '.join(self.printed.split())[-300:]}") from error
-
-    def command(self, jax: bool) -> list[str]:
-        settings = {"uid": self.user, "limits": rlimits(self.limits, self.way), "jax": jax, "path": "/packages"}
-        if self.way == "bubblewrap":
-            start, box = bubblewrap_command(self.place, jax), "/box"
-        else:
-            start, box, settings["path"] = [python()], str(self.place / "box"), str(self.place / "packages")
-            for name, folder in package_folders(jax).items():
-                try:
-                    (self.place / "packages" / name).symlink_to(folder)
-                except OSError:                                     # Windows without the right to make links
-                    settings["path"] = str(Path(folder).parent)
-        return [*start, "-B", "-s", "-S", "-P", f"{box}/child.py", json.dumps(settings)]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def file(self, name: str) -> str:
-        """The path at which the child sees one of its files."""
-        return f"/box/{name}" if self.way == "bubblewrap" else str(self.place / "box" / name)
-
-    def give(self, seconds: float):
-        """The child has this long from now."""
-        self.given, self.used = seconds, processes.seconds(self.members())
-        self.deadline = time.monotonic() + seconds
-        self.last = self.deadline + (PATIENCE - 1) * seconds * (self.watch is not None)
-
-    def has_time(self) -> bool:
-        """At the deadline: has the machine been too busy to give the child its seconds? Then it gets what is left of them."""
-        left = self.given - (processes.seconds(self.members()) - self.used)
-        self.deadline = min(time.monotonic() + left, self.last)
-        return left > 0.02 and time.monotonic() < self.last - 0.02
-
-    # Three threads move bytes, so that nothing here ever waits for the child longer than it may.
-
-    def write(self):
-        try:
-            while (payload := self.outgoing.get()) is not None:
-                self.process.stdin.write(len(payload).to_bytes(8, "little") + payload)
-                self.process.stdin.flush()
-        except (OSError, ValueError):
-            pass
-
-    def read(self):
-        try:
-            while len(head := self.process.stdout.read(8)) == 8:
-                size = int.from_bytes(head, "little")
-                if size > wire.FRAME or len(payload := self.process.stdout.read(size)) < size:
-                    self.incoming.put(Gone("channel"))
-                    break
-                self.incoming.put(payload)
-        except (OSError, ValueError, MemoryError):
-            pass
-        self.incoming.put(None)
-
-    def drain(self):
-        seen, kept = 0, []
-        try:
-            while chunk := self.process.stderr.read1(65536):
-                if seen < PRINTED:
-                    kept.append(chunk[: PRINTED - seen])
-                    self.printed = b"".join(kept).decode("utf-8", "replace")
-                seen += len(chunk)
-                if seen > self.limits.output * 2**20:
-                    return self.end("output")
-        except (OSError, ValueError):
-            pass
-
-    def receive(self) -> bytes:
-        """The next payload. Raises Gone."""
-        while True:
-            try:
-                payload = self.incoming.get(timeout=max(self.deadline - time.monotonic(), 0))
-                break
-            except queue.Empty:
-                if not self.has_time():
-                    self.end("time")
-                    raise Gone("time") from None
-        if payload is None:
-            self.process.poll()
-            time.sleep(0.15 if self.watch and not self.reason else 0)        # who ended it may be about to say why
-            self.reason = self.reason or "exit"
-            raise Gone(self.reason)
-        if isinstance(payload, Gone):
-            self.end("channel")
-            raise payload
-        return payload
-
-    def end(self, reason: str):
-        """Kill it with all that it started; the first reason stays."""
-        self.reason = self.reason or reason
-        processes.end_group(self.process)
-        if self.way == "user":
-            processes.end_user(self.user)
-
-    def close(self):
-        if self.watch:
-            self.watch.over.set()
-        self.end("done")
-        self.outgoing.put(None)
-        self.process.wait()
-        if self.way == "user":
-            sweep(self.user)
-        for pipe in (self.process.stdout, self.process.stderr, self.process.stdin):
-            try:
-                pipe.close()
-            except (OSError, ValueError):
-                pass
-        shutil.rmtree(self.place, ignore_errors=True)
-
-
-class Asker(wire.Peer):
-    """The grader's end. Of what it hands out a submission may call functions and step iterators, and wait for results as JAX's are waited for."""
-
-    def do_get(self, number, name):
-        if name != "block_until_ready":
-            raise AttributeError(name)
-        return super().do_get(number, name)
-
-
-def sweep(user: int):
-    """Remove what a user has left in the folders where everyone may write: file names could tell another submission something."""
-    for folder in ("/tmp", "/var/tmp", "/dev/shm"):
-        for name in os.listdir(folder) if os.path.isdir(folder) else ():
-            path = os.path.join(folder, name)
-            if os.lstat(path).st_uid == user:
-                if os.path.isdir(path) and not os.path.islink(path):
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    os.unlink(path)
-
-
-def modest(value, most=200_000, longest=2048):
-    """Refuse arguments with which a submission calls back that are larger than any honest ones. Raises Refused."""
-    left = most
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        shape = getattr(value, "shape", ())
-        left -= 1 + getattr(value, "size", 0) if not isinstance(value, wire.Handle) else 1
-        if left < 0 or any(n > longest for n in shape):
-            raise wire.Refused("the arguments are too large")
-        if isinstance(value, (list, tuple, set, frozenset)):
-            waiting += value
-        elif isinstance(value, dict):
-            waiting += [*value.keys(), *value.values()]
-
-
 # ---- Which way -----------------------------------------------------------------------------------------------------
 
 def works(way: str, secrets: tuple[Path, ...] = (), slot: int = 0) -> str:
     """Try a way: "" if a child starts in it, answers, and can read none of `secrets`; else why not."""
+    from minillm.assignments.box import Box, Gone
     if way == "bubblewrap" and not bubblewrap_options():
         return "bubblewrap is not installed"
     if way == "user" and not (sys.platform.startswith("linux") and os.getuid() == 0):
