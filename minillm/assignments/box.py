@@ -19,7 +19,7 @@ from minillm.assignments.sandbox import ENVIRONMENT, Limits, bubblewrap_command,
 HERE = Path(__file__).parent
 FILES = ("child.py", "wire.py", "peer.py")           # all of minillm that goes into a sandbox
 PRINTED = 4000                                       # characters of output that are kept
-FIRST_USER = 61100                                   # users of ways "bubblewrap" (as root) and "user": two for each worker
+FIRST_USER, PAIRS = 60578, 300                       # users that no system gives away: a pair for each process that grades (as root)
 PATIENCE, LAST = 3, 100                              # seconds asleep, and seconds by the clock whatever happens, for each second of a core
 
 
@@ -34,11 +34,12 @@ class Gone(BaseException):
 class Box:
     """A running child: `peer` asks it. A context manager, which leaves nothing behind.
 
-    files: {name: bytes} that it finds in its folder. `slot` tells workers apart that run at the same time.
+    files: {name: bytes} that it finds in its folder. `second`: another user than the box beside it, the first of this process.
     """
 
-    def __init__(self, files: dict[str, bytes], way: str, limits: Limits, slot: int = 0, jax: bool = False):
-        self.way, self.limits, self.user = way, limits, FIRST_USER + slot if way != "none" and os.getuid() == 0 else None
+    def __init__(self, files: dict[str, bytes], way: str, limits: Limits, second: bool = False, jax: bool = False):
+        self.way, self.limits = way, limits
+        self.user = FIRST_USER + 2 * (os.getpid() % PAIRS) + second if way != "none" and os.getuid() == 0 else None
         self.reason, self.printed = None, ""
         self.place = Path(tempfile.mkdtemp(prefix="minillm-box-"))
         for folder in (self.place, self.place / "box", self.place / "empty", self.place / "packages"):

@@ -110,20 +110,20 @@ def grade_all(todo: list[Submission], key: Path, way: str, jobs: int):
     for submission in todo:
         waiting.put(submission)
 
-    def work(slot):
-        with Worker(key, way, slot) as worker:
+    def work():
+        with Worker(key, way) as worker:
             with contextlib.suppress(queue.Empty):
                 while True:
                     finished.put(worker.grade(waiting.get_nowait()))
 
-    def safely(slot):
+    def safely():
         try:
-            work(slot)
+            work()
         except BaseException as error:
             finished.put(error)
 
-    for slot in range(jobs):
-        threading.Thread(target=safely, args=(slot,), daemon=True).start()
+    for _ in range(jobs):
+        threading.Thread(target=safely, daemon=True).start()
     for _ in todo:
         result = finished.get()
         if isinstance(result, BaseException):
@@ -134,8 +134,8 @@ def grade_all(todo: list[Submission], key: Path, way: str, jobs: int):
 class Worker:
     """A process of worker.py, started anew when a submission has brought it down."""
 
-    def __init__(self, key: Path, way: str, slot: int):
-        self.job, self.process = {"key": str(key), "way": way, "slot": slot}, None
+    def __init__(self, key: Path, way: str):
+        self.job, self.process = {"key": str(key), "way": way}, None
 
     def __enter__(self):
         return self

@@ -24,7 +24,7 @@ def main(root: Path) -> int:
     metadata = read_json(root / "submission_metadata.json") if (root / "submission_metadata.json").is_file() else {}
     way = sandbox.choose("auto", secrets_of(source / "key"))
     files, problems = read_folder(root / "submission", assignment.files)
-    with Worker(source / "key", way, 0) as worker:
+    with Worker(source / "key", way) as worker:
         result = worker.grade(Submission(student_of(metadata), files, problems))
     days = lateness(assignment, metadata)
     make_folder(root / "results")

@@ -54,9 +54,9 @@ def seed_of(secret: str, student: str | None) -> int:
     return int.from_bytes(hashlib.sha256(f"{secret}\n{student or ''}".encode("utf-8", "surrogatepass")).digest()[:8], "little")
 
 
-def grade_lesson(key: LessonKey, file: bytes, seed: int, way: str, limits: Limits, slot: int = 0) -> list[dict]:
+def grade_lesson(key: LessonKey, file: bytes, seed: int, way: str, limits: Limits) -> list[dict]:
     """What `judging.judge` found for every task, with "points", "earned", "helped" (what the reference stood in for), "printed"."""
-    with LessonRun(key, file, seed, way, limits, slot) as run:
+    with LessonRun(key, file, seed, way, limits) as run:
         found = {}
         for index, task in enumerate(key.tasks):
             missing = [name for name in key.needs[task.name] if found[name]["status"] != "passed"]
@@ -70,8 +70,8 @@ def grade_lesson(key: LessonKey, file: bytes, seed: int, way: str, limits: Limit
 class LessonRun:
     """The processes in which one lesson of one submission is asked. A context manager, which leaves none behind."""
 
-    def __init__(self, key, file, seed, way, limits, slot):
-        self.key, self.file, self.seed, self.way, self.slot = key, file, seed, way, slot
+    def __init__(self, key, file, seed, way, limits):
+        self.key, self.file, self.seed, self.way = key, file, seed, way
         self.limits = limits.with_jax() if key.jax else limits
         self.box = self.module = self.helper = self.reference = None
         self.broken, self.printed = None, ""                 # broken: what to say of every task when the file cannot be run at all
@@ -102,7 +102,7 @@ class LessonRun:
     def ask_helped(self, index, task, missing) -> dict:
         """Judge a task in a process of its own, where the reference stands in for the tasks `missing`."""
         if self.helper is None or self.helper.reason:
-            self.helper, self.reference = self.start(self.key.solution, slot=1000 + self.slot)
+            self.helper, self.reference = self.start(self.key.solution, second=True)
             if self.helper is None:
                 raise RuntimeError(f"the reference does not run: {self.reference}")
         self.helper.give(TRAVEL * self.limits.seconds)
@@ -122,11 +122,11 @@ class LessonRun:
             return self.helper.peer.request("apply", function._number, args, more)
         return apply
 
-    def start(self, file: bytes, given=(), slot=None):
+    def start(self, file: bytes, given=(), second=False):
         """A process with a file in it, `given` {name: function} put in place of its own: (box, module), or (None, the result of what it was to answer)."""
         box = None
         try:
-            box = Box({FILE: file}, self.way, self.limits, self.slot if slot is None else slot, self.key.jax)
+            box = Box({FILE: file}, self.way, self.limits, second, self.key.jax)
             box.give(self.limits.seconds)
             return box, judging.Module(box.peer, box.peer.request("load", box.file(FILE), dict(given)))
         except (Exception, Gone) as error:

@@ -126,7 +126,7 @@ def rlimits(limits: Limits, way: str) -> dict[str, int]:
 
 # ---- Which way -----------------------------------------------------------------------------------------------------
 
-def works(way: str, secrets: tuple[Path, ...] = (), slot: int = 0) -> str:
+def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
     """Try a way: "" if a child starts in it, answers, and can read none of `secrets`; else why not."""
     from minillm.assignments.box import Box, Gone
     if way == "bubblewrap" and not bubblewrap_options():
@@ -135,7 +135,7 @@ def works(way: str, secrets: tuple[Path, ...] = (), slot: int = 0) -> str:
         return "needs root, on Linux"
     probe = b"import os\ndef readable(path):\n    try:\n        return bool(os.listdir(path)) if os.path.isdir(path) else bool(open(path, 'rb').read(1))\n    except OSError:\n        return False\n"
     try:
-        with Box({"probe.py": probe}, way, Limits(), slot) as box:
+        with Box({"probe.py": probe}, way, Limits()) as box:
             box.give(20)
             module = box.peer.request("load", box.file("probe.py"), {})
             readable = box.peer.request("get", module, "readable")
@@ -149,11 +149,11 @@ def works(way: str, secrets: tuple[Path, ...] = (), slot: int = 0) -> str:
     return ""
 
 
-def choose(way: str, secrets: tuple[Path, ...] = (), slot: int = 0) -> str:
+def choose(way: str, secrets: tuple[Path, ...] = ()) -> str:
     """The way to use: what was asked for, or the best one that works. Raises UserError."""
     tried = {}
     for name in (("bubblewrap", "user") if way == "auto" else (way,)):
-        tried[name] = works(name, secrets if name != "none" else (), slot)
+        tried[name] = works(name, secrets if name != "none" else ())
         if not tried[name]:
             return name
     reasons = "; ".join(f"{name}: {reason}" for name, reason in tried.items())

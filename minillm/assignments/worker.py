@@ -1,6 +1,6 @@
 """A process that grades one submission after the other: started by classroom.py, `python -m minillm.assignments.worker`.
 
-In: JSON lines on standard input, first {"key", "way", "slot"}, then {"student", "files": {name: base64}, "problems": {name: text}}.
+In: JSON lines on standard input, first {"key", "way"}, then {"student", "files": {name: base64}, "problems": {name: text}}.
 Out: a JSON line for each. It runs the checks of the key, never a submission. It is apart from the grader so that an answer that
 brings it down costs nothing but one submission, and it ends when the grader does.
 """
@@ -25,8 +25,8 @@ MEMORY = 6 * 2**30
 class Grader:
     """A key, read once; grades any number of submissions."""
 
-    def __init__(self, key: Path, way: str, slot: int = 0):
-        self.assignment, self.way, self.slot = read_assignment(key), way, slot
+    def __init__(self, key: Path, way: str):
+        self.assignment, self.way = read_assignment(key), way
         self.secret = read_json(key / "secret.json")
         self.keys = {part.name: read_lesson_key(key / "lessons" / part.name, part.points, part.practice) for part in self.assignment.parts}
 
@@ -36,7 +36,7 @@ class Grader:
         parts = []
         for part in self.assignment.parts:
             if part.file in files:
-                tasks = grade_lesson(self.keys[part.name], files[part.file], seed, self.way, self.assignment.limits, self.slot)
+                tasks = grade_lesson(self.keys[part.name], files[part.file], seed, self.way, self.assignment.limits)
             else:
                 reason = problems.get(part.file, "it is missing")
                 tasks = [{"name": name, "status": "todo", "kind": "file", "hint": None, "message": clean(f"{part.file}: {reason}."), "detail": "",
@@ -55,7 +55,7 @@ def main():
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     job = json.loads(sys.stdin.readline())
-    grader = Grader(Path(job["key"]), job["way"], job["slot"])
+    grader = Grader(Path(job["key"]), job["way"])
     for line in sys.stdin:
         job = json.loads(line)
         files = {name: base64.b64decode(data) for name, data in job["files"].items()}
