@@ -270,6 +270,8 @@ def parser() -> argparse.ArgumentParser:
 
     add_lesson(command("lesson", commands.lesson, "the course: read a lesson, run its demo, check your exercise",
                        "minillm lesson list\n  minillm lesson check 1"))
+    add_assignment(command("assignment", commands.assignment, "assignments: hand lessons out to a class, check yourself, grade safely",
+                           "minillm assignment new --lessons 03,05 --out hw1\n  minillm assignment grade SUBMISSIONS --key hw1/key --out grades"))
     return top
 
 
@@ -296,6 +298,54 @@ def add_lesson(new):
     new.add_argument("--seed", type=int, metavar="N", help="of the random inputs (default: new ones each time)")
     new.add_argument("--json", action="store_true", help="print one JSON object")
     action("notebook", "write the lesson as a Jupyter notebook", "minillm lesson notebook 1")
+
+
+def add_assignment(new):
+    """`minillm assignment ACTION`; what they do is in assignments/."""
+    actions = new.add_subparsers(required=True, metavar="new|check|submit|grade|gradescope")
+
+    def action(name, help, example):
+        new = actions.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
+                                 description=f"{help[0].upper()}{help[1:]}.", epilog=f"example:\n  {example}")
+        new.set_defaults(action=name)
+        return new
+
+    def add_sandbox(new):
+        new.add_argument("--sandbox", choices=("auto", "bubblewrap", "user", "none"), default="auto",
+                         help="where submissions run: auto takes the best that works and refuses where none does; none protects against nothing")
+
+    new = action("new", "make a handout for students and a key for the teacher", "minillm assignment new --lessons 03,05 --out hw1 --due 2026-10-01T23:59+02:00")
+    new.add_argument("--lessons", required=True, metavar="LIST", help="numbers or names, with commas between")
+    new.add_argument("--out", required=True, metavar="DIR", help="a new folder, for handout/ and key/")
+    new.add_argument("--points", metavar="LIST", help="LESSON=N shares N points among a lesson's tasks, LESSON.TASK=N gives a task N (default: the lesson's)")
+    new.add_argument("--seed-per-student", action="store_true", help="each student's hidden inputs are their own, made from the key and the name")
+    new.add_argument("--due", metavar="TIME", help="as 2026-10-01T23:59+02:00; without an offset it is UTC")
+    new.add_argument("--late", type=float, default=0.0, metavar="N", help="percent of the points that each day begun after that costs")
+    new.add_argument("--title", metavar="TEXT", help="of the assignment (default: its lessons)")
+    new.add_argument("--seconds", type=float, default=10.0, metavar="N", help="time limit of a task (three times that where a lesson needs JAX)")
+    new.add_argument("--memory", type=int, default=1024, metavar="N", help="memory limit in MB (at least 3072 where a lesson needs JAX)")
+    add_sandbox(new)
+    new = action("check", "check your work by the public checks; hidden ones decide the grade", "minillm assignment check")
+    new.add_argument("folder", nargs="?", default=".", metavar="DIR", help="the handout")
+    new.add_argument("--only", metavar="LESSON[.TASK]", help="check this file alone; with a task, only that one decides the exit status")
+    new.add_argument("--seed", type=int, metavar="N", help="of the random inputs (default: new ones each time)")
+    new.add_argument("--json", action="store_true", help="print one JSON object")
+    new = action("submit", "make the archive to hand in: the named files, nothing else", "minillm assignment submit --name ada")
+    new.add_argument("folder", nargs="?", default=".", metavar="DIR", help="the handout")
+    new.add_argument("--name", required=True, help="yours: the archive's name")
+    new.add_argument("--out", metavar="FILE", help="the archive (default: NAME.zip in the handout)")
+    new = action("grade", "grade a folder of submissions, each in a sandbox; go on after an interruption", "minillm assignment grade SUBMISSIONS --key hw1/key --out grades")
+    new.add_argument("submissions", metavar="DIR", help="a folder or a .zip for each student")
+    new.add_argument("--key", required=True, metavar="DIR", help="the key")
+    new.add_argument("--out", required=True, metavar="DIR", help="for grades.csv, class.html, students/ and results/")
+    new.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: as many as cores)")
+    new.add_argument("--times", metavar="FILE", help="CSV with the columns student and time: when each was handed in, for --late")
+    add_sandbox(new)
+    new = action("gradescope", "write Gradescope's autograder archive, and workflows for GitHub and Classroom 50", "minillm assignment gradescope hw1")
+    new.add_argument("folder", metavar="DIR", help="what minillm assignment new made")
+    new.add_argument("--visibility", choices=("visible", "after_due_date", "after_published", "hidden"), default="visible", help="when students see each task's result")
+    new.add_argument("--leaderboard", action="store_true", help="show the points on a leaderboard")
+    new.add_argument("--install", default="minillm", metavar="SPEC", help="what pip installs in the workflows for GitHub and Classroom 50")
 
 
 def option(name: str) -> str:

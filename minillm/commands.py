@@ -453,6 +453,11 @@ def lesson(options):
     return command(options)
 
 
+def assignment(options):
+    from minillm.assignments import command
+    return command(options)
+
+
 def compare_curve(options):
     from minillm.curves import command
     return command(options)

@@ -1,0 +1,136 @@
+"""What an assignment is: lessons with points, a time, limits. The same assignment.json lies in the handout and in the key.
+
+    hw1/handout/  README.md  assignment.json  NN_name.py (stubs)  checks/NN_name/ (public checks)            goes to the students
+    hw1/key/      assignment.json  secret.json  lessons/NN_name/ (hidden checks, reference, stub)  proof.json      stays with the teacher
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from pathlib import Path
+
+from minillm.assignments.sandbox import Limits
+from minillm.errors import UserError
+from minillm.files import read_json
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by task, `about` in words.
+
+    practice: tasks without points, because the answer to them is in how a function runs and not in what it returns, so that only the
+    student's own process could give it; see making.prove.
+    """
+
+    name: str
+    title: str
+    points: dict[str, float]
+    about: dict[str, str]
+    practice: list[str] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}.py"
+
+    @property
+    def of(self) -> float:
+        return rounded(sum(self.points.values()))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`due` in ISO 8601 with its offset from UTC, or None; `late`: percent of the points that each day begun after it costs;
+    `grace`: minutes after it that cost nothing."""
+
+    title: str
+    parts: list[Part]
+    due: str | None = None
+    late: float = 0.0
+    grace: float = 15.0
+    limits: Limits = field(default_factory=Limits)
+    format: int = FORMAT
+
+    @property
+    def of(self) -> float:
+        return rounded(sum(part.of for part in self.parts))
+
+    @property
+    def files(self) -> list[str]:
+        return [part.file for part in self.parts]
+
+    def as_json(self) -> dict:
+        return asdict(self)
+
+
+def read_assignment(folder: Path) -> Assignment:
+    """The assignment of a handout or a key. Raises UserError."""
+    path = Path(folder) / "assignment.json"
+    values = read_json(path)
+    try:
+        if values["format"] != FORMAT:
+            raise UserError(f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the one that made it")
+        parts = [Part(**part) for part in values["parts"]]
+        limits = Limits(**{f.name: values["limits"][f.name] for f in fields(Limits)})
+        made = Assignment(**values | {"parts": parts, "limits": limits})
+        if not parts or any(Path(part.file).name != part.file or not part.name[:2].isdigit() for part in parts):
+            raise ValueError("names of lessons")
+        return made
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: not an assignment ({type(error).__name__}: {error})") from None
+
+
+def find_key(path) -> Path:
+    """The key in a folder: itself, or the `key` in what `minillm assignment new` made. Raises UserError."""
+    for folder in (Path(path), Path(path) / "key"):
+        if (folder / "secret.json").is_file():
+            return folder
+    raise UserError(f"{path}: no key of an assignment (the folder with secret.json that minillm assignment new made)")
+
+
+def find_handout(path) -> Path:
+    """The handout in a folder. Raises UserError."""
+    for folder in (Path(path), Path(path) / "handout"):
+        if (folder / "assignment.json").is_file() and (folder / "checks").is_dir():
+            return folder
+    raise UserError(f"{path}: no handout of an assignment (the folder with assignment.json and checks): go there first, or name it")
+
+
+def digest_of(folder: Path) -> str:
+    """A fingerprint of every file in a folder."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in Path(folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        data = path.read_bytes()
+        total.update(f"{path.relative_to(folder).as_posix()}\n{len(data)}\n".encode() + data)
+    return total.hexdigest()
+
+
+def moment(text: str, what: str) -> datetime:
+    """A time in ISO 8601; without an offset it is UTC. Raises UserError."""
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except (ValueError, AttributeError):
+        raise UserError(f"{what} is {text!r}: it must be a time such as 2026-10-01T23:59+02:00") from None
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+
+
+def days_late(assignment: Assignment, handed_in: str | None) -> int:
+    """Days begun between the due time with its grace and when it was handed in; 0 where either is not known."""
+    if not assignment.due or not handed_in:
+        return 0
+    late = (moment(handed_in, "a time of handing in") - moment(assignment.due, "due")).total_seconds() - 60 * assignment.grace
+    return 0 if late <= 0 else int(late // 86400) + 1
+
+
+def after_lateness(assignment: Assignment, earned: float, days: int) -> float:
+    """The points that are left."""
+    return rounded(earned * max(0.0, 1 - assignment.late / 100 * days))
+
+
+def rounded(points: float) -> float:
+    """To two digits; a whole number where it is one."""
+    points = round(points + 1e-9, 2)
+    return int(points) if points == int(points) else points

@@ -1,0 +1,74 @@
+"""What a student does with a handout: `minillm assignment check` and `minillm assignment submit`."""
+
+import ast
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+from minillm.assignments.assignment import find_handout, read_assignment, rounded
+from minillm.assignments.reports import plain
+from minillm.assignments.submissions import read_file
+from minillm.errors import UserError, require
+
+FIXED = (2026, 1, 1, 0, 0, 0)            # the time of every file in an archive: the same work makes the same archive
+
+
+def check(folder, only: str | None = None, seed: int | None = None, as_json: bool = False, say=print) -> int:
+    """The public checks on every file of the handout, or on the one of `only` (LESSON or LESSON.TASK); 0 if all pass, 1 otherwise."""
+    from minillm.course.checking import check as judge
+    from minillm.course.lessons import show_report
+    folder = find_handout(folder)
+    assignment, reports = read_assignment(folder), []
+    lesson, _, task_only = (only or "").partition(".")
+    parts = [part for part in assignment.parts if not lesson or lesson in (part.name, part.name[:2], part.name[3:])]
+    if not parts or task_only and task_only not in parts[0].points:
+        raise UserError(f"--only {only}: this assignment has no such lesson or task; it has {', '.join(part.name for part in assignment.parts)}")
+    for part in parts:
+        if not as_json:
+            say(f"\n{part.file}")
+        try:
+            report = judge(folder / "checks" / part.name, folder / part.file, seed)
+        except UserError as error:                                    # not Python yet, or not there: the other files still count
+            report = {"lesson": part.name, "refused": str(error), "tasks": [], "points": 0, "of": 0}
+        reports.append(report)
+        if not as_json:
+            say(f"  {plain(report['refused'])}") if "refused" in report else show_report(report)
+    passed = {(part.name, task["name"]) for part, report in zip(parts, reports) for task in report["tasks"] if task["status"] == "passed"}
+    wanted = {(part.name, task) for part in parts for task in part.points if not task_only or task == task_only}
+    points, of = (rounded(sum(part.points[task] for part in parts for task in part.points if (part.name, task) in some)) for some in (passed & wanted, wanted))
+    if as_json:
+        say(json.dumps({"points": points, "of": of, "hidden_checks_decide": True, "parts": reports}))
+    else:
+        say(f"\n{points:g} of {of:g} points by the public checks. The grade is decided by hidden checks: the same tasks on other inputs.")
+    return 0 if wanted <= passed else 1
+
+
+def submit(folder, name: str, out=None, say=print) -> Path:
+    """Make NAME.zip of the named files, and nothing else. Raises UserError."""
+    folder = find_handout(folder)
+    assignment = read_assignment(folder)
+    require(0 < len(name) <= 60 and all(c.isalnum() or c in " ._-@+" for c in name) and name[0].isalnum(), "--name", name, "letters, digits, spaces and . _ - @ +")
+    files, lacking = {}, []
+    for file in assignment.files:
+        data, problem = read_file(folder / file)
+        if data is None:
+            lacking.append(f"{file}: {problem}")
+            continue
+        files[file] = data
+        try:
+            ast.parse(data, file)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            say(f"WARNING: {file} is not Python yet ({plain(error)}): as it is, it earns nothing")
+    if not files:
+        raise UserError(f"{folder}: nothing to hand in ({'; '.join(lacking)})")
+    for text in lacking:
+        say(f"WARNING: {text}: it is not in the archive")
+    archive = Path(out) if out else folder / f"{name}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+        for file, data in files.items():
+            member = zipfile.ZipInfo(file, FIXED)
+            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
+            made.writestr(member, data)
+    say(f"{archive}: hand this in. It holds {', '.join(files)}; fingerprint {hashlib.sha256(archive.read_bytes()).hexdigest()[:16]}")
+    return archive

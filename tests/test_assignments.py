@@ -1,0 +1,469 @@
+"""Promise: an assignment is handed out without its answers, honest mistakes are explained kindly, and what a stranger wrote is only ever read.
+
+What needs no sandbox; submissions here are the test's own. Attacks: test_assignments_attacks.py.
+"""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minillm
+from minillm.assignments import classroom, gradescope, gradescope_run, reports, sandbox, submissions, wire
+from minillm.assignments.assignment import Assignment, Part, after_lateness, days_late, read_assignment
+from minillm.assignments.grading import grade_lesson, read_lesson_key, seed_of
+from minillm.assignments.making import make
+from minillm.assignments.student import check, submit
+from minillm.assignments.submissions import Submission
+from minillm.cli import main
+from minillm.course.lessons import all_lessons, find
+from minillm.errors import UserError
+
+WAY = "none" if sandbox.works("bubblewrap") else "bubblewrap"
+LESSON = find("02")
+SOLUTION = (LESSON.folder / "solution.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    place = tmp_path_factory.mktemp("assignment") / "hw"
+    make("02", place, points="02=14,02.perplexity=3", due="2026-10-01T12:00+02:00", late=10, title="Counting <b>", way=WAY, say=lambda text: None)
+    return place
+
+
+@pytest.fixture(scope="module")
+def key(made):
+    return read_lesson_key(made / "key" / "lessons" / LESSON.name, read_assignment(made / "key").parts[0].points)
+
+
+def graded(key, source, seconds=5.0):
+    return {task["name"]: task for task in grade_lesson(key, source if isinstance(source, bytes) else source.encode(), 7, WAY, sandbox.Limits(seconds=seconds))}
+
+
+# Handing out --------------------------------------------------------------------------------------------------------
+
+def test_solutions_do_not_travel_with_the_handout(made):
+    handout = {path.relative_to(made / "handout").as_posix(): path.read_bytes() for path in (made / "handout").rglob("*") if path.is_file()}
+    assert set(handout) == {"README.md", "assignment.json", f"{LESSON.name}.py", f"checks/{LESSON.name}/test_exercise.py"}
+    secret = json.loads((made / "key" / "secret.json").read_text(encoding="utf-8"))["seed"].encode()
+    for data in handout.values():
+        assert secret not in data and SOLUTION.encode()[40:200] not in data
+    assert handout[f"{LESSON.name}.py"] == (LESSON.folder / "exercise.py").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
+def test_each_lesson_can_be_handed_out(name, tmp_path):
+    """The reference gets all points and the stub none, through the very pipes that grade; else `make` refuses."""
+    make(name, tmp_path / "hw", per_student=True, way=WAY, say=lambda text: None)
+
+
+def test_nothing_is_written_unless_the_reference_is_proved(tmp_path, monkeypatch):
+    from minillm.assignments import making
+    broken = tmp_path / "lessons" / LESSON.name
+    broken.mkdir(parents=True)
+    for path in LESSON.folder.glob("*.*"):
+        (broken / path.name).write_bytes(path.read_bytes())
+    (broken / "solution.py").write_text(SOLUTION.replace("np.exp(nats)", "np.exp(nats) + 1"), encoding="utf-8")
+    from minillm.course.lessons import read_lesson
+    monkeypatch.setattr(making, "find", lambda which: read_lesson(broken))
+    with pytest.raises(UserError, match="the reference does not pass perplexity"):
+        make("02", tmp_path / "hw", way=WAY, say=lambda text: None)
+    assert not (tmp_path / "hw").exists()
+
+
+@pytest.mark.parametrize("options, what", [
+    ({"lessons": "99"}, "99"), ({"lessons": "02,2"}, "--lessons"), ({"lessons": ""}, "--lessons"), ({"points": "03=4"}, "--points"), ({"points": "02.none=1"}, "--points"),
+    ({"points": "02=-1"}, "--points"), ({"points": "02=nan"}, "--points"), ({"points": "02=0"}, "--points"), ({"due": "tomorrow"}, "--due"), ({"late": 101}, "--late"), ({"seconds": 0}, "--seconds")])
+def test_impossible_wishes_are_refused_by_name(options, what, tmp_path):
+    with pytest.raises(UserError, match=what):
+        make(**{"lessons": "02", "out": tmp_path / "hw", "say": lambda text: None, "way": WAY} | options)
+    assert not (tmp_path / "hw").exists()
+
+
+def test_points_are_shared_as_asked(made):
+    assignment = read_assignment(made / "handout")
+    assert assignment.of == 15 and assignment.parts[0].points["perplexity"] == 3 and assignment.parts[0].points["cross_entropy"] == 4
+
+
+def test_a_key_is_no_handout_and_a_handout_no_key(made, capsys):
+    assert main(["assignment", "check", str(made / "key")]) == 2
+    assert main(["assignment", "grade", str(made), "--key", str(made / "handout"), "--out", str(made / "x")]) == 2
+    assert "secret.json" in capsys.readouterr().err
+
+
+# For students -------------------------------------------------------------------------------------------------------
+
+def test_check_and_submit(made, tmp_path, capsys):
+    import shutil
+    folder = shutil.copytree(made / "handout", tmp_path / "work")
+    assert check(folder) == 1
+    assert "hidden checks" in capsys.readouterr().out
+    (folder / f"{LESSON.name}.py").write_text(SOLUTION.replace("np.exp(nats)", "2.0**nats"), encoding="utf-8")
+    assert check(folder) == 1
+    assert "12 of 15 points by the public checks" in capsys.readouterr().out
+    assert check(folder, only="02.cross_entropy") == 0 and check(folder, only="02_counting.perplexity") == 1
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    archive = submit(folder, "Ada L.")
+    with zipfile.ZipFile(archive) as files:
+        assert files.namelist() == [f"{LESSON.name}.py"]
+    first = archive.read_bytes()
+    assert submit(folder, "Ada L.").read_bytes() == first
+    for name in ("../x", "", "=1", "a/b", "a" * 100):
+        with pytest.raises(UserError, match="--name"):
+            submit(folder, name)
+
+
+def test_a_file_that_is_not_python_is_warned_about_before_it_is_handed_in(made, tmp_path, capsys):
+    import shutil
+    folder = shutil.copytree(made / "handout", tmp_path / "work")
+    (folder / f"{LESSON.name}.py").write_text("def f(:\n", encoding="utf-8")
+    assert check(folder) == 1
+    submit(folder, "ada")
+    assert "not Python yet" in capsys.readouterr().out
+
+
+# Honest failures ----------------------------------------------------------------------------------------------------
+
+def replaced(old, new):
+    assert old in SOLUTION
+    return SOLUTION.replace(old, new)
+
+
+PROBABILITIES = "return smoothed / smoothed.sum(axis=1, keepdims=True)"
+KIND = {
+    "none": ("bigram_probabilities", replaced(PROBABILITIES, "smoothed / smoothed.sum(axis=1, keepdims=True)"), "return at the end"),
+    "shape": ("bigram_probabilities", replaced(PROBABILITIES, "return (smoothed / smoothed.sum(axis=1, keepdims=True))[:, :, None]"), "shape"),
+    "dtype": ("bigram_probabilities", replaced(PROBABILITIES, "return str(smoothed)"), "text where an array of numbers is right"),
+    "nan": ("bigram_probabilities", replaced(PROBABILITIES, "return smoothed * np.nan"), "NaN"),
+    "inf": ("perplexity", replaced("return np.exp(nats)", "return np.inf"), "inf"),
+    "exception": ("perplexity", replaced("return np.exp(nats)", "return np.exp(nat)"), "NameError: name 'nat' is not defined (line"),
+    "time": ("perplexity", replaced("return np.exp(nats)", "while True: pass"), "took too long"),
+    "exit": ("perplexity", replaced("return np.exp(nats)", "import os; os._exit(0)"), "ended the whole program"),
+    "missing": ("perplexity", replaced("def perplexity", "def perplexty"), "there is no perplexity in your file"),
+    "todo": ("perplexity", replaced("return np.exp(nats)", "raise NotImplementedError"), "not written yet"),
+    "number": ("PERPLEXITY", replaced("PERPLEXITY = 2**2.25", "PERPLEXITY = 7"), "Work it out again"),
+    "value": ("perplexity", replaced("return np.exp(nats)", "return np.exp(nats) + 0.01"), "wrong on 21 of 21 inputs"),
+}
+
+
+@pytest.mark.parametrize("kind", KIND)
+def test_an_honest_failure_is_told_kindly_and_costs_one_task(kind, key):
+    name, source, says = KIND[kind]
+    found = graded(key, source, seconds=1.0 if kind == "time" else 5.0)
+    assert found[name]["kind"] == kind and says in found[name]["message"], found[name]
+    assert {task for task in found if found[task]["status"] != "passed"} == {name}, found
+
+
+def test_lower_precision_is_told_as_such(key):
+    found = graded(key, replaced(PROBABILITIES, "return (smoothed / smoothed.sum(axis=1, keepdims=True)).astype(np.float32)"))
+    assert found["bigram_probabilities"]["kind"] == "dtype" and "float64" in found["bigram_probabilities"]["message"]
+
+
+@pytest.mark.parametrize("source, kind, says", [
+    ("x = 1\ndef f(:\n", "syntax", "line 2"), (SOLUTION + "\n1 / 0\n", "import", "ZeroDivisionError"), ("import torch\n", "import", "torch"), (b"\xff\xfe\x00", "syntax", "not Python yet")])
+def test_a_file_that_cannot_be_run_is_told_once_for_all_its_tasks(source, kind, says, key):
+    found = graded(key, source)
+    assert {task["kind"] for task in found.values()} == {kind} and all(says in task["message"] and not task["earned"] for task in found.values())
+
+
+def test_the_reference_stands_in_for_what_is_not_right(tmp_path):
+    """Lesson 03: softmax is wrong, and everything after it stands; the reference is not where the submission runs."""
+    lesson = find("03")
+    key = read_lesson_key(lesson.folder, {task: 1 for task in ("SECOND", "scores", "masked", "softmax", "attention", "split_heads", "grouped_attention")})
+    source = (lesson.folder / "solution.py").read_text(encoding="utf-8").replace("return e / np.sum(e, axis=-1, keepdims=True)", "return e")
+    peeking = source + """
+def attention(q, k, v):
+    import os, sys
+    cells = [repr(cell.cell_contents) for cell in softmax.__closure__]
+    files = sorted(os.listdir(os.path.dirname(os.path.abspath(__file__))))
+    if len(cells) != 2 or cells[0] != "<an object>" or not cells[1].startswith("<function put_back") or files != ["child.py", "peer.py", "the_exercise.py", "wire.py"] or "minillm" in sys.modules:
+        return None
+    return softmax(masked(scores(q, k))) @ v
+"""
+    found = graded(key, peeking)
+    assert [name for name in found if found[name]["status"] != "passed"] == ["softmax"], found
+    assert found["attention"]["helped"] == ["softmax"] and found["scores"]["helped"] == []
+
+
+def test_a_stand_in_gains_nothing_for_its_own_task():
+    """Whoever leaves softmax out to be given the reference's, and hides it, is still without it where softmax counts."""
+    lesson = find("03")
+    key = read_lesson_key(lesson.folder, {task: 1 for task in ("SECOND", "scores", "masked", "softmax", "attention", "split_heads", "grouped_attention")})
+    source = (lesson.folder / "solution.py").read_text(encoding="utf-8") + """
+import builtins, os
+def softmax(x):
+    kept = getattr(builtins, "kept", None)
+    if kept is None:
+        raise ValueError
+    return kept(x)
+def attention(q, k, v):
+    import sys
+    builtins.kept = sys.modules[__name__].softmax
+    return softmax(masked(scores(q, k))) @ v
+"""
+    found = graded(key, source)
+    assert [name for name in found if found[name]["status"] != "passed"] == ["softmax"], found
+
+
+def test_seeds_come_from_the_key_and_the_name():
+    assert seed_of("k", None) == seed_of("k", None) != seed_of("l", None)
+    assert len({seed_of("k", None), seed_of("k", "a"), seed_of("k", "b"), seed_of("k", "\udcff")}) == 4
+
+
+# What is read of strangers' files -----------------------------------------------------------------------------------
+
+VALUES = [None, True, 3, -2**200, 1.5, float("inf"), "né\ud800", b"\x00\xff", [1, [2.0]], (1, "a"), {(1, 2): 3, "x": [None]}, {1, 2}, frozenset({b"a"}), 1 + 2j,
+          np.arange(6.0).reshape(2, 3), np.zeros((0, 3), np.int8), np.float32(2.5), np.array(True), np.arange(6).reshape(2, 3).T, [np.zeros(2), {"a": np.ones(1, np.uint64)}]]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30].encode("ascii", "replace").decode())
+def test_plain_values_travel_as_they_are(value):
+    back = wire.unpack(wire.pack(value, None), None, None)
+    assert type(back) is type(value)
+    np.testing.assert_equal(back, value)
+    if isinstance(value, np.ndarray):
+        assert back.dtype == value.dtype
+
+
+def test_generators_of_random_numbers_travel():
+    rng = np.random.default_rng(3)
+    assert wire.unpack(wire.pack(rng, None), None, None).random() == rng.random()
+
+
+def archive_of(**members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", members.pop("compression", zipfile.ZIP_STORED)) as made:
+        for name, data in members.items():
+            made.writestr(f"{name}.npy", data)
+    return file.getvalue()
+
+
+def npy(array, **header):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array) | header)
+    return file.getvalue() + array.tobytes()
+
+
+TREE = npy(np.frombuffer(b'{"a": 0}', np.uint8))
+HOSTILE = {
+    "nothing": b"", "noise": b"PK" + bytes(range(200)), "no tree": archive_of(a0=npy(np.zeros(2))), "not JSON": b"{", "deep": b'{"l":[' * 50_000, "unknown": b'{"x": 1}', "bare list": b"[1]",
+    "a pickle": archive_of(tree=TREE, a0=b"\x80\x04K\x01."), "objects": archive_of(tree=TREE, a0=npy(np.zeros(1), descr="|O")), "a giant": archive_of(tree=TREE, a0=npy(np.zeros(1), shape=(10**12,))),
+    "negative": archive_of(tree=TREE, a0=npy(np.zeros(1), shape=(-1,))), "wraps": archive_of(tree=TREE, a0=npy(np.zeros(0), shape=(2**32, 2**32))), "text": archive_of(tree=TREE, a0=npy(np.array(["a"]))),
+    "dates": archive_of(tree=TREE, a0=npy(np.array(["2020"], "M8[Y]"))), "no array": archive_of(tree=TREE), "compressed": archive_of(tree=TREE, a0=npy(np.zeros(10**6)), compression=zipfile.ZIP_DEFLATED),
+    "huge int": b"9" * 5000, "int of 1001 bits": json.dumps(2**1001).encode(), "unhashable": b'{"d": [[{"l": []}, 1]]}', "odd pair": b'{"d": [[1]]}', "many": b'{"l":[' + b"1," * 300_000 + b"1]}",
+    "as nothing": archive_of(tree=npy(np.frombuffer(b'{"a": 0, "as": "object"}', np.uint8)), a0=npy(np.zeros(1))), "long texts": json.dumps({"l": ["x" * 10_000, *[1] * 10_000]}).encode(),
+    "rng": json.dumps({"rng": {"bit_generator": "PCG64", "state": {"state": "x", "inc": 1}, "has_uint32": 0, "uinteger": 0}}).encode(), "base64": b'{"b": "*"}'}
+
+
+@pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_else_comes_is_refused(payload):
+    with pytest.raises(wire.Refused):
+        wire.unpack(payload, lambda number, iterator: None, lambda number: None)
+
+
+def test_noise_is_refused_or_read(subtests=None):
+    rng = np.random.default_rng(5)
+    good = wire.pack({"x": np.arange(5.0), "y": [1, b"a"]}, None)
+    for _ in range(500):
+        bad = bytearray(good)
+        for place in rng.integers(0, len(bad), rng.integers(1, 6)):
+            bad[place] = rng.integers(256)
+        try:
+            wire.unpack(bytes(bad), None, None)
+        except wire.Refused:
+            pass
+
+
+def test_only_the_named_files_are_read(tmp_path):
+    folder = tmp_path / "s"
+    for student, name in (("a", "02.py"), ("b", "inner/02.py"), ("c", "other.py"), (".hidden", "02.py"), ("__MACOSX", "02.py")):
+        path = folder / student / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(student.encode())
+    with zipfile.ZipFile(folder / "d.zip", "w") as archive:
+        archive.writestr("hw/02.py", "d")
+        archive.writestr("../02.py", "evil")
+        archive.writestr("__MACOSX/02.py", "junk")
+    (folder / "e.zip").write_bytes(b"PK no")
+    (folder / "readme.md").write_text("hi", encoding="utf-8")
+    found = {s.student: (s.files, s.problems) for s in submissions.collect(folder, ["02.py"])}
+    assert found == {"a": ({"02.py": b"a"}, {}), "b": ({"02.py": b"b"}, {}), "c": ({}, {"02.py": "it is missing"}), "d": ({"02.py": b"d"}, {}),
+                     "e": ({}, {"02.py": "the archive cannot be read (BadZipFile)"})}
+    (folder / "A.zip").write_bytes(b"")
+    with pytest.raises(UserError, match="one student"):
+        submissions.collect(folder, ["02.py"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="links and pipes of Unix")
+def test_links_pipes_and_large_files_are_not_read(tmp_path):
+    (tmp_path / "secret").write_text("secret", encoding="utf-8")
+    folder = tmp_path / "s"
+    for student in "abcd":
+        (folder / student).mkdir(parents=True)
+    (folder / "a" / "02.py").symlink_to(tmp_path / "secret")
+    os.mkfifo(folder / "b" / "02.py")
+    (folder / "c" / "02.py").write_bytes(b"#" * (submissions.LARGEST + 1))
+    (folder / "d" / "02.py").mkdir()
+    (folder / "e").symlink_to(tmp_path)
+    for found in submissions.collect(folder, ["02.py"]):
+        assert not found.files and found.problems["02.py"], found
+
+
+# Reports ------------------------------------------------------------------------------------------------------------
+
+NASTY = ["=HYPERLINK(\"http://x\")", "+1", "-1+1", "@SUM(A1)", "  =1", "\t=1", "a,b\"c\n=1", "<script>alert(1)</script>", "‮evil", "\x1b[2J", "É. Ñandú", "\udcff", "%0A"]
+
+
+@pytest.fixture
+def class_of_nasty_names():
+    assignment = Assignment("T <i>", [Part("02_counting", "A & B", {"f": 2, "g": 1}, {"f": "x", "g": "y"})], "2026-10-01T12:00+00:00", 10)
+    def task(name, status, earned, message):
+        return {"name": name, "status": status, "kind": status, "hint": "h<i>" if status == "failed" else None, "message": message, "detail": "right is <b>7</b>", "points": 2 if name == "f" else 1,
+                "earned": earned, "helped": ["f"] if name == "g" else [], "printed": "<img src=x onerror=alert(1)>\x1b[2J"}
+    results = [{"student": name, "earned": 1, "of": 3, "parts": [{"name": "02_counting", "title": "A & B", "earned": 1, "of": 3, "tasks": [
+        task("f", "failed", 0, f"says {name}"), task("g", "passed", 1, "")]}]} for name in NASTY]
+    return assignment, results
+
+
+def test_no_name_becomes_a_formula_or_a_script(class_of_nasty_names, tmp_path):
+    assignment, results = class_of_nasty_names
+    reports.write_all(tmp_path, assignment, results, {})
+    rows = list(csv.reader(io.StringIO((tmp_path / "grades.csv").read_text(encoding="utf-8"))))
+    assert len(rows) == len(NASTY) + 1 and all(len(row) == len(rows[0]) for row in rows)
+    for row in rows[1:]:
+        assert row[0].lstrip()[0] not in "=+-@%|" and row[0].isprintable() and row[1:3] == ["1", "3"]
+    assert len(list((tmp_path / "students").iterdir())) == 2 * len(NASTY)
+    for path in tmp_path.rglob("*.*"):
+        text = path.read_bytes().decode("utf-8")
+        if path.suffix == ".html":
+            assert not any(tag in text for tag in ("<script", "<img", "<i>", "<b>")) and "default-src 'none'" in text
+        if path.suffix in (".html", ".txt"):
+            assert "\x1b" not in text and "‮" not in text
+        if path.parent.name == "students":
+            assert "right is" not in text and "onerror" not in text
+    assert "What went wrong" in (tmp_path / "class.html").read_text(encoding="utf-8")
+
+
+def test_names_of_files_are_different_for_different_students():
+    names = [*NASTY, "..", ".", "a/b", "a" * 300, "a" * 301, "É" * 100]
+    slugs = {classroom.slug(name) for name in names}
+    assert len(slugs) == len(names) and all(len(s) < 200 and "/" not in s and "\n" not in s for s in slugs)
+
+
+@pytest.mark.parametrize("handed_in, days, left", [
+    (None, 0, 10), ("2026-10-01T12:00Z", 0, 10), ("2026-10-01T12:14Z", 0, 10), ("2026-10-01T14:10+02:00", 0, 10), ("2026-10-01T12:16Z", 1, 9), ("2026-10-02T12:20Z", 2, 8), ("2027-01-01", 92, 0)])
+def test_lateness(handed_in, days, left):
+    assignment = Assignment("t", [Part("02_x", "x", {"f": 10}, {})], "2026-10-01T12:00+00:00", 10)
+    assert days_late(assignment, handed_in) == days and after_lateness(assignment, 10, days) == left
+
+
+# Gradescope ---------------------------------------------------------------------------------------------------------
+
+TOP = {"score": (int, float), "execution_time": int, "output": str, "output_format": str, "test_output_format": str, "test_name_format": str, "visibility": str, "stdout_visibility": str,
+       "extra_data": dict, "tests": list, "leaderboard": list}
+TEST = {"score": (int, float), "max_score": (int, float), "status": str, "name": str, "name_format": str, "number": str, "output": str, "output_format": str, "tags": list, "visibility": str,
+        "extra_data": dict}
+
+
+def as_documented(results):
+    """The fields and values of https://gradescope-autograders.readthedocs.io/en/latest/specs/."""
+    for name, value in results.items():
+        assert isinstance(value, TOP[name]), name
+    for test in results["tests"]:
+        for name, value in test.items():
+            assert isinstance(value, TEST[name]), name
+        assert test["status"] in ("passed", "failed") and test["visibility"] in ("hidden", "after_due_date", "after_published", "visible")
+        assert 0 <= test["score"] <= test["max_score"] and test["output_format"] in ("text", "html", "simple_format", "md", "ansi")
+    for row in results.get("leaderboard", []):
+        assert set(row) <= {"name", "value", "order"} and row.get("order", "desc") in ("asc", "desc")
+    assert results["visibility"] in ("hidden", "after_due_date", "after_published", "visible") and results["stdout_visibility"] == "hidden"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Gradescope runs Linux")
+def test_the_archive_in_a_folder_laid_out_like_gradescope_s(made, tmp_path, monkeypatch):
+    archive = gradescope.write(made, visibility="after_due_date", leaderboard=True, say=lambda text: None)
+    root = tmp_path / "autograder"
+    with zipfile.ZipFile(archive) as files:
+        assert {"setup.sh", "run_autograder"} <= set(files.namelist()) and all(files.getinfo(n).external_attr >> 16 & 0o111 for n in ("setup.sh", "run_autograder"))
+        assert not [name for name in files.namelist() if "mistakes" in name or name.startswith("/") or ".." in name]
+        files.extractall(root / "source")
+    (root / "run_autograder").write_bytes((root / "source" / "run_autograder").read_bytes())
+    (root / "run_autograder").chmod(0o755)
+    for script in ("setup.sh", "run_autograder"):
+        subprocess.run(["bash", "-n", str(root / "source" / script)], check=True)
+    assert "numpy==" in (root / "source" / "requirements.txt").read_text(encoding="utf-8")
+    (root / "submission").mkdir()
+    (root / "submission" / f"{LESSON.name}.py").write_text(replaced("return np.exp(nats)", "return 2.0**nats"), encoding="utf-8")
+    (root / "submission_metadata.json").write_text(json.dumps({"created_at": "2026-10-02T14:00:00.000000-05:00", "assignment": {"due_date": "2026-10-01T12:00:00.000000-05:00"},
+                                                               "users": [{"email": "ada@x.org", "assignment": {"due_date": "2026-10-02T12:00:00.000000-05:00"}}]}), encoding="utf-8")
+    if WAY == "bubblewrap":                                   # as Gradescope starts it, but for the virtual environment, which setup.sh makes
+        (root / "venv" / "bin").mkdir(parents=True)
+        (root / "venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+        (root / "venv" / "bin" / "python").chmod(0o755)
+        ended = subprocess.run([str(root / "run_autograder")], capture_output=True, text=True, cwd=root)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    else:
+        monkeypatch.setattr(sandbox, "choose", lambda *_: WAY)
+        gradescope_run.main(root)
+    results = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
+    as_documented(results)
+    assert sum(test["score"] for test in results["tests"]) == 12 and results["score"] == 10.8      # one day late
+    assert len(results["leaderboard"]) == 2 and {test["visibility"] for test in results["tests"]} == {"after_due_date"}
+    failed = [test for test in results["tests"] if test["status"] == "failed"]
+    assert [test["number"] for test in failed] == ["2.5"] and "base" in failed[0]["tags"]
+
+
+def test_files_beside_it(made):
+    gradescope.write(made, install="minillm==1.0", say=lambda text: None)
+    tests = json.loads((made / "classroom50" / "tests.json").read_text(encoding="utf-8"))
+    assert tests["schema"] == "classroom50/tests/v1" and sum(test["points"] for test in tests["tests"]) == 15
+    for test in tests["tests"]:
+        assert set(test) == {"name", "type", "setup", "run", "timeout", "points"} and test["type"] == "run" and isinstance(test["points"], int) and "minillm==1.0" in test["setup"]
+    import yaml
+    workflow = yaml.safe_load((made / "github" / "check.yml").read_text(encoding="utf-8"))
+    assert [step.get("run") for step in workflow["jobs"]["check"]["steps"]][-1] == "minillm assignment check ."
+
+
+def test_a_worker_that_ends_costs_one_submission(made, monkeypatch):
+    """Should an answer bring down the process that compares, the class goes on, and the teacher is told."""
+    with classroom.Worker(made / "key", WAY) as worker:
+        monkeypatch.setattr(worker, "send", lambda job: worker.process.kill())
+        result = worker.grade(Submission("ada", {f"{LESSON.name}.py": b""}, {}))
+    assert result["earned"] == 0 and {task["kind"] for task in result["parts"][0]["tasks"]} == {"grader"}
+
+
+def test_two_graders_do_not_write_one_folder(tmp_path):
+    with classroom.only_one(tmp_path / "lock"), pytest.raises(UserError, match="another grader"):
+        with classroom.only_one(tmp_path / "lock"):
+            pass
+
+
+def test_without_a_sandbox_nothing_is_run_unless_asked_for(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sandbox, "works", lambda way, *_: "not here")
+    (tmp_path / "s" / "ada").mkdir(parents=True)
+    assert main(["assignment", "grade", str(tmp_path / "s"), "--key", str(made), "--out", str(tmp_path / "out")]) == 2
+    assert "no submission is run here" in capsys.readouterr().err
+    monkeypatch.setattr(sandbox, "works", lambda way, *_: "" if way == "none" else "not here")
+    assert main(["assignment", "grade", str(tmp_path / "s"), "--key", str(made), "--out", str(tmp_path / "out"), "--sandbox", "none"]) == 0
+    assert "WARNING" in capsys.readouterr().out
+
+
+def test_the_student_s_side_imports_nothing_of_minillm():
+    """What goes into the sandbox needs NumPy and itself alone."""
+    import ast
+    from minillm.assignments.box import FILES
+    for name in FILES:
+        tree = ast.parse((Path(minillm.__file__).parent / "assignments" / name).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            assert "minillm" not in [alias.name.partition(".")[0] for alias in getattr(node, "names", ()) if isinstance(node, ast.Import)]
+            assert not (isinstance(node, ast.ImportFrom) and node.level)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minillm"):
+                assert (name, node.module) == ("peer.py", "minillm.assignments.wire"), "which is beside it there"
