@@ -38,6 +38,7 @@ def compute(console, full):
         if name in ("back", "ablated", "later", "later_others"):
             exact[f"{name}_error"] = np.round(values.std(0, ddof=1) / len(values) ** 0.5, 6).tolist()
     exact["carriers"] = carriers(found)
+    exact["shown"]["carrier"] = "%d.%d" % np.unravel_index(np.argmax(found[0]["back"]), np.shape(found[0]["back"]))
     exact["parts_sum_to_logit"] = bool(np.max([each["left_over"] for each in found]) < 1e-12)
     exact |= highlights(exact)
     return {"exact": exact, "measured": {}}
@@ -164,7 +165,7 @@ def shown(model, case):
     places = np.zeros((model.config.num_hidden_layers, len(clean)), bool)
     places[:, begin:] = True
     found = inspection.patch(model, clean, case["corrupt"], target=Target(query, case["answer"], case["rival"]), only_LN=places, twin="numpy")
-    return {"text": model.tokenizer.decode(clean[1:].tolist()), "names": case["names"], "words": words, "name": int(case["name"]),
+    return {"text": model.tokenizer.decode(clean[1:].tolist()), "names": case["names"], "words": words, "name": int(case["name"]), "distance": query - int(case["name"]),
             "lens_words": [[model.tokenizer.decode([int(i)]).strip() or "¶" for i in row] for row in lens.token_NTM[:, -SHOWN:, 0]],
             "lens_p": np.round(lens.p_NTM[:, -SHOWN:, 0], 4).tolist(), "lens_name": np.round(lens_of(model, seen, case["answer"])[0], 6).tolist(),
             "begin": begin, "patched": np.round(found.recovered_LN[:, begin:], 5).tolist(),
@@ -208,16 +209,15 @@ def highlights(exact):
 def tables(results):
     from rich.table import Table
     exact = results["exact"]
-    heads = Table("head", "looks at the name", "from elsewhere", "patched: comes back", "its control", "ablated: nats", "its control", "other tokens",
+    heads = Table("head", "looks at the name", "patched: comes back", "its control", "ablated: nats", "its control", "other tokens",
                   title=f"Every head, at the token before the name comes back; means of {exact['stories']} held-out stories (± standard error); "
                         f"an even look would give {exact['even']:.1%}")
     for h in range(exact["heads"]):
-        at = {name: exact[name][0][h] for name in ("looks", "looks_elsewhere", "back", "back_control", "back_error", "ablated", "ablated_error", "ablated_control",
-                                                   "ablated_others")}
-        heads.add_row(f"0.{h}", f"{at['looks']:.1%}", f"{at['looks_elsewhere']:.1%}", f"{at['back']:.3f} ± {at['back_error']:.3f}", f"{at['back_control']:+.3f}",
+        at = {name: exact[name][0][h] for name in ("looks", "back", "back_control", "back_error", "ablated", "ablated_error", "ablated_control", "ablated_others")}
+        heads.add_row(f"0.{h}", f"{at['looks']:.1%}", f"{at['back']:.3f} ± {at['back_error']:.3f}", f"{at['back_control']:+.3f}",
                       f"{at['ablated']:+.2f} ± {at['ablated_error']:.2f}", f"{at['ablated_control']:+.2f}", f"{at['ablated_others']:+.2f}")
-    later = {name: max(max(row) for row in exact[name][1:]) for name in ("looks", "looks_elsewhere", "back", "back_control", "ablated", "ablated_control", "ablated_others")}
-    heads.add_row(f"the other {(exact['layers'] - 1) * exact['heads']}, at most", f"{later['looks']:.1%}", f"{later['looks_elsewhere']:.1%}", f"{later['back']:.3f}",
+    later = {name: max(max(row) for row in exact[name][1:]) for name in ("looks", "back", "back_control", "ablated", "ablated_control", "ablated_others")}
+    heads.add_row(f"the other {(exact['layers'] - 1) * exact['heads']}, at most", f"{later['looks']:.1%}", f"{later['back']:.3f}",
                   f"{later['back_control']:+.3f}", f"{later['ablated']:+.2f}", f"{later['ablated_control']:+.2f}", f"{later['ablated_others']:+.2f}")
     yield "heads", heads
     lens = Table("read after", "p of the name", "name comes first", "p, without the final norm", "patched here, at the name", "at the last token", "elsewhere, most",
@@ -226,11 +226,11 @@ def tables(results):
         moved = [f"{exact[name][n]:.2f}" for name in ("at_name", "at_query", "at_others")] if n < exact["layers"] else ["-"] * 3
         lens.add_row("the embedding" if n == 0 else f"layer {n - 1}", f"{exact['lens_p'][n]:.3f}", f"{exact['lens_right'][n]:.0%}", f"{exact['lens_p_bare'][n]:.3f}", *moved)
     yield "layers", lens
-    truth = Table("planted", "tokens", "looks most", "its look", "even", "from elsewhere", "taken out: nats", "on other tokens", "other heads", "rank of its effect",
+    truth = Table("planted (tokens measured)", "looks most", "even", "from elsewhere", "taken out: nats", "on other tokens", "other heads",
                   title=f"Every planted relation ({exact['planted']['stories']} held-out stories, recorded): the head was chosen on one half, measured on the other")
     for row in exact["planted"]["rows"]:
-        truth.add_row(row["relation"], str(row["tokens"]), row["head"], f"{row['attention']:.1%}", f"{row['even']:.1%}", f"{row['attention_from_elsewhere']:.1%}",
-                      f"{row['effect']:+.2f} ± {row['standard_error']:.2f}", f"{row['effect_on_other_tokens']:+.2f}", f"{row['effect_of_other_heads']:+.2f}", str(row["rank"]))
+        truth.add_row(f"{row['relation']} ({row['tokens']})", f"{row['head']}: {row['attention']:.1%}", f"{row['even']:.1%}", f"{row['attention_from_elsewhere']:.1%}",
+                      f"{row['effect']:+.2f} ± {row['standard_error']:.2f}", f"{row['effect_on_other_tokens']:+.2f}", f"{row['effect_of_other_heads']:+.2f}")
     yield "truth", truth
     yield from real_tables(exact)
 
@@ -242,13 +242,13 @@ def real_tables(exact):
     real = exact["real"]
     back, looks = np.array(real["back"]), np.array(real["looks"])
     chosen = dict.fromkeys((*np.argsort(-back, axis=None)[:3].tolist(), *np.argsort(-looks, axis=None)[:4].tolist()))
-    table = Table("head", "looks at the name", "patched: comes back", "control", "ablated: nats", "control vector", "other tokens", "induction score",
+    table = Table("head", "looks at the name", "patched: comes back", "its control", "ablated: nats", "its control", "induction score",
                   title=f"{real['name']}, {real['texts']} texts (recorded): the three heads that bring back most, and the four that look most; an even look would give {real['even']:.1%}, "
                         f"an even induction score {real['uniform']['induction']:.1%}")
     for i, h in (divmod(head, real["heads"]) for head in chosen):
-        at = {name: real[name][i][h] for name in ("looks", "back", "back_error", "back_control", "ablated", "ablated_control", "ablated_others", "induction")}
+        at = {name: real[name][i][h] for name in ("looks", "back", "back_error", "back_control", "ablated", "ablated_control", "induction")}
         table.add_row(f"{i}.{h}", f"{at['looks']:.1%}", f"{at['back']:.3f} ± {at['back_error']:.3f}", f"{at['back_control']:+.3f}", f"{at['ablated']:+.2f}",
-                      f"{at['ablated_control']:+.2f}", f"{at['ablated_others']:+.2f}", f"{at['induction']:.1%}")
+                      f"{at['ablated_control']:+.2f}", f"{at['induction']:.1%}")
     yield "real", table
     layers = Table("read after", "p of the name", "name comes first", "patched here, at the name", "at the last token", title=f"{real['name']}, layer by layer (recorded)")
     for n in range(real["layers"] + 1):

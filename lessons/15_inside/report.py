@@ -8,12 +8,11 @@ docs/build.py runs it, so that the page of the site is always made by the code t
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+import minillm
+from minillm.course.demos import read_results
+from minillm.inspection import report
 
-import minillm                                             # noqa: E402
-from minillm.course.demos import read_results              # noqa: E402
-from minillm.inspection import report                      # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 
 def main(out: str):
