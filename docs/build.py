@@ -2,6 +2,7 @@
 
     docs/pages/*.md         the pages written by hand, with references (see minillm/course/pages.py, and the class Site below)
     lessons/*/lesson.md     become build/docs/lessons/NN_name.md
+    lessons/*/report.py     write build/docs/lessons/NN_name/report.html, a page by itself
     *.py                    become build/docs/code/...: every file that a page links to, with numbered lines
 Everything goes to build/docs, which is not committed; mkdocs.yml reads that folder.
 """
@@ -11,6 +12,7 @@ import ast
 import html
 import os
 import re
+import runpy
 import shlex
 import shutil
 import sys
@@ -28,7 +30,7 @@ from minillm.errors import UserError                                            
 from minillm.files import read_json                                              # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
-CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py",
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py",
         "docs/*.py")
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -77,6 +79,10 @@ class Site(pages.Maker):
     def make_reference_curves(self, _):
         """The bands of the reference curves, in both colour schemes."""
         return self.drawn(pictures.reference_curves)
+
+    def make_path_of_a_model(self, _):
+        """Sizes and losses along the path of one model, in both colour schemes."""
+        return self.drawn(pictures.path_of_a_model)
 
     def make_modules(self, names):
         """The public functions of modules, by mkdocstrings."""
@@ -193,6 +199,9 @@ def make_lesson(lesson: Lesson):
     write(at, pages.with_math(text))
     for name, content in files.items():
         write(f"lessons/{name}", content)
+    if (lesson.folder / "report.py").is_file():               # a live page, made anew: see {{ live }}
+        (OUT / "lessons" / lesson.name).mkdir(parents=True, exist_ok=True)
+        runpy.run_path(str(lesson.folder / "report.py"))["main"](str(OUT / "lessons" / lesson.name / "report.html"))
 
 
 def make_code():

@@ -1,6 +1,8 @@
 """The diagrams of the site as inline SVG: they take the colours of the page, light or dark, and need no script."""
 
+import json
 from html import escape
+from pathlib import Path
 
 STYLE = "font-family: inherit; font-size: 14px; fill: currentColor"
 
@@ -103,3 +105,32 @@ def reference_curves(results, new):
     axes.legend()
     yield ("reference-curves", "The reference curves with their bands: a fall in the first steps, a shoulder at the loss of a model that knows only how frequent "
            "each token is, a steep fall when it begins to use what came before, and a slow approach to the floor.", figure)
+
+
+def path_of_a_model(results, new):
+    """benchmarks/results/path_of_a_model.json: what a story costs at each station, and size against distance from the floor."""
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "path_of_a_model.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    models, floor = found["models"], found["floor"]
+    figure, (left, right) = new(8.6, 3.3, ncols=2, width_ratios=(1, 1.15))
+    costs = {"text, byte by byte": found["text"]["nats"], "tokens, all alike": found["tokens"]["nats"], **{name: model["nats"] for name, model in models.items()},
+             "the floor": floor}
+    order = ["text, byte by byte", "tokens, all alike", "teacher", "int8 teacher", "student", "int8 student", "the floor"]
+    bars = left.barh(order[::-1], [costs[name] for name in order[::-1]], color=[new.ink["lines"][5]] + [new.ink["lines"][0]] * 4 + [new.ink["lines"][1]] * 2)
+    left.bar_label(bars, [f"{costs[name]:,.0f}" for name in order[::-1]], padding=3, color=new.ink["text"], fontsize=9)
+    left.set(xlabel="nats for one story", xlim=(0, 1.18 * max(costs.values())))
+    stations = ["teacher", "int8 teacher", "student", "int8 student"]
+    x, y = [models[name]["bytes"] / 1e6 for name in stations], [models[name]["above"] for name in stations]
+    for name, at, up, error in zip(stations, x, y, [models[name]["standard_error"] for name in stations]):
+        right.errorbar(at, up, yerr=2 * error, fmt="o", color=new.ink["lines"][0], capsize=3)
+        right.annotate(name, (at, up), xytext=(0, 13 if "int8" not in name else -20), textcoords="offset points", ha="center", fontsize=9)
+    for way in ((0, 1), (0, 2), (2, 3)):
+        right.annotate("", (x[way[1]], y[way[1]]), (x[way[0]], y[way[0]]), arrowprops={"arrowstyle": "->", "color": new.ink["lines"][5], "shrinkA": 8, "shrinkB": 8})
+    right.axhline(0, color=new.ink["text"], linewidth=0.8)
+    right.text(0.16, 0.25, "the floor: no model is below", fontsize=9)
+    right.set(xscale="log", xlim=(0.15, 6), ylim=(-0.4, 1.25 * max(y)), xlabel="megabytes on disk", ylabel="nats per story above the floor")
+    right.set_xticks([0.2, 0.5, 1, 2, 4], ["0.2", "0.5", "1", "2", "4"])
+    right.minorticks_off()
+    right.grid(alpha=0.5)
+    yield ("path", "Left: nats that one story costs, from its bytes over its tokens to the models, which are all close to the floor. Right: megabytes against nats above the floor, for teacher, "
+           "int8 teacher, student and int8 student: int8 moves left and not up, the student moves left and up.", figure)

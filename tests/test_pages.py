@@ -38,6 +38,13 @@ def test_a_lesson_is_one_file_of_html_that_fetches_nothing(name):
     assert page.count("<img ") == LESSONS[name].text.count("{{ figure ")
 
 
+def test_a_live_page_is_linked_on_the_site_alone():
+    lesson = LESSONS["15_inside"]
+    maker = lambda form: Maker(lesson.folder / "lesson.md", form, lesson.folder)
+    assert maker("site").page("{{ live the report }}") == "[the report](15_inside/report.html)"
+    assert maker("html").page("{{ live the report }}") == "the report"
+
+
 def test_source_is_what_the_file_holds():
     import inspect
     from minillm import tokenizer
@@ -57,7 +64,7 @@ def test_what_a_block_prints_stands_below_it(maker):
 
 
 @pytest.mark.parametrize("wrong", ["{{ results.nothing }}", "{{ results.merges }}", "{{ code minillm.tokenizer.no_such }}", "{{ code minillm.nothing.at_all }}",
-                                   "{{ twins ops.no_such }}", "{{ table no_such }}", "{{ figure no_such }}", "{{ no_such thing }}",
+                                   "{{ twins ops.no_such }}", "{{ table no_such }}", "{{ figure no_such }}", "{{ no_such thing }}", "{{ live a page }}",
                                    "{{ link minillm/nothing.py }}", "```python run\nraise ValueError('x')\n```"])
 def test_a_reference_that_names_nothing_is_an_error_with_its_line(wrong, maker):
     with pytest.raises(PageError, match=r"page\.md, line 3: "):

@@ -1,8 +1,12 @@
 """Promise: planted positions hold what they say: the token to be known begins a mention, and its keys hold earlier ones."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 
 from minillm import storyworld, tokenizer
+from minillm.course.demos import rounded
 from minillm.inspection.planted import RELATIONS, mention_tokens, planted, tokens_and_ends
 
 
@@ -31,3 +35,14 @@ def test_positions_hold_the_mentions():
         assert len(returns) == len(holders["hero"]) - 1            # all but the first mention
         assert all(tokens_T[returns[0].keys[0]] == tokens_T[each.token] for each in returns)
     assert seen == set(RELATIONS)
+
+
+def test_the_lesson_shows_the_committed_benchmark():
+    """lessons/15_inside/planted.json is what benchmarks/planted_heads.py measured, and the lesson's results.json was made from both recorded files."""
+    root = Path(__file__).parents[1]
+    lesson, benchmark = (json.loads(path.read_text(encoding="utf-8")) for path in (root / "lessons" / "15_inside" / "planted.json",
+                                                                                   root / "benchmarks" / "results" / "planted_heads.json"))
+    assert lesson == benchmark
+    results = json.loads((root / "lessons" / "15_inside" / "results.json").read_text(encoding="utf-8"))
+    assert results["exact"]["real"] == rounded(json.loads((root / "lessons" / "15_inside" / "real_checkpoint.json").read_text(encoding="utf-8")))
+    assert [row["relation"] for row in results["exact"]["planted"]["rows"]] == list(lesson["relations"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("index.html", "start.html", "lessons/index.html", "lessons/01_tokens.html", "lessons/02_counting.html", "how-to/normal-loss.html",
+PAGES = ("index.html", "start.html", "lessons/index.html", "lessons/01_tokens.html", "lessons/02_counting.html", "lessons/15_inside.html", "path.html", "how-to/normal-loss.html", "how-to/inspect.html",
          "reference/commands.html", "reference/numpy.html", "design.html", "glossary.html", "other-courses.html", "troubleshooting.html")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 pytestmark = pytest.mark.slow
@@ -90,6 +90,15 @@ def test_a_page_asks_for_nothing_and_complains_of_nothing(page, size, scheme, si
         folder = Path(os.environ["SCREENSHOTS"])
         folder.mkdir(parents=True, exist_ok=True)
         browser.save_screenshot(str(folder / f"{page.replace('/', '-').removesuffix('.html')}-{size}-{scheme}.png"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_live_report_asks_for_nothing_and_complains_of_nothing(scheme, site, browser):
+    """It is linked from lesson 15 and made by lessons/15_inside/report.py when the site is built."""
+    assert 'href="15_inside/report.html"' in (site / "lessons" / "15_inside.html").read_text(encoding="utf-8")
+    for size in SIZES:
+        assert show(browser, site / "lessons" / "15_inside" / "report.html", size, scheme) == ([], [])
+        assert browser.execute_script("return document.documentElement.dataset.ready") == "yes"
 
 
 def test_formulas_are_drawn(site, browser):

@@ -7,6 +7,7 @@
     {{ twins ops.rmsnorm }}           the same function of minillm.in_numpy and of minillm.in_jax, in linked tabs
     {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of results_full.json
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
+    {{ live the report }}             a link to the page that the lesson's report.py writes; elsewhere than on the site the words alone
     ```python run                     a block that is run now; what it prints is shown below it
     ```python hidden                  a block that is run now and not shown: what the next one needs
 A reference that names nothing raises PageError, with the file and the line: a page is never built with a hole in it. A page
@@ -145,6 +146,11 @@ class Maker:
                 code = base64.b64encode(svg.encode()).decode()
                 shown.append(f'<img alt="{html.escape(description)}" src="data:image/svg+xml;base64,{code}">')
         return "\n".join(shown)
+
+    def make_live(self, words):
+        if not (self.folder / "report.py").is_file():
+            raise KeyError(f"{self.folder.name} has no report.py")
+        return f"[{words}]({self.folder.name}/report.html)" if self.form == "site" else words
 
     # ---- What the exercise asks -----------------------------------------------------------------------
 

@@ -1,0 +1,3 @@
+"""Where it looks is where it comes from."""
+
+FROM_ANN = 0.2

@@ -1,0 +1,3 @@
+"""20 by the root of 50."""
+
+FROM_HEAD = 2.828427
