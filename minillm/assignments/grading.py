@@ -131,6 +131,8 @@ class LessonRun:
             box.give(self.limits.seconds)
             return box, judging.Module(box.peer, box.peer.request("load", box.file(FILE), dict(given)))
         except (Exception, Gone) as error:
+            if isinstance(error, Gone) and error.reason.startswith("start"):      # the sandbox's fault, never the student's
+                raise RuntimeError(f"a sandbox did not start: {error.reason}") from error
             if box is not None:
                 self.printed += "" if given else box.printed
                 box.close()
