@@ -19,7 +19,8 @@ from minillm.assignments.sandbox import ENVIRONMENT, Limits, bubblewrap_command,
 HERE = Path(__file__).parent
 FILES = ("child.py", "wire.py", "peer.py")           # all of minillm that goes into a sandbox
 PRINTED = 4000                                       # characters of output that are kept
-FIRST_USER, PAIRS = 60578, 300                       # users that no system gives away: a pair for each process that grades (as root)
+FIRST_USER, GRADERS = 60578, 200                     # users that no system gives away: three for each process that grades (as root)
+OWN, HELPED, REFERENCE = range(3)                    # what a box is for: boxes that are open at a time are of different users
 PATIENCE, LAST = 3, 100                              # seconds asleep, and seconds by the clock whatever happens, for each second of a core
 
 
@@ -34,12 +35,12 @@ class Gone(BaseException):
 class Box:
     """A running child: `peer` asks it. A context manager, which leaves nothing behind.
 
-    files: {name: bytes} that it finds in its folder. `second`: another user than the box beside it, the first of this process.
+    files: {name: bytes} that it finds in its folder. `role`: OWN, HELPED or REFERENCE.
     """
 
-    def __init__(self, files: dict[str, bytes], way: str, limits: Limits, second: bool = False, jax: bool = False):
+    def __init__(self, files: dict[str, bytes], way: str, limits: Limits, role: int = OWN, jax: bool = False):
         self.way, self.limits = way, limits
-        self.user = FIRST_USER + 2 * (os.getpid() % PAIRS) + second if way != "none" and os.getuid() == 0 else None
+        self.user = FIRST_USER + 3 * (os.getpid() % GRADERS) + role if way != "none" and os.getuid() == 0 else None
         self.reason, self.printed = None, ""
         self.place = Path(tempfile.mkdtemp(prefix="minillm-box-"))
         for folder in (self.place, self.place / "box", self.place / "empty", self.place / "packages"):

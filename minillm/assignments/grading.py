@@ -6,6 +6,7 @@ grader. So no line of the reference is ever where a submission could read it, an
 """
 
 import hashlib
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.assignments import judging, reference
-from minillm.assignments.box import Box, Gone
+from minillm.assignments.box import HELPED, OWN, REFERENCE, Box, Gone
 from minillm.assignments.sandbox import Limits
 from minillm.course.lessons import load_module
 
@@ -64,7 +65,7 @@ def grade_lesson(key: LessonKey, file: bytes, seed: int, way: str, limits: Limit
             points = key.points[task.name]
             found[task.name] = result | {"name": task.name, "points": points, "earned": points if result["status"] == "passed" else 0,
                                          "helped": [] if run.broken else [name for name in missing if name not in key.practice]}
-        return [result | {"printed": run.printed[:2000]} for result in found.values()]
+        return [result | {"printed": re.sub(r" at 0x[0-9a-fA-F]+", "", run.printed[:2000])} for result in found.values()]
 
 
 class LessonRun:
@@ -102,12 +103,12 @@ class LessonRun:
     def ask_helped(self, index, task, missing) -> dict:
         """Judge a task in a process of its own, where the reference stands in for the tasks `missing`."""
         if self.helper is None or self.helper.reason:
-            self.helper, self.reference = self.start(self.key.solution, second=True)
+            self.helper, self.reference = self.start(self.key.solution, role=REFERENCE)
             if self.helper is None:
                 raise RuntimeError(f"the reference does not run: {self.reference}")
         self.helper.give(TRAVEL * self.limits.seconds)
         with ExitStack() as stack:
-            box, module = self.start(self.file, {name: self.far(name) for name in missing})
+            box, module = self.start(self.file, {name: self.far(name) for name in missing}, HELPED)
             if box is None:
                 return module
             stack.callback(box.close)
@@ -122,14 +123,16 @@ class LessonRun:
             return self.helper.peer.request("apply", function._number, args, more)
         return apply
 
-    def start(self, file: bytes, given=(), second=False):
+    def start(self, file: bytes, given=(), role=OWN):
         """A process with a file in it, `given` {name: function} put in place of its own: (box, module), or (None, the result of what it was to answer)."""
         box = None
         try:
-            box = Box({FILE: file}, self.way, self.limits, second, self.key.jax)
+            box = Box({FILE: file}, self.way, self.limits, role, self.key.jax)
             box.give(self.limits.seconds)
             return box, judging.Module(box.peer, box.peer.request("load", box.file(FILE), dict(given)))
         except (Exception, Gone) as error:
+            if isinstance(error, Gone) and error.reason.startswith("start"):      # the sandbox's fault, never the student's
+                raise RuntimeError(f"a sandbox did not start: {error.reason}") from error
             if box is not None:
                 self.printed += "" if given else box.printed
                 box.close()

@@ -5,6 +5,7 @@ right answer of the hidden checks: only the hint, the kind of the failure, and t
 """
 
 import copy
+import re
 
 import numpy as np
 
@@ -207,6 +208,6 @@ def kind_of(value) -> str:
 
 
 def clean(text: str) -> str:
-    """One line of printable characters, whatever a stranger put in it."""
-    text = " ".join(str(text).split())
+    """One line of printable characters, whatever a stranger put in it, without addresses, which differ from run to run."""
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(text).split()))
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:4 * LONGEST]
