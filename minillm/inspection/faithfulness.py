@@ -61,7 +61,7 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
     kind = seen["logits"].dtype.name
     tolerance = TOLERANCES.get(kind, 1e-2)
     fused = twin == "jax" and hasattr(model.params["layers"][0]["o_proj"], "scheme")
-    no_change = tolerance if fused else 0.0
+    no_change, how_much = (tolerance, "no more than rounding") if fused else (0.0, "not a bit")
     last = f"layers.{model.config.num_hidden_layers - 1}.resid_post"
     other = prompt_tokens(model, corrupt) if corrupt is not None else shuffled(tokens_BT)
     jobs: list[tuple[str, str, float, Callable[[], float]]] = [
@@ -83,9 +83,9 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
          tolerance, lambda: patch_everything(model, tokens_BT, other, seen, twin)),
         ("the patching map = patching by hand", "one place of the map, against a whole run with that one edit", tolerance,
          lambda: one_place(model, tokens_BT, other, twin)),
-        ("ablating nothing changes nothing", "what heads and MLPs add, replaced by its own recorded value: not a bit changes", no_change,
+        ("ablating nothing changes nothing", f"what heads and MLPs add, replaced by its own recorded value: {how_much} changes", no_change,
          lambda: nothing(model, tokens_BT, seen, twin)),
-        ("recording changes nothing", "with every activation recorded or none: not a bit of the logits changes", no_change,
+        ("recording changes nothing", f"with every activation recorded or none: {how_much} of the logits changes", no_change,
          lambda: bits(run(model, tokens_BT, (), (), twin)[0], seen["logits"])),
     ]
     return [measured(*job) for job in jobs]
