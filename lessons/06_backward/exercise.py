@@ -86,7 +86,10 @@ def linear_backward(dy, x, w, b):
 
 
 def embedding_backward(dx, tokens, table):
-    """dtable (V, D). dx (B, T, D), tokens (B, T). A token may stand in many places."""
+    """dtable (V, D). dx (B, T, D), tokens (B, T). A token may stand in many places.
+
+    What the embedding returned is the x of the model, so the derivative of what was returned is called dx here; everywhere else it is dy.
+    """
     raise NotImplementedError
 
 

@@ -1,5 +1,7 @@
 """What is checked in exercise 06, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, number
@@ -7,24 +9,30 @@ from minillm.in_numpy import ops
 
 HINTS = {
     "residual_lost": Hint(
-        "Only the way through the norm was followed. x also went straight into the sum, and where two paths leave a number, the "
+        "In y = x + rmsnorm(x), only the way through the norm was followed. x also went straight into the sum, and where two paths leave a number, the "
         "derivatives that come back along them are added.",
         "Let the weights of the norm be zero: then y = x, and what must dx be?"),
+    "not_the_first": Hint(
+        "The block on paper: something else than the first number of dx was given, such as the second, or both, or a text in quotes.",
+        "Read the question once more: which number of dx is asked for, and how many?"),
     "second_term": Hint(
         "The size of x was taken for a constant. But every number of x is also in the root that all are divided by: there is a second term.",
-        "Multiply x by a tiny bit more than 1: the norm's result does not change, so dx must be at right angles to x. Is it?"),
+        "Multiply x by a tiny bit more than 1: with eps = 0 the norm's result does not change, so what comes back through the norm must be at right "
+        "angles to x. That is dx, and dx - dy where x also goes around the norm. Is it?"),
     "second_term_added": Hint(
         "The second term has the wrong sign. A larger x_1 makes the root larger, and that makes every result smaller.",
-        "Multiply x by a tiny bit more than 1: the norm's result does not change, so dx must be at right angles to x. Is it?"),
+        "Multiply x by a tiny bit more than 1: with eps = 0 the norm's result does not change, so what comes back through the norm must be at right "
+        "angles to x. That is dx, and dx - dy where x also goes around the norm. Is it?"),
     "sum_in_second_term": Hint(
         "The second term was made with a sum over the D numbers, where the root holds their mean.",
-        "Multiply x by a tiny bit more than 1: the norm's result does not change, so dx must be at right angles to x. Is it?"),
+        "Multiply x by a tiny bit more than 1: with eps = 0 the norm's result does not change, so what comes back through the norm must be at right "
+        "angles to x. That is dx, and dx - dy where x also goes around the norm. Is it?"),
     "weight_forgotten": Hint(
         "The derivative went past the weights. y = weight * n, so each dn is dy times its weight.",
         "Let one weight be zero: can that number of n still matter to the loss?"),
     "x_for_n": Hint(
         "The second term was made of x where it needs n, the normed x. One of the two divisions by the root is missing.",
-        "Multiply x by 10: dx must become ten times smaller."),
+        "Multiply x by 10: with eps = 0, what comes back through the norm must become ten times smaller."),
     "mean_of_all": Hint(
         "One mean was taken over all tokens. Each token has a root of its own, and the tokens do not meet here.",
         "Change dy of the last token: only the last token's dx may change."),
@@ -48,6 +56,12 @@ HINTS = {
         "Where a token stood several times, only one of its places was kept: rows were assigned, not added to. NumPy's table[tokens] += dx does "
         "the same, as it reads all rows first and writes them afterwards.",
         "Let a text be the same token three times, dx all ones: its row must be all threes."),
+    "cos_for_sin": Hint(
+        "Cosine and sine were exchanged.",
+        "Let the angle be 0: cos is 1 and sin is 0, nothing is turned, so dx must be dy. Is it?"),
+    "half_turn": Hint(
+        "All of dx has the wrong sign: that is half a turn too much.",
+        "Let the angle be 0: cos is 1 and sin is 0, nothing is turned, so dx must be dy. Is it?"),
     "turned_forwards": Hint(
         "The derivative was turned the way x was turned. It has to be turned back.",
         "Turn by 90 degrees: y = (-x_2, x_1). If only dy_1 is not zero, which number of x gets it, and with which sign?"),
@@ -270,10 +284,13 @@ def groups(take):
     return attend_of(group_k=take, group_v=take), attend_of(group_k=take), attend_of(group_v=take)
 
 
+FIRST = number("FIRST", "a small block on paper", 3.82, {"residual_lost": 1.82, "second_term": 4.0, "second_term_added": 4.18, "sum_in_second_term": 3.64,
+                                                         "weight_forgotten": 2.252}, tolerance=1e-3)
+FIRST = replace(FIRST, mistakes={**FIRST.mistakes, "x_for_n": (lambda: -0.5, lambda: 3.1),
+                                 "not_the_first": (lambda: 4.74, lambda: (3.82, 4.74), lambda: "3.82")})
+
 TASKS = [
-    number("FIRST", "a small block on paper", 3.82,
-           {"residual_lost": 1.82, "second_term": 4.0, "second_term_added": 4.18, "sum_in_second_term": 3.64, "weight_forgotten": 2.252,
-            "x_for_n": -0.5}, tolerance=1e-3),
+    FIRST,
     Task("linear_backward", "y = x w + b", ops.linear_backward, maps,
          {"not_summed": NOT_SUMMED, "averaged": (linear_of(dw=mean_w, db=lambda dy: dy.mean(axis=(0, 1))), linear_of(dw=mean_w),
                                                  linear_of(db=lambda dy: dy.mean(axis=(0, 1)))),
@@ -294,7 +311,9 @@ TASKS = [
           "averaged": norm_of(dweight=lambda dy, n, x: np.mean(dy * n, axis=(0, 1)))}, points=2),
     Task("rope_backward", "turn back", ops.rope_backward, turns,
          {"turned_forwards": lambda dy, x, cos, sin: ops.rope(dy, cos, sin), "not_turned": lambda dy, x, cos, sin: dy,
-          "one_sine": (one_sine(1, 1), one_sine(-1, -1))}),
+          "one_sine": (one_sine(1, 1), one_sine(-1, -1)),
+          "cos_for_sin": (lambda dy, x, cos, sin: ops.rope(dy, sin, -cos), lambda dy, x, cos, sin: ops.rope(dy, sin, cos)),
+          "half_turn": lambda dy, x, cos, sin: ops.rope(dy, -cos, sin)}),
     Task("swiglu_backward", "through the gate", ops.swiglu_backward, gates,
          {"slope_of_one": gated(slope=lambda s, gate: s), "slope_of_sigmoid": (gated(slope=lambda s, gate: s * (1 - s)),
                                                                               gated(slope=lambda s, gate: gate * s * (1 - s))),

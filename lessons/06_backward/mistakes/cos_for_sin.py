@@ -1,0 +1,5 @@
+"""Turned back, with the two exchanged."""
+
+
+def rope_backward(dy, x, cos, sin):
+    return rope(dy, sin, -cos)

@@ -1,0 +1,3 @@
+"""Both numbers."""
+
+FIRST = (3.82, 4.74)

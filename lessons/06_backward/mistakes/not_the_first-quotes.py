@@ -1,0 +1,3 @@
+"""The right number, as a text."""
+
+FIRST = "3.82"
