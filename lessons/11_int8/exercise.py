@@ -24,6 +24,14 @@ def quantize(w):
     raise NotImplementedError
 
 
+def predicted_error(w):
+    """What the lesson's formula says, without quantizing: rms of the error of `quantize`, as a share of w's own rms. w (O, I) -> a number.
+
+    Compare it, for a random matrix of some thousand numbers, with the error that you find.
+    """
+    raise NotImplementedError
+
+
 def dequantize(integers, scales):
     """The numbers that integers stand for. integers (O, I), scales one number or (O, 1) -> (O, I)."""
     raise NotImplementedError

@@ -1,5 +1,7 @@
 """What is checked in exercise 11, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
+from functools import partial
+
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, number
@@ -26,6 +28,13 @@ HINTS = {
         "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, "
         "LLM.int8() among them, call the inverse of this the scale.",
         "The scale of weights around 0.1 must be about 0.001, not 1000: it is the step between two integers."),
+    "whole_step": Hint(
+        "The size of the error is not what it is if errors lie evenly between half a step below and half a step above: not a whole step, "
+        "not half a one, which is the largest, but the root of the mean of their squares.",
+        "Draw ten thousand numbers evenly from -0.5 to 0.5: what is the root of the mean of their squares?"),
+    "not_a_share": Hint(
+        "The error is given in the units of w. Asked is its share of w's own root mean square.",
+        "Multiply w by 10: the share must stay what it is."),
     "wrong_axis": Hint(
         "Scales and rows do not match: scales belong to outputs, the rows of w (and, after the product, the columns of y); they lie "
         "along an axis of size 1 where they do not differ.",
@@ -147,6 +156,10 @@ def calibration(rng):
 def right_quantize(w):
     record = ours.quantize(w, Scheme(8, "tensor"), transposed=False)
     return record.integers, float(record.scales[0, 0])
+
+
+def right_predicted(w, step=1 / 127, share=12**-0.5, size=np.abs):
+    return np.max(size(w)) * step * share / np.sqrt(np.mean(w * w))
 
 
 def right_dequantize(integers, scales):
@@ -287,6 +300,10 @@ TASKS = [
           "truncated": tuple(rounded(lambda w: largest(w) / 127, to=to) for to in (np.trunc, np.floor)),
           "signed_max": three_ways(lambda w: np.max(w) / 127), "inverse_scale": inverse, "wrong_type": wrong_type},
          call=lambda student, w: typed(student.quantize(w), np.int8), tolerance=1e-6),
+    Task("predicted_error", "how large the error will be", right_predicted, matrices,
+         {"whole_step": tuple(partial(right_predicted, share=share) for share in (1, 1 / 2, 1 / 12)),
+          "not_a_share": lambda w: largest(w) / 127 / 12**0.5, "scale_128": partial(right_predicted, step=1 / 128),
+          "signed_max": partial(right_predicted, size=lambda w: w)}),
     Task("dequantize", "and back", right_dequantize, integers_and_scales, {"inverse_scale": lambda integers, scales: integers / scales}),
     Task("quantize_rows", "a scale for each output", right_rows, row_matrices,
          {"wrong_axis": (by_rows(lambda w: np.max(np.abs(w), axis=0, keepdims=True) / 127), by_rows(lambda w: np.max(np.abs(w), axis=0)[:, None] / 127),
