@@ -18,6 +18,7 @@ CHANNEL, FACTORS = 7, (1, 4, 16, 64, 256, 1024)                # the input that 
 THRESHOLD, ALPHA = 20.0, 0.5
 MENDS = {"plain": "int8, nothing else", "llm_int8": "LLM.int8()", "smoothquant": "SmoothQuant"}
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+SHORT = ("stories260K", "tiny")                                # models of the short table; the others are in a fold
 SCHEMES = ("int8-tensor", "int8-channel", "int8-group32", "int8-channel-a8")
 
 # Perplexities that others report for 16 or 32 bits and for 8: (source, model and text, scheme, before, after).
@@ -95,6 +96,7 @@ def quick(console):
         found[name] = measured(differences, -0.05, 15 if name == "plain" else 0.05)
         found[f"{name}_last"] = measured(differences[-1], *((1, 15) if name == "plain" else (-0.05, 0.05)))
     found["llm_int8_bits"] = measured(bits, 8.4, 16)
+    found["llm_int8_kept"] = measured(kept(params, columns), 0.0, 100.0)
     return {"exact": exact, "measured": found}
 
 
@@ -116,6 +118,14 @@ def train(console, learn, made, config, params):
         if step % 100 == 90:
             console.print(f"step {step + 10:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
     return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
+
+
+def kept(params, columns):
+    """[percent of the inputs that stay float] of each kind of matrix of the layers, means over layers."""
+    import numpy as np
+    from minillm.params import flatten
+    found = {path: 100 * len(columns.get(path, ())) / w.shape[0] for path, w in flatten(params).items() if w.ndim > 1}
+    return [float(np.mean([share for path, share in found.items() if path.endswith(name)])) for name in MATRICES[1:]]
 
 
 def sizes(params):
@@ -215,6 +225,11 @@ def tables_of_quick(results):
     for i, factor in enumerate(exact["factors"]):
         swept.add_row(str(factor), *(f"{found[name][i]:+.4f}" for name in MENDS))
     yield "planted", swept
+    stay = Table("matrix", "percent of its inputs", title=f"What LLM.int8() leaves in float, input {CHANNEL} times {exact['factors'][-1]}, "
+                                                          f"threshold {exact['threshold']:g}; mean over the layers")
+    for name, share in zip(MATRICES[1:], found["llm_int8_kept"]):
+        stay.add_row(name, f"{share:.1f}")
+    yield "kept", stay
 
 
 def megabytes(n):
@@ -229,34 +244,50 @@ def whole(text):
 def tables_of_benchmarks(results):
     from rich.table import Table
     models = results["exact"]["models"]
+    yield "models", table_of_models(models, [name for name in models if name in SHORT])
+    yield "more_models", table_of_models(models, [name for name in models if name not in SHORT])
+    planted = Table("scheme, method", *models,
+                    title="One input of every norm times 1024, undone in the matrices behind it: change of the loss, nats a token")
+    for run in next(iter(models.values()))["planted"]:
+        planted.add_row(whole(run.replace(" ", ", ")), *(f"{model['planted'][run]['difference']:+.4f}" for model in models.values()))
+    yield "planted", planted
+    decoding = results["exact"]["decoding"]
+    yield "speed", table_of_speed(decoding, list(decoding)[-1:])
+    yield "more_speed", table_of_speed(decoding, list(decoding)[:-1])
+    others = Table("source", "model, text", "what is in 8 bits", "perplexity", "in 8 bits", "nats a token")
+    for row in results["exact"]["published"]:
+        others.add_row(row["source"], row["model"], row["scheme"], f"{row['before']:g}", f"{row['after']:,g}", f"{row['nats']:+.4f}")
+    yield "published", others
+
+
+def table_of_models(models, names):
+    from rich.table import Table
     table = Table("", "bits per weight", "MB, memory", "MB, disk", "loss", "KL", "same choice", "tokens/s",
                   title="The row with a model's name: float32, loss in nats a token. Below: int8, change of the loss and its standard error. "
                         "Tokens a second: greedy decoding by JAX on two cores, the fastest of several short rounds")
-    for name, model in models.items():
+    for name in names:
+        model = models[name]
         for scheme, row in model["rows"].items():
             quality = ((f"{row['difference']:+.5f}±{row['standard_error']:.5f}", f"{row['kl']:.5f}", f"{row['agreement']:.1%}")
                        if "kl" in row else (f"{model['loss']:.5f}", "-", "-"))
             speed = row["tokens_per_second"]
             table.add_row(whole(name if scheme == "float32" else scheme.removeprefix("int8-")), f"{row['bits_per_weight']:.2f}", megabytes(row["memory"]),
                           megabytes(row["disk"]), *map(whole, quality), f"{speed:,.0f}" if speed else "-")
-    yield "models", table
-    planted = Table("scheme, method", *models,
-                    title=f"One input of every norm times 1024, undone in the matrices behind it: change of the loss, nats a token")
-    for run in next(iter(models.values()))["planted"]:
-        planted.add_row(whole(run.replace(" ", ", ")), *(f"{model['planted'][run]['difference']:+.4f}" for model in models.values()))
-    yield "planted", planted
-    speed = Table("shapes of", "contender", "tokens/s", "over float32", "MB at most",
+    return table
+
+
+def table_of_speed(decoding, sizes):
+    """Without four bits, which are lesson 12's."""
+    from rich.table import Table
+    speed = Table("shapes of", "contender", "tokens/s", "over its float32", "MB at most",
                   title="Decoding with random weights, one process each, median of three rounds; MB: all that the process held at its largest")
-    for size, rows in results["exact"]["decoding"].items():
+    for size in sizes:
+        rows = {name: row for name, row in decoding[size].items() if "int4" not in name}
         for name, row in rows.items():
             base = rows[f"{name.split()[0]} float32"]["tokens_per_second"]
             speed.add_row(size, whole(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}",
                           f"{row['megabytes']:,.0f}")
-    yield "speed", speed
-    others = Table("source", "model, text", "what is in 8 bits", "perplexity", "in 8 bits", "nats a token")
-    for row in results["exact"]["published"]:
-        others.add_row(row["source"], row["model"], row["scheme"], f"{row['before']:g}", f"{row['after']:,g}", f"{row['nats']:+.4f}")
-    yield "published", others
+    return speed
 
 
 def figures(results, new):

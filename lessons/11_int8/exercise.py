@@ -19,7 +19,15 @@ RETURNED = None
 def quantize(w):
     """(integers, scale): one scale for the whole matrix; its largest absolute value becomes 127 or -127. w (O, I), not all zeros.
 
-    integers (O, I), from -127 to 127, rounded to the nearest; scale a number, such that integers * scale is nearly w.
+    integers (O, I) of dtype int8, from -127 to 127, rounded to the nearest; scale a number, such that integers * scale is nearly w.
+    """
+    raise NotImplementedError
+
+
+def predicted_error(w):
+    """What the lesson's formula says, without quantizing: rms of the error of `quantize`, as a share of w's own rms. w (O, I) -> a number.
+
+    Compare it, for a random matrix of some thousand numbers, with the error that you find.
     """
     raise NotImplementedError
 
@@ -55,5 +63,6 @@ def smoothing(x, w, alpha):
     """SmoothQuant's factor s of each input: (largest |x|)^alpha / (largest |w|)^(1 - alpha). -> (I,).
 
     x (T, I) is what the inputs were on some text, w (O, I) the weights that they meet. An input that was always 0 keeps s = 1.
+    No column of w is all zeros.
     """
     raise NotImplementedError

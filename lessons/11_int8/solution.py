@@ -10,6 +10,10 @@ def quantize(w):
     return np.round(w / scale).astype(np.int8), scale
 
 
+def predicted_error(w):
+    return np.max(np.abs(w)) / np.sqrt(np.mean(w**2)) / (127 * np.sqrt(12))
+
+
 def dequantize(integers, scales):
     return integers * scales
 

@@ -1,5 +1,7 @@
 """What is checked in exercise 11, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
+from functools import partial
+
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, number
@@ -12,11 +14,11 @@ HINTS = {
         "Quantize [1.0, -1.0]: which integer should 1.0 become, and does an int8 hold it?"),
     "uneven": Hint(
         "The scale was made from 255 steps, from -128 to 127. Around zero these ends are not alike: -128 can be reached and +128 "
-        "cannot, so the largest weight is cut off, and all others are stored as if the range were there.",
+        "cannot: the steps come out a little too small, and 127 of them do not reach the largest positive weight.",
         "Quantize [1.0, -1.0] and turn it back: do both come back with the same size?"),
     "truncated": Hint(
         "The fraction was cut off, not rounded. A cast to an integer does that by itself. The error is then up to a whole step "
-        "instead of half a one, and always on the same side.",
+        "instead of half a one, and all errors point one way: towards zero with a cast, down with floor.",
         "Divide 0.99 by a scale of 1: which integer is nearest, and which does the code give?"),
     "signed_max": Hint(
         "The largest number was taken, not the largest absolute value. Where the largest weight is negative, it does not fit into the "
@@ -26,6 +28,13 @@ HINTS = {
         "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, "
         "LLM.int8() among them, call the inverse of this the scale.",
         "The scale of weights around 0.1 must be about 0.001, not 1000: it is the step between two integers."),
+    "whole_step": Hint(
+        "The size of the error is not what it is if errors lie evenly between half a step below and half a step above: not a whole step, "
+        "not half a one, which is the largest, but the root of the mean of their squares.",
+        "Draw ten thousand numbers evenly from -0.5 to 0.5: what is the root of the mean of their squares?"),
+    "not_a_share": Hint(
+        "The error is given in the units of w. Asked is its share of w's own root mean square.",
+        "Multiply w by 10: the share must stay what it is."),
     "wrong_axis": Hint(
         "Scales and rows do not match: scales belong to outputs, the rows of w (and, after the product, the columns of y); they lie "
         "along an axis of size 1 where they do not differ.",
@@ -39,9 +48,23 @@ HINTS = {
         "depends on who stands beside it.",
         "Compute the first token alone, then beside a second one that is 100 times larger: the first row must not change."),
     "division_by_zero": Hint(
-        "Where all numbers are zero, so is the largest, and then something is divided by zero. That does happen: unused tokens of a "
-        "vocabulary, inputs that are never on.",
-        "Run it on an array in which one row, and then one column, is zero, and look for nan and inf."),
+        "Where all numbers of a row are zero, so is the largest, and then something is divided by zero. That does happen: unused tokens "
+        "of a vocabulary.",
+        "Run it on an array in which one row is zero, and look for a scale of 0, for nan and for inf."),
+    "zero_factor": Hint(
+        "An input that was always 0 got the factor s = 0. Nothing is divided by zero yet, but it will be: x / s follows.",
+        "Run it on an x with a column of zeros, then divide x by what it gives."),
+    "not_returned": Hint(
+        "That is the integer that is stored. Asked is the number that it stands for when it is turned back.",
+        "Compare it with the weight before: what comes back must lie within half a step of it."),
+    "flat_scales": Hint(
+        "The scales are right, but an axis is lost: their shape is (O,), not (O, 1). Beside a matrix (O, I) they would lie along its "
+        "columns.",
+        "Multiply integers and scales of a matrix of two rows and three columns, then of a square one: what does NumPy do with the shapes?"),
+    "wrong_type": Hint(
+        "The numbers have another type than was asked for. np.round gives floats, and whole numbers in float64 take eight bytes each, "
+        "not one; a sum of products of int8 is asked for in int32, which is what processors add up in.",
+        "Print the dtype of the array of integers, and its nbytes."),
     "int8_overflow": Hint(
         "The product was computed in integers that are too small. One product of two int8 can be 16129, and many are added up; NumPy "
         "keeps the type of its inputs and says nothing. Converting the result afterwards is too late.",
@@ -135,6 +158,10 @@ def right_quantize(w):
     return record.integers, float(record.scales[0, 0])
 
 
+def right_predicted(w, step=1 / 127, share=12**-0.5, size=np.abs):
+    return np.max(size(w)) * step * share / np.sqrt(np.mean(w * w))
+
+
 def right_dequantize(integers, scales):
     scales = np.broadcast_to(scales, (len(integers), 1))
     return ours.dequantize(Quantized(integers, scales, None, None, None, Scheme(8, "channel"), integers.shape[1], False), np.float64)
@@ -148,10 +175,33 @@ def right_rows(w):
 def agreed(w, integers, scales):
     """Rows of zeros may have any positive scale: 1 is written in its place. Where a scale is none at all, integers mean nothing."""
     integers, scales = np.array(integers), np.array(scales, float)
-    if integers.shape != w.shape or scales.shape != (len(w), 1):
+    if integers.shape != w.shape or scales.shape not in ((len(w), 1), (len(w),)):
         return integers, scales
-    good = np.isfinite(scales) & (scales > 0)
-    return np.where(good, integers, 0), np.where(good & ~w.any(axis=1, keepdims=True), 1.0, scales)
+    column = scales.reshape(-1, 1)
+    good = np.isfinite(column) & (column > 0)
+    return np.where(good, integers, 0), np.where(good & ~w.any(axis=1, keepdims=True), 1.0, column).reshape(scales.shape)
+
+
+class WrongType(TypeError):
+    """Whole numbers of another dtype than asked for."""
+
+
+def typed(answer, dtype):
+    """(integers, scales) as they are. Raises WrongType where integers are not of `dtype`."""
+    found = np.asarray(answer[0]).dtype
+    if found != dtype:
+        raise WrongType(f"the integers are of dtype {found}, not {np.dtype(dtype)}")
+    return answer
+
+
+def wrong_type(*arguments):
+    raise WrongType
+
+
+def product_of(student, x, w):
+    """What is narrower than int32 is left alone: it shows in the numbers."""
+    y = student.integer_product(x, w)
+    return typed((y,), np.int32)[0] if np.asarray(y).dtype.itemsize > 4 else y
 
 
 def right_linear(x, integers, scales):
@@ -197,6 +247,11 @@ def by_rows(scales_of):
     return wrong
 
 
+def flat(w):
+    integers, scales = right_rows(w)
+    return integers, scales[:, 0]
+
+
 def narrow(dtype):
     def wrong(x, w):
         with np.errstate(all="ignore"):
@@ -216,12 +271,13 @@ def scales_as_rows(x, integers, scales):
     return layer(w_scales=False)(x, integers, scales) * scales
 
 
-def factor(x_power=lambda alpha: alpha, w_power=lambda alpha: 1 - alpha, size=np.abs, axis=0, guard=True):
+def factor(x_power=lambda alpha: alpha, w_power=lambda alpha: 1 - alpha, size=np.abs, w_size=None, axis=0, guard=np.abs):
+    """`guard`: the size that decides which inputs keep s = 1, or None."""
     def wrong(x, w, alpha):
         with np.errstate(all="ignore"):
-            x_largest, w_largest = np.max(size(x), axis=axis), np.max(size(w), axis=axis)
+            x_largest, w_largest = np.max(size(x), axis=axis), np.max((w_size or size)(w), axis=axis)
             s = x_largest ** x_power(alpha) / w_largest ** w_power(alpha)
-            return np.where(np.max(np.abs(x), axis=0) > 0, s, 1.0) if guard else s
+            return np.where(np.max(guard(x), axis=0) > 0, s, 1.0) if guard else s
     return wrong
 
 
@@ -235,28 +291,37 @@ def inverted(x, w, alpha):
 
 TASKS = [
     number("RETURNED", "eight bits on paper", 0.74,
-           {"scale_128": 37 * 2.54 / 128, "uneven": 37 * 2 * 2.54 / 255, "truncated": 0.72, "signed_max": 93 / 127, "inverse_scale": 37 / 0.02},
+           {"scale_128": 37 * 2.54 / 128, "uneven": 37 * 2 * 2.54 / 255, "truncated": 0.72, "signed_max": 93 / 127, "inverse_scale": 37 / 0.02,
+            "not_returned": 37},
            tolerance=1e-3),
     Task("quantize", "one scale for a matrix", right_quantize, matrices,
          {"scale_128": three_ways(lambda w: largest(w) / 128), "uneven": (*three_ways(lambda w: 2 * largest(w) / 255),
                                                                           *three_ways(lambda w: (np.max(w) - np.min(w)) / 255)),
           "truncated": tuple(rounded(lambda w: largest(w) / 127, to=to) for to in (np.trunc, np.floor)),
-          "signed_max": three_ways(lambda w: np.max(w) / 127), "inverse_scale": inverse}, tolerance=1e-6),
+          "signed_max": three_ways(lambda w: np.max(w) / 127), "inverse_scale": inverse, "wrong_type": wrong_type},
+         call=lambda student, w: typed(student.quantize(w), np.int8), tolerance=1e-6),
+    Task("predicted_error", "how large the error will be", right_predicted, matrices,
+         {"whole_step": tuple(partial(right_predicted, share=share) for share in (1, 1 / 2, 1 / 12)),
+          "not_a_share": lambda w: largest(w) / 127 / 12**0.5, "scale_128": partial(right_predicted, step=1 / 128),
+          "signed_max": partial(right_predicted, size=lambda w: w)}),
     Task("dequantize", "and back", right_dequantize, integers_and_scales, {"inverse_scale": lambda integers, scales: integers / scales}),
     Task("quantize_rows", "a scale for each output", right_rows, row_matrices,
          {"wrong_axis": (by_rows(lambda w: np.max(np.abs(w), axis=0, keepdims=True) / 127), by_rows(lambda w: np.max(np.abs(w), axis=0)[:, None] / 127),
                          by_rows(lambda w: np.max(np.abs(w), axis=1) / 127)),
           "one_scale": (by_rows(lambda w: np.full((len(w), 1), largest(w) / 127)), by_rows(lambda w: largest(w) / 127)),
-          "division_by_zero": by_rows(lambda w: np.max(np.abs(w), axis=1, keepdims=True) / 127)},
-         call=lambda student, w: agreed(w, *student.quantize_rows(w)), needs=("quantize",), tolerance=1e-6),
+          "division_by_zero": by_rows(lambda w: np.max(np.abs(w), axis=1, keepdims=True) / 127),
+          "flat_scales": flat, "wrong_type": wrong_type},
+         call=lambda student, w: agreed(w, *typed(student.quantize_rows(w), np.int8)), needs=("quantize",), tolerance=1e-6),
     Task("integer_product", "integers in, integers out", ours.integer_product, integer_pairs,
          {"int8_overflow": (narrow(np.int8), narrow(np.int16)), "float32_product": narrow(np.float32),
-          "not_transposed": lambda x, w: x.astype(np.int32) @ w.astype(np.int32)}),
+          "not_transposed": lambda x, w: x.astype(np.int32) @ w.astype(np.int32), "wrong_type": wrong_type}, call=product_of),
     Task("linear", "a layer on integers", right_linear, layers,
          {"float_activations": lambda x, integers, scales: x @ (integers * scales).T, "one_token_scale": layer(per_token=False),
           "scale_forgotten": (layer(x_scales=False), layer(w_scales=False), layer(x_scales=False, w_scales=False)), "wrong_axis": scales_as_rows},
          needs=("quantize_rows", "integer_product"), points=2),
     Task("smoothing", "move the difficulty", right_smoothing, calibration,
          {"exponents_swapped": factor(lambda alpha: 1 - alpha, lambda alpha: alpha), "inverted": inverted,
-          "signed_max": factor(size=not_size), "wrong_axis": factor(axis=1, guard=False), "division_by_zero": factor(guard=False)}),
+          "signed_max": (*(factor(size=not_size, w_size=w_size, guard=guard) for w_size in (not_size, np.abs) for guard in (np.abs, not_size)),
+                         factor(w_size=not_size)),
+          "wrong_axis": factor(axis=1, guard=None), "zero_factor": factor(guard=None)}),
 ]

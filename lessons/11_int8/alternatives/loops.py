@@ -8,6 +8,11 @@ def quantize(w):
     return np.array([[round(number / scale) for number in row] for row in w], np.int8), scale
 
 
+def predicted_error(w):
+    numbers = [float(number) for row in w for number in row]
+    return max(map(abs, numbers)) / 127 / 12**0.5 / (sum(number * number for number in numbers) / len(numbers)) ** 0.5
+
+
 def dequantize(integers, scales):
     scales = np.broadcast_to(np.reshape(scales, (-1, 1)), (len(integers), 1))
     return np.array([[int(i) * float(scale) for i in row] for row, (scale,) in zip(integers, scales)])

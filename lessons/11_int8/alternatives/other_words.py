@@ -6,6 +6,10 @@ def quantize(w):
     return np.rint(w * (127 / largest)).astype(np.int8), largest / 127
 
 
+def predicted_error(w):
+    return float(np.linalg.norm(w.ravel(), np.inf) / 127 * np.sqrt(w.size / 12) / np.linalg.norm(w))
+
+
 def dequantize(integers, scales):
     return np.multiply(scales, integers.astype(np.float64))
 

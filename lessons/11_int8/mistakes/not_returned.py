@@ -1,0 +1,3 @@
+"""The integer, not what it stands for."""
+
+RETURNED = 37
