@@ -75,7 +75,10 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
     """Write a safetensors file, atomically. Raises UserError."""
     with replacing(path) as beside:
         try:
+            beside.touch()                                      # save_file would let nobody but its writer read the file
+            mode = beside.stat().st_mode
             save_file(tensors, beside, metadata=metadata)
+            beside.chmod(mode)
         except SafetensorError as error:
             raise OSError(one_line(error)) from None
 

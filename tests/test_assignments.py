@@ -55,7 +55,8 @@ def test_solutions_do_not_travel_with_the_handout(made):
     secret = json.loads((made / "key" / "secret.json").read_text(encoding="utf-8"))["seed"].encode()
     for data in handout.values():
         assert secret not in data and SOLUTION.encode()[40:200] not in data
-    assert handout[f"{LESSON.name}.py"] == (LESSON.folder / "exercise.py").read_bytes()
+    assert handout[f"{LESSON.name}.py"].decode().replace("minillm assignment check", "minillm lesson check 2").split() == (
+        (LESSON.folder / "exercise.py").read_text(encoding="utf-8").split())
 
 
 @pytest.mark.slow
@@ -475,3 +476,30 @@ def test_the_student_s_side_imports_nothing_of_minillm():
             assert not (isinstance(node, ast.ImportFrom) and node.level)
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minillm"):
                 assert (name, node.module) == ("peer.py", "minillm.assignments.wire"), "which is beside it there"
+
+
+def test_a_handout_names_its_own_command(made):
+    stub = next((made / "handout").glob("*.py")).read_text(encoding="utf-8")
+    assert "minillm assignment check" in stub and "minillm lesson check" not in stub
+
+
+def test_grades_of_another_assignment_are_not_overwritten(made, tmp_path):
+    results = tmp_path / "grades" / "results"
+    results.mkdir(parents=True)
+    (results / "ada.json").write_text(json.dumps({"student": "ada", "key": "0", "parts": [{"name": "99_none"}]}), encoding="utf-8")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.py").write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match="another assignment"):
+        classroom.grade(tmp_path / "in", made / "key", tmp_path / "grades", say=lambda text: None)
+    assert not (tmp_path / "grades" / "grades.csv").exists()
+
+
+def test_times_of_handing_in_are_checked_before_anything_is_graded(tmp_path):
+    assignment, said = Assignment("t", [], due="2026-01-01T00:00+00:00", late=10.0), []
+    times = tmp_path / "times.csv"
+    times.write_text("student,time\nada,2026-01-02T00:00+00:00\nadda,2026-01-02T00:00+00:00\n", encoding="utf-8")
+    assert reports.read_times(times, assignment, ["ada"], said.append).keys() == {"ada", "adda"} and "adda" in said[0]
+    for text, what in (("student,time\nada,yesterday\n", "ada"), ("name,time\n", "columns")):
+        times.write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=what):
+            reports.read_times(times, assignment, ["ada"], said.append)

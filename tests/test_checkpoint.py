@@ -420,3 +420,8 @@ def test_every_parameter_has_a_name_of_hugging_face():
     assert len(set(names)) == len(names) == 2 * 9 + 3
     assert names[1] == "model.layers.0.input_layernorm.weight" and names[-1] == "lm_head.weight"
     assert llama.hugging_face_name("layers.0.q_proj") == ("model.layers.0.self_attn.q_proj.weight", True)
+
+
+def test_whoever_may_read_the_configuration_may_read_the_weights(tmp_path):
+    checkpoint.save_model(tmp_path / "m", *some_model(0))
+    assert (tmp_path / "m" / "model.safetensors").stat().st_mode == (tmp_path / "m" / "config.json").stat().st_mode

@@ -32,7 +32,9 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
     key = find_key(key).resolve()
     assignment = read_assignment(key)
     handed_in = collect(Path(submissions), assignment.files)
-    lateness = reports.read_times(times) if times else {}
+    lateness = reports.read_times(times, assignment, [submission.student for submission in handed_in], say) if times else {}
+    if assignment.late and not times:
+        say("WARNING: late work costs points in this assignment, but without --times nobody is late")
     out = make_folder(out)
     make_folder(out / "results")
     with only_one(out / "grading.lock"):
@@ -41,6 +43,7 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
         if way == "none":
             say("WARNING: submissions run with your own rights, without a sandbox: they can read and change whatever you can.")
         key_digest, results, todo = digest_of(key), {}, []
+        mine(out, {part.name for part in assignment.parts}, key_digest, say)
         for submission in handed_in:
             known = kept(result_file(out, submission.student), submission, key_digest)
             if known is None:
@@ -66,6 +69,22 @@ def secrets_of(key: Path) -> tuple[Path, ...]:
     with contextlib.suppress(UserError):                        # an autograder comes without
         lessons = (lessons_folder(), lessons_folder() / "README.md", *lessons_folder().glob("*/solution.py"))
     return (PACKAGE, PACKAGE / "__init__.py", key, key / "secret.json", *lessons)
+
+
+def mine(out: Path, names: set[str], key_digest: str, say):
+    """Raises UserError where a folder holds the grades of other lessons; says when a changed key means grading again."""
+    changed = False
+    for path in (out / "results").glob("*.json"):
+        try:
+            result = read_json(path)
+            found = {part["name"] for part in result["parts"]}
+        except (UserError, KeyError, TypeError):                # half a result is graded again
+            continue
+        if not found <= names:
+            raise UserError(f"{out}: holds the grades of another assignment: choose another --out")
+        changed |= result.get("key") != key_digest
+    if changed:
+        say(f"{out}: was graded with another key or an older version of it: those submissions are graded again")
 
 
 def result_file(out: Path, student: str) -> Path:

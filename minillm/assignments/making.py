@@ -42,7 +42,9 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
         for lesson in chosen:
             copy_lesson(lesson, key / "lessons" / lesson.name, with_solution=True)
             copy_lesson(lesson, handout / "checks" / lesson.name, with_solution=False)
-            shutil.copyfile(lesson.folder / "exercise.py", handout / f"{lesson.name}.py")
+            stub = (lesson.folder / "exercise.py").read_text(encoding="utf-8")
+            stub = re.sub(r"minillm lesson check \d+", "minillm assignment check", stub)
+            (handout / f"{lesson.name}.py").write_text(stub, encoding="utf-8")
         practice = {part.name: prove(part, key, secret, assignment, way, say) for part in parts}
         assignment = replace(assignment, parts=with_points([replace(part, practice=practice[part.name], points=part_of(lesson).points)
                                                             for part, lesson in zip(parts, chosen)], points))

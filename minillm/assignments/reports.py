@@ -44,13 +44,27 @@ def final(assignment: Assignment, result: dict, lateness: dict[str, str]) -> tup
     return after_lateness(assignment, result["earned"], days), days
 
 
-def read_times(path) -> dict[str, str]:
-    """{student: time of handing in} from a CSV file with a column `student` and a column `time`. Raises UserError."""
+def read_times(path, assignment: Assignment, students: list[str], say=print) -> dict[str, str]:
+    """{student: time of handing in} from a CSV file with a column `student` and a column `time`; who handed in nothing is mentioned.
+
+    Raises UserError, also where a time is none.
+    """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            return {row["student"]: row["time"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: needs the columns student and time ({type(error).__name__}: {error})") from None
+            rows = csv.DictReader(file)
+            if not {"student", "time"} <= set(rows.fieldnames or ()):
+                raise UserError(f"{path}: needs the columns student and time")
+            times = {row["student"]: row["time"] for row in rows}
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read as CSV: {error}") from None
+    for student, time in times.items():
+        try:
+            days_late(assignment, time)
+        except UserError as error:
+            raise UserError(f"{path}: {student}: {error}") from None
+    if unknown := sorted(times.keys() - set(students)):
+        say(f"WARNING: {path}: no submission of {', '.join(map(plain, unknown))}")
+    return times
 
 
 def write_all(out: Path, assignment: Assignment, results: list[dict], lateness: dict[str, str]):
