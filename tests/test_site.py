@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from minillm.course.lessons import all_lessons
+
 ROOT = Path(__file__).parents[1]
-PAGES = ("index.html", "start.html", "lessons/index.html", "lessons/01_tokens.html", "lessons/02_counting.html", "lessons/15_inside.html", "path.html", "how-to/normal-loss.html", "how-to/inspect.html",
-         "reference/commands.html", "reference/numpy.html", "design.html", "glossary.html", "other-courses.html", "troubleshooting.html")
+PAGES = ("index.html", "start.html", "lessons/index.html", *(f"lessons/{lesson.name}.html" for lesson in all_lessons()), "path.html",
+         "how-to/normal-loss.html", "how-to/inspect.html", "reference/commands.html", "reference/numpy.html", "design.html", "glossary.html", "other-courses.html", "troubleshooting.html")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 pytestmark = pytest.mark.slow
 
