@@ -128,7 +128,7 @@ def int8_speed() -> list[str]:
         return []
     lines = ["", "- **Decoding in int8** (medians of interleaved rounds, batch 1, greedy, random weights; `-a8`: activations are int8 "
              "too; memory: the most that the process held, compilation and loading included; the NumPy processes have no JAX; "
-             "`runq` of llama2.c where it took part):", "",
+             "plain C: `benchmarks/plain_llama.c`, the loops of llama2.c's `runq`, a scale for 32 numbers, 64 at 110M):", "",
              "  | parameters | contender | tokens/s | over float32 of the same twin | memory (MB) |", "  |---|---|---:|---:|---:|"]
     for size, found in sizes.items():
         speeds = {name: statistics.median(values) for name, values in found["tokens_per_second"].items()}

@@ -189,7 +189,7 @@ def benchmarks():
                    for row in quality[name]["planted"]}
         models[name] = {"parameters": quality[name]["parameters"], "tokens": first["tokens"], "loss": first["loss_before"], "rows": rows,
                         "planted": planted}
-    decoding = {size: {name: {"tokens_per_second": statistics.median(values), "megabytes": row["peak_megabytes"][name]}
+    decoding = {size: {name: {"tokens_per_second": statistics.median(values), "megabytes": row["peak_megabytes"].get(name)}
                        for name, values in row["tokens_per_second"].items()} for size, row in speed.items()}
     published = [{"source": source, "model": model, "scheme": scheme, "before": before, "after": after, "nats": math.log(after / before)}
                  for source, model, scheme, before, after in PUBLISHED]
@@ -280,13 +280,13 @@ def table_of_speed(decoding, sizes):
     """Without four bits, which are lesson 12's."""
     from rich.table import Table
     speed = Table("shapes of", "contender", "tokens/s", "over its float32", "MB at most",
-                  title="Decoding with random weights, one process each, median of three rounds; MB: all that the process held at its largest")
+                  title="Decoding with random weights, one process each, median of five rounds; MB: all that the process held at its largest")
     for size in sizes:
         rows = {name: row for name, row in decoding[size].items() if "int4" not in name}
         for name, row in rows.items():
-            base = rows[f"{name.split()[0]} float32"]["tokens_per_second"]
-            speed.add_row(size, whole(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}",
-                          f"{row['megabytes']:,.0f}")
+            base = rows.get(f"{name.split()[0]} float32", {}).get("tokens_per_second")
+            speed.add_row(size, whole(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}" if base else "",
+                          f"{row['megabytes']:,.0f}" if row["megabytes"] else "")
     return speed
 
 
