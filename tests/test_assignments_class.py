@@ -124,11 +124,10 @@ def test_killed_in_the_middle_it_goes_on_and_all_is_as_without(small, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(bool(BUBBLEWRAP), reason=f"needs bubblewrap: {BUBBLEWRAP}")
 def test_a_class_of_sixty_twice(tmp_path):
-    """Every lesson, every mistake and alternative that fits. Prints how long it took."""
+    """Every lesson, every mistake and alternative of it. Prints how long it took."""
     make(",".join(LESSONS), tmp_path / "hw", say=lambda text: None)
     most = max(len([*(folder / "mistakes").glob("*.py"), *(folder / "alternatives").glob("*.py")]) for folder in LESSONS.values())
-    assert most <= 60, "a mistake of some lesson is in no submission"
-    chosen = hand_in(tmp_path / "submissions", list(LESSONS), 60)
+    chosen = hand_in(tmp_path / "submissions", list(LESSONS), max(60, most))
     for out in ("first", "second"):
         began = time.monotonic()
         results = classroom.grade(tmp_path / "submissions", tmp_path / "hw", tmp_path / out, say=lambda text: None)
