@@ -256,6 +256,7 @@ def inspect(options):
     from minillm.corpora import read_text
     from minillm.inspection import report
     from minillm.loading import load
+    report.may_write(options.out)
     model = load(options.path, options.tokenizer, options.dtype)
     if not options.effort > 0:
         raise UserError(f"--effort is {options.effort}: it must be above 0")
@@ -368,8 +369,10 @@ def export(options):
     if out.exists():
         raise UserError(f"{out}: is there already: give a new file")
     model = load(options.path, options.tokenizer)
-    write(out, model)
+    floats = write(out, model)
     print(f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; llama.cpp runs it: llama-cli -m {out}")
+    if floats:
+        print(f"in float32, because GGUF's groups of 32 do not divide their rows: {len(floats)} matrices ({', '.join(floats[:3])}{', ...' if len(floats) > 3 else ''})")
 
 
 def calibration_rows(options, model):

@@ -18,6 +18,7 @@ import pytest
 import minillm
 from minillm.assignments import classroom, gradescope, gradescope_run, reports, sandbox, submissions, wire
 from minillm.assignments.assignment import Assignment, Part, after_lateness, days_late, read_assignment
+from minillm.assignments.box import Box
 from minillm.assignments.grading import grade_lesson, read_lesson_key, seed_of
 from minillm.assignments.making import make
 from minillm.assignments.student import check, submit
@@ -293,7 +294,8 @@ def test_noise_is_refused_or_read(subtests=None):
 
 def test_only_the_named_files_are_read(tmp_path):
     folder = tmp_path / "s"
-    for student, name in (("a", "02.py"), ("b", "inner/02.py"), ("c", "other.py"), (".hidden", "02.py"), ("__MACOSX", "02.py")):
+    for student, name in (("a", "02.py"), ("b", "inner/02.py"), ("c", "other.py"), (".hidden", "02.py"), ("__MACOSX", "02.py"), ("f", "x/y/02.py"), ("g", "x/02.py"),
+                          ("g", "y/02.py"), ("h", "1/2/3/4/5/6/02.py"), ("i", "02.py"), ("i", "old/02.py"), ("j", ".git/02.py")):
         path = folder / student / name
         path.parent.mkdir(parents=True)
         path.write_bytes(student.encode())
@@ -301,11 +303,18 @@ def test_only_the_named_files_are_read(tmp_path):
         archive.writestr("hw/02.py", "d")
         archive.writestr("../02.py", "evil")
         archive.writestr("__MACOSX/02.py", "junk")
+    for student, names in {"k": ("hw/ada/02.py",), "l": ("x/02.py", "y/02.py"), "m": ("02.py", "old/02.py"), "n": ("1/2/3/4/5/6/02.py",), "o": ("x/../02.py",)}.items():
+        with zipfile.ZipFile(folder / f"{student}.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, name)
     (folder / "e.zip").write_bytes(b"PK no")
     (folder / "readme.md").write_text("hi", encoding="utf-8")
     found = {s.student: (s.files, s.problems) for s in submissions.collect(folder, ["02.py"])}
     assert found == {"a": ({"02.py": b"a"}, {}), "b": ({"02.py": b"b"}, {}), "c": ({}, {"02.py": "it is missing"}), "d": ({"02.py": b"d"}, {}),
-                     "e": ({}, {"02.py": "the archive cannot be read (BadZipFile)"})}
+                     "e": ({}, {"02.py": "the archive cannot be read (BadZipFile)"}), "f": ({"02.py": b"f"}, {}), "g": ({}, {"02.py": "it is in several folders"}),
+                     "h": ({}, {"02.py": "it is missing"}), "i": ({"02.py": b"i"}, {}), "j": ({}, {"02.py": "it is missing"}), "k": ({"02.py": b"hw/ada/02.py"}, {}),
+                     "l": ({}, {"02.py": "it is in the archive more than once"}), "m": ({"02.py": b"02.py"}, {}), "n": ({}, {"02.py": "it is missing"}),
+                     "o": ({}, {"02.py": "it is missing"})}
     (folder / "A.zip").write_bytes(b"")
     with pytest.raises(UserError, match="one student"):
         submissions.collect(folder, ["02.py"])
@@ -359,6 +368,49 @@ def test_no_name_becomes_a_formula_or_a_script(class_of_nasty_names, tmp_path):
         if path.parent.name == "students":
             assert "right is" not in text and "onerror" not in text
     assert "What went wrong" in (tmp_path / "class.html").read_text(encoding="utf-8")
+
+
+def test_pages_of_who_is_not_in_the_class_any_more_go_and_nothing_else(class_of_nasty_names, tmp_path):
+    assignment, results = class_of_nasty_names
+    (tmp_path / "results").mkdir()
+    for result in results:
+        (tmp_path / "results" / f"{classroom.slug(result['student'])}.json").write_text("{}", encoding="utf-8")
+    assert reports.write_all(tmp_path, assignment, results, {}) == []
+    (tmp_path / "students" / "my notes.txt").write_text("mine", encoding="utf-8")
+    assert reports.write_all(tmp_path, assignment, results[1:], {}) == [NASTY[0]]
+    left = {path.name for path in (tmp_path / "students").iterdir()}
+    assert left == {"my notes.txt"} | {classroom.slug(name) + kind for name in NASTY[1:] for kind in (".txt", ".html")}
+    assert len(list((tmp_path / "results").iterdir())) == len(NASTY)
+    assert reports.write_all(tmp_path, assignment, results[1:], {}) == []
+
+
+def test_imports_that_the_grader_has_not_are_warned_about(made, tmp_path, capsys):
+    import shutil
+    folder = shutil.copytree(made / "handout", tmp_path / "work")
+    (folder / f"{LESSON.name}.py").write_text("import math\nfrom minillm.in_numpy import ops\nimport numpy.linalg\n" + SOLUTION, encoding="utf-8")
+    assert check(folder) == 0
+    said = capsys.readouterr().out
+    submit(folder, "ada")
+    for text in (said, capsys.readouterr().out):
+        assert "imports minillm, which is not there when it is graded" in text
+    (folder / f"{LESSON.name}.py").write_text(SOLUTION, encoding="utf-8")
+    submit(folder, "ada")
+    assert "WARNING" not in capsys.readouterr().out
+
+
+def test_the_result_of_a_far_function_is_waited_for_as_jax_s_are():
+    """np.asarray(f(x)) asks the grader for the array; a function stays an object, and of nothing else is an array made."""
+    class Later:
+        def __array__(self, dtype=None, copy=None):
+            return np.arange(3.0)
+
+    file = b"import numpy as np\ndef f(make, other):\n    return np.asarray(make()), np.asarray(make(), np.float32).dtype.name, np.asarray(other).dtype.kind\n"
+    with Box({"f.py": file}, WAY, sandbox.Limits()) as box:
+        box.give(20)
+        module = box.peer.request("load", box.file("f.py"), {})
+        array, dtype, kind = box.peer.request("get", module, "f")(Later, print)
+    np.testing.assert_array_equal(array, np.arange(3.0))
+    assert (dtype, kind) == ("float32", "O")
 
 
 def test_names_of_files_are_different_for_different_students():

@@ -35,7 +35,7 @@ def interleaved(matrix, heads):
 @pytest.mark.parametrize("seed, shape", list(enumerate([dict(hidden_size=64, intermediate_size=96), dict(hidden_size=32, intermediate_size=44), {}])))
 def test_the_same_numbers(tmp_path, scheme, seed, shape):
     ours = model(seed, scheme, **shape)
-    export(tmp_path / "m.gguf", ours)
+    floats = export(tmp_path / "m.gguf", ours)
     found = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
     leaves = flatten(dequantize_params(ours.params))
     assert set(found) == {gguf_name(path) for path in leaves}
@@ -47,6 +47,8 @@ def test_the_same_numbers(tmp_path, scheme, seed, shape):
         if name[:2] in ("q_", "k_"):
             expected = interleaved(expected, len(expected) // ours.config.head_dim)
         np.testing.assert_array_equal(gguf.dequantize(tensor.data, tensor.tensor_type).reshape(expected.shape), expected, err_msg=path)
+    assert [gguf_name(name) for name in floats] == [name for name, tensor in found.items()
+                                                    if scheme and tensor.tensor_type.name == "F32" and len(tensor.shape) == 2]
     if seed == 0 and scheme:
         assert {"int8-group32": "Q8_0", "int4-group32": "Q4_0"}[scheme] in kinds
 

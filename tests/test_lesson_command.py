@@ -77,6 +77,7 @@ def test_an_endless_loop_ends_its_task_alone(tmp_path):
     solution = (FIRST.folder / "solution.py").read_text(encoding="utf-8")
     found = judged(solution + "\n\ndef pair_counts(words):\n    while True:\n        pass\n", tmp_path)
     assert found["pair_counts"]["status"] == "timeout" and found["train"]["status"] == "waits"
+    assert "2 seconds" in found["pair_counts"]["message"]
     assert all(found[name]["status"] == "passed" for name in ("BYTES_PER_TOKEN", "merge", "encode", "decode"))
 
 
@@ -85,6 +86,7 @@ def test_what_leaves_or_crashes_ends_its_task_alone(tmp_path):
     for body in ("import os; os._exit(0)", "import ctypes; ctypes.string_at(0)", "raise SystemExit"):
         found = judged(solution + f"\n\ndef merge(word, pair, new):\n    {body}\n", tmp_path)
         assert found["merge"]["status"] == "error" and found["decode"]["status"] == "passed", body
+        assert "ended the whole program" in found["merge"]["message"], found["merge"]["message"]
 
 
 def test_an_error_names_the_line_of_the_reader_s_file(tmp_path):

@@ -148,12 +148,14 @@ def test_the_command(model, tmp_path, capsys):
     capsys.readouterr()
     assert cli.main(["inspect", str(tmp_path / "m"), "0 5 6", "--ids", "--out", str(out), "--twin", "numpy"]) == 0
     assert "identities hold" in capsys.readouterr().out and out.stat().st_size < 300_000
-    for wrong in (["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    for wrong in (["a", "--out", str(tmp_path / "notes.txt")], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
                   ["a " * 400], ["999999", "--ids"], ["a", "--out", str(tmp_path / "no" / "where" / "r.html")]):
         status = cli.main(["inspect", str(tmp_path / "m"), *wrong])
         captured = capsys.readouterr()
         lines = [line for line in captured.err.splitlines() if not line.startswith("[")]
         assert status == 2 and len(lines) == 1, wrong
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.slow

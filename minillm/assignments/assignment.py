@@ -21,7 +21,7 @@ class Part:
     """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by task, `about` in words.
 
     practice: tasks without points, because the answer to them is in how a function runs and not in what it returns, so that only the
-    student's own process could give it; see making.prove.
+    student's own process could give it; see making.prove. libraries: what a submission may import besides Python's own library.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Part:
     points: dict[str, float]
     about: dict[str, str]
     practice: list[str] = field(default_factory=list)
+    libraries: list[str] = field(default_factory=lambda: ["numpy"])
 
     @property
     def file(self) -> str:

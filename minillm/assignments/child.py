@@ -91,7 +91,20 @@ def main():
     def receive():
         return read_exactly(requests, int.from_bytes(read_exactly(requests, 8), "little"))
 
+    class Result(wire.Handle):
+        """An object of the grader's, for the submission: `np.asarray` waits for it, as for one of JAX's."""
+
+        def __array__(self, dtype=None, copy=None):
+            try:
+                return peer.np.asarray(self._peer.request("array", self._number), dtype)
+            except TypeError:                                     # a function, say: an object, as before
+                alone = peer.np.empty((), object)
+                alone[()] = self
+                return alone
+
     class Side(peer.Peer):
+        handle = Result
+
         def do_load(self, path, given):
             module = run_file(path, STUDENT)
             for name, apply in given.items():

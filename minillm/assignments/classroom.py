@@ -56,9 +56,10 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
             result |= {"digest": submission.digest, "key": key_digest, "sandbox": way}
             write_json(result_file(out, submission.student), result)
             results[submission.student] = result
-            say(f"  {reports.plain(submission.student)}: {result['earned']:g} of {result['of']:g}")
+            say(f"  {reports.plain(submission.student)}: {reports.score_line(assignment, result, lateness)}")
         ordered = [results[submission.student] for submission in handed_in]
-        reports.write_all(out, assignment, ordered, lateness)
+        if gone := reports.write_all(out, assignment, ordered, lateness):
+            say(f"{out / 'students'}: removed the pages of {', '.join(gone)}: they are not in {submissions} any more; their results are kept")
     return ordered
 
 

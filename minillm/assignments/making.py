@@ -12,6 +12,7 @@ from minillm import __version__
 from minillm.assignments import sandbox
 from minillm.assignments.assignment import Assignment, Part, moment, rounded
 from minillm.assignments.grading import grade_lesson, read_lesson_key, seed_of
+from minillm.assignments.reference import libraries
 from minillm.course import exercises
 from minillm.course.checking import check as check_together
 from minillm.course.lessons import Lesson, find, load_module
@@ -67,7 +68,9 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
 def part_of(lesson: Lesson) -> Part:
     tests = load_module(lesson.folder / "test_exercise.py", "test_exercise")
     exercises.check_tasks(tests.TASKS, tests.HINTS)
-    return Part(lesson.name, lesson.title, {task.name: task.points for task in tests.TASKS}, {task.name: task.about for task in tests.TASKS})
+    imported = libraries(*((lesson.folder / name).read_bytes() for name in ("solution.py", "exercise.py")))
+    return Part(lesson.name, lesson.title, {task.name: task.points for task in tests.TASKS}, {task.name: task.about for task in tests.TASKS},
+                libraries=sorted({"numpy"} | imported & {*sandbox.NUMPY, *sandbox.JAX}))
 
 
 def with_points(parts: list[Part], points: str | None) -> list[Part]:

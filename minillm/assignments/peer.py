@@ -20,6 +20,7 @@ class Peer:
     """
 
     changeable = None
+    handle = Handle
 
     def __init__(self, send, receive, allowed, check=lambda args: None):
         self.send, self.receive, self.allowed, self.check = send, receive, allowed, check
@@ -30,7 +31,7 @@ class Peer:
         return len(self.objects) - 1
 
     def read(self, payload):
-        return unpack(payload, lambda number, iterator: Handle(self, number, iterator), self.mine)
+        return unpack(payload, lambda number, iterator: self.handle(self, number, iterator), self.mine)
 
     def mine(self, number):
         if not 0 <= number < len(self.objects):

@@ -12,7 +12,7 @@ def all_needs(tasks) -> dict[str, list[str]]:
     return found
 
 
-def libraries(*sources: str) -> set[str]:
+def libraries(*sources: str | bytes) -> set[str]:
     """The top-level names that files import."""
     found = set()
     for source in sources:

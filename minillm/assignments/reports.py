@@ -11,7 +11,7 @@ import io
 import statistics
 from collections import Counter
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from minillm.assignments.assignment import Assignment, after_lateness, days_late
 from minillm.errors import UserError
@@ -67,10 +67,16 @@ def read_times(path, assignment: Assignment, students: list[str], say=print) -> 
     return times
 
 
-def write_all(out: Path, assignment: Assignment, results: list[dict], lateness: dict[str, str]):
-    """Every report. The same results give the same bytes."""
+def write_all(out: Path, assignment: Assignment, results: list[dict], lateness: dict[str, str]) -> list[str]:
+    """Every report. The same results give the same bytes. Pages of who is not among the results go; returns their names."""
     from minillm.assignments.classroom import slug
     students = make_folder(Path(out) / "students")
+    known = {slug(result["student"]) for result in results}
+    gone = sorted({path.stem for path in (Path(out) / "results").glob("*.json")} - known)
+    gone = [stem for stem in gone if any((students / f"{stem}{kind}").exists() for kind in (".txt", ".html"))]
+    for stem in gone:
+        for kind in (".txt", ".html"):
+            (students / f"{stem}{kind}").unlink(missing_ok=True)
     for result in results:
         name = slug(result["student"])
         write_atomically(students / f"{name}.txt", student_text(assignment, result, lateness).encode("utf-8", "replace"))
@@ -78,6 +84,7 @@ def write_all(out: Path, assignment: Assignment, results: list[dict], lateness: 
     write_atomically(Path(out) / "grades.csv", table_csv(assignment, results, lateness).encode("utf-8", "replace"))
     write_atomically(Path(out) / "class.txt", class_text(assignment, results, lateness).encode("utf-8", "replace"))
     write_atomically(Path(out) / "class.html", class_html(assignment, results, lateness).encode("utf-8", "replace"))
+    return [plain(unquote(stem)) for stem in gone]
 
 
 # ---- For a student ---------------------------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 import ast
 import hashlib
 import json
+import sys
 import zipfile
 from pathlib import Path
 
 from minillm.assignments.assignment import find_handout, read_assignment, rounded
+from minillm.assignments.reference import libraries
 from minillm.assignments.reports import plain
 from minillm.assignments.submissions import read_file
 from minillm.errors import UserError, require
@@ -27,6 +29,8 @@ def check(folder, only: str | None = None, seed: int | None = None, as_json: boo
     for part in parts:
         if not as_json:
             say(f"\n{part.file}")
+            if lacking := not_there(folder / part.file, part.libraries):
+                say(f"  WARNING: imports {', '.join(lacking)}, which is not there when it is graded: there are Python's own library and {', '.join(part.libraries)}")
         try:
             report = judge(folder / "checks" / part.name, folder / part.file, seed)
         except UserError as error:                                    # not Python yet, or not there: the other files still count
@@ -44,6 +48,14 @@ def check(folder, only: str | None = None, seed: int | None = None, as_json: boo
     return 0 if wanted <= passed else 1
 
 
+def not_there(path: Path, libraries_of_grader: list[str]) -> list[str]:
+    """What a file imports that the grader has not; nothing where it is not Python yet."""
+    try:
+        return sorted(libraries(path.read_bytes()) - sys.stdlib_module_names - {*libraries_of_grader})
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
 def submit(folder, name: str, out=None, say=print) -> Path:
     """Make NAME.zip of the named files, and nothing else. Raises UserError."""
     folder = find_handout(folder)
@@ -56,6 +68,9 @@ def submit(folder, name: str, out=None, say=print) -> Path:
             lacking.append(f"{file}: {problem}")
             continue
         files[file] = data
+        part = next(part for part in assignment.parts if part.file == file)
+        if missing := not_there(folder / file, part.libraries):
+            say(f"WARNING: {file} imports {', '.join(missing)}, which is not there when it is graded: there are Python's own library and {', '.join(part.libraries)}")
         try:
             ast.parse(data, file)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

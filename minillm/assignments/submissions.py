@@ -1,10 +1,11 @@
 """Reads what students handed in. Nothing is unpacked, followed or executed: only the named files are read, as bytes.
 
-    SUBMISSIONS/alice/03_attention.py          a folder for each student (the files in it, or in one folder in it)
-    SUBMISSIONS/alice.zip                      what `minillm assignment submit` makes, or any zip of the files
+    SUBMISSIONS/alice/03_attention.py          a folder for each student: the files in it, or together in a folder below it
+    SUBMISSIONS/alice.zip                      what `minillm assignment submit` makes, or any zip of the files, in folders or not
     SUBMISSIONS/alice.py                       where the assignment has a single file
 """
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -15,6 +16,7 @@ from pathlib import Path
 from minillm.errors import UserError
 
 LARGEST = 2**20            # bytes of a file; a solution has three thousand
+DEEPEST, MOST = 5, 2000    # folders in folders that are looked into, and how many of them
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,10 @@ def read_file(path: Path) -> tuple[bytes | None, str]:
 
 
 def read_folder(folder: Path, names) -> tuple[dict, dict]:
-    """The named files in a folder, or in the only folder in it that has any."""
+    """The named files in a folder, or in the only folder below it that has any."""
     files, problems = {}, {}
-    try:
-        inner = [Path(e.path) for e in os.scandir(folder) if e.is_dir(follow_symlinks=False) and not e.name.startswith((".", "__"))]
-    except OSError:
-        inner = []
-    places = [folder] if any(os.path.lexists(folder / name) for name in names) else [p for p in inner if any(os.path.lexists(p / n) for n in names)]
+    places = [folder] if any(os.path.lexists(folder / name) for name in names) else [
+        place for place in below(folder) if any(os.path.lexists(place / name) for name in names)]
     for name in names:
         data, problem = read_file(places[0] / name) if len(places) == 1 else (None, "it is missing" if not places else "it is in several folders")
         if data is None:
@@ -107,15 +106,31 @@ def read_folder(folder: Path, names) -> tuple[dict, dict]:
     return files, problems
 
 
+def below(folder: Path) -> list[Path]:
+    """Folders in a folder, and in those; none that is a link, hidden, or more than DEEPEST down; at most MOST."""
+    found, waiting = [], [(folder, 0)]
+    while waiting and len(found) < MOST:
+        place, depth = waiting.pop()
+        with contextlib.suppress(OSError):
+            inner = sorted(e.path for e in os.scandir(place) if e.is_dir(follow_symlinks=False) and not e.name.startswith((".", "__")))
+            found += map(Path, inner)
+            waiting += [(Path(path), depth + 1) for path in inner if depth + 1 < DEEPEST]
+    return found
+
+
 def read_zip(path: Path, names) -> tuple[dict, dict]:
-    """The named members of a zip, at its top or in one folder; a path in it is only ever compared, never used."""
+    """The named members of a zip, in whatever folder; a path in it is only ever compared, never used.
+
+    Of files of one name the one at the top counts, as in a folder.
+    """
     files, problems = {}, {}
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             for name in names:
-                found = [m for m in members if m.filename.replace("\\", "/").split("/")[-1] == name and 1 <= len(m.filename.replace("\\", "/").split("/")) <= 2
-                         and ".." not in m.filename and not m.filename.startswith(("/", "\\", "__MACOSX"))]
+                found = [m for m in members if parts_of(m)[-1] == name and len(parts_of(m)) <= 1 + DEEPEST
+                         and not any(part in ("", "..") or part.startswith((".", "__")) for part in parts_of(m)[:-1])]
+                found = [m for m in found if len(parts_of(m)) == 1] or found
                 if len(found) != 1:
                     problems[name] = "it is missing" if not found else "it is in the archive more than once"
                 elif stat.S_IFMT(found[0].external_attr >> 16) not in (0, stat.S_IFREG):
@@ -132,3 +147,8 @@ def read_zip(path: Path, names) -> tuple[dict, dict]:
     except Exception as error:                       # zlib and lzma have errors of their own
         problems |= {name: f"the archive cannot be read ({type(error).__name__})" for name in names if name not in files}
     return files, problems
+
+
+def parts_of(member: zipfile.ZipInfo) -> list[str]:
+    """The folders and the name of a member."""
+    return member.filename.replace("\\", "/").split("/")

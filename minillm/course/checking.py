@@ -46,9 +46,9 @@ def check(folder: Path, file: Path, seed: int | None = None, seconds: float = SE
             done |= {line["name"]: line for line in lines if "status" in line}
             running = [line["started"] for line in lines if "started" in line]
             if running and running[-1] not in done:          # the process ended in the middle of this task
-                done[running[-1]] = stopped(outline, running[-1], reason)
+                done[running[-1]] = stopped(outline, running[-1], reason, seconds)
             elif len(done) < len(outline):                    # it ended before any task: while the file was read
-                done |= {task["name"]: stopped(outline, task["name"], reason) for task in outline if task["name"] not in done}
+                done |= {task["name"]: stopped(outline, task["name"], reason, seconds) for task in outline if task["name"] not in done}
     tasks = [done[task["name"]] for task in outline]
     return {"lesson": Path(folder).name, "file": str(file), "seed": seed, "tasks": tasks, "points": sum(t["earned"] for t in tasks),
             "of": sum(t["points"] for t in tasks), "printed": printed[:PRINTED]}
@@ -67,14 +67,18 @@ def run_child(folder, file, seed, before, report, seconds, tasks, place) -> tupl
                                errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=limit, cwd=place, env=environment)
     except subprocess.TimeoutExpired:
         return "", "timeout"
-    return ended.stdout, "timeout" if ended.returncode == 97 else f"ended with status {ended.returncode}: {ended.stderr[-1500:]}"
+    if ended.returncode == 97:
+        return ended.stdout, "timeout"
+    said = ended.stderr.strip()[-1500:]
+    return ended.stdout, f"ended (status {ended.returncode})" + (f": {said}" if said else "")
 
 
-def stopped(outline, name: str, reason: str) -> dict:
+def stopped(outline, name: str, reason: str, seconds: float) -> dict:
     """The result of a task that took its process down."""
     points = next(task["points"] for task in outline if task["name"] == name)
     late = reason == "timeout"
-    message = ("took too long: look for a loop that never ends, on the smallest input that you can think of" if late else
-               f"the process {reason.splitlines()[0]}")
+    message = (f"took longer than the {seconds:g} seconds that a task has: look for a loop that never ends, on the smallest input that you can think of"
+               if late else f"it ended the whole program: a function returns its answer and ends nothing. Look for exit(), quit() or sys.exit(). "
+               f"The process {reason.splitlines()[0]}")
     return {"name": name, "status": "timeout" if late else "error", "points": points, "earned": 0, "hint": None,
             "message": message, "seconds": 0.0}

@@ -28,9 +28,10 @@ NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight", "lm_
          **{f"{name}_bias": f"ffn_{name}.bias" for name in ("gate", "up", "down")}}
 
 
-def export(path, model):
+def export(path, model) -> list[str]:
     """Write a Model, float or quantized with int8-group32 or int4-group32, as a GGUF file.
 
+    Returns the names of the quantized matrices that became float32, because 32 does not divide their rows.
     Raises UserError: what GGUF or llama.cpp's LLaMA does not have, no tokenizer, the gguf package missing.
     """
     try:
@@ -51,6 +52,7 @@ def export(path, model):
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+    return [name for name, leaf in flatten(model.params).items() if isinstance(leaf, Quantized) and leaf.width % GROUP]
 
 
 def check(model, config, scheme):

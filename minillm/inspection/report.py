@@ -7,6 +7,7 @@ run or load. Arrays travel as base64: probabilities of attention in one byte eac
 import base64
 import hashlib
 import json
+import os
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -318,6 +319,17 @@ def title(data: dict) -> str:
     """The model's name for the title, harmless whatever it is."""
     text = "".join(c if c.isalnum() or c in " ._-" else "_" for c in data["source"])
     return f"Inside {text}"
+
+
+def may_write(path):
+    """Before long work: refuse a place where no page can be written, and a file that is something else. Raises UserError."""
+    path = Path(path)
+    if path.is_dir() or not path.resolve().parent.is_dir():
+        raise UserError(f"{path}: " + ("is a folder" if path.is_dir() else f"there is no folder {path.parent}") + ": name a file for the page")
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise UserError(f"{path}: the folder {path.resolve().parent} cannot be written to")
+    if path.exists() and b"<title>Inside " not in path.read_bytes()[:5000]:
+        raise UserError(f"{path}: is there already and is no page of minillm inspect: give another --out")
 
 
 def write(path, data: dict) -> int:
