@@ -80,7 +80,7 @@ HOSTILE = {
     "fork_bomb": "import os\ndef attack(name, a):\n    while True:\n        try: os.fork()\n        except OSError: pass\n" + ONE,
     "thread_bomb": "import threading, time\ndef attack(name, a):\n    while True:\n        try: threading.Thread(target=time.sleep, args=(1000,)).start()\n        except RuntimeError: pass\n" + ONE,
     "memory_bomb": "def attack(name, a):\n    held = []\n    while True: held.append(bytearray(b'x') * 10_000_000)\n" + ONE,
-    "memory_bomb_that_is_shared": "import mmap\ndef attack(name, a):\n    held = []\n    while True:\n        m = mmap.mmap(-1, 50_000_000)\n        m[:] = bytes(50_000_000)\n        held.append(m)\n" + ONE,
+    "memory_bomb_that_is_shared": "import mmap\ndef attack(name, a):\n    held = []\n    while True:\n        m = mmap.mmap(-1, 4096 * 50_000)\n        m[::4096] = b'x' * 50_000\n        held.append(m)\n" + ONE,
     "print_bomb": "import sys\nwhile True: sys.stdout.write('x' * 1_000_000)\n",
     "fills_the_disk": "def attack(name, a):\n    for i in range(10**6):\n        with open(f'/tmp/{i}', 'wb') as f: f.write(b'x' * 10_000_000)\n    return 0\n" + ONE,
     "kills_everyone": "import os, signal\ndef attack(name, a):\n    for pid in (-1, os.getppid(), 1, 0):\n        try: os.kill(pid, signal.SIGKILL)\n        except OSError: pass\n    return 0\n" + EACH,
