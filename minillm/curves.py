@@ -159,7 +159,8 @@ def advice(curve: Curve, position, mean, count: int) -> list[str]:
     if spike > 1.5:
         return ["  the loss jumped up again after it had fallen: the rate is too high, or gradients are not clipped"]
     if found[-1][2] > 0 and found[-1][1] == count - 1 and loss[-1] > 0.8 * loss[min(5, count - 1)]:
-        return ["  it hardly falls at all: are the targets the next tokens, and do gradients reach every parameter?"]
+        return ["  it hardly falls at all: a rate that is far too high (try a tenth); if it is not that, are the targets the next tokens, "
+                "and do gradients reach every parameter?"]
     if found[-1][2] > 0 and found[-1][1] == count - 1:
         return ["  it falls, but not as far: the rate (too low, or too high all along), the batch, or a part that does not learn"]
     if found[-1][2] < 0 and found[-1][1] == count - 1:
