@@ -25,7 +25,7 @@ def judged(tmp_path_factory):
     """Judges a file, or the solution with another file run on top of it, in this process: {task: result}."""
     place, tests = tmp_path_factory.mktemp("exercises"), {}
 
-    def judge(name, file=None, seed=0):
+    def judge(name, file=None, seed=0, before={}):
         folder = LESSONS[name].folder
         if name not in tests:
             tests[name] = load_module(folder / "test_exercise.py", "test_exercise")
@@ -36,7 +36,7 @@ def judged(tmp_path_factory):
             text += "\n\n" + (folder / file).read_text(encoding="utf-8")
         path = place / "the_exercise.py"
         path.write_text(text, encoding="utf-8")
-        found = exercises.run(tests[name].TASKS, tests[name].HINTS, load_module(path, exercises.STUDENT), seed)
+        found = exercises.run(tests[name].TASKS, tests[name].HINTS, load_module(path, exercises.STUDENT), seed, before)
         return {result["name"]: result for result in found}
 
     return judge
@@ -69,8 +69,10 @@ def test_the_solution_gets_all_points_and_the_stub_none(name, judged):
 
 @pytest.mark.parametrize("name, file", parts("mistakes"))
 def test_a_mistake_gets_its_own_hint_and_no_other(name, file, judged):
-    for seed in SEEDS:
-        found = judged(name, f"mistakes/{file}", seed)
+    alone = {}
+    for seed in SEEDS:                        # after the first seed only what the mistake is in, and what waits for that: the rest is the solution's
+        found = judged(name, f"mistakes/{file}", seed, alone)
+        alone = alone or {task: "passed" for task, result in found.items() if result["status"] == "passed"}
         assert {result["hint"] for result in found.values()} - {None} == {file.removesuffix(".py").partition("-")[0]}, found
         failed = [result for result in found.values() if result["status"] == "failed"]
         assert len(failed) == 1 and all(result["status"] in ("passed", "failed", "waits") for result in found.values()), found

@@ -7,12 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from minillm.course import pages
+from minillm.course import demos, pages
 from minillm.course.lessons import all_lessons
 from minillm.course.pages import Maker, PageError
 
 LESSONS = {lesson.name: lesson for lesson in all_lessons()}
 RESULT = r"\{\{\s*results\."
+
+
+@pytest.fixture(autouse=True, scope="module")
+def each_figure_is_drawn_once():
+    """Drawing is most of the time here, and the same results give the same figure in every form."""
+    drawn, draw = {}, demos.draw
+
+    def once(demo, results, scheme):
+        key = demo["__file__"], results["seal"], scheme
+        if key not in drawn:
+            drawn[key] = list(draw(demo, results, scheme))
+        return drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demos, "draw", once)
+        yield
 
 
 @pytest.fixture

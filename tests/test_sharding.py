@@ -36,7 +36,7 @@ def test_rows_are_shared_out():
     assert {shard.data.shape for shard in split.addressable_shards} == {(2, 3)}
 
 
-@pytest.mark.parametrize("T", [64, 65, 130, 193])
+@pytest.mark.parametrize("T, dtype", [(64, np.float64), (65, np.float32), (130, np.float64), (193, np.float32)], indirect=["dtype"])
 def test_blocks_of_queries_are_one_attention(T, dtype):
     rng = np.random.default_rng(T)
     q, k, v, dz = (rng.standard_normal(shape).astype(dtype) for shape in ((1, 2, 2, T, 4), (1, 2, T, 4), (1, 2, T, 4), (1, 2, 2, T, 4)))
