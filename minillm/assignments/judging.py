@@ -87,6 +87,9 @@ def judge(task, hints, student: Module, rng, own: bool = True) -> dict:
     if hint is not None:
         return found("failed", f"{hints[hint].misconception} {hints[hint].see}", hint, "hint", detail)
     if task.by_hand:
+        number = numbers(answers[smallest])
+        if number is None or number.ndim:
+            return found("failed", f"it is {kind_of(answers[smallest])} where a number is asked for.", None, "dtype", detail)
         return found("failed", "this number is not it. Work it out again on paper, one step a line.", None, "number", detail)
     kind, message = explain(answers[smallest], rights[smallest], trouble, own)
     return found("error" if kind == "exception" else "failed", message or f"its answer is wrong on {len(wrong)} of {len(cases)} inputs. "
@@ -147,6 +150,8 @@ def explain(answer, right, trouble, own: bool) -> tuple[str, str]:
         return "inf", "its answer holds inf where the right one does not. Look for a division by zero, log(0), or exp of a large number."
     if given.dtype in (np.float32, np.float16) and needed.dtype == np.float64:
         return "dtype", f"it computes in {given.dtype}, and so loses digits that the check looks at. Keep float64: look for astype or dtype=."
+    if own and needed.dtype.kind == "f" and np.allclose(given, needed, rtol=1e-5, atol=1e-7):
+        return "precision", "the first digits of its answer are right and the later ones are not. Look for float32 or rounding on the way; the check compares in float64."
     return "value", ""
 
 
