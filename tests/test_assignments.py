@@ -119,6 +119,9 @@ def test_check_and_submit(made, tmp_path, capsys):
         with pytest.raises(UserError, match=what):
             check(folder, only=wrong)
     assert check(folder, only="02.cross_entropy") == 0 and check(folder, only="02_counting.perplexity") == 1
+    (folder / f"{LESSON.name}.py").write_text(SOLUTION.replace("PERPLEXITY = 2**2.25", "PERPLEXITY = None").replace("return np.exp(nats)", "raise NotImplementedError"), encoding="utf-8")
+    submit(folder, "Ada L.")
+    assert "not written yet: PERPLEXITY, perplexity\n" in capsys.readouterr().out
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     archive = submit(folder, "Ada L.")
     with zipfile.ZipFile(archive) as files:

@@ -164,7 +164,7 @@ def explain_exception(trouble, own: bool) -> str:
     if name in ("SystemExit", "KeyboardInterrupt"):
         return f"it raises {name}: a function should return its answer and end nothing."
     if name == "ModuleNotFoundError":
-        return f"it raises {name}: {trouble}. When it is graded there is only what the handout imports, and Python's own library."
+        return f"it raises {name}: {trouble}. When it is graded there is only what the handout imports, and Python's own library: take this import out."
     if name == "MemoryError":
         return "it needed more memory than there is. Look for an array that is much larger than its inputs."
     return f"it raises {name}: {str(trouble)[:200]}" + (f" (line {line} of your file)" if line else "")

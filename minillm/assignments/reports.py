@@ -113,6 +113,7 @@ def write_all(out: Path, assignment: Assignment, results: list[dict], lateness: 
 def score_line(assignment, result, lateness) -> str:
     points, days = final(assignment, result, lateness)
     late = f" ({result['earned']:g}, less {assignment.late:g}% for each of {days} days late)" if points != result["earned"] else f" ({days} days late)" if days else ""
+    late = late.replace("for each of 1 days late", "for 1 day late").replace("(1 days", "(1 day")
     return f"{points:g} of {assignment.of:g} points{late}"
 
 

@@ -66,6 +66,14 @@ def not_there(path: Path, libraries_of_grader: list[str]) -> list[str]:
         return []
 
 
+def unwritten(tree: ast.Module, tasks) -> list[str]:
+    """The tasks that are still as the handout has them."""
+    left = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Raise)
+            and ast.unparse(node.body[-1]).startswith("raise NotImplementedError")}
+    left |= {ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is None}
+    return [task for task in tasks if task in left]
+
+
 def submit(folder, name: str, out=None, say=print) -> Path:
     """Make NAME.zip of the named files, and nothing else. Raises UserError."""
     folder = find_handout(folder)
@@ -82,7 +90,8 @@ def submit(folder, name: str, out=None, say=print) -> Path:
         if missing := not_there(folder / file, part.libraries):
             say(f"WARNING: {file} imports {', '.join(missing)}, which is not there when it is graded: there are Python's own library and {', '.join(part.libraries)}")
         try:
-            ast.parse(data, file)
+            if empty := unwritten(ast.parse(data, file), part.points):
+                say(f"{file}: not written yet: {', '.join(empty)}")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             say(f"WARNING: {file} is not Python yet ({plain(error)}): as it is, it earns nothing")
     if not files:

@@ -48,7 +48,7 @@ def collect(folder: Path, names: list[str], say=lambda text: None) -> list[Submi
     if mistaken:
         raise UserError(f"{folder}: has {mistaken[0]} in it, so it is not a folder of submissions, which holds a folder or a .zip for each student")
     entries, passed_over = {}, []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    for entry in sorted(os.scandir(folder), key=lambda entry: (entry.name.casefold(), entry.name)):
         if entry.name.startswith((".", "__")):
             continue
         is_folder = entry.is_dir(follow_symlinks=False) or entry.is_symlink()
