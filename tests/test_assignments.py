@@ -192,6 +192,12 @@ def test_what_is_no_number_is_not_called_a_wrong_number(written, says, key):
     assert found["kind"] == "dtype" and says in found["message"] and "where a number is asked for" in found["message"], found
 
 
+def test_an_array_for_a_number_and_a_question_that_nobody_answers(key):
+    found = graded(key, replaced("return np.exp(nats)", "return np.exp(nats),"))["perplexity"]
+    assert found["kind"] == "shape" and "where a single number is right" in found["message"]
+    assert "nobody answers input()" in graded(key, SOLUTION + "\nn = input()\n")["perplexity"]["message"]
+
+
 def test_what_a_submission_prints_is_kept_for_the_teacher(key):
     found = graded(key, "print('while it is read')\n" + replaced("return np.exp(nats)", "print('while it is asked')\n    return np.exp(nats)"))
     assert all("while it is read\n" in task["printed"] and "while it is asked\n" in task["printed"] for task in found.values())

@@ -139,6 +139,8 @@ def explain(answer, right, trouble, own: bool) -> tuple[str, str]:
         return ("value", "") if same_kind else ("dtype", f"it returns {kind_of(answer)} where {kind_of(right)} is right.")
     if given is None or given.dtype.kind not in "biuf":
         return "dtype", f"it returns {kind_of(answer)} where {kind_of(right)} is right."
+    if given.ndim and not needed.ndim:
+        return "shape", "it returns an array or a list where a single number is right. Look for a comma after what is returned, or a sum or mean that is missing."
     if given.shape != needed.shape:
         return "shape", (f"its answer has the shape {given.shape}; the right one has {needed.shape}. Print the shape after each step, and compare with the "
                          "handout." if own else "its answer has another shape than the right one. Print the shape after each step, and compare with the handout.")
@@ -165,6 +167,8 @@ def explain_exception(trouble, own: bool) -> str:
         return f"it raises {name}: a function should return its answer and end nothing."
     if name == "ModuleNotFoundError":
         return f"it raises {name}: {trouble}. When it is graded there is only what the handout imports, and Python's own library: take this import out."
+    if name == "EOFError":
+        return f"it raises {name}: {str(trouble)[:200]}" + (f" (line {line} of your file)" if line else "") + ". When it is graded nobody answers input()."
     if name == "MemoryError":
         return "it needed more memory than there is. Look for an array that is much larger than its inputs."
     return f"it raises {name}: {str(trouble)[:200]}" + (f" (line {line} of your file)" if line else "")
