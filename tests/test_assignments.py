@@ -110,8 +110,18 @@ def test_check_and_submit(made, tmp_path, capsys):
     assert "hidden checks" in capsys.readouterr().out
     (folder / f"{LESSON.name}.py").write_text(SOLUTION.replace("np.exp(nats)", "2.0**nats"), encoding="utf-8")
     assert check(folder) == 1
-    assert "12 of 15 points by the public checks" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "12 of 15 points by the public checks" in said and "12 of 15 points  (--seed" in said and "cross_entropy  4 of 4" in said, "the points of the handout"
+    check(folder, as_json=True)
+    report = json.loads(capsys.readouterr().out)
+    assert {task["name"]: task["points"] for task in report["parts"][0]["tasks"]} == read_assignment(folder).parts[0].points and report["parts"][0]["points"] == 12
+    for wrong, what in (("2.none", "it has PERPLEXITY"), ("03.softmax", "no such lesson")):
+        with pytest.raises(UserError, match=what):
+            check(folder, only=wrong)
     assert check(folder, only="02.cross_entropy") == 0 and check(folder, only="02_counting.perplexity") == 1
+    (folder / f"{LESSON.name}.py").write_text(SOLUTION.replace("PERPLEXITY = 2**2.25", "PERPLEXITY = None").replace("return np.exp(nats)", "raise NotImplementedError"), encoding="utf-8")
+    submit(folder, "Ada L.")
+    assert "not written yet: PERPLEXITY, perplexity\n" in capsys.readouterr().out
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     archive = submit(folder, "Ada L.")
     with zipfile.ZipFile(archive) as files:
@@ -121,6 +131,17 @@ def test_check_and_submit(made, tmp_path, capsys):
     for name in ("../x", "", "=1", "a/b", "a" * 100):
         with pytest.raises(UserError, match="--name"):
             submit(folder, name)
+
+
+def test_check_tells_a_lost_name_and_what_becomes_of_tasks_that_wait(tmp_path, capsys):
+    make("03", tmp_path / "hw", way=WAY, say=lambda text: None)
+    solution = (find("03").folder / "solution.py").read_text(encoding="utf-8")
+    (tmp_path / "hw" / "handout" / "03_attention.py").write_text(solution.replace("def masked", "def mask"), encoding="utf-8")
+    assert check(tmp_path / "hw") == 1
+    said = capsys.readouterr().out
+    assert "there is no masked in the file" in said and "waits for masked" in said and "the reference stands in" in said
+    assert check(tmp_path / "hw", only="3.softmax") == 0
+    assert "the reference stands in" not in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_python_is_warned_about_before_it_is_handed_in(made, tmp_path, capsys):
@@ -153,6 +174,7 @@ KIND = {
     "todo": ("perplexity", replaced("return np.exp(nats)", "raise NotImplementedError"), "not written yet"),
     "number": ("PERPLEXITY", replaced("PERPLEXITY = 2**2.25", "PERPLEXITY = 7"), "Work it out again"),
     "value": ("perplexity", replaced("return np.exp(nats)", "return np.exp(nats) + 0.01"), "wrong on 21 of 21 inputs"),
+    "precision": ("bigram_probabilities", replaced(PROBABILITIES, "smoothed = smoothed.astype(np.float32)\n    return (smoothed / smoothed.sum(axis=1, keepdims=True)).astype(float)"), "float32"),
 }
 
 
@@ -162,6 +184,24 @@ def test_an_honest_failure_is_told_kindly_and_costs_one_task(kind, key):
     found = graded(key, source, seconds=1.0 if kind == "time" else 5.0)
     assert found[name]["kind"] == kind and says in found[name]["message"], found[name]
     assert {task for task in found if found[task]["status"] != "passed"} == {name}, found
+
+
+@pytest.mark.parametrize("written, says", [("'9.51'", "text"), ("[9, 51]", "a list"), ("len", "an object")])
+def test_what_is_no_number_is_not_called_a_wrong_number(written, says, key):
+    found = graded(key, replaced("PERPLEXITY = 2**2.25", f"PERPLEXITY = {written}"))["PERPLEXITY"]
+    assert found["kind"] == "dtype" and says in found["message"] and "where a number is asked for" in found["message"], found
+
+
+def test_an_array_for_a_number_and_a_question_that_nobody_answers(key):
+    found = graded(key, replaced("return np.exp(nats)", "return np.exp(nats),"))["perplexity"]
+    assert found["kind"] == "shape" and "where a single number is right" in found["message"]
+    assert "nobody answers input()" in graded(key, SOLUTION + "\nn = input()\n")["perplexity"]["message"]
+
+
+def test_what_a_submission_prints_is_kept_for_the_teacher(key):
+    found = graded(key, "print('while it is read')\n" + replaced("return np.exp(nats)", "print('while it is asked')\n    return np.exp(nats)"))
+    assert all("while it is read\n" in task["printed"] and "while it is asked\n" in task["printed"] for task in found.values())
+    assert "before it ends" in graded(key, "print('before it ends')\n1 / 0\n")["perplexity"]["printed"]
 
 
 def test_lower_precision_is_told_as_such(key):
@@ -310,14 +350,40 @@ def test_only_the_named_files_are_read(tmp_path):
     (folder / "e.zip").write_bytes(b"PK no")
     (folder / "readme.md").write_text("hi", encoding="utf-8")
     found = {s.student: (s.files, s.problems) for s in submissions.collect(folder, ["02.py"])}
-    assert found == {"a": ({"02.py": b"a"}, {}), "b": ({"02.py": b"b"}, {}), "c": ({}, {"02.py": "it is missing"}), "d": ({"02.py": b"d"}, {}),
+    assert found == {"a": ({"02.py": b"a"}, {}), "b": ({"02.py": b"b"}, {}), "c": ({}, {"02.py": "it is missing; handed in: other.py"}), "d": ({"02.py": b"d"}, {}),
                      "e": ({}, {"02.py": "the archive cannot be read (BadZipFile)"}), "f": ({"02.py": b"f"}, {}), "g": ({}, {"02.py": "it is in several folders"}),
                      "h": ({}, {"02.py": "it is missing"}), "i": ({"02.py": b"i"}, {}), "j": ({}, {"02.py": "it is missing"}), "k": ({"02.py": b"hw/ada/02.py"}, {}),
                      "l": ({}, {"02.py": "it is in the archive more than once"}), "m": ({"02.py": b"02.py"}, {}), "n": ({}, {"02.py": "it is missing"}),
                      "o": ({}, {"02.py": "it is missing"})}
+    said = []
+    submissions.collect(folder, ["02.py"], said.append)
+    assert len(said) == 1 and "readme.md" in said[0] and "e.zip" not in said[0], "what is no submission is named"
     (folder / "A.zip").write_bytes(b"")
     with pytest.raises(UserError, match="one student"):
         submissions.collect(folder, ["02.py"])
+
+
+def test_an_archive_in_a_student_s_folder_is_read_where_the_files_are_not_beside_it(tmp_path):
+    for student, archives, beside in (("Ada_17_file", ["work.zip"], []), ("two", ["a.zip", "b.zip"], []), ("both", ["old.zip"], ["02.py"])):
+        (tmp_path / student).mkdir()
+        for name in archives:
+            with zipfile.ZipFile(tmp_path / student / name, "w") as archive:
+                archive.writestr("02.py", "zipped")
+        for name in beside:
+            (tmp_path / student / name).write_text("beside", encoding="utf-8")
+    found = {s.student: (s.files, s.problems) for s in submissions.collect(tmp_path, ["02.py"])}
+    assert found == {"Ada_17_file": ({"02.py": b"zipped"}, {}), "both": ({"02.py": b"beside"}, {}), "two": ({}, {"02.py": "it is missing; handed in: a.zip, b.zip"})}
+
+
+def test_what_was_handed_in_under_another_name_is_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "02 (1).py").write_text("", encoding="utf-8")
+    (tmp_path / "a" / "x\x1b.py").write_text("", encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("hw/O2.py", "")
+        archive.writestr("03.py", "")
+    told = {s.student: s.problems for s in submissions.collect(tmp_path, ["02.py", "03.py"])}
+    assert told == {"a": {name: "it is missing; handed in: 02 (1).py, x\\x1b.py" for name in ("02.py", "03.py")}, "b": {"02.py": "it is missing; handed in: O2.py"}}
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="links and pipes of Unix")
@@ -368,6 +434,22 @@ def test_no_name_becomes_a_formula_or_a_script(class_of_nasty_names, tmp_path):
         if path.parent.name == "students":
             assert "right is" not in text and "onerror" not in text
     assert "What went wrong" in (tmp_path / "class.html").read_text(encoding="utf-8")
+
+
+def test_what_is_said_of_a_whole_file_is_said_once(tmp_path):
+    assignment = Assignment("T", [Part("02_counting", "A", {"f": 2, "g": 1}, {})])
+    task = {"status": "error", "kind": "syntax", "hint": None, "message": "not Python", "detail": "", "earned": 0, "helped": [], "printed": ""}
+    result = {"student": "ada", "earned": 0, "of": 3, "parts": [{"name": "02_counting", "title": "A", "earned": 0, "of": 3,
+                                                               "tasks": [task | {"name": "f", "points": 2}, task | {"name": "g", "points": 1}]}]}
+    reports.write_all(tmp_path, assignment, [result], {})
+    for path in ("students/ada.txt", "students/ada.html", "class.html"):
+        assert (tmp_path / path).read_text(encoding="utf-8").count("not Python") == (2 if path == "class.html" else 1), path       # there also among what went wrong
+    assert "(syntax): the file is not Python" in (tmp_path / "class.txt").read_text(encoding="utf-8")
+    result["parts"][0]["tasks"][1] |= {"message": "another", "kind": "value"}
+    reports.write_all(tmp_path, assignment, [result], {})
+    text = (tmp_path / "students" / "ada.txt").read_text(encoding="utf-8")
+    assert "not Python" in text and "another" in text
+    assert "(value): no known misconception: g" in (tmp_path / "class.txt").read_text(encoding="utf-8"), "with its task"
 
 
 def test_pages_of_who_is_not_in_the_class_any_more_go_and_nothing_else(class_of_nasty_names, tmp_path):
@@ -551,7 +633,54 @@ def test_times_of_handing_in_are_checked_before_anything_is_graded(tmp_path):
     times = tmp_path / "times.csv"
     times.write_text("student,time\nada,2026-01-02T00:00+00:00\nadda,2026-01-02T00:00+00:00\n", encoding="utf-8")
     assert reports.read_times(times, assignment, ["ada"], said.append).keys() == {"ada", "adda"} and "adda" in said[0]
-    for text, what in (("student,time\nada,yesterday\n", "ada"), ("name,time\n", "columns")):
+    for text, what in (("student,time\nada,yesterday\n", "the time of ada"), ("name,time\n", "columns student and time.*has name, time"), ("student;time\n", "with commas"), ("", "has none")):
         times.write_text(text, encoding="utf-8")
-        with pytest.raises(UserError, match=what):
+        with pytest.raises(UserError, match=what) as refused:
             reports.read_times(times, assignment, ["ada"], said.append)
+        assert "cannot be read" not in str(refused.value)
+
+
+def test_times_that_leave_something_open_are_told(tmp_path):
+    """An hour of two without its offset is the teacher's, as the due time's is: else who was in time would be late by a day."""
+    assignment, said = Assignment("t", [Part("02_x", "x", {"f": 10}, {})], due="2026-10-01T23:59+02:00", late=10.0), []
+    times = tmp_path / "times.csv"
+    times.write_text("student,time\nada,2026-10-01 23:58\nbob,2026-10-01T23:00Z\nbob,2026-10-03T23:00Z\ncyd,\n", encoding="utf-8")
+    found = reports.read_times(times, assignment, ["ada", "bob", "cyd", "deb"], said.append)
+    assert {student: days_late(assignment, found.get(student)) for student in ("ada", "bob", "cyd", "deb")} == {"ada": 0, "bob": 3, "cyd": 0, "deb": 0}
+    assert any("no time for cyd, deb" in text for text in said) and any("more than one time for bob" in text for text in said) and any("2026-10-01T23:59+02:00" in text for text in said)
+
+
+def test_a_key_that_is_not_whole_grades_nobody(made, tmp_path, capsys):
+    import shutil
+    key = shutil.copytree(made / "key", tmp_path / "key")
+    (tmp_path / "in").mkdir()
+    for name in ("ada", "bob"):
+        (tmp_path / "in" / f"{name}.py").write_text(SOLUTION, encoding="utf-8")
+    def grade(out="grades", folder="in"):
+        said = []
+        results = classroom.grade(tmp_path / folder, key, tmp_path / out, WAY, say=said.append)
+        return results, "\n".join(said)
+    with pytest.raises(UserError, match="outside"):
+        grade("in/grades")
+    shutil.copytree(made / "handout", tmp_path / "handout")
+    with pytest.raises(UserError, match="not a folder of submissions"):
+        grade(folder="handout")
+    test = key / "lessons" / LESSON.name / "test_exercise.py"
+    test.write_text(test.read_text(encoding="utf-8") + "\nfrom minillm.in_numpy import of_another_version\n", encoding="utf-8")
+    (key / "proof.json").write_text(json.dumps({"minillm": "0.0.0"}), encoding="utf-8")
+    _, said = grade()
+    assert "made by minillm 0.0.0" in said and "could not be graded" in said and "ada, bob" in said and "of_another_version" in said
+    (key / "lessons" / LESSON.name / "solution.py").unlink()
+    with pytest.raises(UserError, match="not whole"):
+        grade()
+
+
+def test_nothing_is_added_to_a_key(made):
+    before = classroom.digest_of(made / "key")
+    with pytest.raises(UserError, match="the key itself"):
+        gradescope.write(made / "key", say=lambda text: None)
+    assert classroom.digest_of(made / "key") == before
+
+
+def test_the_due_time_is_told_as_people_say_it(made):
+    assert "Due: **Thursday, 1 October 2026, 12:00 (UTC+02:00)**" in (made / "handout" / "README.md").read_text(encoding="utf-8")

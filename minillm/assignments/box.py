@@ -196,6 +196,7 @@ class Box:
         while self.pumps[1].is_alive():                               # it may be waiting for a place
             with contextlib.suppress(queue.Empty):
                 self.incoming.get(timeout=0.01)
+        self.pumps[2].join(1)                                         # what it printed last
         if self.way == "user":
             sweep(self.user)
         for pipe in (self.process.stdout, self.process.stderr, self.process.stdin):

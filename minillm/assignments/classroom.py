@@ -31,7 +31,10 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
     """Grade every submission of a folder; returns the results, in the order of the students. Raises UserError."""
     key = find_key(key).resolve()
     assignment = read_assignment(key)
-    handed_in = collect(Path(submissions), assignment.files)
+    if Path(out).resolve().is_relative_to(Path(submissions).resolve()):
+        raise UserError(f"--out {out}: lies in {submissions}, where it would be taken for a student's: choose a folder outside")
+    whole(key, [part.name for part in assignment.parts], say)
+    handed_in = collect(Path(submissions), assignment.files, say)
     lateness = reports.read_times(times, assignment, [submission.student for submission in handed_in], say) if times else {}
     if assignment.late and not times:
         say("WARNING: late work costs points in this assignment, but without --times nobody is late")
@@ -56,8 +59,13 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
             result |= {"digest": submission.digest, "key": key_digest, "sandbox": way}
             write_json(result_file(out, submission.student), result)
             results[submission.student] = result
-            say(f"  {reports.plain(submission.student)}: {reports.score_line(assignment, result, lateness)}")
+            lacking = "; ".join(f"{name}: {why}" for name, why in submission.problems.items())
+            say(reports.plain(f"  {submission.student}: {reports.score_line(assignment, result, lateness)}" + (f" ({lacking})" if lacking else "")))
         ordered = [results[submission.student] for submission in handed_in]
+        if by_hand := [result for result in ordered if of_kind_grader(result)]:
+            detail = next(task["detail"] for part in by_hand[0]["parts"] for task in part["tasks"] if task["kind"] == "grader").rstrip("\\n ").split("\\n")[-1]
+            say(f"WARNING: could not be graded, and have no points until you look: {', '.join(reports.plain(result['student']) for result in by_hand)}. "
+                f"The grader ended with: {detail or 'nothing said'}" + (". If it is so for everyone, the key is damaged or of another version" if len(by_hand) > 1 else ""))
         if gone := reports.write_all(out, assignment, ordered, lateness):
             say(f"{out / 'students'}: removed the pages of {', '.join(gone)}: they are not in {submissions} any more; their results are kept")
     return ordered
@@ -104,9 +112,23 @@ def kept(path: Path, submission: Submission, key_digest: str) -> dict | None:
         result = read_json(path) if path.exists() else None
     except UserError:
         return None
-    by_hand = result and any(task["kind"] == "grader" for part in result["parts"] for task in part["tasks"])      # worth another try
-    same = result and not by_hand and (result.get("student"), result.get("digest"), result.get("key")) == (submission.student, submission.digest, key_digest)
+    same = result and not of_kind_grader(result) and (result.get("student"), result.get("digest"), result.get("key")) == (submission.student, submission.digest, key_digest)
     return result if same else None
+
+
+def of_kind_grader(result: dict) -> bool:
+    """Did the submission end the grader? It is worth another try, and a look by hand."""
+    return any(task["kind"] == "grader" for part in result["parts"] for task in part["tasks"])
+
+
+def whole(key: Path, lessons: list[str], say):
+    """Raises UserError where a file of the key is missing; says where another minillm made it."""
+    for path in (key / "lessons" / lesson / name for lesson in lessons for name in ("test_exercise.py", "solution.py", "exercise.py")):
+        if not path.is_file():
+            raise UserError(f"{path}: is missing, so the key is not whole: copy it again, or make the assignment anew")
+    proof = read_json(key / "proof.json") if (key / "proof.json").is_file() else {}
+    if proof.get("minillm") not in (None, minillm.__version__):
+        say(f"WARNING: {key}: made by minillm {reports.plain(proof['minillm'])}, and this is {minillm.__version__}: grade with the version that made it, or look closely at a few results")
 
 
 @contextlib.contextmanager

@@ -76,6 +76,8 @@ jobs:
 def write(folder, visibility: str = "visible", leaderboard: bool = False, install: str = "minillm", say=print) -> Path:
     """Write gradescope.zip, github/check.yml and classroom50/tests.json into the folder of an assignment. Raises UserError."""
     key = find_key(folder)
+    if key == Path(folder):
+        raise UserError(f"{folder}: is the key itself, to which nothing may be added: name the folder that has it as key/, where gradescope.zip is to lie")
     assignment = read_assignment(key)
     require("'" not in install and "\n" not in install and install.isprintable(), "--install", install, "one requirement of pip on one line, without '")
     archive = Path(folder) / "gradescope.zip"

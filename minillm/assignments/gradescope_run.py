@@ -60,7 +60,7 @@ def results(assignment: Assignment, result: dict, settings: dict, way: str, days
                           "output": reports.plain(reports.task_note(task)) or "passed", "output_format": "text",
                           "tags": [part["name"], task["hint"] or task["kind"]], "visibility": settings["visibility"], "extra_data": {"helped": task["helped"]}})
     score = after_lateness(assignment, result["earned"], days)
-    late = f" {days} days late: {score:g} points are left of {result['earned']:g}." if score != result["earned"] else ""
+    late = f" {days} day{'s' if days > 1 else ''} late: {score:g} points are left of {result['earned']:g}." if score != result["earned"] else ""
     found = {"score": score, "execution_time": round(seconds), "output": f"Graded by hidden checks: the tasks of minillm assignment check, on other inputs.{late}",
              "output_format": "text", "test_output_format": "text", "test_name_format": "text", "visibility": settings["visibility"], "stdout_visibility": "hidden",
              "extra_data": {"sandbox": way, "days_late": days}, "tests": tests}

@@ -65,7 +65,7 @@ def grade_lesson(key: LessonKey, file: bytes, seed: int, way: str, limits: Limit
             points = key.points[task.name]
             found[task.name] = result | {"name": task.name, "points": points, "earned": points if result["status"] == "passed" else 0,
                                          "helped": [] if run.broken else [name for name in missing if name not in key.practice]}
-        return [result | {"printed": re.sub(r" at 0x[0-9a-fA-F]+", "", run.printed[:2000])} for result in found.values()]
+    return [result | {"printed": re.sub(r" at 0x[0-9a-fA-F]+", "", run.printed[:2000])} for result in found.values()]
 
 
 class LessonRun:
@@ -83,8 +83,8 @@ class LessonRun:
     def __exit__(self, *_):
         for box in (self.box, self.helper):
             if box is not None:
-                self.printed += box.printed if box is self.box else ""
                 box.close()
+                self.printed += box.printed if box is self.box else ""
 
     def ask(self, index, task) -> dict:
         """Judge a task in the one process of this submission, which is started when need be."""
@@ -95,8 +95,8 @@ class LessonRun:
                 return self.module
         result = self.judge(index, task, self.box, self.module, True)
         if self.box.reason or result["kind"] == "answer":
-            self.printed += self.box.printed
             self.box.close()
+            self.printed += self.box.printed
             self.box = None
         return result
 
@@ -134,8 +134,8 @@ class LessonRun:
             if isinstance(error, Gone) and error.reason.startswith("start"):      # the sandbox's fault, never the student's
                 raise RuntimeError(f"a sandbox did not start: {error.reason}") from error
             if box is not None:
-                self.printed += "" if given else box.printed
                 box.close()
+                self.printed += "" if given else box.printed
             if isinstance(error, Gone):
                 kind, message, detail = error.reason.partition(":")[0], "reading your file: " + judging.stopped(error, self.limits), error.reason
             else:

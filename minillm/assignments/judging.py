@@ -87,6 +87,9 @@ def judge(task, hints, student: Module, rng, own: bool = True) -> dict:
     if hint is not None:
         return found("failed", f"{hints[hint].misconception} {hints[hint].see}", hint, "hint", detail)
     if task.by_hand:
+        number = numbers(answers[smallest])
+        if number is None or number.ndim:
+            return found("failed", f"it is {kind_of(answers[smallest])} where a number is asked for.", None, "dtype", detail)
         return found("failed", "this number is not it. Work it out again on paper, one step a line.", None, "number", detail)
     kind, message = explain(answers[smallest], rights[smallest], trouble, own)
     return found("error" if kind == "exception" else "failed", message or f"its answer is wrong on {len(wrong)} of {len(cases)} inputs. "
@@ -136,6 +139,8 @@ def explain(answer, right, trouble, own: bool) -> tuple[str, str]:
         return ("value", "") if same_kind else ("dtype", f"it returns {kind_of(answer)} where {kind_of(right)} is right.")
     if given is None or given.dtype.kind not in "biuf":
         return "dtype", f"it returns {kind_of(answer)} where {kind_of(right)} is right."
+    if given.ndim and not needed.ndim:
+        return "shape", "it returns an array or a list where a single number is right. Look for a comma after what is returned, or a sum or mean that is missing."
     if given.shape != needed.shape:
         return "shape", (f"its answer has the shape {given.shape}; the right one has {needed.shape}. Print the shape after each step, and compare with the "
                          "handout." if own else "its answer has another shape than the right one. Print the shape after each step, and compare with the handout.")
@@ -147,6 +152,8 @@ def explain(answer, right, trouble, own: bool) -> tuple[str, str]:
         return "inf", "its answer holds inf where the right one does not. Look for a division by zero, log(0), or exp of a large number."
     if given.dtype in (np.float32, np.float16) and needed.dtype == np.float64:
         return "dtype", f"it computes in {given.dtype}, and so loses digits that the check looks at. Keep float64: look for astype or dtype=."
+    if own and needed.dtype.kind == "f" and np.allclose(given, needed, rtol=1e-5, atol=1e-7):
+        return "precision", "the first digits of its answer are right and the later ones are not. Look for float32 or rounding on the way; the check compares in float64."
     return "value", ""
 
 
@@ -159,7 +166,9 @@ def explain_exception(trouble, own: bool) -> str:
     if name in ("SystemExit", "KeyboardInterrupt"):
         return f"it raises {name}: a function should return its answer and end nothing."
     if name == "ModuleNotFoundError":
-        return f"it raises {name}: {trouble}. When it is graded there is only what the handout imports, and Python's own library."
+        return f"it raises {name}: {trouble}. When it is graded there is only what the handout imports, and Python's own library: take this import out."
+    if name == "EOFError":
+        return f"it raises {name}: {str(trouble)[:200]}" + (f" (line {line} of your file)" if line else "") + ". When it is graded nobody answers input()."
     if name == "MemoryError":
         return "it needed more memory than there is. Look for an array that is much larger than its inputs."
     return f"it raises {name}: {str(trouble)[:200]}" + (f" (line {line} of your file)" if line else "")

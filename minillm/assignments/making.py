@@ -5,7 +5,7 @@ import secrets
 import shutil
 import tempfile
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from minillm import __version__
@@ -21,6 +21,8 @@ from minillm.files import make_folder, write_json
 
 LEFT_OUT = {"lesson.md", "demo.py", "solution.py", "exercise.py"}
 LARGEST = 2**20
+DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()                       # not strftime's, which are in the machine's language
+MONTHS = "January February March April May June July August September October November December".split()
 
 
 def make(lessons: str, out, points: str | None = None, per_student: bool = False, due: str | None = None, late: float = 0.0, title: str | None = None,
@@ -61,6 +63,10 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
         shutil.copytree(handout, out / "handout")
         shutil.copytree(key, out / "key")
         (out / "key").chmod(0o700)
+    if assignment.due:
+        say(f"due {due_words(assignment)}" + ("; without an offset --due is UTC" if not datetime.fromisoformat(due.strip()).tzinfo else ""))
+    elif late:
+        say("WARNING: --late without --due: only Gradescope, which knows its own due time, can take points off")
     say(f"{out / 'handout'}: for the students\n{out / 'key'}: keep it to yourself\nnext: minillm assignment grade SUBMISSIONS --key {out / 'key'} --out grades")
     return assignment
 
@@ -143,9 +149,15 @@ def prove(part: Part, key: Path, secret: dict, assignment: Assignment, way: str,
     return practice
 
 
+def due_words(assignment: Assignment) -> str:
+    """The due time as people say it."""
+    time = moment(assignment.due, "due")
+    return f"{DAYS[time.weekday()]}, {time.day} {MONTHS[time.month - 1]} {time.year}, {time:%H:%M} ({time.tzname()})"
+
+
 def instructions(assignment: Assignment) -> str:
     """README.md of the handout."""
-    due = f"Due: **{assignment.due}**." + (f" Each day begun after that costs {assignment.late:g}% of the points." if assignment.late else "") if assignment.due else ""
+    due = f"Due: **{due_words(assignment)}**." + (f" Each day begun after that costs {assignment.late:g}% of the points." if assignment.late else "") if assignment.due else ""
     tables = [f"## {part.file}: {part.title} ({part.of:g} points)\n\n| task | what | points |\n|---|---|---|\n"
               + "\n".join(f"| `{task}` | {part.about[task]} | {'practice' if task in part.practice else f'{points:g}'} |" for task, points in part.points.items()) for part in assignment.parts]
     return f"""# {assignment.title}

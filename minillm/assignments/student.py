@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from minillm.assignments.assignment import find_handout, read_assignment, rounded
+from minillm.assignments.assignment import Part, find_handout, read_assignment, rounded
 from minillm.assignments.reference import libraries
 from minillm.assignments.reports import plain
 from minillm.assignments.submissions import read_file
@@ -22,17 +22,19 @@ def check(folder, only: str | None = None, seed: int | None = None, as_json: boo
     from minillm.course.lessons import show_report
     folder = find_handout(folder)
     assignment, reports = read_assignment(folder), []
-    lesson, _, task_only = (only or "").partition(".")
-    parts = [part for part in assignment.parts if not lesson or lesson in (part.name, part.name[:2], part.name[3:])]
-    if not parts or task_only and task_only not in parts[0].points:
-        raise UserError(f"--only {only}: this assignment has no such lesson or task; it has {', '.join(part.name for part in assignment.parts)}")
+    lesson, _, task_only = (only or "").removesuffix(".py").partition(".")
+    parts = [part for part in assignment.parts if not lesson or lesson in (part.name, part.name[:2], part.name[:2].lstrip("0"), part.name[3:])]
+    if not parts:
+        raise UserError(f"--only {only}: this assignment has no such lesson; it has {', '.join(part.name for part in assignment.parts)}")
+    if task_only and task_only not in parts[0].points:
+        raise UserError(f"--only {only}: {parts[0].name} has no such task; it has {', '.join(parts[0].points)}")
     for part in parts:
         if not as_json:
             say(f"\n{part.file}")
             if lacking := not_there(folder / part.file, part.libraries):
                 say(f"  WARNING: imports {', '.join(lacking)}, which is not there when it is graded: there are Python's own library and {', '.join(part.libraries)}")
         try:
-            report = judge(folder / "checks" / part.name, folder / part.file, seed)
+            report = with_points(judge(folder / "checks" / part.name, folder / part.file, seed), part)
         except UserError as error:                                    # not Python yet, or not there: the other files still count
             report = {"lesson": part.name, "refused": str(error), "tasks": [], "points": 0, "of": 0}
         reports.append(report)
@@ -44,8 +46,16 @@ def check(folder, only: str | None = None, seed: int | None = None, as_json: boo
     if as_json:
         say(json.dumps({"points": points, "of": of, "hidden_checks_decide": True, "parts": reports}))
     else:
-        say(f"\n{points:g} of {of:g} points by the public checks. The grade is decided by hidden checks: the same tasks on other inputs.")
+        waits = any(task["status"] == "waits" and (part.name, task["name"]) in wanted for part, report in zip(parts, reports) for task in report["tasks"])
+        say(f"\n{points:g} of {of:g} points by the public checks. The grade is decided by hidden checks: the same tasks on other inputs."
+            + (" What waits here is graded all the same: the reference stands in for what it waits for." if waits else ""))
     return 0 if wanted <= passed else 1
+
+
+def with_points(report: dict, part: Part) -> dict:
+    """A report with the points of this assignment, which need not be the lesson's."""
+    tasks = [task | {"points": part.points[task["name"]], "earned": part.points[task["name"]] if task["status"] == "passed" else 0} for task in report["tasks"]]
+    return report | {"tasks": tasks, "points": rounded(sum(task["earned"] for task in tasks)), "of": rounded(sum(task["points"] for task in tasks))}
 
 
 def not_there(path: Path, libraries_of_grader: list[str]) -> list[str]:
@@ -54,6 +64,14 @@ def not_there(path: Path, libraries_of_grader: list[str]) -> list[str]:
         return sorted(libraries(path.read_bytes()) - sys.stdlib_module_names - {*libraries_of_grader})
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
+
+
+def unwritten(tree: ast.Module, tasks) -> list[str]:
+    """The tasks that are still as the handout has them."""
+    left = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Raise)
+            and ast.unparse(node.body[-1]).startswith("raise NotImplementedError")}
+    left |= {ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is None}
+    return [task for task in tasks if task in left]
 
 
 def submit(folder, name: str, out=None, say=print) -> Path:
@@ -72,7 +90,8 @@ def submit(folder, name: str, out=None, say=print) -> Path:
         if missing := not_there(folder / file, part.libraries):
             say(f"WARNING: {file} imports {', '.join(missing)}, which is not there when it is graded: there are Python's own library and {', '.join(part.libraries)}")
         try:
-            ast.parse(data, file)
+            if empty := unwritten(ast.parse(data, file), part.points):
+                say(f"{file}: not written yet: {', '.join(empty)}")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             say(f"WARNING: {file} is not Python yet ({plain(error)}): as it is, it earns nothing")
     if not files:

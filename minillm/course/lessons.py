@@ -217,7 +217,7 @@ def show_report(report: dict):
         console.print(Padding(escape(report["printed"].rstrip()), (0, 0, 1, 4)))
     for task in report["tasks"]:
         console.print(f"[{colours.get(task['status'], 'default')}]{words[task['status']]:>8}[/]  [bold]{task['name']}[/]  {task['earned']} of {task['points']}")
-        if task["message"] and task["status"] != "todo":
+        if task["message"] and (task["status"] != "todo" or "there is no" in task["message"]):
             console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
     console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} judges with the same inputs again)")
 
