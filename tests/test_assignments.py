@@ -83,7 +83,7 @@ def test_nothing_is_written_unless_the_reference_is_proved(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("options, what", [
     ({"lessons": "99"}, "99"), ({"lessons": "02,2"}, "--lessons"), ({"lessons": ""}, "--lessons"), ({"points": "03=4"}, "--points"), ({"points": "02.none=1"}, "--points"),
-    ({"points": "02=-1"}, "--points"), ({"points": "02=nan"}, "--points"), ({"points": "02=0"}, "--points"), ({"due": "tomorrow"}, "--due"), ({"late": 101}, "--late"), ({"seconds": 0}, "--seconds")])
+    ({"points": "02=-1"}, "--points"), ({"points": "02=2O"}, "2O is no number"), ({"points": "02=nan"}, "--points"), ({"points": "02=0"}, "--points"), ({"due": "tomorrow"}, "--due"), ({"late": 101}, "--late"), ({"seconds": 0}, "--seconds")])
 def test_impossible_wishes_are_refused_by_name(options, what, tmp_path):
     with pytest.raises(UserError, match=what):
         make(**{"lessons": "02", "out": tmp_path / "hw", "say": lambda text: None, "way": WAY} | options)

@@ -102,6 +102,15 @@ def test_a_file_that_cannot_be_read_is_one_line(text, what, tmp_path):
     assert what in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_file_in_another_encoding_is_read_as_python_reads_it(tmp_path):
+    file = tmp_path / "exercise.py"
+    file.write_bytes(b"# coding: latin-1\n# caf\xe9\r\nx = 1\r\n")
+    assert {task["status"] for task in checking.check(FIRST.folder, file, 0, 2.0)["tasks"]} <= {"todo", "waits"}
+    file.write_bytes(b"x = 'caf\xe9'\n")
+    with pytest.raises(UserError, match="not Python yet"):
+        checking.check(FIRST.folder, file, 0, 2.0)
+
+
 def test_mistakes_of_the_command_are_one_line(minillm, tmp_path):
     for arguments in (("check", "99"), ("open", "nothing", "--no-browser"), ("check", "1", tmp_path / "gone.py")):
         status, out, err = minillm(*arguments)

@@ -86,7 +86,11 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
         where, _, amount = item.partition("=")
         which, _, task = where.partition(".")
         try:
-            name, amount = find(which.strip()).name, float(amount)
+            amount = float(amount)
+        except ValueError:
+            raise UserError(f"--points {item}: {amount.strip() or 'nothing'} is no number: write LESSON=N or LESSON.TASK=N, such as 03=20") from None
+        try:
+            name = find(which.strip()).name
             if name not in made or task and not made[name].get(task) or not 0 <= amount <= 1000:
                 raise ValueError
         except ValueError as error:

@@ -83,11 +83,11 @@ def find(which: str) -> Lesson:
 
 
 def load_module(path, name: str):
-    """Run a Python file as the module `name`, without leaving anything in sys.modules or on disk."""
+    """Run a Python file as the module `name`, without leaving anything in sys.modules or on disk. How it is encoded is Python's business."""
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     module.__dict__["__file__"] = str(path)
-    code = compile(Path(path).read_text(encoding="utf-8"), str(path), "exec")
+    code = compile(Path(path).read_bytes(), str(path), "exec", dont_inherit=True)
     sys.modules[name] = module               # dataclasses look their own module up
     try:
         exec(code, module.__dict__)
@@ -216,7 +216,7 @@ def show_report(report: dict):
         console.print("what the file printed:", style="dim")
         console.print(Padding(escape(report["printed"].rstrip()), (0, 0, 1, 4)))
     for task in report["tasks"]:
-        console.print(f"[{colours.get(task['status'], 'default')}]{words[task['status']]:>8}[/]  [bold]{task['name']}[/]  {task['earned']} of {task['points']}")
+        console.print(f"[{colours.get(task['status'], 'default')}]{words[task['status']]:>8}[/]  [bold]{task['name']}[/]  " + (f"{task['earned']} of {task['points']}" if task["points"] else "for practice"))
         if task["message"] and (task["status"] != "todo" or "there is no" in task["message"]):
             console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
     console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} judges with the same inputs again)")
