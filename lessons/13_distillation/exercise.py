@@ -33,7 +33,7 @@ def kl_gradient(teacher, student, temperature):
 
 
 def mixed(teacher, student, targets, alpha, temperature):
-    """alpha times `kl`, plus (1 - alpha) times the cross-entropy of the text, as always: one number.
+    """alpha times `kl`, plus (1 - alpha) times the cross-entropy of the text, as always (a mean over the N rows): one number.
 
     targets (N,): which token the text has.
     """

@@ -40,6 +40,12 @@ HINTS = {
     "chain_T": Hint(
         "The loss is a function of logits / T, and the derivative of that by the logits is 1 / T: that factor is missing.",
         "Change one logit of the student by 0.00001 and see how much the loss changes, for T = 2."),
+    "at_temperature_1": Hint(
+        "That is the gradient at temperature 1. Two things bring in T: the loss has T^2 in front, and the logits stand in it as logits / T. The two do not cancel.",
+        "Change one logit of the student by 0.00001 and see how much `kl` changes, for T = 2."),
+    "mean_twice": Hint(
+        "It was divided by N once more. `kl` is a mean already, so its gradient has the 1 / N in it.",
+        "Pass every row of x twice: the step must stay the same."),
     "sum_over_tokens": Hint(
         "The rows were added up. The loss is a mean over the tokens, so that it does not grow with the batch.",
         "Pass the same row twice: the loss must be that of the row alone."),
@@ -233,6 +239,15 @@ def uphill(teacher_w, student_w, x, temperature, rate):
     return right_learn(teacher_w, student_w, x, temperature, -rate)
 
 
+def mean_twice(teacher_w, student_w, x, temperature, rate):
+    return right_learn(teacher_w, student_w, x, temperature, rate / len(x))
+
+
+def text_summed(teacher, student, targets, alpha, temperature):
+    right = right_mixed(teacher, student, targets, alpha, temperature)
+    return right + (len(targets) - 1) * (right - alpha * right_kl(teacher, student, temperature))
+
+
 def least(logits, k):
     ids = np.argsort(logits, axis=-1)[:, :k]
     return ids, np.take_along_axis(distill.log_softmax(logits), ids, axis=-1)
@@ -265,6 +280,14 @@ def renormalised_both(ids, log_p, student):
     return np.mean(forward(distill.log_softmax(log_p), distill.log_softmax(log_q)))
 
 
+def renormalised_q(ids, log_p, student):
+    return np.mean(forward(log_p, distill.log_softmax(np.take_along_axis(student, ids, axis=-1))))
+
+
+def rows_added(ids, log_p, student):
+    return len(student) * right_top_k_kl(ids, log_p, student)
+
+
 def spread_evenly(ids, log_p, student):
     V, k = student.shape[1], ids.shape[1]
     rest = (1 - np.exp(log_p).sum(axis=-1, keepdims=True)) / (V - k)
@@ -286,17 +309,18 @@ TASKS = [
           "cross_entropy": compared(lambda log_p, log_q: -np.sum(np.exp(log_p) * log_q, axis=-1)),
           "sum_over_tokens": compared(forward, over=np.sum), "log_of_zero": quiet(naive)}, needs=("soften",)),
     Task("kl_gradient", "which way the student must go", right_gradient, pairs,
-         {"no_T2": slope(lambda t, n: 1 / t / n), "chain_T": slope(lambda t, n: t * t / n), "wrong_sign": slope(lambda t, n: -t / n),
+         {"no_T2": slope(lambda t, n: 1 / t / n), "chain_T": slope(lambda t, n: t * t / n), "at_temperature_1": slope(lambda t, n: 1 / n), "wrong_sign": slope(lambda t, n: -t / n),
           "mean_missing": slope(lambda t, n: t), "direction": reverse_gradient,
           "one_side": (slope(lambda t, n: t / n, q_t=one), slope(lambda t, n: t / n, p_t=one)),
           "mean_over_vocabulary": lambda p, q, t: right_gradient(p, q, t) / p.shape[1]}, needs=("soften",), points=2),
     Task("mixed", "the teacher and the text", right_mixed, with_targets,
          {"shares_swapped": blended(lambda a: 1 - a, lambda a: a), "not_shares": blended(share_text=lambda a: 1),
-          "hard_softened": blended(text_t=lambda t: t), "T2_on_both": blended(text_factor=lambda t: t * t)}, needs=("kl",)),
-    Task("learn", "one step", right_learn, matrices, {"teacher_learns": both_learn, "uphill": uphill}, needs=("kl_gradient",)),
+          "hard_softened": blended(text_t=lambda t: t), "T2_on_both": blended(text_factor=lambda t: t * t), "sum_over_tokens": text_summed}, needs=("kl",)),
+    Task("learn", "one step", right_learn, matrices, {"teacher_learns": both_learn, "uphill": uphill, "mean_twice": mean_twice}, needs=("kl_gradient",)),
     Task("top_k", "a teacher in short", right_top_k, to_keep,
          {"least_probable": (least, turned), "renormalised": kept_shares, "not_logs": probabilities}),
     Task("top_k_kl", "learning from what was kept", right_top_k_kl, kept,
-         {"rest_dropped": named_alone, "renormalised": (renormalised_p, renormalised_both), "rest_even": spread_evenly},
+         {"rest_dropped": named_alone, "renormalised": (renormalised_p, renormalised_both, renormalised_q), "rest_even": spread_evenly,
+          "sum_over_tokens": rows_added},
          needs=("top_k",), points=2),
 ]

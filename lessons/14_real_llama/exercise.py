@@ -40,7 +40,8 @@ def settings(config):
 
     What it does not say means what it means to Hugging Face: rope_theta 10000.0, rms_norm_eps 1e-6, num_key_value_heads as many
     as num_attention_heads, head_dim hidden_size / num_attention_heads, tie_word_embeddings false. A head_dim or a
-    num_key_value_heads of null is one not said. Newer files keep rope_theta elsewhere: {"rope_parameters": {"rope_theta": ...}}.
+    num_key_value_heads of null is one not said. Newer files keep rope_theta elsewhere: {"rope_parameters": {"rope_theta": ...}}. No
+    config here has it in both places.
     """
     raise NotImplementedError
 
@@ -50,7 +51,8 @@ def orient(tensors, shapes):
 
     tensors {their name: array}, shapes {our name: shape as (in, out)}. Theirs is "model.layers.3.self_attn.q_proj.weight" where
     ours is "layers.3.q_proj": without "model.", ".weight", and "self_attn." or "mlp." before a matrix. Matrices are stored there
-    as (out, in). Two kinds of tensor are no such matrix: norms, which are vectors, and embed_tokens, a table with a row a token.
+    as (out, in), lm_head too. Two kinds of tensor are no such matrix: norms, which are vectors, and embed_tokens, a table with a row
+    a token. The result has the names of `shapes`, and those shapes.
     """
     raise NotImplementedError
 
@@ -69,7 +71,8 @@ def keys_for_queries(k, H):
 
 
 def first_difference(ours, theirs, tolerance):
-    """The name of the first activation that differs, or None. ours, theirs: {name: array}, in the order of the computation.
+    """The name of the first activation that differs, or None. ours, theirs: {name: array}, in the order of the computation, with
+    the same names and shapes.
 
     Two arrays differ if the largest difference is more than `tolerance` times the largest number of theirs (by size, without
     its sign), or if ours has a number that is none (NaN).

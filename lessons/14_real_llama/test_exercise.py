@@ -62,6 +62,9 @@ HINTS = {
     "embedding_turned": Hint(
         "The embedding was turned too. It is a table, not a matrix that multiplies: row 17 belongs to token 17, there as here.",
         "Compare its shape with the one that is wanted."),
+    "head_unturned": Hint(
+        "lm_head was left as it was. It has the embedding's shape in the file, but it multiplies: the logits are x @ lm_head.",
+        "Compare its shape with the one that is wanted."),
     "one_digit": Hint(
         "Only one digit of a layer's number was read. From layer 10 on, layers overwrite each other.",
         "Give it a model of 11 layers and count the names of the result."),
@@ -83,6 +86,9 @@ HINTS = {
     "absolute": Hint(
         "The difference was compared to the tolerance as it is. An activation whose numbers are around 1000 differs by more than one around 0.001 from rounding alone.",
         "Multiply both by 1000: the answer must stay the same."),
+    "each_by_itself": Hint(
+        "Each difference was compared with its own number. What rounding leaves is a part of the large numbers that were added up: a number that came out near 0 may be off by more than it is worth.",
+        "Let theirs be (1000, 0.001) and ours (1000, 0.002): is that a difference at a tolerance of 1e-3?"),
     "averaged": Hint(
         "The mean difference was taken. One wrong head of many, or one wrong token, drowns in a mean.",
         "Change one number of a thousand."),
@@ -171,6 +177,10 @@ def some_shapes(rng, layers, D, O, J, F, V, tied):
 
 
 def models(rng):
+    w, norm = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.ones(2)
+    yield {"model.norm.weight": norm}, {"norm": (2,)}
+    yield {"model.layers.3.self_attn.q_proj.weight": w}, {"layers.3.q_proj": (2, 3)}
+    yield {"model.embed_tokens.weight": w, "lm_head.weight": -w}, {"embed_tokens": (3, 2), "lm_head": (2, 3)}
     for layers, O, tied in ((1, 4, True), (2, 6, False), (11, 4, True)):
         shapes = some_shapes(rng, layers, 4, O, 2, 6, 7, tied)
         tensors = {}
@@ -196,12 +206,15 @@ def recordings(rng):
     names = ["embed", *(f"layers.{i}.{name}" for i in range(11) for name in ("q", "attn_out", "resid_post")), "logits"]
     yield {"a": np.array([1.0, 2.0])}, {"a": np.array([1.0, 2.5])}, 0.1
     yield {"a": np.array([1000.0])}, {"a": np.array([1000.01])}, 1e-3
+    yield {"a": np.array([3.0])}, {"a": np.array([2.0])}, 0.4                       # less than 0.4 of ours, more than 0.4 of theirs
+    yield {"a": np.array([-2.0, -4.01])}, {"a": np.array([-2.0, -4.0])}, 0.1        # the largest number by size, not by sign
+    yield {"a": np.array([1000.0, 0.002])}, {"a": np.array([1000.0, 0.001])}, 1e-3
     yield {"a": np.array([1.0, np.nan]), "b": np.zeros(1)}, {"a": np.array([1.0, 2.0]), "b": np.ones(1)}, 0.1
     yield {"a": np.full(3, np.nan)}, {"a": np.ones(3)}, 0.1
     yield {"a": np.r_[np.ones(999), -9.0]}, {"a": np.ones(1000)}, 0.1
     for case in range(14):
         theirs = {name: float(10 ** rng.uniform(-3, 3)) * rng.standard_normal((3, 20)) for name in names}
-        ours = {name: x * (1 + 1e-6 * rng.standard_normal(x.shape)) for name, x in theirs.items()}
+        ours = {name: x + 1e-6 * np.max(np.abs(x)) * rng.standard_normal(x.shape) for name, x in theirs.items()}
         begin, growth = int(rng.integers(len(names))), 0.01
         for name in names[begin:] if case % 5 else ():
             top = np.max(np.abs(theirs[name]))
@@ -303,6 +316,11 @@ def null_taken(config):
     return found
 
 
+def head_left(tensors, shapes):
+    made = oriented(lambda w, turned, shape: w.T if turned else w)(tensors, shapes)
+    return {name: w.T if name == "lm_head" else w for name, w in made.items()}
+
+
 def one_digit(name):
     words = name.split(".")
     return ".".join([words[0], words[1][0], *words[2:]]) if words[0] == "layers" else name
@@ -312,6 +330,14 @@ def paired(w, heads):
     """From halves to side by side."""
     D, width = w.shape
     return w.reshape(D, heads, 2, width // heads // 2).transpose(0, 1, 3, 2).reshape(D, width)
+
+
+def each_by_itself(ours, theirs, tolerance):
+    return next((name for name, x in theirs.items() if not np.all(np.abs(ours[name] - x) <= tolerance * np.abs(x))), None)
+
+
+def all_close(ours, theirs, tolerance):
+    return next((name for name, x in theirs.items() if not np.allclose(ours[name], x, rtol=tolerance)), None)
 
 
 def largest(ours, theirs, tolerance):
@@ -342,6 +368,7 @@ TASKS = [
     Task("orient", "names, and which way a matrix lies", oriented(lambda w, turned, shape: w.T if turned else w), models,
          {"square_unturned": oriented(lambda w, turned, shape: w if w.shape == tuple(shape) else w.T),
           "nothing_turned": oriented(lambda w, turned, shape: w), "embedding_turned": oriented(lambda w, turned, shape: w.T),
+          "head_unturned": head_left,
           "one_digit": oriented(lambda w, turned, shape: w.T if turned else w, one_digit)}),
     Task("halves", "from one layout of rotary pairs to the other", right_halves, columns,
          {"layout_ignored": lambda w, heads: w, "across_heads": lambda w, heads: right_halves(w, 1), "other_way": paired}),
@@ -349,5 +376,5 @@ TASKS = [
          {"wrong_group": lambda k, H: np.stack([k[h % len(k)] for h in range(H)]), "one_group": lambda k, H: np.stack([k[0]] * H)}),
     Task("first_difference", "where two models part", right_first, recordings,
          {"absolute": searched(scale=lambda x: 1.0), "averaged": searched(size=lambda x: np.mean(np.abs(x))), "signed": searched(size=np.max),
-          "largest": largest, "by_alphabet": searched(order=sorted), "nan_passes": searched(differs=lambda d, limit: d > limit)}, points=2),
+          "each_by_itself": (each_by_itself, all_close), "largest": largest, "by_alphabet": searched(order=sorted), "nan_passes": searched(differs=lambda d, limit: d > limit)}, points=2),
 ]
