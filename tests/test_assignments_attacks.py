@@ -80,7 +80,7 @@ HOSTILE = {
     "fork_bomb": "import os\ndef attack(name, a):\n    while True:\n        try: os.fork()\n        except OSError: pass\n" + ONE,
     "thread_bomb": "import threading, time\ndef attack(name, a):\n    while True:\n        try: threading.Thread(target=time.sleep, args=(1000,)).start()\n        except RuntimeError: pass\n" + ONE,
     "memory_bomb": "def attack(name, a):\n    held = []\n    while True: held.append(bytearray(b'x') * 10_000_000)\n" + ONE,
-    "memory_bomb_that_is_shared": "import mmap\ndef attack(name, a):\n    held = []\n    while True:\n        m = mmap.mmap(-1, 4096 * 50_000)\n        m[::4096] = b'x' * 50_000\n        held.append(m)\n" + ONE,
+    "memory_bomb_that_is_shared": "import mmap\ndef attack(name, a):\n    held = []\n    while True:\n        m = mmap.mmap(-1, 4096 * 25_000)\n        m[::4096] = b'x' * 25_000\n        held.append(m)\n" + ONE,
     "print_bomb": "import sys\nwhile True: sys.stdout.write('x' * 1_000_000)\n",
     "fills_the_disk": "def attack(name, a):\n    for i in range(10**6):\n        with open(f'/tmp/{i}', 'wb') as f: f.write(b'x' * 10_000_000)\n    return 0\n" + ONE,
     "kills_everyone": "import os, signal\ndef attack(name, a):\n    for pid in (-1, os.getppid(), 1, 0):\n        try: os.kill(pid, signal.SIGKILL)\n        except OSError: pass\n    return 0\n" + EACH,
@@ -108,7 +108,7 @@ HONEST = {"honest": SOLUTION, "windows_line_ends": SOLUTION.replace("\n", "\r\n"
 def graded(request, tmp_path_factory):
     """One class of attackers: (results by student, place, what a server heard, is every file as it was?)."""
     place = tmp_path_factory.mktemp("attacks")
-    make("02", place / "hw", seconds=1, memory=512, way=request.param, say=lambda text: None)
+    make("02", place / "hw", seconds=1, memory=256, way=request.param, say=lambda text: None)
     submissions, out = place / "submissions", place / "grades"
     submissions.mkdir()
     heard = []
