@@ -17,8 +17,10 @@ import pytest
 from minillm.course.lessons import all_lessons
 
 ROOT = Path(__file__).parents[1]
+HOW_TO = sorted(path.stem for path in (ROOT / "docs" / "pages" / "how-to").glob("*.md"))
 PAGES = ("index.html", "start.html", "lessons/index.html", *(f"lessons/{lesson.name}.html" for lesson in all_lessons()), "path.html",
-         "how-to/normal-loss.html", "how-to/inspect.html", "reference/commands.html", "reference/numpy.html", "design.html", "glossary.html", "other-courses.html", "troubleshooting.html")
+         *(f"how-to/{name}.html" for name in HOW_TO), "reference/commands.html", "reference/numpy.html", "design.html", "glossary.html",
+         "other-courses.html", "troubleshooting.html")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 pytestmark = pytest.mark.slow
 
