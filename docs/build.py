@@ -30,7 +30,7 @@ from minillm.errors import UserError                                            
 from minillm.files import read_json                                              # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
-CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py",
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -211,7 +211,7 @@ def make_code():
         for path in sorted(ROOT.glob(pattern)):
             name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8").rstrip()
             known.append(name)
-            language = {".py": "python", ".md": "markdown", ".json": "json"}[path.suffix]
+            language = {".py": "python", ".md": "markdown", ".json": "json", ".c": "c"}[path.suffix]
             write(f"code/{name}.md", f'---\nsearch:\n  exclude: true\nhide:\n  - toc\n---\n\n# {name}\n\n````` {{ .{language} linenums="1" }}\n{text}\n`````\n')
     listed = "\n".join(f"- [{name}]({name}.md)" for name in known)
     write("code/index.md", f"# Source files\n\nEvery file that a page links to, as it was when the site was built.\n\n{listed}\n")
