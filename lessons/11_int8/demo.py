@@ -280,7 +280,7 @@ def table_of_speed(decoding, sizes):
     """Without four bits, which are lesson 12's."""
     from rich.table import Table
     speed = Table("shapes of", "contender", "tokens/s", "over its float32", "MB at most",
-                  title="Decoding with random weights, one process each, median of five rounds; MB: all that the process held at its largest")
+                  title="Decoding with random weights, one process each, medians of interleaved rounds; MB: all that the process held at its largest")
     for size in sizes:
         rows = {name: row for name, row in decoding[size].items() if "int4" not in name}
         for name, row in rows.items():

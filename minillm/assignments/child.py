@@ -78,6 +78,7 @@ def main():
     requests, answers = channel()
     sys.path[:0] = [settings["path"]]
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import numpy as np
     import peer
     import wire
     del sys.path[0]
@@ -96,9 +97,9 @@ def main():
 
         def __array__(self, dtype=None, copy=None):
             try:
-                return peer.np.asarray(self._peer.request("array", self._number), dtype)
+                return np.asarray(self._peer.request("array", self._number), dtype)
             except TypeError:                                     # a function, say: an object, as before
-                alone = peer.np.empty((), object)
+                alone = np.empty((), object)
                 alone[()] = self
                 return alone
 

@@ -63,9 +63,10 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
             say(reports.plain(f"  {submission.student}: {reports.score_line(assignment, result, lateness)}" + (f" ({lacking})" if lacking else "")))
         ordered = [results[submission.student] for submission in handed_in]
         if by_hand := [result for result in ordered if of_kind_grader(result)]:
-            detail = next(task["detail"] for part in by_hand[0]["parts"] for task in part["tasks"] if task["kind"] == "grader").rstrip("\\n ").split("\\n")[-1]
+            detail = next(task["detail"] for part in by_hand[0]["parts"] for task in part["tasks"] if task["kind"] == "grader")
+            last = next((line.strip() for line in reversed(detail.split("\\n")) if line.strip()), "nothing said")      # on one line: see reports.plain
             say(f"WARNING: could not be graded, and have no points until you look: {', '.join(reports.plain(result['student']) for result in by_hand)}. "
-                f"The grader ended with: {detail or 'nothing said'}" + (". If it is so for everyone, the key is damaged or of another version" if len(by_hand) > 1 else ""))
+                f"The grader ended with: {last}" + (". If it is so for everyone, the key is damaged or of another version" if len(by_hand) > 1 else ""))
         if gone := reports.write_all(out, assignment, ordered, lateness):
             say(f"{out / 'students'}: removed the pages of {', '.join(gone)}: they are not in {submissions} any more; their results are kept")
     return ordered

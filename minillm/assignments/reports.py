@@ -112,9 +112,10 @@ def write_all(out: Path, assignment: Assignment, results: list[dict], lateness: 
 
 def score_line(assignment, result, lateness) -> str:
     points, days = final(assignment, result, lateness)
-    late = f" ({result['earned']:g}, less {assignment.late:g}% for each of {days} days late)" if points != result["earned"] else f" ({days} days late)" if days else ""
-    late = late.replace("for each of 1 days late", "for 1 day late").replace("(1 days", "(1 day")
-    return f"{points:g} of {assignment.of:g} points{late}"
+    late = "1 day late" if days == 1 else f"{days} days late"
+    if points != result["earned"]:
+        late = f"{result['earned']:g}, less {assignment.late:g}% for {'each of ' if days > 1 else ''}{late}"
+    return f"{points:g} of {assignment.of:g} points" + (f" ({late})" if days else "")
 
 
 def task_note(task: dict) -> str:
