@@ -106,6 +106,8 @@ def test_a_file_in_another_encoding_is_read_as_python_reads_it(tmp_path):
     file = tmp_path / "exercise.py"
     file.write_bytes(b"# coding: latin-1\n# caf\xe9\r\nx = 1\r\n")
     assert {task["status"] for task in checking.check(FIRST.folder, file, 0, 2.0)["tasks"]} <= {"todo", "waits"}
+    (tmp_path / "exercise.txt").write_text("x = 1\n", encoding="utf-8")           # whatever its name
+    assert {task["status"] for task in checking.check(FIRST.folder, tmp_path / "exercise.txt", 0, 2.0)["tasks"]} <= {"todo", "waits"}
     file.write_bytes(b"x = 'caf\xe9'\n")
     with pytest.raises(UserError, match="not Python yet"):
         checking.check(FIRST.folder, file, 0, 2.0)

@@ -4,7 +4,6 @@
     ~/minillm-course/  the reader's: NN_name/exercise.py, figures and results of demos, notebooks; progress.json
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import types
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -84,9 +84,8 @@ def find(which: str) -> Lesson:
 
 def load_module(path, name: str):
     """Run a Python file as the module `name`, without leaving anything in sys.modules or on disk. How it is encoded is Python's business."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    module.__dict__["__file__"] = str(path)
+    module = types.ModuleType(name)
+    module.__file__ = str(path)
     code = compile(Path(path).read_bytes(), str(path), "exec", dont_inherit=True)
     sys.modules[name] = module               # dataclasses look their own module up
     try:
