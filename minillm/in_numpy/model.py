@@ -1,10 +1,12 @@
-"""A LLaMA in NumPy: forward, then backward by hand. Twin: minillm/in_jax/model.py. Axes: see ops.py.
+"""A LLaMA in NumPy: forward, then backward by hand. Twin: minillm/in_jax/model.py.
+
+Axes: see ops.py.
 
     tokens -> embedding -> L x block -> norm -> head -> logits
     block(x) = m + mlp(norm(m))  with  m = x + attention(norm(x))
 
-`tap(name, x) -> x` sees every activation on its way. What it returns is what the model goes on with: a recorder returns
-x itself, an editor something else. What backward needs is what was tapped.
+`tap(name, x) -> x` sees every activation, and the model continues with what it returns. A recorder
+returns x itself; an editor returns something else. The backward pass uses the recorded activations.
 """
 
 import numpy as np
@@ -16,7 +18,7 @@ from minillm.in_numpy.ops import (attend, attend_backward, cross_entropy, cross_
 
 
 def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
-    """logits_BTV, cache. With a cache the tokens continue what it holds; without one they start at position 0.
+    """logits_BTV, cache. With a cache the tokens continue its text; without one they start at 0.
 
     Touvron et al. 2023, arXiv:2302.13971, section 2.2.
     """
@@ -35,12 +37,12 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
 
 
 def head(params):
-    """The (D, V) matrix that turns the last activations into logits: its own, or the embedding's transpose (tied)."""
+    """The (D, V) matrix that gives the logits: lm_head, or the transposed embedding (tied)."""
     return params["lm_head"] if "lm_head" in params else params["embed_tokens"].T
 
 
 def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
-    """x + attention(norm(x)), then m + mlp(norm(m)). Returns the new x_BTD and the layer's keys and values."""
+    """m = x + attention(norm(x)), x = m + mlp(norm(m)). Returns x_BTD and the layer's KV cache."""
     x_BTD = tap("resid_pre", x_BTD)
     normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], config.rms_norm_eps))
     attn_out_BTD, past = attention(layer, normed_BTD, start, turn, past, config, tap)
@@ -50,9 +52,10 @@ def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
 
 
 def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
-    """Grouped-query self-attention with rotary positions: (B, T, D) -> (B, T, D), and the layer's keys and values.
+    """Grouped-query self-attention with rotary positions. (B, T, D) -> (B, T, D), past.
 
-    `past` holds the keys and values of earlier positions (see `init_cache`), or is None.
+    `past` holds the layer's keys and values of earlier positions (see `init_cache`), or is None. It
+    is returned with the new keys and values added.
     """
     B, T, _ = x_BTD.shape
     K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
@@ -82,14 +85,14 @@ def tap_layer(tap, i: int):
 
 
 def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=np.float32):
-    """An empty cache: room for `length` keys and values in every layer, (R, S, E): a row for each head of each text."""
+    """An empty KV cache for `length` positions: keys and values (R, S, E) per layer, R = B*K."""
     shape = (batch_size * config.num_key_value_heads, length, config.head_dim)
     return {"length": 0, "layers": [{"k": np.zeros(shape, dtype), "v": np.zeros(shape, dtype)}
                                     for _ in range(config.num_hidden_layers)]}
 
 
 def write(kept_RSE, new_BKTE, start):
-    """Put T new keys (or values) at positions start, start + 1, ... of the cache, in place: JAX returns a new array."""
+    """Write T new keys (or values) into the cache from position `start` on, in place."""
     new_RTE = new_BKTE.reshape(-1, *new_BKTE.shape[2:])
     kept_RSE[:, start : start + new_RTE.shape[1]] = new_RTE
     return kept_RSE
@@ -102,7 +105,7 @@ def loss(params, tokens_BT, targets_BT, config: ModelConfig):
 
 
 def loss_and_grads(params, tokens_BT, targets_BT, config: ModelConfig):
-    """The loss and its gradient, a tree like `params`: forward once with a recorder, then forward read upwards."""
+    """The loss and its gradient, a tree like `params`: forward with a recorder, then backward."""
     seen = {}
     logits_BTV, _ = forward(params, tokens_BT, config, tap=lambda name, x: seen.setdefault(name, x))
     value = cross_entropy(logits_BTV, targets_BT)
@@ -111,9 +114,9 @@ def loss_and_grads(params, tokens_BT, targets_BT, config: ModelConfig):
 
 
 def forward_backward(dlogits_BTV, params, tokens_BT, seen, config: ModelConfig):
-    """The gradient of every parameter, a tree like `params`: the lines of `forward`, last to first.
+    """The gradient of every parameter, a tree like `params`: the lines of `forward` in reverse.
 
-    `seen[name]` is what was tapped on the way forward.
+    `seen[name]` is the activation that the forward pass tapped under this name.
     """
     T = tokens_BT.shape[1]
     turn = rotation(np.arange(T), config, T, params["norm"].dtype)
@@ -133,7 +136,10 @@ def forward_backward(dlogits_BTV, params, tokens_BT, seen, config: ModelConfig):
 
 
 def block_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
-    """dx_BTD and the layer's gradients. `seen[at + name]` is what was tapped on the way forward."""
+    """dx_BTD and the layer's gradients: the lines of `block` in reverse.
+
+    `seen[at + name]` is the activation that the forward pass tapped under this name.
+    """
     dmlp_in_BTD, dmlp = mlp_backward(dy_BTD, layer, seen, at)
     dmid_BTD, dmlp_norm = rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"], layer["post_attention_layernorm"],
                                            config.rms_norm_eps)
@@ -146,7 +152,7 @@ def block_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
 
 
 def attention_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
-    """The lines of `attention`, last to first."""
+    """dx_BTD and the gradients of q, k, v and o_proj: the lines of `attention` in reverse."""
     B, T, _ = dy_BTD.shape
     K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
     z_BTO = seen[at + "z"].transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
@@ -168,7 +174,7 @@ def attention_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
 
 
 def mlp_backward(dy_BTD, layer, seen, at: str):
-    """The lines of `mlp`, last to first."""
+    """dx_BTD and the gradients of gate, up and down_proj: the lines of `mlp` in reverse."""
     dpost_BTF, ddown_proj, ddown_bias = linear_backward(dy_BTD, seen[at + "mlp_post"], layer["down_proj"],
                                                         layer.get("down_bias"))
     dgate_BTF, dup_BTF = swiglu_backward(dpost_BTF, seen[at + "mlp_pre"], seen[at + "mlp_up"])
@@ -181,5 +187,5 @@ def mlp_backward(dy_BTD, layer, seen, at: str):
 
 
 def _present(layer, **grads):
-    """The gradients of those parameters that the layer has: biases are rare."""
+    """Only the gradients of parameters that the layer has; few models have biases."""
     return {name: grad for name, grad in grads.items() if name in layer}
