@@ -158,7 +158,7 @@ def of_option(action) -> str:
 def check_shell(text: str, where: str):
     """Every `minillm ...` of a block of shell must parse."""
     for block in SHELL.finditer(text):
-        for line in block[1].splitlines():
+        for line in block[1].replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] != ["minillm"] or "..." in words:
                 continue
