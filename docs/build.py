@@ -32,6 +32,7 @@ from minillm.files import read_json                                             
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
 CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
+SHOWS = {"benchmarks.md": "11_int8"}       # pages with tables and numbers of a lesson's demo.py
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -157,7 +158,7 @@ def of_option(action) -> str:
 def check_shell(text: str, where: str):
     """Every `minillm ...` of a block of shell must parse."""
     for block in SHELL.finditer(text):
-        for line in block[1].splitlines():
+        for line in block[1].replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] != ["minillm"] or "..." in words:
                 continue
@@ -178,7 +179,8 @@ def write(at: str, text: str):
 
 def make_page(path: Path):
     at = path.relative_to(PAGES).as_posix()
-    maker = Site(path, "site", None, linker(at))
+    folder = ROOT / "lessons" / SHOWS[at] if at in SHOWS else None
+    maker = Site(path, "site", folder, linker(at))
     maker.at = at
     text = path.read_text(encoding="utf-8")
     if re.search(r"^```python$", text, re.MULTILINE):
