@@ -10,7 +10,6 @@ that of the evaluation with the lowest held-out loss so far: a small text is soo
 """
 
 import json
-import os
 import signal
 import threading
 import time
@@ -27,7 +26,7 @@ from minillm.config import GenerateConfig, ModelConfig, TrainConfig
 from minillm.curves import lowest
 from minillm.data import Dataset, batch, document_rows, row_starts, rows_of_epoch, windows
 from minillm.errors import UserError, require
-from minillm.files import make_folder, write_atomically, write_json
+from minillm.files import gigabytes, machine_memory, make_folder, write_atomically, write_json
 from minillm.loading import twin_package
 from minillm.params import count, init, tree_map
 
@@ -225,19 +224,6 @@ def on_cpu(train: TrainConfig) -> bool:
     """Does JAX compute on the CPU?"""
     import_module("minillm.in_jax.sharding").use_cpu_devices(train.cpu_devices)
     return import_module("jax").default_backend() == "cpu"
-
-
-def machine_memory() -> int | None:
-    """The bytes of memory of this machine; None where the system does not say (Windows)."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def gigabytes(size: int) -> str:
-    """12,345,678,901 -> "12.3 GB" (10^9 bytes)."""
-    return f"{size / 1e9:,.1f} GB"
 
 
 def check_folder(folder, resume: bool):
