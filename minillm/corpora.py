@@ -184,7 +184,9 @@ def read_texts(files, encoding=None) -> list[str]:
 def check_encoding(encoding):
     """Refuse what is not the name of a text encoding. Raises UserError."""
     try:
-        b"".decode(encoding or "utf-8")
+        b"a".decode(encoding or "utf-8")
+    except UnicodeError:
+        pass
     except (LookupError, ValueError):
         raise UserError(f"--encoding {encoding}: Python knows no text encoding of this name: give one such as utf-16, "
                         "latin-1, cp1252, gb18030 or shift_jis") from None
@@ -206,8 +208,8 @@ def _read(path, limit, encoding):
             if name:
                 text = raw.decode(name)
                 return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"), None
-        except UnicodeDecodeError as error:
-            wrong = (f"is neither UTF-8 nor {encoding} (byte {error.start}): give another --encoding" if name == encoding
+        except UnicodeError as error:
+            wrong = (f"is neither UTF-8 nor {encoding}: give another --encoding" if name == encoding
                      else f"byte {error.start} is not UTF-8: save the file as UTF-8, or name its encoding, such as "
                      "--encoding latin-1")
     return None, wrong

@@ -47,6 +47,11 @@ class Curve:
                 "held_out": {str(step): round(value, 5) for step, value in self.held_out.items()}, "floor": self.floor}
 
 
+def held_out_losses(records: list[dict]) -> dict[int, float]:
+    """{step: held-out loss in nats per token} of the evaluations on the same `eval_rows` rows."""
+    return {r["step"]: r.get("on_eval_rows", r["held_out"]) for r in records if "held_out" in r}
+
+
 def lowest(held_out: dict[int, float]) -> int | None:
     """The step with the lowest held-out loss, the first of equals; step 0, which has learned nothing, does not count."""
     return min((step for step in sorted(held_out) if step > 0), key=held_out.get, default=None)
@@ -59,10 +64,13 @@ def has_risen(held_out: dict[int, float]) -> bool:
 
 
 def learned_nothing(losses: list[float], held_out: dict[int, float]) -> bool:
-    """Do both the training loss (the mean of its last tenth) and the held-out loss end above where they began?"""
-    tail = losses[-max(1, len(losses) // 10):]
-    return (len(losses) > 1 and np.mean(tail) > losses[0] and 0 in held_out
-            and held_out[max(held_out)] > held_out[0])
+    """Do the training loss (the mean of its last tenth) and the held-out loss end above where they began?
+
+    Or near there, after a jump: a rate that is far too high can leave a model of zeros, with the loss of a uniform guess.
+    """
+    end = np.mean(losses[-max(1, len(losses) // 10):])
+    higher = end > losses[0] and 0 in held_out and held_out[max(held_out)] > held_out[0]
+    return len(losses) > 1 and bool(higher or (max(losses) > 2 * losses[0] and end > 0.9 * losses[0]))
 
 
 def read_run(folder) -> tuple[Curve, dict, dict]:
@@ -73,7 +81,7 @@ def read_run(folder) -> tuple[Curve, dict, dict]:
         raise UserError(f"{folder}: has no {training.METRICS}: give the folder of a run of minillm pretrain or minillm demo")
     records = training.read_metrics(folder / training.METRICS)
     losses = {r["step"]: r["loss"] for r in records if "loss" in r}
-    held_out = training.held_out_losses(records)
+    held_out = held_out_losses(records)
     if len(losses) < EVERY:
         raise UserError(f"{folder}: has {len(losses)} steps, and at least {EVERY} are needed: continue the run with --resume")
     count = max(losses) // EVERY + ((max(losses) + 1) % EVERY == 0)
@@ -161,10 +169,10 @@ def alone(curve: Curve, vocab_size: int) -> tuple[list[str], bool]:
                 "it is too sure of wrong answers; look at the size of the first values" if start > np.log(vocab_size) else
                 "it knows something already: is this a run that went on, or do targets leak?"))
     known = curve.loss[~np.isnan(curve.loss)]
-    if len(known) > 1 and learned_nothing(known.tolist(), held_out or {0: 0.0, 1: 1.0}):
+    if len(known) and learned_nothing([start, *known] if start else known.tolist(), held_out):
         normal = False
-        lines.append(f"the loss ends higher than it began ({known[0]:.2f} at first, {known[-1]:.2f} at last): the rate is far "
-                     "too high; try a tenth of --learning-rate")
+        lines.append(f"the model learned nothing: the loss was {known[0]:.2f} at first, {known.max():,.2f} at its highest and "
+                     f"{known[-1]:.2f} at last: the rate is far too high; try a tenth of --learning-rate")
     elif has_risen(held_out):
         normal, best, last = False, lowest(held_out), max(held_out)
         lines.append(f"the held-out loss is lowest at step {best:,} ({held_out[best]:.4f}) and then rises to "
@@ -246,6 +254,7 @@ def draw(curve: Curve, reference: dict, path, name: str):
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
     seeds = [of_record(record) for record in reference["seeds"].values()]
     count = min(len(seed.loss) for seed in seeds)
     mean, low, high = band([seed.loss[:count] for seed in seeds])
@@ -262,6 +271,7 @@ def draw(curve: Curve, reference: dict, path, name: str):
         axes.axhline(curve.floor, color="#555555", linestyle="--", linewidth=1, label=f"floor of the held-out stories ({curve.floor:.3f})")
     axes.set(xlabel="step", ylabel=f"loss (nats per token, means of {EVERY} steps)", yscale="log", title="Is my loss normal?")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)

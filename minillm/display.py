@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from minillm.config import TrainConfig
-from minillm.curves import RISE, has_risen, learned_nothing, lowest
+from minillm.curves import RISE, has_risen, held_out_losses, learned_nothing, lowest
 
 
 class Display:
@@ -44,8 +44,9 @@ class Display:
         elif "bits_per_byte" in record:
             line += f"  {record['bits_per_byte']:.4f} bits/byte"
         lowest = record.get("lowest")
-        if lowest and not record.get("all_rows") and record["held_out"] > RISE * lowest["held_out"]:
-            line += f"  rising: {100 * (record['held_out'] / lowest['held_out'] - 1):.0f}% above step {lowest['step']:,}"
+        now = record.get("on_eval_rows", record["held_out"])
+        if lowest and now > RISE * lowest["held_out"]:
+            line += f"  rising: {100 * (now / lowest['held_out'] - 1):.0f}% above step {lowest['step']:,}"
         say(self.bar.console, line)
 
     def sampled(self, step: int, text: str):
@@ -66,10 +67,11 @@ def say_how_it_went(console: Console, summary: dict, records: list[dict]) -> boo
     `records` are those of metrics.jsonl. Returns whether the model is worth using.
     """
     losses = [r["loss"] for r in records if "loss" in r]
-    held_out = {r["step"]: r["held_out"] for r in records if "held_out" in r and not r.get("all_rows")}
+    held_out = held_out_losses(records)
     if learned_nothing(losses, held_out):
-        say(console, f"warning: the loss ends higher than it began ({losses[0]:.2f} at first, {losses[-1]:.2f} at last): the "
-                     "model learned nothing. Start anew in another --out with a tenth of the --learning-rate", style="bold red")
+        say(console, f"warning: the model learned nothing: the loss was {losses[0]:.2f} at first, {max(losses):,.2f} at its "
+                     f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a tenth of the --learning-rate",
+            style="bold red")
         return False
     step = lowest(held_out)
     if step is None:
@@ -94,9 +96,10 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
 
     train = [(r["step"] + 1, r["loss"]) for r in records if "loss" in r]
-    held_out = [(r["step"], r["held_out"]) for r in records if "held_out" in r]
+    held_out = sorted(held_out_losses(records).items())
     steps = "step" if epochs is None else f"step (the text is read {epochs:.3g} times in all)"
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
     if train:
@@ -112,6 +115,7 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
         axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
     axes.set(xlabel=steps, ylabel="loss (nats per token)", title=title, yscale="log")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
     axes.grid(alpha=0.25)

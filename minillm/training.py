@@ -23,7 +23,7 @@ import numpy as np
 
 from minillm import checkpoint
 from minillm.config import GenerateConfig, ModelConfig, TrainConfig
-from minillm.curves import lowest
+from minillm.curves import held_out_losses, lowest
 from minillm.data import Dataset, batch, document_rows, row_starts, rows_of_epoch, windows
 from minillm.errors import UserError, require
 from minillm.files import gigabytes, machine_memory, make_folder, write_atomically, write_json
@@ -159,8 +159,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
         if summary["done"]:
             everything = held_out(dataset, train.context)
             if keep == "last":
-                more = len(everything.tokens_NT) > len(rows.tokens_NT)
-                summary |= evaluate_and_log(everything, {"all_rows": True} if more else {})
+                some = losses(model, state["params"], config, rows, train.batch_size)["held_out"]
+                summary |= evaluate_and_log(everything, {"on_eval_rows": some})
             else:                                                # the last step beside the others, then the best on all rows
                 evaluate_and_log(rows)
                 params = state["params"] if best["step"] == step else checkpoint.load_model(folder)[1]
@@ -326,11 +326,6 @@ def read_metrics(path) -> list[dict]:
         except ValueError:
             break
     return records
-
-
-def held_out_losses(records: list[dict]) -> dict[int, float]:
-    """{step: held-out loss in nats per token} of the evaluations on the same `eval_rows` rows."""
-    return {r["step"]: r["held_out"] for r in records if "held_out" in r and not r.get("all_rows")}
 
 
 def lowest_evaluation(evaluations: dict[int, float]) -> dict | None:
