@@ -196,7 +196,7 @@ def distill(options):
 
     def run(watch):
         return distillation.run(out, config, train, how, teacher, dataset, twin=options.twin, resume=options.resume, watch=watch,
-                                cache=options.cache, say=lambda text: say(console, text), keep=options.keep)
+                                cache=options.cache, say=lambda text: say(console, text), keep_model=options.keep)
 
     summary = train_and_draw(console, out, config, train, dataset, teacher.tokenizer, options.twin, run=run)
     finish(console, summary, train, f"distill --resume --out {quoted(out)}", out, f"evaluate {quoted(out)}")
