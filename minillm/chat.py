@@ -22,14 +22,16 @@ def run(options):
     folder = Path(options.path)
     template = chat_template.find(folder) if folder.is_dir() else None
     if options.system and template is None:
-        raise UserError(f"{options.path}: has no chat template, so there is no place for --system: leave it out")
+        raise UserError(f"{options.path}: has no chat template, so there is no place for "
+                        f"--system: leave it out")
     begin = [{"role": "system", "content": options.system}] if options.system else []
     special = chat_template.special_tokens(folder) if template else {}
     if template:
         chat_template.render(template, begin + [{"role": "user", "content": "a"}], special)      # refused now or never
     if options.twin == "jax":
         keep_compiled()
-    print(f"[{HINT}]" if template else f"[this checkpoint has no chat template: it continues what you type; {HINT}]",
+    print(f"[{HINT}]" if template else f"[this checkpoint has no chat template: it continues what "
+                                       f"you type; {HINT}]",
           file=sys.stderr)
     messages = list(begin)
     while True:

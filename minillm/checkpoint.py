@@ -46,9 +46,10 @@ def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", a
     save_params(folder, config, params, dtype)
 
 
-def save_description(folder, config, params, tokenizer=None, dtype: str = "float32", add_bos_token: bool = True,
+def save_description(folder, config, params, tokenizer=None, dtype: str = "float32",
+                     add_bos_token: bool = True,
                      method: str = "round"):
-    """Write all that `save_model` writes but the parameters: config, generation settings, tokenizer. Raises UserError."""
+    """Write all that `save_model` writes but the parameters. Raises UserError."""
     folder = Path(folder)
     values, _ = foreign(config).to_hugging_face(config, {})
     write_json(folder / "config.json", values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
@@ -148,13 +149,14 @@ def load_tokenizer(folder, config):
 
 def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str,
                   origin: dict | None = None, notes: dict | None = None):
-    """Write the state of a run, {"params", "moments", "step"}, with all that must be equal when it resumes.
+    """Write the state of a run, {"params", "moments", "step"}, and all that must stay equal.
 
     `notes` are what else the run wants to know again; see `training_notes`.
     """
     metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)), "train": json.dumps(asdict(train)),
                 "data": data_fingerprint}
-    metadata |= {name: json.dumps(value) for name, value in (("origin", origin), ("notes", notes)) if value}
+    for name, value in (("origin", origin), ("notes", notes)):
+        metadata |= {name: json.dumps(value)} if value else {}
     tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(
         {"params": state["params"], "moments": state["moments"]}).items()}
     write_tensors(Path(folder) / STATE, tensors, metadata)
@@ -198,7 +200,7 @@ def training_notes(folder) -> dict:
 
 
 def notes_of(metadata: dict) -> dict:
-    """{"text": the name of the text, "best": {"step", "held_out"} or None} from the metadata of a training state."""
+    """{"text": name, "best": {"step", "held_out"} or None} from the metadata of a training state."""
     try:
         notes = dict(json.loads(metadata.get("notes", "{}")))
         best = notes.get("best")

@@ -12,7 +12,7 @@ from minillm.errors import UserError, require
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
                  "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
-OPTIONS = "options.json"                           # in the folder of a run: what its command said, for --resume
+OPTIONS = "options.json"                    # in the folder of a run: what its command said, for --resume
 
 
 def chosen(options, config_class) -> dict:
@@ -22,8 +22,10 @@ def chosen(options, config_class) -> dict:
 
 def read_source(options, source=None):
     from minillm.corpora import read_corpus
-    return read_corpus(source or options.source, megabytes=options.megabytes, seed=options.data_seed,
-                       data_dir=options.data_dir, globs=tuple(options.glob), encoding=options.encoding)
+    return read_corpus(source or options.source, megabytes=options.megabytes,
+                       seed=options.data_seed,
+                       data_dir=options.data_dir, globs=tuple(options.glob),
+                       encoding=options.encoding)
 
 
 def read_file(path, options) -> str:
@@ -44,7 +46,7 @@ def make_tokenizer(options, corpus, engine: str = "library"):
 
 
 def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None):
-    """(dataset, tokenizer) of a dataset folder, or of text, tokenized into `folder`; see `data.prepare` for `replace`.
+    """(dataset, tokenizer) of a dataset folder, or of text that `data.prepare` puts into `folder`.
 
     `check(tokenizer)` may refuse before anything is written.
     """
@@ -66,7 +68,7 @@ def default_out(source) -> str:
 
 
 def recorded_options(out, command: str) -> dict:
-    """The options with which the run in `out` was started; of its text, the tokens that it left there. {} where unknown."""
+    """The options with which the run in `out` was started, {} where unknown; its text is its tokens."""
     from minillm.files import read_json
     try:
         values = read_json(Path(out) / OPTIONS)
@@ -77,7 +79,9 @@ def recorded_options(out, command: str) -> dict:
     if values.get("command") != command:
         return {}
     own = Path(out) / "data"
-    return plain | ({"source": str(own)} if command == "pretrain" and (own / "dataset.json").is_file() else {})
+    if command == "pretrain" and (own / "dataset.json").is_file():
+        plain["source"] = str(own)
+    return plain
 
 
 def record_options(out, command: str, options):
@@ -93,13 +97,15 @@ def warn_of_devices(console, options, train):
     from minillm.display import say
     cores = os.cpu_count() or 1
     if options.twin == "jax" and train.cpu_devices > max(2, cores):
-        say(console, f"warning: --cpu-devices is {train.cpu_devices} and this machine has {cores} cores: more devices than "
+        say(console, f"warning: --cpu-devices is {train.cpu_devices} and this machine has {cores} "
+                     f"cores: more devices than "
                      "cores make training slower", style="bold yellow")
 
 
 def pretrain(options):
     if options.source is None:
-        raise UserError("SOURCE is missing: give a text file, a folder, or a name such as storyworld"
+        raise UserError("SOURCE is missing: give a text file, a folder, or a name such as "
+                        "storyworld"
                         + (f"; {options.out} does not say what it was trained on" if options.resume else "")
                         + " (see minillm pretrain --help)")
     options.out = options.out or default_out(options.source)
@@ -117,7 +123,8 @@ def pretrain(options):
     def check(made):
         nonlocal config
         special = made.special_tokens.get("<|endoftext|>")
-        config = replace(config, vocab_size=made.vocab_size, bos_token_id=special, eos_token_id=special)
+        config = replace(config, vocab_size=made.vocab_size, bos_token_id=special,
+                         eos_token_id=special)
         training.check_memory(config, train, options.twin)
         training.prepare_folder(options.out, options.resume)
 
@@ -131,7 +138,8 @@ def pretrain(options):
                  f"{config.num_attention_heads} heads over {config.num_key_value_heads}; {train.steps:,} steps of "
                  f"{train.batch_size} x {train.context} tokens read the text "
                  f"{training.epochs(dataset, train, train.steps):.3g} times; twin: {options.twin}")
-    summary = train_and_draw(console, options.out, config, train, dataset, made, options.twin, options.resume,
+    summary = train_and_draw(console, options.out, config, train, dataset, made, options.twin,
+                             options.resume,
                              keep=options.keep)
     prompt = "" if config.bos_token_id is not None else f' --prompt "{beginning(dataset, made, config)}"'
     finish(console, summary, train, f"pretrain --resume --out {quoted(options.out)}", options.out,
@@ -143,8 +151,10 @@ def finish(console, summary, train, again: str, out, following: str):
     from minillm import training
     from minillm.display import say, say_how_it_went
     if not summary["done"]:
-        holds = "" if summary["model_step"] == summary["step"] else f"; the folder holds the model of step {summary['model_step']:,}"
-        say(console, f"saved at step {summary['step']:,} of {train.steps:,}{holds}. Continue with: minillm {again}")
+        holds = ("" if summary["model_step"] == summary["step"] else
+                 f"; the folder holds the model of step {summary['model_step']:,}")
+        say(console, f"saved at step {summary['step']:,} of {train.steps:,}{holds}. Continue "
+                     f"with: minillm {again}")
         return
     say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s "
                  f"while training. Checkpoint, log and curve (loss.png) are in {out}")
@@ -158,9 +168,10 @@ def quoted(path) -> str:
 
 
 def beginning(dataset, tokenizer, config) -> str:
-    """A prompt that the tokenizer knows and every shell passes on: a few words from the held-out text."""
+    """A prompt that the tokenizer knows and every shell accepts: words from the held-out text."""
     text = tokenizer.decode(dataset.validation[:2000].tolist())
-    return next(iter(re.findall(r"\w(?:[\w ,.]*\w)?", text)), "")[: max(1, min(16, config.max_position_embeddings // 2))].rstrip()
+    words = re.search(r"\w(?:[\w ,.]*\w)?", text)
+    return words[0][: max(1, min(16, config.max_position_embeddings // 2))].rstrip() if words else ""
 
 
 def distill(options):
@@ -170,7 +181,8 @@ def distill(options):
     from minillm.display import say
     from minillm.loading import load
     if options.teacher is None:
-        raise UserError("TEACHER is missing: give the folder of a checkpoint (see minillm distill --help)")
+        raise UserError("TEACHER is missing: give the folder of a checkpoint (see minillm distill "
+                        "--help)")
     from minillm.params import count
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
     how = with_options(DistillConfig(), **chosen(options, DistillConfig), kept=options.top_k if options.cache else 0)
@@ -191,15 +203,19 @@ def distill(options):
     say(console, f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of {teacher.config.hidden_size}; "
                  f"{dataset.description}: {len(dataset.train):,} training tokens")
     say(console, f"student: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, start "
-                 f"{how.start}; {how.objective}, {train.steps:,} steps of {train.batch_size} x {train.context} tokens read the "
-                 f"text {training.epochs(dataset, train, train.steps):.3g} times; twin: {options.twin}")
+                 f"{how.start}; {how.objective}, {train.steps:,} steps of {train.batch_size} x "
+                 f"{train.context} tokens read the "
+                 f"text {training.epochs(dataset, train, train.steps):.3g} times; twin: "
+                 f"{options.twin}")
 
     def run(watch):
         return distillation.run(out, config, train, how, teacher, dataset, twin=options.twin, resume=options.resume, watch=watch,
-                                cache=options.cache, say=lambda text: say(console, text), keep_model=options.keep)
+                                cache=options.cache, say=lambda text: say(console, text),
+                                keep_model=options.keep)
 
     summary = train_and_draw(console, out, config, train, dataset, teacher.tokenizer, options.twin, run=run)
-    finish(console, summary, train, f"distill --resume --out {quoted(out)}", out, f"evaluate {quoted(out)}")
+    finish(console, summary, train, f"distill --resume --out {quoted(out)}", out,
+           f"evaluate {quoted(out)}")
 
 
 def source_of_text(options):
@@ -208,11 +224,13 @@ def source_of_text(options):
     own = Path(options.teacher) / "data"
     source = options.source or (str(own) if (own / DESCRIPTION).is_file() else None)
     if source is None and options.objective != "responses":
-        raise UserError(f"{options.teacher}: has no dataset beside it: name with --data what the student is to read")
+        raise UserError(f"{options.teacher}: has no dataset beside it: name with --data what the "
+                        f"student is to read")
     return source
 
 
-def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False, lines=None, run=None,
+def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False,
+                   lines=None, run=None,
                    keep=None) -> dict:
     """Run the training loop (or `run(watch)`) under a live display and draw its curve; returns the summary."""
     from minillm import display, training
@@ -225,7 +243,8 @@ def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, res
         watch.finished()
     levels = ({} if floor is None else {"floor": floor}) | (lines or {})
     display.draw_curve(training.read_metrics(Path(folder) / training.METRICS), Path(folder) / "loss.png",
-                       f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}", levels,
+                       f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}",
+                       levels,
                        training.epochs(dataset, train, train.steps))
     return summary
 
@@ -310,9 +329,11 @@ def generate(options):
 
 
 def speed(tokens: int, seconds: float, twin: str) -> str:
-    """What `generate` says at the end. The time is that from the prompt to the last token, as a clock on the wall shows it."""
+    """What `generate` says at the end; the time is that from the prompt to the last token."""
     included = "reading the prompt" + (" and compiling" if twin == "jax" else "") + " included"
-    rate = f" in {seconds:.2f} s ({included}), {tokens / seconds:,.0f} tokens/s" if tokens and seconds else ""
+    rate = ""
+    if tokens and seconds:
+        rate = f" in {seconds:.2f} s ({included}), {tokens / seconds:,.0f} tokens/s"
     return f"[{tokens} new tokens{rate}, twin: {twin}]"
 
 
@@ -383,7 +404,8 @@ def prompt_of(text, model, ids: bool):
     try:
         return [int(each) for each in text.split()]
     except ValueError:
-        raise UserError(f"{text!r} holds something that is not a token id: with --ids, give numbers with spaces between") from None
+        raise UserError(f"{text!r} holds something that is not a token id: with --ids, give "
+                        f"numbers with spaces between") from None
 
 
 def inspect_config(options):
@@ -484,8 +506,10 @@ def calibration_rows(options, model):
     context = min(256, model.config.max_position_embeddings)
     if options.calibration:
         if model.tokenizer is None:
-            raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
-        tokens = np.array([*model.begin, *model.tokenizer.encode(read_file(options.calibration, options))])
+            raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become "
+                            f"tokens")
+        tokens = np.array([*model.begin,
+                           *model.tokenizer.encode(read_file(options.calibration, options))])
     elif (Path(options.path) / "data").is_dir():
         from minillm.data import open_dataset
         tokens = open_dataset(Path(options.path) / "data").train[: context * options.rows]

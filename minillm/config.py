@@ -156,7 +156,8 @@ class TrainConfig:
         require(is_number(self.weight_decay) and self.weight_decay >= 0, "weight_decay", self.weight_decay,
                 "a finite number of at least 0")
         require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, " or ".join(OPTIMIZERS))
-        require(self.matmul_precision in PRECISIONS, "matmul_precision", self.matmul_precision, " or ".join(PRECISIONS))
+        require(self.matmul_precision in PRECISIONS, "matmul_precision", self.matmul_precision,
+                " or ".join(PRECISIONS))
 
 
 OBJECTIVES = ("soft", "reverse", "on-policy", "responses")

@@ -29,8 +29,9 @@ from minillm.tokenizer import END_OF_TEXT  # also the customary mark between two
 
 # What a folder is searched for without --glob: prose, markup, data that is text, source code.
 TEXT_SUFFIXES = tuple("." + name for name in (
-    "txt text md markdown rst tex org adoc srt html htm xml json jsonl yaml yml toml ini csv tsv sql "
-    "py pyi js ts jsx tsx css c h cc cpp hpp cs java kt go rs rb php pl lua r jl scala swift hs ml lisp el sh").split())
+    "txt text md markdown rst tex org adoc srt html htm xml json jsonl yaml yml toml ini csv tsv "
+    "sql py pyi js ts jsx tsx css c h cc cpp hpp cs java kt go rs rb php pl lua r jl scala swift "
+    "hs ml lisp el sh").split())
 STORYWORLD_MEGABYTES = 10.0
 
 
@@ -90,8 +91,9 @@ def read_corpus(source, *, megabytes=None, seed=0, validation_fraction=0.1, data
     `megabytes` (10^6 bytes) limits the text, both splits together; None means all of it, or
     `STORYWORLD_MEGABYTES` of the endless story world. `validation_fraction` is the held-out part; `seed`
     picks the stories, or which documents are held out. `data_dir` holds downloads (None: `cache_folder()`).
-    `globs` are patterns such as "*.py" that choose the files of a folder; `encoding` is that of the files
-    that are not UTF-8. Raises UserError: unknown source, option out of range, unreadable file, no network, too little text.
+    `globs` are patterns such as "*.py" that choose the files of a folder; `encoding` is that of
+    the files that are not UTF-8. Raises UserError: unknown source, option out of range, unreadable
+    file, no network, too little text.
     """
     if not 0 < validation_fraction < 1:
         raise UserError(f"validation fraction {validation_fraction}: must be between 0 and 1, such as 0.1")
@@ -101,7 +103,8 @@ def read_corpus(source, *, megabytes=None, seed=0, validation_fraction=0.1, data
         raise UserError(f"seed {seed}: must be 0 or more")
     check_encoding(encoding)
     if globs and not os.path.isdir(source):
-        raise UserError(f"{source}: --glob chooses files of a folder, and this is not a folder: leave --glob out")
+        raise UserError(f"{source}: --glob chooses files of a folder, and this is not a folder: "
+                        f"leave --glob out")
     read = SOURCES.get(str(source)) or partial(_from_path, globs=globs, encoding=encoding)
     folder = Path(data_dir) if data_dir else cache_folder()
     corpus = read(str(source), megabytes, seed, validation_fraction, folder)
@@ -160,7 +163,7 @@ def keep(documents, megabytes):
 # Files of the user's and of the web -------------------------------------------------------------------------
 
 def read_text(path, limit=None, encoding=None) -> str:
-    """A UTF-8 file, line ends as "\\n", no byte order mark; with `limit`, the documents in so many bytes.
+    """A UTF-8 file, line ends as "\\n", no byte order mark; `limit`: the documents in so many bytes.
 
     With `encoding`, a file that is not UTF-8 is read as that. Raises UserError.
     """
@@ -177,7 +180,8 @@ def read_texts(files, encoding=None) -> list[str]:
     if bad:
         several = f"{len(bad)} of {len(files)} files cannot be read: " if len(bad) > 1 else ""
         more = f"; and {len(bad) - 20} more" if len(bad) > 20 else ""
-        raise UserError(several + "; ".join(bad[:20]) + more + ("; --glob leaves files out" if len(files) > 1 else ""))
+        remedy = "; --glob leaves files out" if len(files) > 1 else ""
+        raise UserError(several + "; ".join(bad[:20]) + more + remedy)
     return [text for text, _ in read]
 
 
@@ -188,7 +192,8 @@ def check_encoding(encoding):
     except UnicodeError:
         pass
     except (LookupError, ValueError):
-        raise UserError(f"--encoding {encoding}: Python knows no text encoding of this name: give one such as utf-16, "
+        raise UserError(f"--encoding {encoding}: Python knows no text encoding of this name: give "
+                        f"one such as utf-16, "
                         "latin-1, cp1252, gb18030 or shift_jis") from None
 
 
@@ -210,14 +215,16 @@ def _read(path, limit, encoding):
                 return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"), None
         except UnicodeError as error:
             wrong = (f"is neither UTF-8 nor {encoding}: give another --encoding" if name == encoding
-                     else f"byte {error.start} is not UTF-8: save the file as UTF-8, or name its encoding, such as "
+                     else f"byte {error.start} is not UTF-8: save the file as UTF-8, or name its "
+                          f"encoding, such as "
                      "--encoding latin-1")
     return None, wrong
 
 
 def _wide_encoding(raw: bytes) -> str | None:
-    """utf-16 or utf-32, if the bytes begin with its mark, or if every second one is 0; else None."""
-    for mark, name in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+    """utf-16 or utf-32, if the bytes begin with its mark or every second one is 0; else None."""
+    for mark, name in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+                       (codecs.BOM_UTF16_LE, "utf-16"),
                        (codecs.BOM_UTF16_BE, "utf-16")):
         if raw.startswith(mark):
             return name
@@ -237,14 +244,16 @@ def separate(text):
 
 
 def text_files(folder, globs=()):
-    """Yields the text files in a folder and below, sorted; none that is hidden, no link out of the folder.
+    """Yields the text files in a folder and below, sorted; not hidden ones, no link out of it.
 
-    `globs` are compared with a file's name and with its path below the folder; without them its suffix decides.
+    `globs` are compared with a file's name and with its path below the folder; without them its
+    suffix decides.
     """
     def wanted(path):
         if not globs:
             return path.suffix.lower() in TEXT_SUFFIXES
-        return any(fnmatch(name, glob) for glob in globs for name in (path.name, path.relative_to(folder).as_posix()))
+        names = path.name, path.relative_to(folder).as_posix()
+        return any(fnmatch(name, glob) for glob in globs for name in names)
 
     def refuse(error):
         raise UserError(f"{error.filename}: cannot be read ({error.strerror})")
@@ -342,7 +351,8 @@ def _docstrings(path, name):
 def _storyworld(source, megabytes, seed, fraction, folder):
     n_bytes = (megabytes or STORYWORLD_MEGABYTES) * 1e6
     if n_bytes > (machine_memory() or math.inf):
-        raise UserError(f"megabytes {megabytes:g}: more than the memory of this machine ({gigabytes(machine_memory())}): "
+        raise UserError(f"megabytes {megabytes:g}: more than the memory of this machine "
+                        f"({gigabytes(machine_memory())}): "
                         "choose less")
     train = storyworld.corpus(seed, "train", int(n_bytes * (1 - fraction)))
     validation = storyworld.corpus(seed, "validation", int(n_bytes * fraction))
@@ -381,8 +391,9 @@ def _from_path(source, megabytes, seed, fraction, folder, globs=(), encoding=Non
     if os.path.isdir(path):
         files = list(text_files(path, globs))
         if not files:
-            looked = f"no file matches {' '.join(globs)}" if globs else "no text files in this folder (no name ends in " \
-                f"{' '.join(TEXT_SUFFIXES[:3])} ...): choose files with --glob, such as --glob '*.log'"
+            looked = (f"no file matches {' '.join(globs)}" if globs else
+                      f"no text files in this folder (no name ends in {' '.join(TEXT_SUFFIXES[:3])} "
+                      "...): choose files with --glob, such as --glob '*.log'")
             raise UserError(f"{path}: {looked}")
     elif os.path.isfile(path):
         files = [path]

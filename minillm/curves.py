@@ -1,12 +1,13 @@
-"""Is my loss normal? A run beside the reference curves of reference_curves.json, made by benchmarks/reference_curves.py.
+"""Is my loss normal? A run beside the reference curves of reference_curves.json.
 
-The band at a step is mean * exp(+-WIDTH * sqrt(1 + 1/n) * spread), where spread is the standard deviation of log loss
-over the n seeds (n - 1 in the denominator), pooled over the WINDOW points around the step, and at least LEAST; the root
-is there because the mean of n seeds is uncertain too. Losses of training are means over EVERY steps, so that a band is
-not about single batches.
+benchmarks/reference_curves.py makes those. The band at a step is
+mean * exp(+-WIDTH * sqrt(1 + 1/n) * spread), where spread is the standard deviation of log loss over
+the n seeds (n - 1 in the denominator), pooled over the WINDOW points around the step, and at least
+LEAST; the root is there because the mean of n seeds is uncertain too. Losses of training are means
+over EVERY steps, so that a band is not about single batches.
 
-How high a loss is depends on the text. A run on another text is therefore not compared with the band: only what its
-own curve says is said.
+How high a loss is depends on the text. A run on another text is therefore not compared with the
+band: only what its own curve shows is said.
 """
 
 import json
@@ -33,7 +34,8 @@ UNIMPORTANT = {"seed", "eval_every", "eval_rows", "save_every", "sample_every", 
 class Curve:
     """`steps[i]` is the first of the EVERY steps whose mean loss, in nats per token, is `loss[i]`.
 
-    `held_out`: {step: nats per token}, `text`: the name of the text, None where the run does not say it.
+    `held_out`: {step: nats per token}, `text`: the name of the text, None where the run does not
+    say it.
     """
 
     steps: np.ndarray
@@ -53,7 +55,7 @@ def held_out_losses(records: list[dict]) -> dict[int, float]:
 
 
 def lowest(held_out: dict[int, float]) -> int | None:
-    """The step with the lowest held-out loss, the first of equals; step 0, which has learned nothing, does not count."""
+    """The step after 0 with the lowest held-out loss, the first of equals; None where there is none."""
     return min((step for step in sorted(held_out) if step > 0), key=held_out.get, default=None)
 
 
@@ -64,13 +66,15 @@ def has_risen(held_out: dict[int, float]) -> bool:
 
 
 def learned_nothing(losses: list[float], held_out: dict[int, float]) -> bool:
-    """Do the training loss (the mean of its last tenth) and the held-out loss end above where they began?
+    """Do training loss (the mean of its last tenth) and held-out loss end above where they began?
 
-    Or near there, after a jump: a rate that is far too high can leave a model of zeros, with the loss of a uniform guess.
+    Or near there, after a jump: a rate that is far too high can leave a model of zeros, with the
+    loss of a uniform guess.
     """
     end = np.mean(losses[-max(1, len(losses) // 10):])
     higher = end > losses[0] and 0 in held_out and held_out[max(held_out)] > held_out[0]
-    return len(losses) > 1 and bool(higher or (max(losses) > 2 * losses[0] and end > 0.9 * losses[0]))
+    back = max(losses) > 2 * losses[0] and end > 0.9 * losses[0]
+    return len(losses) > 1 and bool(higher or back)
 
 
 def read_run(folder) -> tuple[Curve, dict, dict]:
@@ -83,7 +87,8 @@ def read_run(folder) -> tuple[Curve, dict, dict]:
     losses = {r["step"]: r["loss"] for r in records if "loss" in r}
     held_out = held_out_losses(records)
     if len(losses) < EVERY:
-        raise UserError(f"{folder}: has {len(losses)} steps, and at least {EVERY} are needed: continue the run with --resume")
+        raise UserError(f"{folder}: has {len(losses)} steps, and at least {EVERY} are needed: "
+                        f"continue the run with --resume")
     count = max(losses) // EVERY + ((max(losses) + 1) % EVERY == 0)
     points = [[losses[s] for s in range(i * EVERY, (i + 1) * EVERY) if s in losses] for i in range(count)]
     last = next((r for r in reversed(records) if "floor_per_document" in r), None)
@@ -145,23 +150,25 @@ def nearest(model: dict, train: dict) -> str:
 
 
 def compare(curve: Curve, reference: dict, vocab_size: int) -> tuple[list[str], bool]:
-    """(what is to be said, line by line; is the run normal?). Only a run on the reference's text is compared with it."""
+    """(what is to be said, line by line; is the run normal?). Another text is not compared."""
     lines, normal = alone(curve, vocab_size)
     if curve.text == TEXT:
         more, inside = beside(curve, reference)
         lines, normal = [more[0], *lines, *more[1:]], normal and inside
     else:
-        lines.insert(0, f"another text ({curve.text or 'unknown'}; the reference read {TEXT}): how high the loss is cannot be "
+        lines.insert(0, f"another text ({curve.text or 'unknown'}; the reference read {TEXT}): "
+                        f"how high the loss is cannot be "
                         "compared, so the run is looked at alone")
     return lines, normal
 
 
 def alone(curve: Curve, vocab_size: int) -> tuple[list[str], bool]:
-    """What a run's own curve says: how it begins, whether it falls, whether the held-out loss rises again."""
+    """What a run's own curve says: how it begins, whether it falls, whether it rises again."""
     lines, normal = [], True
     start, held_out = curve.held_out.get(0), curve.held_out
     if start is not None:
-        lines.append(f"before the first step: {start:.2f} nats per token; a model that knows nothing has ln {vocab_size:,} = "
+        lines.append(f"before the first step: {start:.2f} nats per token; a model that knows "
+                     f"nothing has ln {vocab_size:,} = "
                      f"{np.log(vocab_size):.2f}")
         if not 0.9 < start / np.log(vocab_size) < 1.15:
             normal = False
@@ -169,18 +176,24 @@ def alone(curve: Curve, vocab_size: int) -> tuple[list[str], bool]:
                 "it is too sure of wrong answers; look at the size of the first values" if start > np.log(vocab_size) else
                 "it knows something already: is this a run that went on, or do targets leak?"))
     known = curve.loss[~np.isnan(curve.loss)]
-    if len(known) and learned_nothing([start, *known] if start else known.tolist(), held_out):
+    if len(known) and learned_nothing([*known] if start is None else [start, *known], held_out):
         normal = False
-        lines.append(f"the model learned nothing: the loss was {known[0]:.2f} at first, {known.max():,.2f} at its highest and "
-                     f"{known[-1]:.2f} at last: the rate is far too high; try a tenth of --learning-rate")
+        first = known[0] if start is None else start
+        lines.append(f"the model learned nothing: the loss was {first:.2f} at first, "
+                     f"{known.max():.4g} at its highest and "
+                     f"{known[-1]:.2f} at last: the rate is far too high; try a tenth of "
+                     f"--learning-rate")
     elif has_risen(held_out):
         normal, best, last = False, lowest(held_out), max(held_out)
-        lines.append(f"the held-out loss is lowest at step {best:,} ({held_out[best]:.4f}) and then rises to "
-                     f"{held_out[last]:.4f} at step {last:,}: from there on the model learns the training text by heart "
+        lines.append(f"the held-out loss is lowest at step {best:,} ({held_out[best]:.4f}) and "
+                     f"then rises to "
+                     f"{held_out[last]:.4f} at step {last:,}: from there on the model learns the "
+                     f"training text by heart "
                      "(fewer steps, more text, or a smaller model)")
     elif held_out:
         best = lowest(held_out)
-        lines += [] if best is None else [f"the held-out loss is lowest at step {best:,} ({held_out[best]:.4f}) and does not "
+        lines += [] if best is None else [f"the held-out loss is lowest at step {best:,} "
+                                          f"({held_out[best]:.4f}) and does not "
                                           "rise clearly after that"]
     return lines, normal
 
@@ -206,13 +219,15 @@ def beside(curve: Curve, reference: dict) -> tuple[list[str], bool]:
     below = [step for step, value in curve.held_out.items() if curve.floor is not None and value < curve.floor * 0.97]
     if below:
         normal = False
-        lines.append(f"step {below[0]:,}: the held-out loss is below the floor, which no model can reach: the model sees what "
+        lines.append(f"step {below[0]:,}: the held-out loss is below the floor, which no model "
+                     f"can reach: the model sees what "
                      "it should predict")
     lines += advice(curve, position, mean, count)
     shared = sorted(set(curve.held_out) & set.intersection(*(set(seed.held_out) for seed in seeds)))
     if shared:
         theirs = np.mean([seed.held_out[shared[-1]] for seed in seeds])
-        lines.append(f"held out at step {shared[-1]:,}: {curve.held_out[shared[-1]]:.4f} nats per token, reference {theirs:.4f}"
+        lines.append(f"held out at step {shared[-1]:,}: {curve.held_out[shared[-1]]:.4f} nats per "
+                     f"token, reference {theirs:.4f}"
                      + (f", floor {curve.floor:.4f}" if curve.floor else ""))
     return lines, normal
 
@@ -239,18 +254,21 @@ def advice(curve: Curve, position, mean, count: int) -> list[str]:
     if spike > 1.5:
         return ["  the loss jumped up again after it had fallen: the rate is too high, or gradients are not clipped"]
     if found[-1][2] > 0 and found[-1][1] == count - 1 and loss[-1] > 0.8 * loss[min(5, count - 1)]:
-        return ["  it hardly falls at all: the rate is far too high (try a tenth); if it is not the rate, check that the targets "
+        return ["  it hardly falls at all: the rate is far too high (try a tenth); if it is not "
+                "the rate, check that the targets "
                 "are the next tokens and that gradients reach every parameter"]
     if found[-1][2] > 0 and found[-1][1] == count - 1:
-        return ["  it falls, but not as far: look at the rate (too low, or too high all along), the batch size, and whether every "
+        return ["  it falls, but not as far: look at the rate (too low, or too high all along), "
+                "the batch size, and whether every "
                 "part learns"]
     if found[-1][2] < 0 and found[-1][1] == count - 1:
-        return ["  it is better than the reference: a larger model or more tokens per step; if neither, the targets leak"]
+        return ["  it is better than the reference: a larger model or more tokens per step; if "
+                "neither, the targets leak"]
     return []
 
 
 def draw(curve: Curve, reference: dict, path, name: str):
-    """The run as a PNG, with its held-out loss; in the band, where the reference read the same text."""
+    """The run as a PNG, with its held-out loss; with the band, where the text is the same."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -261,11 +279,13 @@ def draw(curve: Curve, reference: dict, path, name: str):
     steps = seeds[0].steps[:count] + EVERY / 2
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
     if curve.text == TEXT:
-        axes.fill_between(steps, low, high, color="#9db7d5", alpha=0.6, label=f"normal: {seeds_of(reference)}")
+        axes.fill_between(steps, low, high, color="#9db7d5", alpha=0.6,
+                          label=f"normal: {seeds_of(reference)}")
         axes.plot(steps, mean, color="#1f4e8c", linewidth=1)
     axes.plot(curve.steps + EVERY / 2, curve.loss, color="#b3402a", linewidth=1.5, label=name)
     if curve.held_out:
-        axes.plot(*zip(*sorted(curve.held_out.items())), color="#b3402a", linestyle=":", marker="o", markersize=3,
+        axes.plot(*zip(*sorted(curve.held_out.items())), color="#b3402a", linestyle=":", marker="o",
+                  markersize=3,
                   linewidth=1, label=f"{name}, held out")
     if curve.floor:
         axes.axhline(curve.floor, color="#555555", linestyle="--", linewidth=1, label=f"floor of the held-out stories ({curve.floor:.3f})")
@@ -284,7 +304,8 @@ def command(options) -> int:
     curve, model, train = read_run(options.run_folder)
     known, name = references(), options.reference or nearest(model, train)
     if name not in known:
-        raise UserError(f"--reference {name}: there is no reference of this name: choose from {', '.join(known)}")
+        raise UserError(f"--reference {name}: there is no reference of this name: choose from "
+                        f"{', '.join(known)}")
     other = [] if curve.text == TEXT else [f"text {curve.text or 'unknown'} (reference: {TEXT})"]
     other += differences(model, train, known[name])
     lines, normal = compare(curve, known[name], model["vocab_size"])

@@ -64,7 +64,8 @@ def run(out: str, *, steps: int, seed: int, twin: str):
     lines = {name: nats / tokens_per_story for name, nats in ngrams.items()}
     summary = commands.train_and_draw(console, folder, config, train, dataset, made, twin, resume, lines)
     if not summary["done"]:
-        console.print(f"   saved at step {summary['step']:,}. The same command continues from there.")
+        console.print(f"   saved at step {summary['step']:,}. The same command continues from "
+                      f"there.")
         return
 
     chapter("The result. No model can be better than the floor: it is the grammar's own entropy.")
@@ -89,7 +90,8 @@ def run(out: str, *, steps: int, seed: int, twin: str):
                  ("pretrain FILE.txt", "train on your own text"),
                  ("lesson list", "the course")]
     width = max(len(command) for command, _ in following)
-    console.print(f"\nThe checkpoint and its curve ([bold]loss.png[/]) are in {folder}. What to do next:\n" + "\n".join(
+    console.print(f"\nThe checkpoint and its curve ([bold]loss.png[/]) are in {folder}. What to "
+                  f"do next:\n" + "\n".join(
         f"  minillm {command:{width}}  {what}" for command, what in following), highlight=False)
 
 

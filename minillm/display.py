@@ -46,7 +46,8 @@ class Display:
         lowest = record.get("lowest")
         now = record.get("on_eval_rows", record["held_out"])
         if lowest and now > RISE * lowest["held_out"]:
-            line += f"  rising: {100 * (now / lowest['held_out'] - 1):.0f}% above step {lowest['step']:,}"
+            rise = 100 * (now / lowest["held_out"] - 1)
+            line += f"  rising: {rise:.0f}% above step {lowest['step']:,}"
         say(self.bar.console, line)
 
     def sampled(self, step: int, text: str):
@@ -62,15 +63,17 @@ def say(console: Console, text: str, **style):
 
 
 def say_how_it_went(console: Console, summary: dict, records: list[dict]) -> bool:
-    """Print where the held-out loss was lowest, and a warning where it rose again, or where the run learned nothing.
+    """Print where the held-out loss was lowest; warn where it rose again or nothing was learned.
 
     `records` are those of metrics.jsonl. Returns whether the model is worth using.
     """
     losses = [r["loss"] for r in records if "loss" in r]
     held_out = held_out_losses(records)
     if learned_nothing(losses, held_out):
-        say(console, f"warning: the model learned nothing: the loss was {losses[0]:.2f} at first, {max(losses):,.2f} at its "
-                     f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a tenth of the --learning-rate",
+        say(console, f"warning: the model learned nothing: the loss was {losses[0]:.2f} at first, "
+                     f"{max(losses):.4g} at its "
+                     f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a "
+                     f"tenth of the --learning-rate",
             style="bold red")
         return False
     step = lowest(held_out)
@@ -82,14 +85,18 @@ def say_how_it_went(console: Console, summary: dict, records: list[dict]) -> boo
     if has_risen(held_out):
         last = max(held_out)
         advice = "Take fewer steps, more text, or a smaller model"
-        advice += "" if summary["keep"] == "best" else "; --keep best would have kept the model of that step"
-        say(console, f"warning: after step {step:,} the held-out loss rose to {held_out[last]:.4f}: the model learns the training "
-                     f"text by heart, which it reads {summary['epochs']:.3g} times. {advice}", style="bold yellow")
+        if summary["keep"] != "best":
+            advice += "; --keep best would have kept the model of that step"
+        say(console, f"warning: after step {step:,} the held-out loss rose to "
+                     f"{held_out[last]:.4f}: the model learns the training "
+                     f"text by heart, which it reads {summary['epochs']:.3g} times. {advice}",
+            style="bold yellow")
     return True
 
 
-def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | None = None, epochs: float | None = None):
-    """Draw the loss of a run (nats per token against steps) to a PNG, with a mark where the held-out loss is lowest.
+def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | None = None,
+               epochs: float | None = None):
+    """Draw the loss of a run (nats per token) to a PNG, with a mark where held out is lowest.
 
     `lines` are levels to compare with, by name; `epochs`: how many times the text was read.
     """
@@ -109,7 +116,8 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
         best = lowest(dict(held_out))
         if best is not None:
             level = dict(held_out)[best]
-            axes.plot([best], [level], color="#1f4e8c", linestyle="", marker="D", markersize=8, fillstyle="none",
+            axes.plot([best], [level], color="#1f4e8c", linestyle="", marker="D", markersize=8,
+                      fillstyle="none",
                       label=f"lowest: {level:.3f} at step {best:,}")
     for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
         axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")

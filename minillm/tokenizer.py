@@ -293,7 +293,8 @@ class Characters(Tokenizer):
         try:
             return [self.vocab[character] for character in text]
         except KeyError as error:
-            raise UserError(f"the character {ascii(error.args[0])} is not in the vocabulary, because the training text "
+            raise UserError(f"the character {ascii(error.args[0])} is not in the vocabulary, "
+                            f"because the training text "
                             "did not contain it: leave it out") from None
 
 
@@ -350,7 +351,8 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
 
     The vocabulary stays below `vocab_size` if no pair is left that occurs `min_count` times. Both engines,
     "library" and "written", learn the same. Raises UserError if the size cannot hold the 256 bytes and the
-    special tokens, if it is above LARGE and the text too short to have so many tokens, and for special tokens
+    special tokens, if it is above LARGE and the text too short to have so many tokens, and for
+    special tokens
     not written <name>, since ordinary tokens could look like them.
     """
     symbols = [*_checked_special(special_tokens), *sorted(BYTE)]
@@ -363,7 +365,8 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
     if vocab_size > LARGE:  # the library allocates by the size: each merge makes the text shorter by a token
         texts = list(texts)
         most = len(symbols) + sum(len(text.encode("utf-8", "replace")) for text in texts)
-        require(vocab_size <= most, f"vocab_size {vocab_size:,} is too large: a text of {most - len(symbols):,} bytes has at "
+        require(vocab_size <= most, f"vocab_size {vocab_size:,} is too large: a text of "
+                                    f"{most - len(symbols):,} bytes has at "
                 f"most {most:,} tokens; choose a smaller one, such as {min(most, 8192):,}")
     if engine == "written":
         learned = islice(learn_merges(count_pretokens(texts), symbols, min_count), room)

@@ -5,7 +5,8 @@
 A run is resumed bit for bit. Three things make that true: a batch is a function of (seed, step); the state on disk is
 one file; and the steps that one dispatch takes are cut at the same places whether or not the run was interrupted.
 
-The state is always the last one, and a run goes on from it. The model beside it is the last one too, or (keep="best")
+The state is always the last one, and a run goes on from it. The model beside it is the last one
+too, or (keep="best")
 that of the evaluation with the lowest held-out loss so far: a small text is soon learned by heart.
 """
 
@@ -67,14 +68,18 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
 
     `begin` are the first parameters (fresh ones of `train.seed`), `steps` how steps are taken (as `plain_steps` gives
     them), `origin` what else must be equal when the run is resumed: names and values. Distilling gives its own.
-    `keep` says whose parameters are in model.safetensors: "last", or "best", those of the evaluation after step 0 with
+    `keep` says whose parameters are in model.safetensors: "last", or "best", those of the
+    evaluation after step 0 with
     the lowest held-out loss. None: best, but last where the exact floor is known.
 
     The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line a step with
     `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and `seconds` of the summary are this
-    call's; `tokens_per_second` leaves out what compiles, evaluates and saves; `epochs` is how many times the text was
-    read; `model_step` is the step of the model in the folder, and the losses are that model's on all held-out rows;
-    `lowest` is the evaluation ({"step", "held_out"}, on `train.eval_rows` rows) with the lowest loss. Raises UserError for a folder that holds
+    call's; `tokens_per_second` leaves out what compiles, evaluates and saves; `epochs` is how many
+    times the text was
+    read; `model_step` is the step of the model in the folder, and the losses are that model's on
+    all held-out rows;
+    `lowest` is the evaluation ({"step", "held_out"}, on `train.eval_rows` rows) with the lowest
+    loss. Raises UserError for a folder that holds
     another run, a text too short for the context, settings that changed before resuming, a loss that is not finite.
     """
     keep = keep or ("best" if dataset.floor_nats is None else "last")
@@ -93,8 +98,10 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
         evaluations = held_out_losses(truncate_metrics(folder / METRICS, saved["step"]))
     else:
         state = model.init_state(init(config, np.random.default_rng(train.seed)) if begin is None else begin)
-        checkpoint.save_training(folder, state, config, train, dataset.fingerprint, origin, {"text": dataset.name})
-    checkpoint.save_description(folder, config, state["params"], tokenizer)  # a kill may have left half of it
+        checkpoint.save_training(folder, state, config, train, dataset.fingerprint, origin,
+                                 {"text": dataset.name})
+    checkpoint.save_description(folder, config, state["params"],
+                                tokenizer)  # a kill may have left half of it
     if best is None or not (folder / checkpoint.MODEL).exists():
         best = None
         checkpoint.save_params(folder, config, state["params"])
@@ -104,7 +111,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
 
     def diverged(what):
         kept = "" if best is None else f" and the best model, that of step {best['step']}"
-        return UserError(f"{what}: start anew in another folder with a lower learning rate; {folder} keeps the "
+        return UserError(f"{what}: start anew in another folder with a lower learning rate; "
+                         f"{folder} keeps the "
                          f"checkpoint of step {saved_step}{kept}")
 
     def save():
@@ -117,7 +125,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
 
     def evaluate_and_log(rows, about=None):
         nonlocal best
-        record = {"step": step, **losses(model, state["params"], config, rows, train.batch_size), **(about or {})}
+        record = {"step": step, **losses(model, state["params"], config, rows, train.batch_size),
+                  **(about or {})}
         if not np.isfinite(record["held_out"]):
             raise diverged(f"the held-out loss is {record['held_out']} at step {step}")
         log_line(log, record)
@@ -155,15 +164,17 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
         save()
         seconds, tokens = time.perf_counter() - began, (step - first_step) * tokens_per_step
         summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": tokens,
-                   "tokens_per_second": speed or tokens / seconds, "epochs": epochs(dataset, train, step)}
+                   "tokens_per_second": speed or tokens / seconds,
+                   "epochs": epochs(dataset, train, step)}
         if summary["done"]:
             everything = held_out(dataset, train.context)
             if keep == "last":
                 some = losses(model, state["params"], config, rows, train.batch_size)["held_out"]
                 summary |= evaluate_and_log(everything, {"on_eval_rows": some})
-            else:                                                # the last step beside the others, then the best on all rows
+            else:                       # the last step beside the others, then the best on all rows
                 evaluate_and_log(rows)
-                params = state["params"] if best["step"] == step else checkpoint.load_model(folder)[1]
+                last = best["step"] == step
+                params = state["params"] if last else checkpoint.load_model(folder)[1]
                 summary |= losses(model, params, config, everything, train.batch_size)
             summary |= {"lowest": lowest_evaluation(evaluations)}
         summary |= {"keep": keep, "model_step": best["step"] if best else step}
@@ -199,9 +210,10 @@ def epochs(dataset: Dataset, train: TrainConfig, step: int) -> float:
 
 
 def check_memory(config: ModelConfig, train: TrainConfig, twin: str):
-    """Refuse a run that cannot fit into this machine, before anything is allocated. Raises UserError.
+    """Refuse a run that cannot fit into this machine, before allocating it. Raises UserError.
 
-    Parameters, gradients and two moments take 16 bytes a parameter; what a step keeps for the backward pass is counted
+    Parameters, gradients and two moments take 16 bytes a parameter; what a step keeps for the
+    backward pass is counted
     where the CPU computes (an accelerator has its own memory).
     """
     there = machine_memory()
@@ -210,14 +222,19 @@ def check_memory(config: ModelConfig, train: TrainConfig, twin: str):
     one, two = (count(replace(config, num_hidden_layers=layers)) for layers in (1, 2))
     parameters = one + (two - one) * (config.num_hidden_layers - 1)
     B, T, D, F = train.batch_size, train.context, config.hidden_size, config.intermediate_size
-    tokens = B * T * (next_edge(0, train) + 1) * 8                # of a dispatch, and the step's own
-    step = 4 * B * T * (config.vocab_size + config.num_hidden_layers * (4 * D + 3 * F + config.num_attention_heads * T))
+    tokens = B * T * (next_edge(0,
+                                train) + 1) * 8                # of a dispatch, and the step's own
+    layer = 4 * D + 3 * F + config.num_attention_heads * T        # numbers a token, kept for backward
+    step = 4 * B * T * (config.vocab_size + config.num_hidden_layers * layer)
     if 16 * parameters > there:
-        raise UserError(f"a model of {parameters:,} parameters needs at least {gigabytes(16 * parameters)} to train, and "
+        raise UserError(f"a model of {parameters:,} parameters needs at least "
+                        f"{gigabytes(16 * parameters)} to train, and "
                         f"this machine has {gigabytes(there)}: choose a smaller model or vocabulary")
     if 16 * parameters + tokens + step > there and (twin == "numpy" or on_cpu(train)):
-        raise UserError(f"a step of {B:,} x {T:,} tokens needs at least {gigabytes(16 * parameters + tokens + step)}, and "
-                        f"this machine has {gigabytes(there)}: choose a smaller --batch-size, --context or model")
+        raise UserError(f"a step of {B:,} x {T:,} tokens needs at least "
+                        f"{gigabytes(16 * parameters + tokens + step)}, and "
+                        f"this machine has {gigabytes(there)}: choose a smaller --batch-size, "
+                        f"--context or model")
 
 
 def on_cpu(train: TrainConfig) -> bool:
@@ -227,7 +244,7 @@ def on_cpu(train: TrainConfig) -> bool:
 
 
 def check_folder(folder, resume: bool):
-    """Refuse a folder that holds a run or a model, or none to resume. Raises UserError; changes nothing."""
+    """Refuse a folder that holds a run or a model, or no run to resume. Raises UserError."""
     folder = Path(folder)
     if not resume and (folder / checkpoint.STATE).exists():
         raise UserError(f"{folder}: a run is already there: continue it with --resume, or choose another --out")
@@ -238,7 +255,7 @@ def check_folder(folder, resume: bool):
 
 
 def prepare_folder(folder, resume: bool) -> Path:
-    """The run's folder, cleared of half-written files. Raises UserError if it holds a run and `resume` is not set."""
+    """The run's folder, cleared of half-written files. Raises UserError as `check_folder`."""
     check_folder(folder, resume)
     folder = make_folder(folder)
     for part in folder.glob("*.part"):
@@ -335,7 +352,7 @@ def lowest_evaluation(evaluations: dict[int, float]) -> dict | None:
 
 
 def truncate_metrics(path: Path, step: int) -> list[dict]:
-    """Keep what was logged before `step`: a run that goes on from there writes the rest again. Returns what was kept."""
+    """Keep and return what was logged before `step`: a run that is resumed writes the rest again."""
     records = read_metrics(path) if path.exists() else []
     kept = [record for record in records if record["step"] < step]
     write_atomically(path, "".join(json.dumps(r) + "\n" for r in kept).encode())

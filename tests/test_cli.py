@@ -95,7 +95,8 @@ def test_every_option_says_its_value_and_its_default(command, monkeypatch):
             said = parser._get_formatter()._expand_help(action)
             assert "default: " in said or "(required)" in said or "default is" in said, action.option_strings
             assert action.choices is None or action.metavar is None, f"{action.option_strings}: --help hides the choices"
-            assert isinstance(action.type, type(None)) or action.metavar != "N" or action.type is not str
+            assert isinstance(action.type,
+                              type(None)) or action.metavar != "N" or action.type is not str
     assert "(default: None)" not in text and "(default: [])" not in text
 
 
@@ -108,8 +109,11 @@ def test_names_take_names(minillm):
 
 @pytest.mark.parametrize("arguments, meant", [
     (["pretain", "x"], "pretrain"), (["evalute"], "evaluate"), (["comparecurve"], "compare-curve"),
-    (["pretrain", "x", "--learnin-rate", "3"], "--learning-rate"), (["pretrain", "x", "--optimizer", "adam"], "adamw"),
-    (["tokenizer", "trian"], "train"), (["lesson", "chek"], "check"), (["generate", "x", "--max-tokens", "3"], "--max-new-tokens"),
+    (["pretrain", "x", "--learnin-rate", "3"],
+     "--learning-rate"), (["pretrain", "x", "--optimizer", "adam"], "adamw"),
+    (["tokenizer", "trian"], "train"), (["lesson", "chek"],
+                                        "check"), (["generate", "x", "--max-tokens", "3"],
+                                                   "--max-new-tokens"),
     (["generate", "x", "--twin", "numpi"], "numpy")])
 def test_what_may_have_been_meant(arguments, meant, minillm):
     mistake(minillm(*arguments), f"did you mean {meant}\\?")
@@ -163,7 +167,8 @@ def test_pretrain_says_what_it_does(runs, minillm, tmp_path):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert "training tokens" in lines[0] and "parameters in 1 layers of 32" in lines[1] and "twin: numpy" in lines[1]
-    assert [line.split()[:2] for line in lines[2:-3]] == [["step", "0"], ["step", "3"], ["step", "3"], ["step", "6"]]
+    assert [line.split()[:2] for line in lines[2:-3]] == [["step", "0"], ["step", "3"],
+                                                          ["step", "3"], ["step", "6"]]
     assert "nats/story, floor" in lines[2] and "writes:" in lines[4]
     assert "lowest held-out loss: " in lines[-2] and "tokens/s" in lines[-3] and "read the text" in lines[1]
     assert lines[-1] == f"next: minillm generate {tmp_path / 'run'}"
@@ -191,14 +196,16 @@ def test_resume_knows_what_the_run_was_started_with(runs, minillm, tmp_path):
     """Without SOURCE or any option, even where the text is gone; a run that does not say needs SOURCE; others are refused."""
     book, folder = tmp_path / "my book.txt", tmp_path / "run"
     book.write_text(TEXT, encoding="utf-8")
-    assert minillm("pretrain", book, "--vocab-size", "300", "--out", folder, *SMALL, "--seed", "3", "--keep", "last")[0] == 0
+    assert minillm("pretrain", book, "--vocab-size", "300", "--out", folder, *SMALL, "--seed", "3",
+                   "--keep", "last")[0] == 0
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name in (
         "model.safetensors", "metrics.jsonl", "tokenizer.json", "config.json", "options.json")}
     book.unlink()
     assert minillm("pretrain", "--resume", "--out", folder)[::2] == (0, "")
     assert {name: (folder / name).read_bytes() for name in before} == before
     mistake((*minillm("pretrain", "--resume", "--out", folder, "--seed", "4")[:1], "", minillm(
-        "pretrain", "--resume", "--out", folder, "--seed", "4")[2]), "another seed \\(3 then, 4 now\\)")
+        "pretrain", "--resume", "--out", folder, "--seed", "4")[2]),
+            "another seed \\(3 then, 4 now\\)")
     for damage in ("[]", "{", '{"command": "pretrain", "options": {"run": "x", "steps": [3]}}'):
         (folder / "options.json").write_text(damage, encoding="utf-8")
         assert minillm("pretrain", "--resume", "--out", folder)[0] == 2
@@ -218,17 +225,21 @@ def test_a_run_by_characters_ends_with_a_command_that_works(runs, minillm, tmp_p
     """Also where the text has no Latin letter."""
     (tmp_path / "zh.txt").write_text("\n\u3002\u5c0f\u732b\u770b\u89c1\u4e86\u4e00\u672c\u4e66\u3002" * 300, encoding="utf-8")
     for source in (runs / "book.txt", tmp_path / "zh.txt"):
-        out = minillm("pretrain", source, "--characters", "--out", tmp_path / source.stem, *SMALL)[1]
+        out = minillm("pretrain", source, "--characters", "--out", tmp_path / source.stem,
+                      *SMALL)[1]
         words = shlex.split(out.splitlines()[-1])
         assert words[:3] == ["next:", "minillm", "generate"] and words[4] == "--prompt" and words[5]
-        assert minillm(*words[2:], "--twin", "numpy", "--max-new-tokens", "2", "--quiet")[::2] == (0, "")
+        assert minillm(*words[2:], "--twin", "numpy", "--max-new-tokens", "2",
+                       "--quiet")[::2] == (0, "")
 
 
 def test_learning_by_heart_is_said(runs, minillm, tmp_path):
     """A text of noise: the best model is kept, and the lines, the warning and the curve say so."""
     rng = np.random.default_rng(0)
-    (tmp_path / "noise.txt").write_text("".join(rng.choice(list("abcdefgh "), 300)), encoding="utf-8")
-    how = ["--characters", *SMALL, "--steps", "60", "--eval-every", "20", "--batch-size", "16", "--eval-rows", "9", "--warmup-steps", "5",
+    (tmp_path / "noise.txt").write_text("".join(rng.choice(list("abcdefgh "), 300)),
+                                        encoding="utf-8")
+    how = ["--characters", *SMALL, "--steps", "60", "--eval-every", "20", "--batch-size", "16",
+           "--eval-rows", "9", "--warmup-steps", "5",
            "--learning-rate", "0.02", "--model", "2"]
     out = minillm("pretrain", tmp_path / "noise.txt", "--out", tmp_path / "run", *how)[1]
     assert "% above step" in out and "warning: after step" in out and "by heart, which it reads 64 times" in " ".join(out.split())
@@ -240,17 +251,22 @@ def test_learning_by_heart_is_said(runs, minillm, tmp_path):
 
 
 def test_a_run_that_learned_nothing_says_so(runs, minillm, tmp_path):
-    out = minillm("pretrain", runs / "bpe" / "data", "--out", tmp_path / "run", *SMALL, "--learning-rate", "100",
+    out = minillm("pretrain", runs / "bpe" / "data", "--out", tmp_path / "run", *SMALL,
+                  "--learning-rate", "100",
                   "--warmup-steps", "0")[1]
     assert "the model learned nothing" in out.splitlines()[-1] and "--learning-rate" in out and "next:" not in out
 
 
 def test_absurd_sizes_leave_no_folder(runs, minillm, tmp_path):
     """Refused in one line before anything is allocated or any folder is made."""
-    for option, value in (("--vocab-size", 999_999_999), ("--hidden-size", 2**30), ("--num-hidden-layers", 2**30),
-                          ("--batch-size", 2**30), ("--context", 2**30), ("--intermediate-size", 2**30),
-                          ("--num-attention-heads", 2**30), ("--head-dim", 2**30), ("--eval-rows", 2**40), ("--steps", 2**40)):
-        command = ["pretrain", runs / "book.txt", "--out", tmp_path / "new", *SMALL, option, str(value)]
+    for option, value in (("--vocab-size", 999_999_999), ("--hidden-size", 2**30),
+                          ("--num-hidden-layers", 2**30),
+                          ("--batch-size", 2**30), ("--context", 2**30),
+                          ("--intermediate-size", 2**30),
+                          ("--num-attention-heads", 2**30), ("--head-dim", 2**30),
+                          ("--eval-rows", 2**40), ("--steps", 2**40)):
+        command = ["pretrain", runs / "book.txt", "--out", tmp_path / "new", *SMALL, option,
+                   str(value)]
         mistake(minillm(*command), "too large|needs at least|must be a whole number")
         assert not list(tmp_path.iterdir()), option
 
@@ -258,19 +274,24 @@ def test_absurd_sizes_leave_no_folder(runs, minillm, tmp_path):
 def test_more_devices_than_cores_are_warned_of(capsys):
     from types import SimpleNamespace
     from rich.console import Console
-    for twin, devices, warned in (("jax", 100_000, True), ("jax", 2, False), ("numpy", 100_000, False)):
-        commands.warn_of_devices(Console(), SimpleNamespace(twin=twin), TrainConfig(cpu_devices=devices))
+    for twin, devices, warned in (("jax", 100_000, True), ("jax", 2, False),
+                                  ("numpy", 100_000, False)):
+        commands.warn_of_devices(Console(), SimpleNamespace(twin=twin),
+                                 TrainConfig(cpu_devices=devices))
         assert ("cores" in capsys.readouterr().out) == warned
 
 
 def test_the_speed_is_tokens_over_the_time_that_passed(runs, minillm, monkeypatch):
     """However the tokens arrive: here the clock goes on by a second at each look, and all tokens come at once at the end."""
-    assert commands.speed(30, 2.0, "jax") == ("[30 new tokens in 2.00 s (reading the prompt and compiling included), 15 tokens/s, "
+    assert commands.speed(30, 2.0,
+                          "jax") == ("[30 new tokens in 2.00 s (reading the prompt and compiling "
+                                     "included), 15 tokens/s, "
                                               "twin: jax]")
     assert commands.speed(0, 0.0, "numpy") == "[0 new tokens, twin: numpy]"
     clock = iter([10.0, *[14.0] * 99])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    err = minillm("generate", runs / "bpe", "--prompt", "The", "--max-new-tokens", "8", "--twin", "numpy")[2]
+    err = minillm("generate", runs / "bpe", "--prompt", "The", "--max-new-tokens", "8", "--twin",
+                  "numpy")[2]
     assert "8 new tokens in 4.00 s" in err and " 2 tokens/s" in err
 
 
@@ -440,7 +461,8 @@ def test_wrong_paths(runs, minillm, tmp_path):
             (["evaluate", runs / "bpe", "--text", tmp_path / "absent.txt"], "absent.txt: cannot be read"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "folder"], "folder: cannot be read"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "latin1.txt"], "latin1.txt: byte 3 is not UTF-8"),
-            (["evaluate", runs / "bpe", "--text", tmp_path / "empty.txt"], "empty.txt: the file is empty"),
+            (["evaluate", runs / "bpe", "--text", tmp_path / "empty.txt"],
+             "empty.txt: the file is empty"),
             (["evaluate", runs / "bpe", "--data", tmp_path / "folder"], "folder: not a dataset")):
         twin = ["--twin", "numpy"] if arguments[0] in ("pretrain", "generate", "evaluate") else []
         mistake(minillm(*arguments, *twin), match)

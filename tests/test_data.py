@@ -510,8 +510,10 @@ def test_an_encoding_reads_what_is_not_utf8_and_leaves_the_rest(tmp_path):
         assert corpora.read_text(path, encoding=encoding) == "\u5c0f\u732b, a cat\n"
     (tmp_path / "e.txt").write_bytes(b"caf\xe9")
     (tmp_path / "f.txt").write_text("f\u00fcnf \u00e9", encoding="utf-8")
-    assert corpora.read_texts([tmp_path / "e.txt", tmp_path / "f.txt"], "latin-1") == ["caf\u00e9", "f\u00fcnf \u00e9"]
-    for encoding, match in (("klingon", "no text encoding"), ("hex", "no text encoding"), ("utf-32", "neither UTF-8 nor utf-32")):
+    assert corpora.read_texts([tmp_path / "e.txt", tmp_path / "f.txt"],
+                              "latin-1") == ["caf\u00e9", "f\u00fcnf \u00e9"]
+    for encoding, match in (("klingon", "no text encoding"), ("hex", "no text encoding"),
+                            ("utf-32", "neither UTF-8 nor utf-32")):
         with pytest.raises(UserError, match=match) as error:
             data.read_corpus(tmp_path / "e.txt", encoding=encoding)
         one_line(error)
@@ -527,10 +529,13 @@ def test_a_folder_takes_every_kind_of_text_and_globs_choose(tmp_path):
         return [path.relative_to(tmp_path).as_posix() for path in corpora.text_files(tmp_path, globs)]
 
     assert found() == ["a.py", "b.rst", "c.json", "d.TXT", "e.md", "sub/g.py"]
-    assert found("*.py") == ["a.py", "sub/g.py"] and found("*.log", "sub/*") == ["f.log", "sub/g.py", "sub/h"]
+    assert found("*.py") == ["a.py", "sub/g.py"] and found("*.log",
+                                                           "sub/*") == ["f.log", "sub/g.py",
+                                                                        "sub/h"]
     made = data.read_corpus(tmp_path, globs=("*.py", "*.log"))
     assert len(made.train + made.validation) >= 3 and "3 text files" in made.description
-    for source, globs, match in ((tmp_path, ("*.xyz",), r"no file matches \*.xyz"), (tmp_path / "a.py", ("*.py",), "not a folder")):
+    for source, globs, match in ((tmp_path, ("*.xyz",), r"no file matches \*.xyz"),
+                                 (tmp_path / "a.py", ("*.py",), "not a folder")):
         with pytest.raises(UserError, match=match):
             data.read_corpus(source, globs=globs)
 

@@ -497,5 +497,7 @@ def test_characters_are_saved_and_recognised(tmp_path):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_vocabulary_that_cannot_be_is_refused_before_anything_is_allocated(engine):
-    one_line(lambda: tk.train(["one two three"], 999_999_999, engine=engine), "vocab_size 999,999,999 is too large", "13 bytes")
-    assert tk.train(["one two three"], 60_000, engine=engine).vocab_size < 300       # what a short text gives
+    one_line(lambda: tk.train(["one two three"], 999_999_999, engine=engine),
+             "vocab_size 999,999,999 is too large", "13 bytes")
+    assert tk.train(["one two three"], 60_000,
+                    engine=engine).vocab_size < 300       # what a short text gives

@@ -265,7 +265,8 @@ def rising(toy, tmp_path_factory):
 def held_out_of(params, text) -> float:
     """The held-out loss that the loop would log for these parameters."""
     rows = training.held_out(text[0], TRAIN.context, TRAIN.eval_rows)
-    return training.losses(training.twin_package("numpy"), params, text[2], rows, TRAIN.batch_size)["held_out"]
+    return training.losses(training.twin_package("numpy"), params, text[2], rows,
+                           TRAIN.batch_size)["held_out"]
 
 
 def test_the_folder_holds_the_best_model_and_the_state_is_the_last(rising, tmp_path):
@@ -281,12 +282,15 @@ def test_the_folder_holds_the_best_model_and_the_state_is_the_last(rising, tmp_p
         state = checkpoint.load_training(path, text[2], TRAIN, text[0].fingerprint)
         assert state["step"] == last and held_out_of(state["params"], text) == losses[last]
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-        assert summary["model_step"] == step and summary["lowest"] == {"step": best, "held_out": losses[best]}
+        assert summary["model_step"] == step and summary["lowest"] == {"step": best,
+                                                                       "held_out": losses[best]}
         everything = training.held_out(text[0], TRAIN.context)
-        assert summary["held_out"] == training.losses(training.twin_package("numpy"), params, text[2], everything, 4)["held_out"]
+        assert summary["held_out"] == training.losses(training.twin_package("numpy"), params,
+                                                      text[2], everything, 4)["held_out"]
     rows = (len(text[0].train) - 1) // TRAIN.context - 1
     assert summary["epochs"] == pytest.approx(TRAIN.steps * TRAIN.batch_size / rows)
-    assert checkpoint.training_notes(folder) == {"text": "toy", "best": {"step": best, "held_out": losses[best]}}
+    assert checkpoint.training_notes(folder) == {"text": "toy",
+                                                 "best": {"step": best, "held_out": losses[best]}}
 
 
 def test_where_the_floor_is_known_the_last_model_is_kept(toy, tmp_path):
@@ -344,15 +348,19 @@ def test_absurd_sizes_are_refused_by_the_memory_they_need(toy, monkeypatch):
     for machine in (10**9, 10**12):
         monkeypatch.setattr(training, "machine_memory", lambda: machine)
         training.check_memory(config, TRAIN, "numpy")
-        for wrong in (replace(config, num_hidden_layers=10**9), replace(config, hidden_size=10**9, head_dim=10**8)):
+        for wrong in (replace(config, num_hidden_layers=10**9),
+                      replace(config, hidden_size=10**9, head_dim=10**8)):
             with pytest.raises(UserError, match="parameters needs at least .* GB"):
                 training.check_memory(wrong, TRAIN, "jax")
-        for wrong in (dict(batch_size=10**8), dict(context=10**8), dict(batch_size=10**6, context=10**4)):
+        for wrong in (dict(batch_size=10**8), dict(context=10**8),
+                      dict(batch_size=10**6, context=10**4)):
             with pytest.raises(UserError, match="needs at least .* GB.*--batch-size"):
                 training.check_memory(config, replace(TRAIN, **wrong), "numpy")
-    monkeypatch.setattr(training, "machine_memory", lambda: None)         # the system does not say: nothing is refused
+    monkeypatch.setattr(training, "machine_memory",
+                        lambda: None)         # the system does not say: nothing is refused
     training.check_memory(replace(config, num_hidden_layers=10**9), TRAIN, "numpy")
-    assert len(training.held_out(toy[0], 16, 10**12).tokens_NT) == len(training.held_out(toy[0], 16).tokens_NT)
+    assert len(training.held_out(toy[0], 16,
+                                 10**12).tokens_NT) == len(training.held_out(toy[0], 16).tokens_NT)
 
 
 def wc(path) -> int:
