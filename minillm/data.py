@@ -227,7 +227,7 @@ def places(tokens, step, *, seed, batch_size, context, starts=None):
     if n <= context:
         raise UserError(f"the text has {n} tokens, but a context of {context} needs at least {context + 1}; "
                         "use a longer text or a shorter context")
-    count = max(1, (n - 1) // context - 1) if starts is None else len(starts)
+    count = rows_of_epoch(n, context, starts)
     slack = n - 1 - count * context if starts is None else 0
     epochs_B, places_B = np.divmod(np.arange(step * batch_size, (step + 1) * batch_size), count)
     begins_B = np.empty(batch_size, np.int64)
@@ -239,6 +239,11 @@ def places(tokens, step, *, seed, batch_size, context, starts=None):
     # the end-of-text that closes the file stands for the one that opens it: a row that runs over has it once
     length = n - 1 if tokens[0] == tokens[-1] else n
     return (begins_B[:, None] + np.arange(context + 1)) % length
+
+
+def rows_of_epoch(n_tokens, context, starts=None) -> int:
+    """How many rows of `context` tokens read the text once; see `batch`."""
+    return max(1, (n_tokens - 1) // context - 1) if starts is None else len(starts)
 
 
 @lru_cache(maxsize=4)  # the epoch of a batch and the next one, for two token files

@@ -32,8 +32,10 @@ FORMAT = "minillm kept targets 1"
 
 def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset, *,
         twin: str = "jax", resume: bool = False, watch=None, cache=None,
-        say=lambda text: None) -> dict:
-    """`training.run` for a student of `teacher`; returns its summary. With `cache`, the teacher's answers are kept there.
+        say=lambda text: None, keep_model: str | None = None) -> dict:
+    """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
+
+    With `cache`, the answers of the teacher are kept there.
 
     Raises UserError as training.run, for a teacher or data that do not fit, and where a resumed run had another teacher.
     """
@@ -55,7 +57,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
             f"{100 * kept.lost:.2f}% of the probability")
     steps = steps_of(model, teacher, dataset, config, train, how, kept)
     return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, watch=watch,
-                        begin=begin, steps=steps, origin=origin)
+                        begin=begin, steps=steps, origin=origin, keep=keep_model)
 
 
 def check(config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset):

@@ -30,6 +30,7 @@ from minillm.tokenizer_json import (
     short, with_begin)
 
 END_OF_TEXT = "<|endoftext|>"
+LARGE = 1 << 16  # a vocabulary above this is looked at before anything is allocated for it
 
 # ---- Pre-tokens: where a text may be cut ---------------------------------------------------------------
 # Each Python follows its own edition of Unicode and the library another, so \w, \d, \s and \p{L} would split
@@ -292,8 +293,9 @@ class Characters(Tokenizer):
         try:
             return [self.vocab[character] for character in text]
         except KeyError as error:
-            raise UserError(f"the character {ascii(error.args[0])} is not in the vocabulary: the tokenizer's "
-                            "training text did not contain it") from None
+            raise UserError(f"the character {ascii(error.args[0])} is not in the vocabulary, "
+                            f"because the training text "
+                            "did not contain it: leave it out") from None
 
 
 class Library(Tokenizer):
@@ -349,7 +351,9 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
 
     The vocabulary stays below `vocab_size` if no pair is left that occurs `min_count` times. Both engines,
     "library" and "written", learn the same. Raises UserError if the size cannot hold the 256 bytes and the
-    special tokens, and for special tokens not written <name>, since ordinary tokens could look like them.
+    special tokens, if it is above LARGE and the text too short to have so many tokens, and for
+    special tokens
+    not written <name>, since ordinary tokens could look like them.
     """
     symbols = [*_checked_special(special_tokens), *sorted(BYTE)]
     room = vocab_size - len(symbols)
@@ -358,6 +362,12 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
     _check_engine(engine)
     vocab = {symbol: i for i, symbol in enumerate(symbols)}
     texts = [texts] if isinstance(texts, str) else texts
+    if vocab_size > LARGE:  # the library allocates by the size: each merge makes the text shorter by a token
+        texts = list(texts)
+        most = len(symbols) + sum(len(text.encode("utf-8", "replace")) for text in texts)
+        require(vocab_size <= most, f"vocab_size {vocab_size:,} is too large: a text of "
+                                    f"{most - len(symbols):,} bytes has at "
+                f"most {most:,} tokens; choose a smaller one, such as {min(most, 8192):,}")
     if engine == "written":
         learned = islice(learn_merges(count_pretokens(texts), symbols, min_count), room)
         merges = [(left, right) for left, right, _ in learned]
