@@ -139,10 +139,22 @@ def load_tokenizer(folder, config):
     return tokenizer
 
 
-def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
-    """Write the state of a run, {"params", "moments", "step"}, with all that must be equal when it resumes."""
-    metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)), "train": json.dumps(asdict(train)),
-                "data": data_fingerprint}
+def save_training(
+    folder,
+    state,
+    config: ModelConfig,
+    train: TrainConfig,
+    data_fingerprint: str,
+    origin: dict | None = None,
+):
+    """Write the state of a run, {"params", "moments", "step"}, with all that must be equal when it
+    resumes."""
+    metadata = {
+        "step": str(int(state["step"])),
+        "model": json.dumps(asdict(config)),
+        "train": json.dumps(asdict(train)),
+        "data": data_fingerprint,
+    }
     metadata |= {"origin": json.dumps(origin)} if origin else {}
     tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(
         {"params": state["params"], "moments": state["moments"]}).items()}

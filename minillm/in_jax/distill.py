@@ -34,37 +34,50 @@ def counted_mean(values_BT, targets_BT):
 
 
 def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that p does."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that
+    p does."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = jnp.sum(jnp.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p would not."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p
+    would not."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = jnp.sum(jnp.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: what the teacher says, and what the text says."""
-    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    kl = (reverse_kl if how.reverse else forward_kl)(
+        logits_BTV, teacher_BTV, targets_BT, how.temperature
+    )
     return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
 def top_k(logits_BTV, k: int):
-    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log p. -> two (B, T, C)."""
+    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log
+    p. -> two (B, T, C)."""
     log_p_BTC, ids_BTC = jax.lax.top_k(log_softmax(logits_BTV), k)
     return ids_BTC, log_p_BTC
 
 
 def complete(ids_BTC, log_p_BTC, logits_BTV):
-    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
+    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left
+    as the student has it.
 
-    All of it is a constant to the student: the gradient is that of the KL with "another token" as one event.
+    All of it is a constant to the student: the gradient is that of the KL with "another token" as
+    one event.
     """
-    others_BTV = jnp.put_along_axis(softmax(stop_gradient(logits_BTV)), ids_BTC, 0, axis=-1, inplace=False)
+    others_BTV = jnp.put_along_axis(
+        softmax(stop_gradient(logits_BTV)), ids_BTC, 0, axis=-1, inplace=False
+    )
     left_BT = jnp.maximum(1 - jnp.sum(jnp.exp(log_p_BTC), axis=-1), TINY)
     share_BT = left_BT / jnp.maximum(jnp.sum(others_BTV, axis=-1), TINY)
     log_p_BTV = jnp.log(jnp.maximum(others_BTV * share_BT[..., None], TINY))

@@ -20,7 +20,8 @@ ROOM = 64  # prompts and caches are padded to a multiple of this, so that few sh
 
 @partial(jax.jit, static_argnames="how")
 def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
-    """The token that a coin in [0, 1) falls on, tokens laid end to end; V, which is no token, if logits are not numbers.
+    """The token that a coin in [0, 1) falls on, tokens laid end to end; V, which is no token, if
+    logits are not numbers.
 
     The most probable token is found in two passes: XLA's argmax over a large vocabulary is slow.
     """
@@ -32,7 +33,11 @@ def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
     p_V = softmax(logits_V / how.temperature)
     order_V = jnp.arange(V)
     if how.top_k > 0 or how.top_p < 1:
-        order_V = jax.lax.top_k(p_V, min(how.top_k, V))[1] if how.top_k else jnp.argsort(-p_V, stable=True)
+        order_V = (
+            jax.lax.top_k(p_V, min(how.top_k, V))[1]
+            if how.top_k
+            else jnp.argsort(-p_V, stable=True)
+        )
     p_V = p_V[order_V]
     kept_V = p_V >= how.min_p * jnp.max(p_V)
     if how.top_p < 1:
@@ -54,7 +59,8 @@ def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: Ge
 
 @partial(jax.jit, static_argnames=("config", "how"), donate_argnames="cache")
 def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how: GenerateConfig):
-    """The N tokens after `token`, one per coin, the cache that has seen all but the last, and what is in the text now."""
+    """The N tokens after `token`, one per coin, the cache that has seen all but the last, and what
+    is in the text now."""
 
     def step(carry, coin):
         token, cache, seen_V = carry

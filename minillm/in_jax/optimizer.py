@@ -15,9 +15,11 @@ def learning_rate(step, config: TrainConfig):
 
 
 def schedule(step, config: TrainConfig):
-    """The share of the peak rate at a step: linear warm-up, then a cosine (arXiv:1608.03983, eq. 5).
+    """The share of the peak rate at a step: linear warm-up, then a cosine (arXiv:1608.03983, eq.
+    5).
 
-    Step 0 already learns: warm-up gives (step + 1) / warmup_steps. The last step, steps - 1, gets final_learning_rate.
+    Step 0 already learns: warm-up gives (step + 1) / warmup_steps. The last step, steps - 1, gets
+    final_learning_rate.
     """
     step = jnp.asarray(step, float)
     warmup = (step + 1) / max(config.warmup_steps, 1)
@@ -33,7 +35,8 @@ def global_norm(grads):
 
 
 def clip(grads, max_norm: float):
-    """grads * min(1, max_norm / norm), and the norm before. One factor for all: the direction stays."""
+    """grads * min(1, max_norm / norm), and the norm before. One factor for all: the direction
+    stays."""
     norm = global_norm(grads)
     factor = jnp.minimum(1, max_norm / jnp.maximum(norm, 1e-12))
     return tree_map(lambda g: g * factor, grads), norm
@@ -49,30 +52,40 @@ def adamw(w, g, mean, square, step, config: TrainConfig):
 
         mean   = beta1 mean + (1 - beta1) g           t = step + 1
         square = beta2 square + (1 - beta2) g^2
-        w      = w - lr (mean / (1 - beta1^t) / (sqrt(square / (1 - beta2^t)) + eps) + weight_decay w)
+        w      = w - lr (mean / (1 - beta1^t) / (sqrt(square / (1 - beta2^t)) + eps) + weight_decay
+               w)
     """
     t = jnp.asarray(step, float) + 1
     mean = config.beta1 * mean + (1 - config.beta1) * g
     square = config.beta2 * square + (1 - config.beta2) * g * g
-    direction = mean / (1 - config.beta1**t) / (jnp.sqrt(square / (1 - config.beta2**t)) + config.eps)
+    direction = (
+        mean / (1 - config.beta1**t) / (jnp.sqrt(square / (1 - config.beta2**t)) + config.eps)
+    )
     decay = config.weight_decay if w.ndim >= 2 else 0.0
     return w - learning_rate(step, config) * (direction + decay * w), mean, square
 
 
 def muon(w, g, mean, step, config: TrainConfig):
-    """One matrix's update: w, mean. The step is the momentum made orthogonal: every direction moves equally far.
+    """One matrix's update: w, mean. The step is the momentum made orthogonal: every direction moves
+    equally far.
 
         mean = momentum mean + (1 - momentum) g
-        w    = w - rate (sqrt(max(1, out / in)) orthogonalize((1 - momentum) g + momentum mean) + weight_decay' w)
+        w    = w - rate (sqrt(max(1, out / in)) orthogonalize((1 - momentum) g + momentum mean) +
+             weight_decay' w)
 
-    with rate = muon_learning_rate * schedule and weight_decay' = weight_decay * learning_rate / muon_learning_rate: decay
-    pulls as under AdamW.
+    with rate = muon_learning_rate * schedule and weight_decay' = weight_decay * learning_rate /
+    muon_learning_rate: decay pulls as under AdamW.
     """
     share = schedule(step, config)
     mean = config.muon_momentum * mean + (1 - config.muon_momentum) * g
     direction = orthogonalize((1 - config.muon_momentum) * g + config.muon_momentum * mean)
     direction = max(1, w.shape[1] / w.shape[0]) ** 0.5 * direction
-    return w - share * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w), mean
+    return (
+        w
+        - share
+        * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w),
+        mean,
+    )
 
 
 def orthogonalize(x):

@@ -61,7 +61,8 @@ def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
 
 
 def groups(w_OI, scheme: Scheme):
-    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for a whole tensor."""
+    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for
+    a whole tensor."""
     if scheme.scale_per == "tensor":
         return w_OI.reshape(1, 1, -1)
     if scheme.scale_per == "channel":
@@ -80,13 +81,15 @@ def spread(scales_OG, width: int, scheme: Scheme):
 
 
 def pack(integers_OI):
-    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the high four."""
+    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the
+    high four."""
     bits_OI = (jnp.pad(integers_OI, ((0, 0), (0, integers_OI.shape[1] % 2))) & 15).astype(jnp.uint8)
     return bits_OI[:, ::2] | (bits_OI[:, 1::2] << 4)
 
 
 def unpack(packed, width: int):
-    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign along."""
+    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign
+    along."""
     low, high = (packed << 4).astype(jnp.int8) >> 4, packed.astype(jnp.int8) >> 4
     return jnp.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
 
@@ -181,7 +184,8 @@ def quantize_tokens(x_TI):
 
 
 def integer_product(x_TI, w_OI):
-    """x w^T of int8 matrices, exactly, as int32 (T, O). One row goes in twice, and the barrier keeps both."""
+    """x w^T of int8 matrices, exactly, as int32 (T, O). One row goes in twice, and the barrier
+    keeps both."""
     rows = jnp.concatenate([x_TI, x_TI]) if len(x_TI) == 1 else x_TI
     sums_TO = dot_general(rows, w_OI, (((1,), (1,)), ((), ())), preferred_element_type=jnp.int32)
     return optimization_barrier(sums_TO)[: len(x_TI)]

@@ -26,17 +26,23 @@ def init_state(params, moments=None, step: int = 0):
 
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
-    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm",
+    "learning_rate"}."""
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
         loss, grads = loss_and_grads(state["params"], tokens_BT, targets_BT, config)
     return take_step(state, loss, grads, train)
 
 
 def take_step(state, loss, grads, train: TrainConfig):
-    """What follows a gradient: clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """What follows a gradient: clip, update. Returns the next state and {"loss", "grad_norm",
+    "learning_rate"}."""
     grads, grad_norm = clip(grads, train.max_grad_norm)
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
-    metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
+    metrics = {
+        "loss": loss,
+        "grad_norm": grad_norm,
+        "learning_rate": learning_rate(state["step"], train),
+    }
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 
@@ -48,7 +54,9 @@ def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Trai
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     batches = split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)
-    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state, batches)
+    return jax.lax.scan(
+        lambda state, batch: train_step(state, *batch, config, train), state, batches
+    )
 
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):

@@ -40,41 +40,55 @@ def counted_mean_backward(dmean, values_BT, targets_BT):
 
 
 def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that p does.
+    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that
+    p does.
 
     T^2 because the gradient of what is softened is smaller by that (arXiv:1503.02531, section 2).
     """
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = np.sum(np.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def forward_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """dlogits = T (q - p) / number of counted targets: nothing is left to learn where q = p."""
-    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
+    # mean of T^2 nats
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
     p_BTV, q_BTV = softmax(teacher_BTV / temperature), softmax(logits_BTV / temperature)
-    return dnats_BT[..., None] * (q_BTV - p_BTV) / temperature                     # - p log q, and q = softmax(logits / T)
+    # - p log q, and q = softmax(logits / T)
+    return dnats_BT[..., None] * (q_BTV - p_BTV) / temperature
 
 
 def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p would not."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p
+    would not."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = np.sum(np.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """dlogits = T q (log q - log p - KL) / number of counted targets."""
-    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    # mean of T^2 nats
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     q_BTV, gap_BTV = np.exp(log_q_BTV), log_q_BTV - log_p_BTV
     kl_BT = np.sum(q_BTV * gap_BTV, axis=-1)
-    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature   # dq = gap + 1, through the softmax
+    # dq = gap + 1, through the softmax
+    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature
 
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: what the teacher says, and what the text says."""
-    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    kl = (reverse_kl if how.reverse else forward_kl)(
+        logits_BTV, teacher_BTV, targets_BT, how.temperature
+    )
     return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
@@ -86,17 +100,20 @@ def blend_backward(dloss, logits_BTV, teacher_BTV, targets_BT, how: DistillConfi
 
 
 def top_k(logits_BTV, k: int):
-    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log p. -> two (B, T, C)."""
+    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log
+    p. -> two (B, T, C)."""
     log_p_BTV = log_softmax(logits_BTV)
     ids_BTC = np.argsort(-log_p_BTV, axis=-1, stable=True)[..., :k]
     return ids_BTC, np.take_along_axis(log_p_BTV, ids_BTC, axis=-1)
 
 
 def complete(ids_BTC, log_p_BTC, logits_BTV):
-    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
+    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left
+    as the student has it.
 
-    So what was not kept is not taught: at temperature 1 either KL is that of the named tokens and one event more, "another
-    token", and the student's gradient is that KL's. Naming alone, with p = 0 elsewhere, would teach that the rest is never said.
+    So what was not kept is not taught: at temperature 1 either KL is that of the named tokens and
+    one event more, "another token", and the student's gradient is that KL's. Naming alone, with p =
+    0 elsewhere, would teach that the rest is never said.
     """
     others_BTV = softmax(logits_BTV)
     np.put_along_axis(others_BTV, ids_BTC, 0, axis=-1)

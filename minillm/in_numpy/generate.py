@@ -16,12 +16,15 @@ TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when
 
 
 def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
-    """The token that a coin in [0, 1) falls on, tokens laid end to end; V, which is no token, if logits are not numbers.
+    """The token that a coin in [0, 1) falls on, tokens laid end to end; V, which is no token, if
+    logits are not numbers.
 
-    p = softmax(logits / temperature); temperature 0 means the most probable token. `seen_V` marks the tokens of the text
-    so far for the repetition penalty. Which tokens take part, all by the same p:
+    p = softmax(logits / temperature); temperature 0 means the most probable token. `seen_V` marks
+    the tokens of the text so far for the repetition penalty. Which tokens take part, all by the
+    same p:
       top_k   the k most probable (0: all)
-      top_p   the fewest that reach top_p, the one that crosses it included (Holtzman et al. 2020, arXiv:1904.09751, eq. 2)
+      top_p   the fewest that reach top_p, the one that crosses it included (Holtzman et al. 2020,
+              arXiv:1904.09751, eq. 2)
       min_p   those with p >= min_p * max(p) (Nguyen et al. 2024, arXiv:2407.01082)
     """
     V = len(logits_V)
@@ -67,18 +70,27 @@ def mark(seen_V, token):
     return seen_V | (np.arange(len(seen_V)) == token)
 
 
-def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
-    """Read the prompt in one pass. Returns the first new token and the cache that has seen the prompt."""
+def prefill(
+    params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig
+):
+    """Read the prompt in one pass. Returns the first new token and the cache that has seen the
+    prompt."""
     logits_BTV, cache = forward_of(config)(params, np.array(prompt)[None], config, cache)
     return sample(logits_BTV[0, -1], coin, how, seen_V), cache
 
 
-def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateConfig = GenerateConfig(),
-             stop: Sequence[int] = ()) -> Iterator[int]:
-    """Yield new token ids until `how.max_new_tokens`, a token in `stop` (not yielded), or the end of the context.
+def generate(
+    params,
+    prompt: Sequence[int],
+    config: ModelConfig,
+    how: GenerateConfig = GenerateConfig(),
+    stop: Sequence[int] = (),
+) -> Iterator[int]:
+    """Yield new token ids until `how.max_new_tokens`, a token in `stop` (not yielded), or the end
+    of the context.
 
-    Coins come from NumPy's generator for `how.seed`. Raises UserError for a prompt that is empty, too long for the
-    context, or holds ids outside the vocabulary; for logits that are no numbers.
+    Coins come from NumPy's generator for `how.seed`. Raises UserError for a prompt that is empty,
+    too long for the context, or holds ids outside the vocabulary; for logits that are no numbers.
     """
     check_prompt(prompt, config)
     count = min(how.max_new_tokens, config.max_position_embeddings - len(prompt))
@@ -98,5 +110,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
         if done == count:
             return
         coins_N = coins[done : done + TOKENS_PER_DISPATCH]
-        tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config, how)
+        tokens, cache, seen_V = decode_steps(
+            params, tokens[-1], cache, seen_V, coins_N, config, how
+        )
         tokens, done = tokens.tolist(), done + len(coins_N)

@@ -66,9 +66,11 @@ def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
 
 
 def groups(w_OI, scheme: Scheme):
-    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for a whole tensor.
+    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for
+    a whole tensor.
 
-    A row that 32 does not divide ends in a shorter group: zeros fill it up, which change neither its min nor its max.
+    A row that 32 does not divide ends in a shorter group: zeros fill it up, which change neither
+    its min nor its max.
     """
     if scheme.scale_per == "tensor":
         return w_OI.reshape(1, 1, -1)
@@ -83,13 +85,15 @@ def spread(scales_OG, width: int, scheme: Scheme):
 
 
 def pack(integers_OI):
-    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the high four."""
+    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the
+    high four."""
     bits_OI = (np.pad(integers_OI, ((0, 0), (0, integers_OI.shape[1] % 2))) & 15).astype(np.uint8)
     return bits_OI[:, ::2] | (bits_OI[:, 1::2] << 4)
 
 
 def unpack(packed, width: int):
-    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign along."""
+    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign
+    along."""
     low, high = (packed << 4).astype(np.int8) >> 4, packed.astype(np.int8) >> 4
     return np.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
 
@@ -173,31 +177,40 @@ def outside(columns, width: int, dtype):
 
 
 def quantize_tokens(x_TI):
-    """(int8 (T, I), scales (T, 1)): every token's activations by their own largest, found while the model runs."""
-    scale_T1 = np.maximum(np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
+    """(int8 (T, I), scales (T, 1)): every token's activations by their own largest, found while the
+    model runs."""
+    scale_T1 = np.maximum(
+        np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100
+    ).astype(x_TI.dtype)
     return np.round(x_TI / scale_T1).astype(np.int8), scale_T1
 
 
 def integer_product(x_TI, w_OI):
     """x w^T of int8 matrices, exactly, as int32 (T, O).
 
-    NumPy multiplies integer matrices slowly, float ones fast; whole numbers up to 2^24 are exact in float32.
+    NumPy multiplies integer matrices slowly, float ones fast; whole numbers up to 2^24 are exact in
+    float32.
     """
     total_TO = np.zeros((len(x_TI), len(w_OI)), np.int32)
     for i in range(0, x_TI.shape[1], EXACT):
-        part_TO = x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
+        part_TO = (
+            x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
+        )
         total_TO += part_TO.astype(np.int32)
     return total_TO
 
 
 def smoothing(x_largest_I, w_largest_I, alpha: float):
-    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha); then (x / s)(s w) = x w.
+    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha); then (x / s)(s w)
+    = x w.
 
-    alpha 0 leaves all the difficulty to the activations, 1 moves it into the weights. Inputs that are always 0 keep
-    s = 1. Xiao et al. 2022, arXiv:2211.10438, eq. 4.
+    alpha 0 leaves all the difficulty to the activations, 1 moves it into the weights. Inputs that
+    are always 0 keep s = 1. Xiao et al. 2022, arXiv:2211.10438, eq. 4.
     """
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
-    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (1 - alpha)
+    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (
+        1 - alpha
+    )
     return s_I.astype(x_largest_I.dtype)
 
 

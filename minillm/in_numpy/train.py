@@ -18,16 +18,22 @@ def init_state(params, moments=None, step: int = 0):
 
 
 def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
-    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm",
+    "learning_rate"}."""
     loss, grads = loss_and_grads(state["params"], tokens_BT, targets_BT, config)
     return take_step(state, loss, grads, train)
 
 
 def take_step(state, loss, grads, train: TrainConfig):
-    """What follows a gradient: clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """What follows a gradient: clip, update. Returns the next state and {"loss", "grad_norm",
+    "learning_rate"}."""
     grads, grad_norm = clip(grads, train.max_grad_norm)
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
-    metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
+    metrics = {
+        "loss": loss,
+        "grad_norm": grad_norm,
+        "learning_rate": learning_rate(state["step"], train),
+    }
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 

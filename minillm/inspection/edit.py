@@ -106,7 +106,8 @@ def along(axis: int, shape, chosen, what: str) -> np.ndarray:
 
 
 def editor(plan, values, names, seen: dict, where):
-    """A tap that changes what the plan says and then notes what the model goes on with. `where` is the twin's."""
+    """A tap that changes what the plan says and then notes what the model goes on with. `where` is
+    the twin's."""
     changes = {}
     for (name, kind), (mask, value) in zip(plan, values, strict=True):
         changes.setdefault(name, []).append((kind, mask, value))
@@ -114,7 +115,9 @@ def editor(plan, values, names, seen: dict, where):
     def tap(name, x):
         for kind, mask, value in changes.get(name, ()):
             value = value.astype(x.dtype)
-            x = where(mask, value if kind == "replace" else x + value if kind == "add" else x * value, x)
+            x = where(
+                mask, value if kind == "replace" else x + value if kind == "add" else x * value, x
+            )
         if name in names:
             seen[name] = x
         return x

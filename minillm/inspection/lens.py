@@ -29,8 +29,11 @@ class Lens:
     next_NT: np.ndarray
 
 
-def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax") -> Lens:
-    """The lens of every layer at every position. `seen` is a record of the prompt, if there is one."""
+def logit_lens(
+    model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax"
+) -> Lens:
+    """The lens of every layer at every position. `seen` is a record of the prompt, if there is one.
+    """
     model = settled(model, twin)
     tokens_BT = prompt_tokens(model, prompt)
     seen = seen or run(model, tokens_BT, ["*.resid_pre", "*.resid_post", "logits"], (), twin)[1]

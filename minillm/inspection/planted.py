@@ -47,17 +47,30 @@ def tokens_and_ends(text: str, tokenizer: Tokenizer, begin: Sequence[int]) -> tu
     return np.array([*begin, *ids], np.int32), ends
 
 
-def planted(story: Story, tokenizer: Tokenizer, begin: Sequence[int] = ()) -> tuple[np.ndarray, list[Planted]]:
-    """The story's tokens, and every planted prediction in it: all mentions of a fact but those that nothing foretells.
+def planted(
+    story: Story, tokenizer: Tokenizer, begin: Sequence[int] = ()
+) -> tuple[np.ndarray, list[Planted]]:
+    """The story's tokens, and every planted prediction in it: all mentions of a fact but those that
+    nothing foretells.
 
-    The pronoun's first mention has no earlier pronoun; it can be foretold (in part) from the occupation alone.
+    The pronoun's first mention has no earlier pronoun; it can be foretold (in part) from the
+    occupation alone.
     """
     tokens_T, ends_T = tokens_and_ends(story.text, tokenizer, begin)
-    places = {fact: [mention_tokens(mention, ends_T) for mention in found.mentions] for fact, found in story.facts.items()}
+    places = {
+        fact: [mention_tokens(mention, ends_T) for mention in found.mentions]
+        for fact, found in story.facts.items()
+    }
     predictions = []
     for relation, (fact, sources) in RELATIONS.items():
         for place in places.get(fact, ()):
-            keys = tuple(at for source in sources for earlier in places[source] for at in earlier if at < place[0])
+            keys = tuple(
+                at
+                for source in sources
+                for earlier in places[source]
+                for at in earlier
+                if at < place[0]
+            )
             if keys:
                 predictions.append(Planted(relation, place[0] - 1, place[0], keys))
     return tokens_T, predictions
