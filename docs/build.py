@@ -16,6 +16,7 @@ import runpy
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,6 +60,15 @@ class Site(pages.Maker):
     def make_lessons(self, _):
         """A table of the lessons."""
         return lesson_table(all_lessons(), f"{relative(self.at, 'lessons')}/")
+
+    def make_hint(self, name):
+        """What `minillm lesson check` says to one misconception: {{ hint 03_attention masked_by_zero }}."""
+        lesson, hint = name.split()
+        folder = lessons_folder() / lesson
+        found = pages.load_module(folder / "test_exercise.py", "test_exercise")
+        task = next(task for task in found.TASKS if hint in task.mistakes)
+        said = textwrap.wrap(f"{found.HINTS[hint].misconception} {found.HINTS[hint].see}", 78)
+        return "\n".join(["```text", f" not yet  {task.name}  0 of {task.points}", *(f"          {line}" for line in said), "```"])
 
     def make_commands(self, _):
         """The reference of every command."""
@@ -221,7 +231,8 @@ def make_code():
 def build():
     shutil.rmtree(OUT, ignore_errors=True)
     shutil.copytree(ROOT / "docs" / "assets", OUT / "assets")
-    shutil.copy(ROOT / "minillm" / "course" / "assets" / "content.css", OUT / "assets" / "stylesheets")
+    for name in ("content.css", "noto-sans-math.woff2"):
+        shutil.copy(ROOT / "minillm" / "course" / "assets" / name, OUT / "assets" / "stylesheets")
     make_code()
     for lesson in all_lessons():
         make_lesson(lesson)

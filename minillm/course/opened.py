@@ -41,14 +41,16 @@ EXTENSIONS = {
     "pymdownx.tabbed": {"alternate_style": True},
     "pymdownx.highlight": {"pygments_lang_class": True},
 }
-ASSETS = ("content.css", "page.css", "page.js")
+ASSETS = ("content.css", "noto-sans-math.woff2", "page.css", "page.js")
 
 
 class Pages:
     """The pages in a folder."""
 
     def __init__(self, folder: Path):
-        self.folder, self.lessons, self.stamp = Path(folder), all_lessons(), stamp()
+        self.folder, self.lessons, self.stamp, self.known = Path(folder), all_lessons(), stamp(), set()
+        loader = PackageLoader("minillm.course", "assets")
+        self.template = Environment(loader=loader, autoescape=False).get_template("page.html")
         make_folder(self.folder)
         for name in ASSETS:
             shutil.copyfile(Path(__file__).parent / "assets" / name, self.folder / name)
@@ -59,7 +61,10 @@ class Pages:
         return self.folder / "lessons" / f"{lesson.name}.html"
 
     def fresh(self, path: Path) -> bool:
-        return path.is_file() and self.stamp in path.read_text(encoding="utf-8")
+        """Whether a page was made from what is installed now."""
+        if (path, self.stamp) not in self.known and path.is_file() and self.stamp in path.read_text(encoding="utf-8"):
+            self.known.add((path, self.stamp))
+        return (path, self.stamp) in self.known
 
     def write(self, lesson: Lesson) -> Path:
         """One lesson, with the source that it links to; a page that is not made yet gets a promise of one."""
@@ -125,7 +130,6 @@ class Pages:
 
     def page(self, path: Path, title: str, body: str, lesson: Lesson | None = None, **more):
         at = self.lessons.index(lesson) if lesson else None
-        template = Environment(loader=PackageLoader("minillm.course", "assets"), autoescape=False)
         up = "../" * (len(path.relative_to(self.folder).parts) - 1)
         around = {
             "before": self.lessons[at - 1] if at else None,
@@ -133,7 +137,7 @@ class Pages:
         }
         values = {"stamp": self.stamp} | around | more
         make_folder(path.parent)
-        text = template.get_template("page.html").render(title=html.escape(title), body=body, up=up, **values)
+        text = self.template.render(title=html.escape(title), body=body, up=up, **values)
         path.write_text(text, encoding="utf-8")
 
 
