@@ -19,7 +19,7 @@ KINDS_OF_LINK = {"stylesheet", "icon", "preload", "preconnect", "prefetch", "mod
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 TEXT = {"p", "li", "td", "th", "dd", "dt", "h1", "h2", "h3", "h4", "summary", "figcaption"}
 NOT_TEXT = {"code", "pre", "math", "script", "style", "svg", "title"}
-TEX = re.compile(r"\$[^$\s](?:[^$\n]*[^$\s])?\$(?!\w)|\$\$|\\(?:frac|mathrm|text|left|right|sum|sqrt|cdot|top|quad|ln|ell|delta)\b")
+TEX = re.compile(r"\$[^$\s](?:[^$\n]*[^$\s])?\$(?!\w)|\$\$|\\(?:frac|mathrm|text|left|right|sum|sqrt|cdot|top|quad|ln|ell|delta)(?![a-z])")
 COLUMNS = 100
 KEEP_TO_COLUMNS = re.compile(r"(^|/)(lessons/\d\d_\w+|index)\.html$")
 
@@ -33,7 +33,11 @@ class Page(HTMLParser):
         self.stack, self.line, self.code, self.columns = [], "", "", bool(KEEP_TO_COLUMNS.search(path.as_posix()))
         self.labels = []
         text = path.read_text(encoding="utf-8")
-        self.feed(text)
+        if "/code/" in path.as_posix():                  # a page of source: thousands of marks and little else
+            self.ids |= set(re.findall(r'(?:id|name)="([^"]+)"', text))
+            self.fetched += re.findall(r'<script src="([^"]+)"', text)
+        else:
+            self.feed(text)
         if "Content-Security-Policy" in text:            # a report of `minillm inspect`: its script makes the anchors
             self.ids |= set(re.findall(r'\bid: "([\w-]+)"', text))
 
