@@ -62,7 +62,9 @@ class Pages:
 
     def fresh(self, path: Path) -> bool:
         """Whether a page was made from what is installed now."""
-        if (path, self.stamp) not in self.known and path.is_file() and self.stamp in path.read_text(encoding="utf-8"):
+        if (path, self.stamp) not in self.known and path.is_file() and (
+            f'content="{self.stamp}"' in path.read_text(encoding="utf-8")
+        ):
             self.known.add((path, self.stamp))
         return (path, self.stamp) in self.known
 
