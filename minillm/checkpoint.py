@@ -153,8 +153,8 @@ def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_f
 
     `notes` are what else the run wants to know again; see `training_notes`.
     """
-    metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)), "train": json.dumps(asdict(train)),
-                "data": data_fingerprint}
+    metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)),
+                "train": json.dumps(asdict(train)), "data": data_fingerprint}
     for name, value in (("origin", origin), ("notes", notes)):
         metadata |= {name: json.dumps(value)} if value else {}
     tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(

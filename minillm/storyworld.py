@@ -326,9 +326,12 @@ def entropy() -> float:
 
     By the chain rule, as no choice changes how many options a later one has:
     H = log(plots) + mean over plots of (sum over its facts of H(fact | earlier facts)
-        + sum over its steps of (log(sentences) + mean over sentences of sum over free words of log(words)))
+        + sum over its steps of (log(sentences) + mean over sentences of sum over free words of
+        log(words)))
     """
-    of_fact = {fact: _mean(fact, lambda values: -math.log(_chance(fact, values))) for fact in TABLES}
+    of_fact = {
+        fact: _mean(fact, lambda values: -math.log(_chance(fact, values))) for fact in TABLES
+    }
     total = 0.0
     for plot in GRAMMAR:
         total += sum(of_fact[fact] for fact in plot.facts)

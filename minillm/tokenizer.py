@@ -96,7 +96,8 @@ def count_pretokens(texts: Iterable[str]) -> Counter:
 
 
 def merge_pair(word: Sequence, pair: tuple, new) -> list:
-    """`word` with each neighbouring `pair` replaced by `new`, left to right: a a a becomes aa a, not a aa."""
+    """`word` with each neighbouring `pair` replaced by `new`, left to right: a a a becomes aa a,
+    not a aa."""
     merged, i = [], 0
     while i < len(word):
         found = tuple(word[i:i + 2]) == pair
@@ -109,10 +110,10 @@ def learn_merges(pretoken_counts: Mapping[str, int], symbols: Sequence[str],
                  min_count: int = 2) -> Iterator[tuple[str, str, int]]:
     """Yield (left, right, count), the best pair first, until no pair occurs `min_count` times.
 
-    The best pair is the most frequent; among equals, the one whose ids (left, right) are smallest. Symbols
-    have the ids 0, 1, 2 ..., each merge the next one. After a merge only the words that held the pair are
-    counted anew; a count in the heap may be out of date (too high, as old pairs only get rarer) and is put
-    right when it comes to the top.
+    The best pair is the most frequent; among equals, the one whose ids (left, right) are smallest.
+    Symbols have the ids 0, 1, 2 ..., each merge the next one. After a merge only the words that
+    held the pair are counted anew; a count in the heap may be out of date (too high, as old pairs
+    only get rarer) and is put right when it comes to the top.
     """
     tokens = list(symbols)
     ids = {token: i for i, token in enumerate(tokens)}
@@ -149,7 +150,8 @@ def learn_merges(pretoken_counts: Mapping[str, int], symbols: Sequence[str],
 
 
 def apply_merges(tokens: Sequence[str], ranks: Mapping[tuple[str, str], int]) -> list[str]:
-    """Merge the pair of lowest rank, the leftmost first, again and again until no neighbours have a rank."""
+    """Merge the pair of lowest rank, the leftmost first, again and again until no neighbours have a
+    rank."""
     tokens = list(tokens)
     while True:
         ranked = [(ranks[pair], i) for i, pair in enumerate(pairwise(tokens)) if pair in ranks]

@@ -266,8 +266,11 @@ def prepare_folder(folder, resume: bool) -> Path:
 
 
 def next_edge(step: int, train: TrainConfig) -> int:
-    """Where the next dispatch ends: a function of the step alone, so that a resumed run cuts where the first one did."""
-    grids = [train.steps_per_dispatch, train.eval_every, train.save_every] + [train.sample_every] * bool(train.sample_every)
+    """Where the next dispatch ends: a function of the step alone, so that a resumed run cuts where
+    the first one did."""
+    grids = [train.steps_per_dispatch, train.eval_every, train.save_every] + [
+        train.sample_every
+    ] * bool(train.sample_every)
     return min([train.steps] + [(step // grid + 1) * grid for grid in grids])
 
 
@@ -305,14 +308,17 @@ def losses(model, params, config: ModelConfig, rows: HeldOut, batch_size: int) -
 
 
 def evaluate(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_size: int):
-    """(nats_N, counts_N) in float64: what each row's counted targets cost, and how many they are."""
+    """(nats_N, counts_N) in float64: what each row's counted targets cost, and how many they are.
+    """
     nats, counts = [], []
     for i in range(0, len(tokens_NT), batch_size):
         tokens_BT, targets_BT = tokens_NT[i : i + batch_size], targets_NT[i : i + batch_size]
-        short = batch_size - len(tokens_BT)                      # pad, so that one shape is compiled
+        # pad, so that one shape is compiled
+        short = batch_size - len(tokens_BT)
         tokens_BT = np.pad(tokens_BT, ((0, short), (0, 0)))
         targets_BT = np.pad(targets_BT, ((0, short), (0, 0)), constant_values=-100)
-        with np.errstate(all="ignore"):                          # a sum that is not finite says it to whoever asked
+        # a sum that is not finite says it to whoever asked
+        with np.errstate(all="ignore"):
             nats_B, counts_B = model.row_losses(params, tokens_BT, targets_BT, config)
         nats.append(np.asarray(nats_B, np.float64)[: batch_size - short])
         counts.append(np.asarray(counts_B)[: batch_size - short])

@@ -1,6 +1,7 @@
 """What a lesson's demo.py is made of: run it, write results.json and figures, compare two runs. See lessons/README.md.
 
 A demo.py has three functions:
+
     compute(console, full) -> {"exact": {...}, "measured": {name: measured(value, low, high)}}     the work
     tables(results)        -> yields (name, rich.table.Table)                                      what it prints
     figures(results, new)  -> yields (name, description, figure); `new(...)` makes a matplotlib figure in the right colours
@@ -13,6 +14,7 @@ import ast
 import hashlib
 import json
 import math
+import re
 import sys
 import time
 from pathlib import Path
@@ -178,3 +180,10 @@ def draw(demo: dict, results: dict, scheme: str):
             figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
             pyplot.close(figure)
             yield name, description, buffer.getvalue()
+
+
+def darkened(svg: str) -> str:
+    """A figure drawn for a light page, in the colours of a dark one; drawing it anew would take seconds."""
+    light, dark = ([ink["text"], ink["grid"], *ink["lines"]] for ink in (INK["light"], INK["dark"]))
+    colours = dict(zip(light, dark))
+    return re.sub("|".join(light), lambda found: colours[found[0]], svg)

@@ -48,7 +48,8 @@ def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], config.rms_norm_eps))
     attn_out_BTD, past = attention(layer, normed_BTD, start, turn, past, config, tap)
     mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
-    normed_BTD = tap("mlp_in", rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps))
+    normed_BTD = rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps)
+    normed_BTD = tap("mlp_in", normed_BTD)
     return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
 
 
@@ -60,9 +61,12 @@ def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     """
     B, T, _ = x_BTD.shape
     K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
-    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"], layer.get("q_bias")).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
-    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"], layer.get("k_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
-    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"], layer.get("v_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    q_BTO = linear(x_BTD, layer["q_proj"], layer.get("q_bias"))
+    k_BTJ = linear(x_BTD, layer["k_proj"], layer.get("k_bias"))
+    v_BTJ = linear(x_BTD, layer["v_proj"], layer.get("v_bias"))
+    q_BKGTE = tap("q", q_BTO.reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
+    k_BKTE = tap("k", k_BTJ.reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    v_BKSE = tap("v", v_BTJ.reshape(B, T, K, E).transpose(0, 2, 1, 3))
     q_BKGTE = tap("rot_q", rope(q_BKGTE, *turn))
     k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
     if past is not None:
@@ -77,7 +81,8 @@ def mlp(layer, x_BTD, tap=no_tap):
     """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
     gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"], layer.get("gate_bias")))
     up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer.get("up_bias")))
-    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"], layer.get("down_bias"))
+    post_BTF = tap("mlp_post", swiglu(gate_BTF, up_BTF))
+    return linear(post_BTF, layer["down_proj"], layer.get("down_bias"))
 
 
 def tap_layer(tap, i: int):

@@ -1,15 +1,18 @@
-"""The operations of a LLaMA in JAX. Twin: minillm/in_numpy/ops.py.
+"""The operations of a LLaMA in JAX. Twin: minillm/in_numpy/ops.py, which also holds every backward; here `jax.grad` is.
 
-The twin also holds every backward by hand; here `jax.grad` computes them.
+Axes are letters at the end of a name:
 
-The letters at the end of an array's name are its axes:
-    B batch   T query position   S key position   D model width   V vocabulary   F feed-forward
-    H query heads   K key/value heads   G = H/K query heads per key/value head   E head size
-    O = H*E all query heads side by side   J = K*E all key/value heads side by side
-    R = B*K rows of a KV cache   N steps
+| letter | axis                    | letter  | axis                       |
+|--------|-------------------------|---------|----------------------------|
+| B      | batch                   | H       | heads                      |
+| T      | query position          | K       | key/value heads            |
+| S      | key position            | G = H/K | queries for each key       |
+| D      | model                   | E       | head size                  |
+| F      | feed-forward            | O = H E | all heads side by side     |
+| V      | vocabulary              | J = K E | all keys side by side      |
+| N      | steps                   | R = B K | rows of a cache            |
 
-The twin's docstrings hold the citations and formulas; the docstrings here say what JAX does
-differently.
+Citations and formulas stand in the twin's docstrings; here stand the differences that JAX makes.
 """
 
 import jax.numpy as jnp
@@ -19,9 +22,9 @@ from minillm.in_jax.quantize import lookup, matmul
 from minillm.quantized import Quantized
 from minillm.rotary import frequencies
 
-IGNORE = -100  # marks a target that is not counted, such as padding
-GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and the value that fits x Phi(x) best
-QUERY_BLOCK = 64  # the smallest block of queries that is worth computing separately: see `attend`
+IGNORE = -100  # a target that is not counted: padding
+GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
+QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: see `attend`
 
 
 def no_tap(name: str, x):
@@ -89,14 +92,23 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
     T, E = q_BKGTE.shape[-2:]
     size = max(QUERY_BLOCK, -(-T // 4))
     if isinstance(start, int) and T > size and tap is no_tap:
-        return jnp.concatenate([attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t, slopes_KG)
-                                for t in range(0, T, size)], axis=-2)
+        return jnp.concatenate(
+            [
+                attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t, slopes_KG)
+                for t in range(0, T, size)
+            ],
+            axis=-2,
+        )
     if isinstance(start, int):
-        k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
+        # no query sees a later key
+        k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
     if slopes_KG is not None:
-        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
-    scores_BKGTS = tap("scores", jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf))
+        back_TS = distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * back_TS
+    scores_BKGTS = tap(
+        "scores", jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf)
+    )
     pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
     return pattern_BKGTS @ v_BKSE[:, :, None]
 
@@ -131,5 +143,7 @@ def cross_entropy(logits_BTV, targets_BT):
     counted_BT = targets_BT != IGNORE
     shifted_BTV = logits_BTV - stop_gradient(jnp.max(logits_BTV, axis=-1, keepdims=True))
     log_sum_BT = jnp.log(jnp.sum(jnp.exp(shifted_BTV), axis=-1))
-    chosen_BT = jnp.take_along_axis(shifted_BTV, jnp.where(counted_BT, targets_BT, 0)[..., None], axis=-1)[..., 0]
-    return jnp.sum(jnp.where(counted_BT, log_sum_BT - chosen_BT, 0)) / jnp.sum(counted_BT).astype(logits_BTV.dtype)
+    known_BT1 = jnp.where(counted_BT, targets_BT, 0)[..., None]
+    chosen_BT = jnp.take_along_axis(shifted_BTV, known_BT1, axis=-1)[..., 0]
+    count = jnp.sum(counted_BT).astype(logits_BTV.dtype)
+    return jnp.sum(jnp.where(counted_BT, log_sum_BT - chosen_BT, 0)) / count

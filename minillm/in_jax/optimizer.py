@@ -59,7 +59,9 @@ def adamw(w, g, mean, square, step, config: TrainConfig):
     t = jnp.asarray(step, float) + 1
     mean = config.beta1 * mean + (1 - config.beta1) * g
     square = config.beta2 * square + (1 - config.beta2) * g * g
-    direction = mean / (1 - config.beta1**t) / (jnp.sqrt(square / (1 - config.beta2**t)) + config.eps)
+    direction = (
+        mean / (1 - config.beta1**t) / (jnp.sqrt(square / (1 - config.beta2**t)) + config.eps)
+    )
     decay = config.weight_decay if w.ndim >= 2 else 0.0
     return w - learning_rate(step, config) * (direction + decay * w), mean, square
 
@@ -79,7 +81,12 @@ def muon(w, g, mean, step, config: TrainConfig):
     mean = config.muon_momentum * mean + (1 - config.muon_momentum) * g
     direction = orthogonalize((1 - config.muon_momentum) * g + config.muon_momentum * mean)
     direction = max(1, w.shape[1] / w.shape[0]) ** 0.5 * direction
-    return w - share * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w), mean
+    return (
+        w
+        - share
+        * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w),
+        mean,
+    )
 
 
 def orthogonalize(x):
@@ -89,7 +96,7 @@ def orthogonalize(x):
     singular values s and brings them to about 0.7 to 1.2, which is accurate enough for Muon.
     """
     tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x                                     # so that x @ x.T has the smaller side
+    x = x.T if tall else x                                     # the products are those of the smaller side
     x = x / (jnp.sqrt(jnp.sum(x * x)) + 1e-7)
     for _ in range(5):
         square = x @ x.T

@@ -17,7 +17,7 @@ from jax.lax import dot_general, optimization_barrier
 
 from minillm.quantized import GROUP, PARTS, STATIC, Quantized, Scheme
 
-FEW = 4  # up to so many rows (tokens at once), reading the weights limits a product
+FEW = 4  # rows (tokens at once) up to which a product is bound by reading the weights
 
 jax.tree_util.register_dataclass(Quantized, data_fields=list(PARTS), meta_fields=list(STATIC))
 

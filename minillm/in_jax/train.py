@@ -39,7 +39,11 @@ def take_step(state, loss, grads, train: TrainConfig):
     """Clip the gradient and update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     grads, grad_norm = clip(grads, train.max_grad_norm)
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
-    metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
+    metrics = {
+        "loss": loss,
+        "grad_norm": grad_norm,
+        "learning_rate": learning_rate(state["step"], train),
+    }
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 
@@ -51,7 +55,9 @@ def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Trai
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     batches = split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)
-    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state, batches)
+    return jax.lax.scan(
+        lambda state, batch: train_step(state, *batch, config, train), state, batches
+    )
 
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
@@ -68,6 +74,5 @@ def _row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     return jnp.where(counts_B > 0, means_B * counts_B, 0), counts_B
 
 
-# On accelerators, a float32 product may be computed from bfloat16 products accumulated in float32,
-# which is more than twice as fast.
+# On accelerators float32 products may be made of bfloat16 ones, accumulated in float32: twice the speed and more.
 PRECISION = {"float32": "float32", "bfloat16": "BF16_BF16_F32"}

@@ -23,7 +23,7 @@ from minillm.in_numpy.model import forward, forward_backward, init_cache
 from minillm.in_numpy.ops import IGNORE, cross_entropy, cross_entropy_backward, softmax
 from minillm.in_numpy.train import take_step
 
-TINY = 1e-30  # prevents a division by zero, and the logarithm of zero
+TINY = 1e-30  # so that nothing is divided by zero, and no logarithm taken of it
 
 
 def log_softmax(x):
@@ -49,37 +49,49 @@ def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
 
     T^2 because the temperature makes the gradient smaller by 1 / T^2 (arXiv:1503.02531, section 2).
     """
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = np.sum(np.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def forward_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """dlogits = T (q - p) / number of counted targets: zero where q = p."""
-    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
+    # mean of T^2 nats
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
     p_BTV, q_BTV = softmax(teacher_BTV / temperature), softmax(logits_BTV / temperature)
-    return dnats_BT[..., None] * (q_BTV - p_BTV) / temperature                     # - p log q, and q = softmax(logits / T)
+    # - p log q, and q = softmax(logits / T)
+    return dnats_BT[..., None] * (q_BTV - p_BTV) / temperature
 
 
 def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q stays within p."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = np.sum(np.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """dlogits = T q (log q - log p - KL) / number of counted targets."""
-    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    # mean of T^2 nats
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     q_BTV, gap_BTV = np.exp(log_q_BTV), log_q_BTV - log_p_BTV
     kl_BT = np.sum(q_BTV * gap_BTV, axis=-1)
-    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature   # dq = gap + 1, through the softmax
+    # dq = gap + 1, through the softmax
+    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature
 
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    kl = (reverse_kl if how.reverse else forward_kl)(
+        logits_BTV, teacher_BTV, targets_BT, how.temperature
+    )
     return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 

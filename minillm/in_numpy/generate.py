@@ -13,7 +13,7 @@ from minillm.in_numpy.bloom import forward_of
 from minillm.in_numpy.model import init_cache
 from minillm.in_numpy.ops import softmax
 
-TOKENS_PER_DISPATCH = 1  # larger would gain nothing: each token is yielded when it is ready
+TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when it is there
 
 
 def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
@@ -73,14 +73,21 @@ def mark(seen_V, token):
     return seen_V | (np.arange(len(seen_V)) == token)
 
 
-def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
+def prefill(
+    params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig
+):
     """Process the prompt in one pass. Returns the first new token and the cache with the prompt."""
     logits_BTV, cache = forward_of(config)(params, np.array(prompt)[None], config, cache)
     return sample(logits_BTV[0, -1], coin, how, seen_V), cache
 
 
-def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateConfig = GenerateConfig(),
-             stop: Sequence[int] = ()) -> Iterator[int]:
+def generate(
+    params,
+    prompt: Sequence[int],
+    config: ModelConfig,
+    how: GenerateConfig = GenerateConfig(),
+    stop: Sequence[int] = (),
+) -> Iterator[int]:
     """Yield new token ids, at most `how.max_new_tokens`.
 
     Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's
@@ -105,5 +112,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
         if done == count:
             return
         coins_N = coins[done : done + TOKENS_PER_DISPATCH]
-        tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config, how)
+        tokens, cache, seen_V = decode_steps(
+            params, tokens[-1], cache, seen_V, coins_N, config, how
+        )
         tokens, done = tokens.tolist(), done + len(coins_N)

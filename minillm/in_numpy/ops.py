@@ -1,15 +1,20 @@
-"""The operations of a LLaMA in NumPy, each followed by its backward. Twin: minillm/in_jax/ops.py.
+"""The operations of a LLaMA in NumPy, each with its backward right under it. Twin: minillm/in_jax/ops.py.
 
-The letters at the end of an array's name are its axes:
-    B batch   T query position   S key position   D model width   V vocabulary   F feed-forward
-    H query heads   K key/value heads   G = H/K query heads per key/value head   E head size
-    O = H*E all query heads side by side   J = K*E all key/value heads side by side
-    R = B*K rows of a KV cache   N steps
+Axes are letters at the end of a name:
 
-`f_backward(dy, *args)` takes the derivative of the loss with respect to f's output, and f's own
-arguments. It returns the derivatives with respect to the arguments that are arrays of real
-numbers, in the same order. `dx` always means d(loss)/dx. A backward is its forward in reverse:
-each step names the forward line that it undoes.
+| letter | axis                    | letter  | axis                       |
+|--------|-------------------------|---------|----------------------------|
+| B      | batch                   | H       | heads                      |
+| T      | query position          | K       | key/value heads            |
+| S      | key position            | G = H/K | queries for each key       |
+| D      | model                   | E       | head size                  |
+| F      | feed-forward            | O = H E | all heads side by side     |
+| V      | vocabulary              | J = K E | all keys side by side      |
+| N      | steps                   | R = B K | rows of a cache            |
+
+`f_backward(dy, *args)` takes the derivative of the loss with respect to f's output and the arguments of f, and returns
+the derivatives with respect to those arguments that are arrays of numbers, in their order. `dx` always means
+d(loss)/dx. Backward is forward read upwards: each step names the forward line that it undoes.
 """
 
 import numpy as np
@@ -18,8 +23,8 @@ from minillm.in_numpy.quantize import lookup, matmul
 from minillm.quantized import Quantized
 from minillm.rotary import frequencies
 
-IGNORE = -100  # marks a target that is not counted, such as padding
-GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and the value that fits x Phi(x) best
+IGNORE = -100  # a target that is not counted: padding
+GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 
 
 def no_tap(name: str, x):
@@ -40,7 +45,8 @@ def linear_backward(dy, x, w, b=None):
     """
     rows_x = x.reshape(-1, x.shape[-1])
     rows_dy = dy.reshape(-1, dy.shape[-1])
-    db = None if b is None else np.sum(rows_dy, axis=0)      # y + b: every row used the same b, so the rows add up
+    # y + b: every row used the same b, so the rows add up
+    db = None if b is None else np.sum(rows_dy, axis=0)
     dx = dy @ w.T                                            # y = x @ w
     dw = rows_x.T @ rows_dy                                  # y = x @ w: and the same w
     return dx, dw, db
@@ -54,7 +60,8 @@ def embedding(tokens_BT, table_VD):
 def embedding_backward(dx_BTD, tokens_BT, table_VD):
     """dtable: each row sums dx over all positions of its token. Token ids have no derivative."""
     dtable_VD = np.zeros_like(table_VD)
-    np.add.at(dtable_VD, tokens_BT, dx_BTD)        # x = table[tokens]: a row used twice is added to twice
+    # x = table[tokens]: a row used twice is added to twice
+    np.add.at(dtable_VD, tokens_BT, dx_BTD)
     return dtable_VD
 
 
@@ -76,7 +83,8 @@ def rmsnorm_backward(dy, x, weight, eps: float):
     n = x * scale
     dweight = np.sum((dy * n).reshape(-1, x.shape[-1]), axis=0)     # y = weight * n
     dn = dy * weight                                                # y = weight * n
-    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True)) # n = x * scale, and x is inside scale too
+    # n = x * scale, and x is inside scale too
+    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True))
     return dx, dweight
 
 
@@ -149,10 +157,12 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
     Vaswani et al. 2017, arXiv:1706.03762, eq. 1; groups: arXiv:2305.13245.
     """
     T, E = q_BKGTE.shape[-2:]
-    k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
+    # no query sees a later key
+    k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
     if slopes_KG is not None:
-        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        back_TS = distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * back_TS
     scores_BKGTS = tap("scores", np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf))
     pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
     return pattern_BKGTS @ v_BKSE[:, :, None]
@@ -161,18 +171,22 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
 def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None):
     """dq, dk, dv; the last two are sums over the G query heads of a group. Slopes are constants."""
     T, E = q_BKGTE.shape[-2:]
-    dk_BKSE, dv_BKSE = np.zeros_like(k_BKSE), np.zeros_like(v_BKSE)           # keys that nobody saw keep a zero
+    # keys that nobody saw keep a zero
+    dk_BKSE, dv_BKSE = np.zeros_like(k_BKSE), np.zeros_like(v_BKSE)
     k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
     if slopes_KG is not None:
-        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        back_TS = distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * back_TS
     scores_BKGTS = np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf)
     pattern_BKGTS = softmax(scores_BKGTS)
 
     dpattern_BKGTS = dz_BKGTE @ v_BKSE[:, :, None].swapaxes(-1, -2)           # z = pattern @ v
     dv_BKSE[:, :, : start + T] = np.sum(pattern_BKGTS.swapaxes(-1, -2) @ dz_BKGTE, axis=2)
-    dscores_BKGTS = softmax_backward(dpattern_BKGTS, scores_BKGTS)            # pattern = softmax(scores)
-    dq_BKGTE = dscores_BKGTS @ k_BKSE[:, :, None] * E**-0.5                  # scores = q @ k^T / sqrt(E)
+    # pattern = softmax(scores)
+    dscores_BKGTS = softmax_backward(dpattern_BKGTS, scores_BKGTS)
+    # scores = q @ k^T / sqrt(E)
+    dq_BKGTE = dscores_BKGTS @ k_BKSE[:, :, None] * E**-0.5
     dk_BKSE[:, :, : start + T] = np.sum(dscores_BKGTS.swapaxes(-1, -2) @ q_BKGTE, axis=2) * E**-0.5
     return dq_BKGTE, dk_BKSE, dv_BKSE
 
@@ -239,14 +253,16 @@ def cross_entropy(logits_BTV, targets_BT):
     counted_BT = targets_BT != IGNORE
     shifted_BTV = logits_BTV - np.max(logits_BTV, axis=-1, keepdims=True)
     log_sum_BT = np.log(np.sum(np.exp(shifted_BTV), axis=-1))
-    chosen_BT = np.take_along_axis(shifted_BTV, np.where(counted_BT, targets_BT, 0)[..., None], axis=-1)[..., 0]
-    return np.sum(np.where(counted_BT, log_sum_BT - chosen_BT, 0)) / np.sum(counted_BT).astype(logits_BTV.dtype)
+    known_BT1 = np.where(counted_BT, targets_BT, 0)[..., None]
+    chosen_BT = np.take_along_axis(shifted_BTV, known_BT1, axis=-1)[..., 0]
+    count = np.sum(counted_BT).astype(logits_BTV.dtype)
+    return np.sum(np.where(counted_BT, log_sum_BT - chosen_BT, 0)) / count
 
 
 def cross_entropy_backward(dloss, logits_BTV, targets_BT):
     """dlogits = (softmax(logits) - onehot(target)) / number of counted targets."""
     counted_BT = targets_BT != IGNORE
-    dlogits_BTV = softmax(logits_BTV)                                                     # log sum exp
-    dlogits_BTV[counted_BT, targets_BT[counted_BT]] -= 1                                  # - chosen logit
+    dlogits_BTV = softmax(logits_BTV)                        # log sum exp
+    dlogits_BTV[counted_BT, targets_BT[counted_BT]] -= 1     # - chosen logit
     share = dloss / np.sum(counted_BT).astype(logits_BTV.dtype)
     return np.where(counted_BT[..., None], dlogits_BTV * share, 0)

@@ -13,10 +13,8 @@ import numpy as np
 
 from minillm.quantized import GROUP, Quantized, Scheme
 
-# So many products of int8, each at most 128 * 128, sum to at most 2^24: exact in float32.
-EXACT = 1024
-# Rows that are converted back to float32 at a time: they fit into a processor's cache.
-BLOCK = 512
+EXACT = 1024  # that many products of int8, 128 * 128 at most, add up to no more than 2^24: float32 holds such whole numbers exactly
+BLOCK = 512  # rows that are turned back into float32 at once: what a processor's cache holds, instead of the whole matrix
 
 
 def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
@@ -181,7 +179,9 @@ def outside(columns, width: int, dtype):
 
 def quantize_tokens(x_TI):
     """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
-    scale_T1 = np.maximum(np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
+    scale_T1 = np.maximum(
+        np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100
+    ).astype(x_TI.dtype)
     return np.round(x_TI / scale_T1).astype(np.int8), scale_T1
 
 
@@ -193,7 +193,9 @@ def integer_product(x_TI, w_OI):
     """
     total_TO = np.zeros((len(x_TI), len(w_OI)), np.int32)
     for i in range(0, x_TI.shape[1], EXACT):
-        part_TO = x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
+        part_TO = (
+            x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
+        )
         total_TO += part_TO.astype(np.int32)
     return total_TO
 
@@ -206,7 +208,9 @@ def smoothing(x_largest_I, w_largest_I, alpha: float):
     eq. 4.
     """
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
-    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (1 - alpha)
+    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (
+        1 - alpha
+    )
     return s_I.astype(x_largest_I.dtype)
 
 

@@ -38,8 +38,14 @@ class Attribution:
         return self.embed_T + self.head_TLH.sum((1, 2)) + self.bias_TL.sum(1) + self.mlp_TL.sum(1) + self.norm_T
 
 
-def attribute_logits(model: Model, prompt, token_T=None, against_mean: bool = False, seen: dict | None = None,
-                     twin: str = "jax") -> Attribution:
+def attribute_logits(
+    model: Model,
+    prompt,
+    token_T=None,
+    against_mean: bool = False,
+    seen: dict | None = None,
+    twin: str = "jax",
+) -> Attribution:
     """The parts of the logit of `token_T` at each position.
 
     `token_T` is by default the text's next token, and at the end the most probable one. With
@@ -47,19 +53,43 @@ def attribute_logits(model: Model, prompt, token_T=None, against_mean: bool = Fa
     more probable. `seen` is a record of the prompt, if you have one.
     """
     tokens_BT = prompt_tokens(model, prompt)
-    seen = seen or run(model, tokens_BT, [*first(model.config), "*.z", "*.mlp_out", "layers.*.resid_post", "logits"], (), twin)[1]
+    seen = (
+        seen
+        or run(
+            model,
+            tokens_BT,
+            [*first(model.config), "*.z", "*.mlp_out", "layers.*.resid_post", "logits"],
+            (),
+            twin,
+        )[1]
+    )
     logits_TV = seen["logits"][0]
-    token_T = np.append(tokens_BT[0, 1:], np.argmax(logits_TV[-1])) if token_T is None else np.asarray(token_T)
+    token_T = (
+        np.append(tokens_BT[0, 1:], np.argmax(logits_TV[-1]))
+        if token_T is None
+        else np.asarray(token_T)
+    )
     L, positions = model.config.num_hidden_layers, np.arange(len(token_T))
     head_DV = head_matrix(model)
-    direction_TD, norm_T = through_norm(model, seen[f"layers.{L - 1}.resid_post"][0],
-                                        head_DV[:, token_T].T - (head_DV.mean(1) if against_mean else 0))
+    direction_TD, norm_T = through_norm(
+        model,
+        seen[f"layers.{L - 1}.resid_post"][0],
+        head_DV[:, token_T].T - (head_DV.mean(1) if against_mean else 0),
+    )
     return Attribution(
-        token_T=token_T, embed_T=np.sum(seen[first(model.config)[-1]][0] * direction_TD, -1), norm_T=norm_T,
-        head_TLH=np.stack([np.einsum("htd,td->th", head_outputs(model, seen, i), direction_TD) for i in range(L)], 1),
+        token_T=token_T,
+        embed_T=np.sum(seen[first(model.config)[-1]][0] * direction_TD, -1),
+        norm_T=norm_T,
+        head_TLH=np.stack(
+            [np.einsum("htd,td->th", head_outputs(model, seen, i), direction_TD) for i in range(L)],
+            1,
+        ),
         bias_TL=np.stack([direction_TD @ bias(model, i) for i in range(L)], 1),
-        mlp_TL=np.stack([np.sum(seen[f"layers.{i}.mlp_out"][0] * direction_TD, -1) for i in range(L)], 1),
-        logit_T=logits_TV[positions, token_T] - (logits_TV.mean(1) if against_mean else 0))
+        mlp_TL=np.stack(
+            [np.sum(seen[f"layers.{i}.mlp_out"][0] * direction_TD, -1) for i in range(L)], 1
+        ),
+        logit_T=logits_TV[positions, token_T] - (logits_TV.mean(1) if against_mean else 0),
+    )
 
 
 def first(config) -> tuple[str, ...]:

@@ -115,7 +115,9 @@ def editor(plan, values, names, seen: dict, where):
     def tap(name, x):
         for kind, mask, value in changes.get(name, ()):
             value = value.astype(x.dtype)
-            x = where(mask, value if kind == "replace" else x + value if kind == "add" else x * value, x)
+            x = where(
+                mask, value if kind == "replace" else x + value if kind == "add" else x * value, x
+            )
         if name in names:
             seen[name] = x
         return x

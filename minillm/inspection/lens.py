@@ -30,7 +30,9 @@ class Lens:
     next_NT: np.ndarray
 
 
-def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax") -> Lens:
+def logit_lens(
+    model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax"
+) -> Lens:
     """The lens of every layer and position. `seen` is a record of the prompt, if you have one."""
     model = settled(model, twin)
     tokens_BT = prompt_tokens(model, prompt)

@@ -80,8 +80,17 @@ def default_target(clean_V, corrupt_V, position: int) -> Target:
     return Target(position, best, rival if rival != best else int(np.argsort(-clean_V, stable=True)[1]))
 
 
-def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position", target: Target | None = None,
-          only_LN=None, control_seed: int | None = None, twin: str = "jax") -> Patching:
+def patch(
+    model: Model,
+    clean,
+    corrupt,
+    site: str = "resid_pre",
+    by: str = "position",
+    target: Target | None = None,
+    only_LN=None,
+    control_seed: int | None = None,
+    twin: str = "jax",
+) -> Patching:
     """Patch `site` of the clean run into the corrupt run, for each layer and position.
 
     For the site z, patch each head instead of each position. `only_LN` limits the work to some
@@ -89,19 +98,35 @@ def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "posi
     run's own activation plus a random vector, as long as the difference from the clean one.
     """
     model = settled(model, twin)
-    target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
+    target, seen, other, (clean_score, corrupt_score) = two_runs(
+        model, clean, corrupt, site, target, twin
+    )
     if (by == "head") != (site == "z"):
         raise UserError(f"site {site} cannot be patched by {by}: z by head, the others by position")
     L, T = model.config.num_hidden_layers, next(iter(seen.values())).shape[1]
-    masks = one_head_each(model.config) if by == "head" else one_position_each(T, 3, position_axis(site))
+    masks = (
+        one_head_each(model.config)
+        if by == "head"
+        else one_position_each(T, 3, position_axis(site))
+    )
     rng = np.random.default_rng(control_seed)
     score_LN = np.full((L, len(masks)), np.nan)
     for i in range(L):
-        name, rows = f"layers.{i}.{site}", np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])
-        value = seen[name] if control_seed is None else other[name] + random_like(seen[name] - other[name], rng)
+        name, rows = f"layers.{i}.{site}", (
+            np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])
+        )
+        value = (
+            seen[name]
+            if control_seed is None
+            else other[name] + random_like(seen[name] - other[name], rng)
+        )
         if len(rows):
-            x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows], value, twin)
-            score_LN[i, rows] = scores_at(model, x_RTD, target.position, target.token, target.rival, twin)
+            x_RTD = restart(
+                model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows], value, twin
+            )
+            score_LN[i, rows] = scores_at(
+                model, x_RTD, target.position, target.token, target.rival, twin
+            )
     return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN))
 
 

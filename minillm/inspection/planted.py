@@ -13,7 +13,7 @@ import numpy as np
 from minillm.storyworld import Mention, Story
 from minillm.tokenizer import Tokenizer
 
-# relation -> (the fact to predict, the facts whose earlier mentions predict it)
+# relation -> (the fact whose next mention is to be known, the facts whose earlier mentions tell it)
 RELATIONS = {
     "the hero's name comes back": ("hero", ("hero",)),
     "the friend's name comes back": ("friend", ("friend",)),
@@ -48,18 +48,29 @@ def tokens_and_ends(text: str, tokenizer: Tokenizer, begin: Sequence[int]) -> tu
     return np.array([*begin, *ids], np.int32), ends
 
 
-def planted(story: Story, tokenizer: Tokenizer, begin: Sequence[int] = ()) -> tuple[np.ndarray, list[Planted]]:
+def planted(
+    story: Story, tokenizer: Tokenizer, begin: Sequence[int] = ()
+) -> tuple[np.ndarray, list[Planted]]:
     """The story's tokens and all its planted predictions: the mentions that earlier text predicts.
 
     The first mention of the pronoun has no earlier pronoun; only the occupation predicts it, in
     part.
     """
     tokens_T, ends_T = tokens_and_ends(story.text, tokenizer, begin)
-    places = {fact: [mention_tokens(mention, ends_T) for mention in found.mentions] for fact, found in story.facts.items()}
+    places = {
+        fact: [mention_tokens(mention, ends_T) for mention in found.mentions]
+        for fact, found in story.facts.items()
+    }
     predictions = []
     for relation, (fact, sources) in RELATIONS.items():
         for place in places.get(fact, ()):
-            keys = tuple(at for source in sources for earlier in places[source] for at in earlier if at < place[0])
+            keys = tuple(
+                at
+                for source in sources
+                for earlier in places[source]
+                for at in earlier
+                if at < place[0]
+            )
             if keys:
                 predictions.append(Planted(relation, place[0] - 1, place[0], keys))
     return tokens_T, predictions
