@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import ops
 
 HINTS = {
@@ -85,39 +85,39 @@ HINTS = {
 # ---- Fresh inputs, small ones first ------------------------------------------------------------------------
 
 def queries_and_keys(rng):
-    for T, S, E in ((1, 1, 4), (2, 3, 4), *rng.integers(2, 12, (30, 3))):
-        yield rng.standard_normal((T, E)), rng.standard_normal((S, E))
+    for T, S, E in ((1, 1, 2), (1, 2, 2), (2, 1, 3), *sizes(rng, 2, 9, (30, 3))):
+        yield normal(rng, T, E), normal(rng, S, E)
 
 
 def square_scores(rng):
-    for T in (2, 3, 1, *rng.integers(2, 12, 20)):
-        yield (3 * rng.standard_normal((T, T)),)
+    for T in (2, 3, 1, *rng.integers(2, 9, 20)):
+        yield (3 * normal(rng, T, T),)
 
 
 def rows_of_scores(rng):
     yield (np.array([[0.0, 1.0]]),)
     yield (np.array([[1000.0, 1001.0]]),)
     yield (np.array([[1000.0, 1001.0], [-1000.0, -1001.0]]),)
-    for T, S in ((2, 3), *rng.integers(2, 12, (20, 2))):
-        x = rng.uniform(0.5, 6) * rng.standard_normal((T, S))
+    for T, S in ((2, 3), *sizes(rng, 2, 9, (20, 2))):
+        x = int(rng.integers(1, 6)) * normal(rng, T, S)
         x[:, 1:][rng.random((T, S - 1)) < 0.2] = -np.inf
         yield (x,)
 
 
 def one_head(rng):
-    for T, E, M in ((1, 2, 2), (2, 4, 1), *rng.integers(2, 10, (30, 3))):
-        yield rng.standard_normal((T, E)), rng.standard_normal((T, E)), rng.standard_normal((T, M))
+    for T, E, M in ((1, 1, 1), (2, 1, 1), (2, 1, 1), (1, 2, 2), (2, 2, 1), *sizes(rng, 2, 8, (30, 3))):
+        yield normal(rng, T, E), normal(rng, T, E), normal(rng, T, M)
 
 
 def columns(rng):
     yield np.arange(8.0).reshape(2, 4), 2
-    for T, H, E in rng.integers(2, 7, (30, 3)):
-        yield rng.standard_normal((T, H * E)), int(H)
+    for T, H, E in sizes(rng, 2, 6, (30, 3)):
+        yield normal(rng, T, H * E), int(H)
 
 
 def many_heads(rng):
-    for T, K, G, E in ((2, 2, 2, 2), (3, 2, 3, 2), (2, 3, 1, 4), *rng.integers(2, 6, (30, 4))):
-        q, k, v = (rng.standard_normal((T, heads * E)) for heads in (K * G, K, K))
+    for T, K, G, E in ((1, 2, 2, 1), (1, 2, 2, 1), (2, 2, 1, 1), (2, 2, 2, 1), (2, 2, 2, 2), (2, 3, 1, 4), *sizes(rng, 2, 5, (30, 4))):
+        q, k, v = (normal(rng, T, heads * E) for heads in (K * G, K, K))
         yield q, k, v, int(K * G), int(K)
 
 

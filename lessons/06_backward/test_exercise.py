@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import ops
 
 HINTS = {
@@ -141,46 +141,48 @@ HINTS = {
 # ---- Fresh inputs, small ones first ----------------------------------------------------------------------------
 
 def maps(rng):
-    for B, T, wide, out in ((2, 1, 2, 3), *rng.integers(2, 6, (20, 4))):
-        yield rng.standard_normal((B, T, out)), rng.standard_normal((B, T, wide)), rng.standard_normal((wide, out)), rng.standard_normal(out)
+    for B, T, wide, out in ((1, 1, 1, 1), (2, 1, 1, 1), (1, 2, 1, 2), (2, 2, 1, 1), (2, 1, 2, 2), (2, 1, 2, 3), *sizes(rng, 2, 5, (20, 4))):
+        yield normal(rng, B, T, out), normal(rng, B, T, wide), normal(rng, wide, out), normal(rng, out)
 
 
 def lookups(rng):
     yield np.ones((1, 3, 1)), np.array([[1, 1, 1]]), np.zeros((2, 1))
-    for B, T, V, D in rng.integers(2, 7, (20, 4)):
-        yield rng.standard_normal((B, T, D)), rng.integers(0, V, (B, T)), rng.standard_normal((V, D))
+    for B, T, V, D in sizes(rng, 2, 5, (20, 4)):
+        yield normal(rng, B, T, D), rng.integers(0, V, (B, T)), normal(rng, V, D)
 
 
 def norms(rng):
-    for B, T, D in ((1, 1, 2), (2, 1, 2), *rng.integers(2, 6, (20, 3))):
-        x = 10 ** rng.uniform(-1, 1) * rng.standard_normal((B, T, D))
-        yield rng.standard_normal((B, T, D)), x, rng.standard_normal(D), float(10 ** rng.uniform(-3, -1))
+    for B, T, D in ((1, 1, 2), (1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 1, 2), *sizes(rng, 2, 5, (20, 3))):
+        x = np.round(rng.choice([0.1, 1.0, 10.0]) * normal(rng, B, T, D), 2)
+        yield normal(rng, B, T, D), x, normal(rng, D), float(rng.choice([0.1, 0.01, 0.001]))
 
 
 def turns(rng):
-    for heads, T, half in ((1, 1, 1), *rng.integers(1, 6, (20, 3))):
+    for heads, T, half in ((1, 1, 1), *sizes(rng, 1, 5, (20, 3))):
         angle = np.arange(1, T + 1)[:, None] * rng.uniform(0.1, 1.5, half)
-        yield rng.standard_normal((heads, T, 2 * half)), rng.standard_normal((heads, T, 2 * half)), np.cos(angle), np.sin(angle)
+        yield normal(rng, heads, T, 2 * half), normal(rng, heads, T, 2 * half), np.cos(angle), np.sin(angle)
 
 
 def gates(rng):
-    for T, F in ((1, 1), (1, 2), *rng.integers(1, 7, (20, 2))):
-        yield rng.standard_normal((T, F)), 2 * rng.standard_normal((T, F)), rng.standard_normal((T, F))
+    for T, F in ((1, 1), (1, 2), *sizes(rng, 1, 6, (20, 2))):
+        yield normal(rng, T, F), 2 * normal(rng, T, F), normal(rng, T, F)
 
 
 def predictions(rng):
     yield 1.0, np.zeros((1, 1, 4)), np.array([[2]])
     yield 1.0, np.log(np.array([[[1.0, 1, 2], [1, 2, 5]]])), np.array([[2, 0]])
-    for i, (B, T, V) in enumerate(rng.integers(2, 6, (20, 3))):
+    yield 1.0, np.array([[[0.0, 1.0], [1.0, -1.0]]]), np.array([[0, -100]])
+    yield 2.0, np.array([[[0.0, 1.0, 0.5], [1.0, -1.0, 0.0]]]), np.array([[2, -100]])
+    for i, (B, T, V) in enumerate(sizes(rng, 2, 6, (20, 3))):
         targets = rng.integers(0, V, (B, T))
         targets[rng.random((B, T)) < 0.3] = -100
         targets[0, 0], targets[-1, -1] = 0, -100
-        yield 1.0 if i < 3 else float(rng.uniform(0.5, 2)), 2 * rng.standard_normal((B, T, V)), targets
+        yield 1.0 if i < 3 else float(rng.choice([0.5, 1.5, 2.0])), 2 * normal(rng, B, T, V), targets
 
 
 def heads(rng):
-    for K, G, T, E in ((1, 1, 2, 2), (1, 2, 2, 4), (2, 2, 3, 4), *rng.integers(2, 5, (20, 4))):
-        yield rng.standard_normal((K, G, T, E)), rng.standard_normal((K, G, T, E)), *rng.standard_normal((2, K, T, E))
+    for K, G, T, E in ((1, 1, 2, 1), (1, 1, 2, 1), (1, 2, 2, 1), (1, 2, 2, 1), (1, 1, 2, 2), (1, 2, 2, 4), (2, 2, 3, 4), *sizes(rng, 2, 5, (20, 4))):
+        yield normal(rng, K, G, T, E), normal(rng, K, G, T, E), *normal(rng, 2, K, T, E)
 
 
 # ---- The right answers: minillm's own ---------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number
 from minillm.in_numpy import ops
 
 IGNORE = ops.IGNORE
@@ -101,7 +101,7 @@ def collections(rng):
     yield [[1], [1], [2]], 1 / 3
     yield [[3], [1], [1], [2], [3, 1], [3], [4]], 2 / 7
     for _ in range(25):
-        n = int(rng.integers(4, 12))
+        n = int(rng.integers(4, 9))
         yield [[int(t) for t in rng.integers(1, 4, rng.integers(1, 3))] for _ in range(n)], int(rng.integers(1, n - 1)) / n
 
 
@@ -116,25 +116,26 @@ def moments_of_training(rng):
 def texts(rng):
     yield np.arange(10, 18), np.array([1, 3]), 3
     for _ in range(20):
-        T, n = int(rng.integers(2, 7)), int(rng.integers(15, 30))
+        T, n = int(rng.integers(2, 5)), int(rng.integers(9, 20))
         yield rng.integers(0, 50, n), rng.integers(1, n - T - 2, int(rng.integers(1, 4))), T
 
 
 def answers(rng):
     yield np.array([[1000.0, 0.0], [1000.0, 1000.0]]), np.array([0, 1])
+    yield np.array([[0.0, 1.0], [1.0, -1.0], [0.5, 0.0]]), np.array([0, IGNORE, 1])
     for i in range(20):
-        T, V = int(rng.integers(4, 8)), int(rng.integers(3, 7)) if i % 2 else 150
+        T, V = int(rng.integers(4, 6 if i < 10 else 8)), int(rng.integers(2, 5)) if i % 2 or i < 10 else 150
         targets = rng.integers(0, V, T)
         targets[1 + rng.permutation(T - 1)[: int(rng.integers(1, T - 2))]] = IGNORE     # at least two are counted
         if targets[1:].max() < 0:
             targets[1] = 0
-        yield rng.standard_normal((T, V)) * (1000 if i % 5 == 0 else 2), targets
+        yield normal(rng, T, V) * (1000 if i % 5 == 0 else 2), targets
 
 
 def held_out(rng):
-    for _ in range(20):
-        size, T = int(rng.integers(2, 5)), int(rng.integers(4, 9))
-        N = size * int(rng.integers(1, 4)) + int(rng.integers(1, size))
+    for i in range(24):
+        size, T = int(rng.integers(2, 3 if i < 8 else 5)), int(rng.integers(2, 4) if i < 8 else rng.integers(4, 9))
+        N = size * int(rng.integers(1, 2 if i < 8 else 4)) + int(rng.integers(1, size))
         inputs, targets = rng.integers(0, 6, (N, T)), rng.integers(0, 6, (N, T))
         for row in targets:
             row[int(rng.integers(1, T + 1)):] = IGNORE

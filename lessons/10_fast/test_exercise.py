@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number
 from minillm.in_numpy import optimizer
 
 HINTS = {
@@ -110,8 +110,8 @@ HINTS = {
 
 def states(rng):
     for D in (1, 2, *rng.integers(2, 6, 8)):
-        state = {"w": rng.standard_normal(D), "velocity": rng.standard_normal(D), "steps": int(rng.integers(0, 9))}
-        yield state, rng.standard_normal(D), float(rng.uniform(0.1, 1)), float(rng.uniform(0.5, 0.95))
+        state = {"w": normal(rng, D), "velocity": normal(rng, D), "steps": int(rng.integers(0, 9))}
+        yield state, normal(rng, D), float(rng.choice([0.1, 0.2, 0.5])), float(rng.choice([0.5, 0.8, 0.9]))
 
 
 def curve(params, example):
@@ -121,15 +121,15 @@ def curve(params, example):
 
 def to_descend(rng):
     for _ in range(3):
-        params, example = ({"a": rng.standard_normal(2).astype(np.float32), "b": rng.standard_normal((2, 2)).astype(np.float32)} for _ in range(2))
-        yield params, example, float(rng.uniform(0.02, 0.2))
+        params, example = ({"a": normal(rng, 1).astype(np.float32), "b": normal(rng, 1, 1).astype(np.float32)} for _ in range(2))
+        yield params, example, float(rng.choice([0.05, 0.1, 0.2]))
 
 
 def vectors(rng):
     yield np.array([3, 4, 0], np.float32), 1.0
     yield np.array([3, 4, 0], np.float32), 10.0
     for _ in range(6):
-        yield rng.standard_normal(3).astype(np.float32), float(rng.uniform(0.5, 3))
+        yield normal(rng, 3).astype(np.float32), float(rng.choice([0.5, 1.0, 2.0, 3.0]))
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def calls(rng):
 
 def series(rng):
     for _ in range(3):
-        yield rng.standard_normal((4, 2)).astype(np.float32), float(rng.uniform(0.5, 0.95))
+        yield normal(rng, 3, 1).astype(np.float32), float(rng.choice([0.5, 0.8, 0.9]))
 
 
 def seeds(rng):

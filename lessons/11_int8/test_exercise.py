@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import quantize as ours
 from minillm.quantized import Quantized, Scheme
 
@@ -108,13 +108,13 @@ def matrices(rng):
     """One scale: a single row of the grid, folded."""
     yield (np.array([[0.1, -2.0]]),)
     yield (np.array([[1.0, -1.0]]),)
-    for O, I in ((1, 4), (2, 2), *rng.integers(2, 8, (25, 2))):
+    for O, I in ((1, 2), (1, 3), (2, 2), *sizes(rng, 2, 7, (25, 2))):
         w = on_grid(rng, 1, O * I).reshape(O, I)
         yield (w if np.max(w) > 0 else -w,)
 
 
 def row_matrices(rng):
-    for O, I in ((2, 3), (2, 2), *rng.integers(2, 8, (25, 2))):
+    for O, I in ((2, 3), (2, 2), *sizes(rng, 2, 7, (25, 2))):
         w = on_grid(rng, O, I)
         if O > 2 and rng.random() < 0.5:
             w[rng.integers(0, O)] = 0
@@ -124,27 +124,28 @@ def row_matrices(rng):
 
 def integers_and_scales(rng):
     yield np.array([[100, -3]], np.int8), 0.5
-    for O, I in rng.integers(2, 7, (20, 2)):
-        yield rng.integers(-127, 128, (O, I)).astype(np.int8), rng.uniform(0.01, 3, (O, 1))
+    for O, I in sizes(rng, 2, 6, (20, 2)):
+        yield rng.integers(-127, 128, (O, I)).astype(np.int8), np.round(rng.uniform(0.01, 3, (O, 1)), 2)
 
 
 def integer_pairs(rng):
     yield np.array([[100, 100]], np.int8), np.array([[100, 100]], np.int8)
-    for T, I, O in ((2, 3, 1), (1, 2, 2), (4, 300, 5), *rng.integers(2, 9, (20, 3))):
+    for T, I, O in ((2, 3, 1), (1, 2, 2), (4, 300, 5), *sizes(rng, 2, 8, (20, 3))):
         yield rng.integers(-127, 128, (T, I)).astype(np.int8), rng.integers(-127, 128, (O, I)).astype(np.int8)
-    yield np.full((1, 1101), 127, np.int8), np.full((2, 1101), 127, np.int8)
+    yield np.full((1, 4), 127, np.int8), np.full((1, 4), 127, np.int8)
+    yield np.full((1, 1101), 127, np.int8), np.full((1, 1101), 127, np.int8)
 
 
 def layers(rng):
-    for T, I, O in ((1, 2, 2), (2, 3, 1), (3, 2, 3), *rng.integers(2, 9, (25, 3))):
-        x = rng.standard_normal((T, I)) * 10 ** rng.uniform(-2, 1, (T, 1))
+    for T, I, O in ((1, 2, 1), (1, 2, 2), (2, 2, 1), (2, 3, 1), (3, 2, 3), *sizes(rng, 2, 8, (25, 3))):
+        x = normal(rng, T, I) * rng.choice([0.01, 0.1, 1.0, 10.0], (T, 1))
         scales = rng.integers(1, 64, (O, 1)) / 1024
         yield x, rng.integers(-127, 128, (O, I)).astype(np.int8), scales
 
 
 def calibration(rng):
-    for T, I, O in ((2, 2, 2), (3, 2, 1), *rng.integers(2, 8, (25, 3))):
-        x, w = rng.standard_normal((T, I)) * 10 ** rng.uniform(-1, 2, I), rng.standard_normal((O, I))
+    for T, I, O in ((2, 2, 1), (1, 2, 1), (2, 2, 2), (3, 2, 1), *sizes(rng, 2, 7, (25, 3))):
+        x, w = normal(rng, T, I) * rng.choice([0.1, 1.0, 10.0, 100.0], I), normal(rng, O, I)
         if I > 2 and rng.random() < 0.5:
             x[:, rng.integers(0, I)] = 0
         yield x, w, float(rng.choice([0.25, 0.4, 0.5, 0.75]))

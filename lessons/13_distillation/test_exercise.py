@@ -3,7 +3,7 @@
 import numpy as np
 
 from minillm.config import DistillConfig
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import distill, ops
 
 HINTS = {
@@ -102,8 +102,8 @@ HINTS = {
 def rows_of_logits(rng):
     yield np.array([[0.0, 2.0]]), 2.0
     yield np.array([[1000.0, 1001.0], [0.0, -1000.0]]), 1.0
-    for N, V in ((1, 3), *rng.integers(2, 9, (20, 2))):
-        yield 3 * rng.standard_normal((N, V)), float(rng.uniform(0.5, 5))
+    for N, V in ((1, 2), (1, 3), *sizes(rng, 2, 7, (20, 2))):
+        yield 3 * normal(rng, N, V), float(rng.choice([0.5, 2.0, 4.0]))
 
 
 def pairs(rng, far=True):
@@ -112,31 +112,32 @@ def pairs(rng, far=True):
     if far:
         yield np.array([[0.0, -1000.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [0.0, 1.0]]), 1.0
         yield np.array([[0.0, 1.0]]), np.array([[0.0, -1000.0]]), 2.0
-    for N, V in ((2, 3), *rng.integers(2, 9, (25, 2))):
-        teacher = 2 * rng.standard_normal((N, V))
-        yield teacher, teacher + 2 * rng.standard_normal((N, V)), float(rng.uniform(1.2, 4))
+    for N, V in ((1, 2), (1, 2), (2, 2), (2, 3), *sizes(rng, 2, 7, (25, 2))):
+        teacher = 2 * normal(rng, N, V)
+        yield teacher, np.round(teacher + 2 * normal(rng, N, V), 1), float(rng.choice([1.5, 2.0, 3.0, 4.0]))
 
 
 def with_targets(rng):
     for teacher, student, temperature in pairs(rng, far=False):
-        yield teacher, student, rng.integers(0, teacher.shape[1], len(teacher)), float(rng.uniform(0.1, 0.9)), temperature
+        yield teacher, student, rng.integers(0, teacher.shape[1], len(teacher)), float(rng.choice([0.1, 0.3, 0.7, 0.9])), temperature
 
 
 def matrices(rng):
-    for N, D, V in ((1, 1, 2), *rng.integers(2, 7, (20, 3))):
-        yield (rng.standard_normal((D, V)), rng.standard_normal((D, V)), rng.standard_normal((N, D)), float(rng.uniform(1.2, 3)),
-               float(rng.uniform(0.1, 1)))
+    for N, D, V in ((1, 1, 2), (2, 1, 2), *sizes(rng, 2, 6, (20, 3))):
+        yield (normal(rng, D, V), normal(rng, D, V), normal(rng, N, D), float(rng.choice([1.5, 2.0, 3.0])),
+               float(rng.choice([0.1, 0.2, 0.5])))
 
 
 def to_keep(rng):
     yield np.array([[0.0, 3.0, 1.0]]), 1
-    for N, V in ((2, 4), *rng.integers(3, 10, (20, 2))):
-        yield 2 * rng.standard_normal((N, V)), int(rng.integers(1, V))
+    for N, V in ((1, 3), (2, 2), (2, 3), (2, 4), *sizes(rng, 3, 9, (20, 2))):
+        rows = [rng.choice(np.arange(-30, 31), V, replace=False) / 10 for _ in range(N)]      # no two alike
+        yield np.array(rows), int(rng.integers(1, V))
 
 
 def kept(rng):
     for logits, k in to_keep(rng):
-        yield *right_top_k(logits, k), logits + rng.standard_normal(logits.shape)
+        yield *right_top_k(logits, k), np.round(logits + normal(rng, *logits.shape), 1)
 
 
 # ---- The right answers: minillm's own ----------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import ops
 from minillm.inspection.restart import random_like
 
@@ -100,10 +100,10 @@ class Run:
 
     def __call__(self, tap):
         rng = np.random.default_rng(self.seed)
-        x = tap("embed", rng.standard_normal((2, 3)))
+        x = tap("embed", normal(rng, 1, 2))
         for i in range(self.layers):
             pre = tap(f"layers.{i}.resid_pre", x)
-            out = tap(f"layers.{i}.mlp_out", np.tanh(pre @ rng.standard_normal((3, 3))))
+            out = tap(f"layers.{i}.mlp_out", np.tanh(pre @ normal(rng, 2, 2)))
             x = pre
             x += out
         return tap("last", x * 2)
@@ -116,7 +116,7 @@ class Rest:
     """What the rest of a model makes of a stream (T, D): a number; or with `each` the surprise of every token (T,)."""
 
     def __init__(self, rng, D, each=False):
-        self.w, self.u, self.shift, self.each = rng.standard_normal((D, 5)), rng.standard_normal(5), rng.uniform(2, 4), each
+        self.w, self.u, self.shift, self.each = normal(rng, D, 5), rng.standard_normal(5), rng.uniform(2, 4), each
 
     def __call__(self, stream):
         mixed = np.tanh(stream @ self.w + (0 if self.each else 0.5 * np.cumsum(stream, 0) @ self.w)) @ self.u
@@ -133,20 +133,22 @@ def runs(rng):
 
 def streams(rng):
     yield np.array([[3.0, 4.0], [6.0, 8.0]]), np.array([1.0, 2.0]), np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]), 0.0
-    for N, D, V in rng.integers(2, 9, (20, 3)):
-        yield (rng.uniform(0.3, 3, (N, 1)) * rng.standard_normal((N, D)), rng.uniform(0.2, 2, D), rng.standard_normal((D, V)), float(rng.choice([0, 1e-5, 0.1])))
+    for N, D, V in ((1, 2, 1), (2, 2, 1), *sizes(rng, 2, 7, (20, 3))):
+        x = rng.choice([0.5, 1, 2, 3], (N, 1)) * normal(rng, N, D)
+        yield x, np.round(rng.uniform(0.2, 2, D), 1), normal(rng, D, V), float(rng.choice([0, 1e-5, 0.1]))
 
 
 def taken_apart(rng):
     yield np.array([[0.0, 1.0], [3.0, 2.0], [0.0, 1.0]]), np.array([1.0, 2.0]), np.array([[10.0, 1.0], [5.0, 0.0]]), 0, 0.0
-    for N, D, V in rng.integers(2, 9, (20, 3)):
-        yield rng.uniform(0.2, 2, (N, 1)) * rng.standard_normal((N, D)), rng.uniform(0.2, 2, D), rng.standard_normal((D, V)), int(rng.integers(V)), float(rng.choice([0, 1e-5, 0.1]))
+    for N, D, V in ((2, 2, 1), (2, 2, 1), *sizes(rng, 2, 7, (20, 3))):
+        parts = rng.choice([0.5, 1, 2], (N, 1)) * normal(rng, N, D)
+        yield parts, np.round(rng.uniform(0.2, 2, D), 1), normal(rng, D, V), int(rng.integers(V)), float(rng.choice([0, 1e-5, 0.1]))
 
 
 def heads(rng):
-    for T, D in ((1, 2), (2, 3), *rng.integers(2, 7, (20, 2))):
-        written = rng.uniform(0.1, 2, (T, 1)) * rng.standard_normal((T, D))
-        yield Rest(rng, D, each=True), written + rng.standard_normal((T, D)), written, rng.uniform(0.5, 3, (T, 1)) * rng.standard_normal((T, D))
+    for T, D in ((1, 2), (2, 1), (2, 1), (2, 2), (2, 3), *sizes(rng, 2, 7, (20, 2))):
+        written = rng.choice([0.5, 1, 2], (T, 1)) * normal(rng, T, D)
+        yield Rest(rng, D, each=True), written + normal(rng, T, D), written, rng.choice([0.5, 1, 2], (T, 1)) * normal(rng, T, D)
 
 
 def pairs(rng):
@@ -154,7 +156,7 @@ def pairs(rng):
     made = 0
     while made < 20:
         T, D = rng.integers(2, 7, 2) if made else (2, 2)
-        score, clean = Rest(rng, D), rng.standard_normal((T, D))
+        score, clean = Rest(rng, D), normal(rng, T, D)
         corrupt = clean.copy()
         changed = rng.random(T) < 0.6
         corrupt[changed] = rng.standard_normal((int(changed.sum()), D))
