@@ -36,7 +36,7 @@ def main():
         except SyntaxError as error:
             return write({"refused": f"{job['file']}: line {error.lineno}: not Python yet ({error.msg})"})
         except Exception as error:
-            return write({"refused": f"{job['file']}: reading it raises {type(error).__name__}: {error}{exercises.place(error)}"})
+            return write({"refused": f"{job['file']}: reading it raises {type(error).__name__}: {error}{place(error)}"})
 
         def started(name):
             write({"started": name})
@@ -45,6 +45,11 @@ def main():
         for result in exercises.run(tests.TASKS, tests.HINTS, student, job["seed"], job["before"], started):
             write(result)
         watch.stop()
+
+
+def place(error) -> str:
+    line = exercises.line_of_file(error)
+    return f" (line {line} of your file)" if line else ""
 
 
 class Watch:

@@ -218,6 +218,8 @@ def show_report(report: dict):
         console.print(f"[{colours.get(task['status'], 'default')}]{words[task['status']]:>8}[/]  [bold]{task['name']}[/]  " + (f"{task['earned']} of {task['points']}" if task["points"] else "for practice"))
         if task["message"] and (task["status"] != "todo" or "there is no" in task["message"]):
             console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
+        if task.get("example") and task["hint"] is None:
+            console.print(Padding(escape(task["example"]), (0, 2, 0, 10)))
     console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} judges with the same inputs again)")
 
 
