@@ -8,6 +8,7 @@ and one value. A value is one letter and what the letter asks for:
     R x  C x y       float, complex                 A dtype shape bytes   array (a: NumPy scalar), little-endian
     X text  B bytes  text, bytes                    E name message line   Raises
     O text           Unlike                         M text      NotWritten
+    P name dict      an object of a class of the lesson's asking.py; inwards only
 
 `read` trusts nothing: every count, size and depth is compared with its limit and with the bytes that are left before
 anything is made. No value that it makes runs code of the other side, and nothing is ever unpickled.
@@ -61,10 +62,13 @@ class Unlike:
 
 # ---- Writing ----------------------------------------------------------------------------------------------
 
-def record(value) -> bytes:
-    """One record. Raises Refused for a value that is too large or too deep; what is not plain becomes Unlike."""
+def record(value, inwards: bool = False) -> bytes:
+    """One record. Raises Refused for a value that is too large or too deep; what is not plain becomes Unlike.
+
+    inwards: it goes to the process that runs an exercise, and may hold objects of the lesson's asking.py.
+    """
     out = bytearray()
-    _write(value, out, 0)
+    _write(value, out, 0, inwards)
     if len(out) > LARGEST:
         raise Refused(f"it has more than {LARGEST >> 20} MB")
     return struct.pack("<Q", len(out)) + out
@@ -74,7 +78,7 @@ def _text(letter: bytes, text: bytes, out: bytearray):
     out += letter + struct.pack("<Q", len(text)) + text
 
 
-def _write(value, out, depth):
+def _write(value, out, depth, inwards=False):
     if depth > DEPTH or len(out) > LARGEST:
         raise Refused(f"it is nested more than {DEPTH} deep" if depth > DEPTH else "it is too large")
     kind = type(value)
@@ -104,9 +108,9 @@ def _write(value, out, depth):
         hashed = isinstance(value, (dict, set, frozenset))
         out += struct.pack("<Q", len(value))
         for item in list(value):
-            _write(_key(item) if hashed else item, out, depth + 1)
+            _write(_key(item) if hashed else item, out, depth + 1, inwards)
             if isinstance(value, dict):
-                _write(value[item], out, depth + 1)
+                _write(value[item], out, depth + 1, inwards)
     elif isinstance(value, np.ndarray):                          # a subclass: its numbers alone
         _write_array(np.array(value, subok=False), out, depth)
     elif hasattr(value, "dtype") and kind.__module__.partition(".")[0] in ("jax", "jaxlib"):
@@ -115,6 +119,9 @@ def _write(value, out, depth):
         _write_array(np.asarray(jax.random.key_data(value) if key else value), out, depth)
     elif kind.__module__ in ("fractions", "decimal"):
         _write(float(value), out, depth)
+    elif kind.__module__ == "asking" and inwards:
+        _text(b"P", kind.__name__.encode(), out)
+        _write(vars(value), out, depth + 1, inwards)
     else:
         _write(Unlike(_kind_of(value)), out, depth)
 
@@ -169,9 +176,12 @@ def records(data: bytes, most: int = 10_000) -> list[bytes]:
     return found
 
 
-def read(data) -> object:
-    """The value of a record, without its length. Raises Refused for any bytes that `record` does not write."""
-    reader = _Reader(memoryview(data))
+def read(data, classes=None) -> object:
+    """The value of a record, without its length. Raises Refused for any bytes that `record` does not write.
+
+    classes: the module of the classes that a record from the trusted side may name.
+    """
+    reader = _Reader(memoryview(data), classes)
     try:
         value = reader.value(0)
     except (ValueError, OverflowError, TypeError) as error:
@@ -182,7 +192,8 @@ def read(data) -> object:
 
 
 class _Reader:
-    def __init__(self, data):
+    def __init__(self, data, classes=None):
+        self.classes = classes
         if len(data) > LARGEST:
             raise Refused("the record is too large")
         self.data, self.at, self.values, self.keys = data, 0, VALUES, KEYS_IN_ALL
@@ -249,6 +260,10 @@ class _Reader:
             return Raises(name, message, line)
         if letter in b"MO":
             return (NotWritten if letter == b"M" else Unlike)(self.text(800))
+        if letter == b"P" and self.classes is not None:
+            made = object.__new__(getattr(self.classes, self.text(100)))
+            vars(made).update(self.value(depth + 1))
+            return made
         raise Refused("a letter that stands for nothing")
 
     def array(self, letter):

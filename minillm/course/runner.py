@@ -2,8 +2,8 @@
 
 Started as `python -I -S runner.py SETTINGS` beside plain.py, in a sandbox or without one; nothing else of minillm is
 there. SETTINGS is JSON: {"job": file, "path": where NumPy is, "uid": become this user or null, "seccomp": filter or
-null, "limits": {rlimit: n}}. The job is one record, {"file", "asking", "lent", "names", "jax", "tasks": [(name, by_hand, cases)]}; answers are
-records on standard output:
+null, "limits": {rlimit: n}}. The job is two records, {"file", "asking", "lent", "names", "jax"} and [(name, by_hand, cases), ...]; answers are records
+on standard output:
 
     "ready"              once, when the libraries are there
     ["file", Raises]     the file could not be read, and nothing follows
@@ -21,6 +21,9 @@ import json
 import os
 import sys
 import types
+
+if __name__ != "__main__":
+    from minillm.course import plain
 
 STUDENT = "the_exercise"     # the module name under which the file is run
 HIDDEN = {"minillm"}         # what is not importable even where it is installed
@@ -102,7 +105,6 @@ def line_of_file(error: BaseException) -> int | None:
 
 def raised(error: BaseException):
     """An exception as an answer."""
-    import plain
     try:
         text = str(error.msg) if isinstance(error, SyntaxError) else str(error)
     except BaseException:
@@ -113,20 +115,19 @@ def raised(error: BaseException):
 
 def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
     """What the student's module answers to each case. `ask(student, *case)` asks it, or None: the function `name`."""
-    from plain import NotWritten
     if not hasattr(student, name) and (ask is None or by_hand):
-        return [NotWritten(f"there is no {name} in the file: keep the names of the exercise")]
+        return [plain.NotWritten(f"there is no {name} in the file: keep the names of the exercise")]
     answers = []
     for case in cases:
         given = copy.deepcopy(case)
         try:
             answer = getattr(student, name) if by_hand else ask(student, *given) if ask else getattr(student, name)(*given)
         except NotImplementedError:
-            answer = NotWritten()
+            answer = plain.NotWritten()
         except BaseException as error:                              # exit() and Ctrl-C are errors as others are
             answer = raised(error)
-        answers.append(NotWritten("not filled in yet") if by_hand and answer is None else answer)
-        if isinstance(answers[-1], NotWritten):
+        answers.append(plain.NotWritten("not filled in yet") if by_hand and answer is None else answer)
+        if isinstance(answers[-1], plain.NotWritten):
             break
     return answers
 
@@ -172,10 +173,12 @@ def main():
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), settings["path"]]
+    global plain
     import plain
     del sys.path[0]
     with open(settings["job"], "rb") as file:
-        job = plain.read(plain.records(file.read())[0])
+        job, tasks = plain.records(file.read())
+    job = plain.read(job)
     if job["jax"]:
         import jax                                                  # noqa: F401  (its start is not the student's time)
 
@@ -195,16 +198,17 @@ def main():
             return plain.Unlike(f"a value that cannot be read ({str(error)[:100]})")
 
     write("ready")
+    asking = run_file("asking.py", "asking", job["asking"].encode())
+    tasks = plain.read(tasks, asking)
     try:
         student = run_file(job["file"], STUDENT)
         if job["lent"]:
             lent = run_file("lent.py", "lent", job["lent"].encode())
             for name in job["names"]:
                 setattr(student, name, getattr(lent, name))
-        asking = run_file("asking.py", "asking", job["asking"].encode()) if job["asking"] else None
     except BaseException as error:
         return write(["file", raised(error)])
-    for name, by_hand, cases in job["tasks"]:
+    for name, by_hand, cases in tasks:
         write(["task", name])
         write(["answers", answers_to(name, by_hand, getattr(asking, name, None), student, cases)])
 

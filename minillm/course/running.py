@@ -150,11 +150,11 @@ def ask(job: Job, limits: Limits, sandbox=None, cpu: float | None = None) -> Ans
         for folder in (place, box, place / "empty"):
             folder.mkdir(exist_ok=True)
             _give(folder, sandbox.uid, 0o750)
-        values = {name: getattr(job, name) for name in ("tasks", "asking", "lent", "names", "jax")}
+        values = {name: getattr(job, name) for name in ("asking", "lent", "names", "jax")}
         start, seen_as, packages = sandbox.command(place, job.jax)
         values["file"] = f"{seen_as}/{FILE}"
         files = {name: (HERE / name).read_bytes() for name in FILES}
-        files |= {FILE: job.file, "job": plain.record(values)}
+        files |= {FILE: job.file, "job": plain.record(values) + plain.record(job.tasks, inwards=True)}
         if sandbox.seccomp:
             files["filter"] = sandbox.seccomp
         for name, data in files.items():
