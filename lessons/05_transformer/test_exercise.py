@@ -1,11 +1,16 @@
 """What is checked in exercise 05, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
+from pathlib import Path
+
 import numpy as np
 
 from minillm import params as tables
 from minillm.config import ModelConfig
 from minillm.course.exercises import Hint, Task, normal, number, sizes
+from minillm.course.lessons import load_module
 from minillm.in_numpy import model, ops
+
+asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "wrong_axis": Hint(
@@ -114,17 +119,6 @@ def some_params(config, rng):
     return tables.tree_map(drawn, tables.init(config, rng, np.float64))
 
 
-def attention_of(config):
-    """What the reader is handed: minillm's own attention, rotary positions and groups included."""
-    def attention(layer, x):
-        T = len(x)
-        turn = ops.rotation(np.arange(T), config, T, np.float64)
-        return model.attention(layer, x[None], 0, turn, None, config)[0][0]
-
-    attention.config = config
-    return attention
-
-
 def layers_and_rows(rng):
     for T, D, F in ((1, 1, 1), (1, 1, 1), (1, 1, 2), (1, 2, 1), *sizes(rng, 2, 7, (20, 3))):
         shapes = {"gate_proj": (D, F), "up_proj": (D, F), "down_proj": (F, D)}
@@ -135,14 +129,14 @@ def blocks(rng):
     for i in range(20):
         config = some_config(rng, tiny=i < 6)
         x = 2 * normal(rng, int(rng.integers(2, 6)) if i > 5 else 1 + i // 3, config.hidden_size)
-        yield some_params(config, rng)["layers"][0], x, attention_of(config), config.rms_norm_eps
+        yield some_params(config, rng)["layers"][0], x, asking.Attention(), config.rms_norm_eps
 
 
 def models(rng):
     for i in range(24):
         config = some_config(rng, layers=1 + i % 3, tied=bool(i % 2), tiny=i < 6)
         tokens = rng.integers(0, config.vocab_size, int(rng.integers(2, 6)) if i > 5 else 1)
-        yield some_params(config, rng), tokens, attention_of(config), config.rms_norm_eps
+        yield some_params(config, rng), tokens, asking.Attention(), config.rms_norm_eps
 
 
 def shapes(rng):
@@ -153,16 +147,6 @@ def shapes(rng):
 
 
 # ---- The right answers: minillm's own ----------------------------------------------------------------------------
-
-def right_block(layer, x, attention, eps):
-    """minillm.in_numpy.model.block, for the config that the attention was made from."""
-    config, T = attention.config, len(x)
-    return model.block(layer, x[None], 0, ops.rotation(np.arange(T), config, T, np.float64), None, config)[0][0]
-
-
-def right_forward(params, tokens, attention, eps):
-    return model.forward(params, tokens[None], attention.config)[0][0]
-
 
 def right_count(V, D, F, L, H, K, E, tied):
     return tables.count(ModelConfig(vocab_size=V, hidden_size=D, intermediate_size=F, num_hidden_layers=L, num_attention_heads=H,
@@ -194,6 +178,16 @@ def block_of(layer, x, attention, eps, first_from=lambda x, n: x, second_from=la
     m = first_from(x, n) + attention(layer, n)
     n = ops.rmsnorm(reads(x, m), layer[second_norm], eps)
     return second_from(x, m, n) + model.mlp(layer, n)
+
+
+def right_block(layer, x, attention, eps):
+    """minillm.in_numpy.model.block, with the attention that is handed to the reader."""
+    return block_of(layer, x, attention, eps)
+
+
+def right_forward(params, tokens, attention, eps):
+    """minillm.in_numpy.model.forward, likewise."""
+    return forward_of(params, tokens, attention, eps)
 
 
 def block_with(**how):

@@ -1,11 +1,16 @@
 """What is checked in exercise 08, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
+from pathlib import Path
+
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number
+from minillm.course.lessons import load_module
 from minillm.in_numpy import ops
 
 IGNORE = ops.IGNORE
+
+asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "base": Hint(
@@ -140,14 +145,7 @@ def held_out(rng):
         for row in targets:
             row[int(rng.integers(1, T + 1)):] = IGNORE
         costs = rng.uniform(0, 4, (6, 6))
-
-        def mean_loss(inputs_BT, targets_BT, costs=costs, size=size):
-            if not 0 < len(inputs_BT) <= size:
-                raise MemoryError(f"{len(inputs_BT)} rows do not fit: 1 to {size} do")
-            counted = targets_BT != IGNORE
-            return float(np.mean(costs[inputs_BT[counted], targets_BT[counted]]))
-
-        yield mean_loss, inputs, targets, size
+        yield asking.MeanLoss(costs, size), inputs, targets, size
 
 
 def stops(rng):
@@ -201,47 +199,14 @@ def counted(targets):
     return np.sum(targets != IGNORE)
 
 
-def train_step(state):
-    """The one of exercise.py."""
-    x = state["rng"].standard_normal(len(state["w"]))
-    gradient = state["w"] - x
-    state["mean"] *= 0.9
-    state["mean"] += 0.1 * gradient
-    state["w"] -= 0.5 / (1 + state["step"]) * state["mean"]
-    state["step"] += 1
-
-
-def fresh(seed, size):
-    rng = np.random.default_rng(seed)
-    return {"seed": seed, "step": 0, "w": rng.standard_normal(size), "mean": np.zeros(size), "rng": rng}
-
-
-def run_on(state, steps):
-    path = []
-    for _ in range(steps):
-        train_step(state)
-        path.append(state["w"].copy())
-    return path
-
-
-def stopped(student, seed, before, after, size):
-    """w after each step of the run that was loaded, then of the one that was saved: saving must not change it."""
-    state = fresh(seed, size)
-    run_on(state, before)
-    text = student.save(state)
-    if not isinstance(text, str):
-        return "save gives no text"
-    return np.array(run_on(student.load(text), after) + run_on(state, after))
-
-
 def resumed(change):
     """What `stopped` gives for a load after which `change(state)` has happened to the state."""
     def answer(seed, before, after, size):
-        state, other = fresh(seed, size), fresh(seed, size)
+        state, other = asking.fresh(seed, size), asking.fresh(seed, size)
         for each in (state, other):
-            run_on(each, before)
+            asking.run_on(each, before)
         change(other)
-        return np.array(run_on(other, after) + run_on(state, after))
+        return np.array(asking.run_on(other, after) + asking.run_on(state, after))
     return answer
 
 
@@ -341,5 +306,5 @@ TASKS = [
          {"random_state": (resumed(lambda state: state.update(rng=np.random.default_rng(state["seed"]))), resumed(lambda state: state.update(rng=np.random.default_rng(0)))),
           "moments": resumed(lambda state: state.update(mean=np.zeros(len(state["w"])))), "step": resumed(lambda state: state.update(step=0)),
           "rounded": (*(resumed(rounding(digits)) for digits in range(2, 13)), resumed(single))},
-         call=stopped, points=2, tolerance=0.0),
+         call=asking.load, points=2, tolerance=0.0),
 ]

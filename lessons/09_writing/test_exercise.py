@@ -1,11 +1,16 @@
 """What is checked in exercise 09, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
+from pathlib import Path
+
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number
+from minillm.course.lessons import load_module
 from minillm.in_numpy import ops
 from minillm.in_numpy.model import write
 from minillm.loading import until
+
+asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "temperature_after": Hint(
@@ -118,11 +123,6 @@ HINTS = {
 
 # ---- Fresh inputs, small ones first ------------------------------------------------------------------------------
 
-def some_p(rng, V, digits=None):
-    p = rng.exponential(size=V) ** 1.5
-    return short(p / p.sum(), digits) if digits else p / p.sum()
-
-
 def short(p, digits):
     """Rounded to so many digits, and still adding up to 1; 0 where that rounds to 0."""
     p = np.round(p, digits)
@@ -134,7 +134,7 @@ def coins_on_tokens(rng):
     for p, coin in (((0.5, 0.5), 0.25), ((0.5, 0.5), 0.5), ((0.0, 1.0), 0.0), ((0.125, 0.25, 0.0, 0.625), 0.375), ((0.1, 0.9), 0.2), ((0.75, 0.25), 0.8)):
         yield np.array(p), coin
     for V in (2,) * 8 + (3,) * 8 + (8,) * 16:
-        yield some_p(rng, V, 2), round(float(rng.uniform(0, 0.99)), 3) + 0.0005
+        yield short(asking.some_p(rng, V), 2), round(float(rng.uniform(0, 0.99)), 3) + 0.0005
 
 
 def logits_and_temperatures(rng):
@@ -155,7 +155,7 @@ def thresholds(rng):
 
 def distinct(rng, V):
     """Probabilities with two digits after the point, no two alike."""
-    while len(set(p := short(some_p(rng, V), 2))) < V or p.min() <= 0:
+    while len(set(p := short(asking.some_p(rng, V), 2))) < V or p.min() <= 0:
         pass
     return p
 
@@ -171,31 +171,13 @@ def continued(rng):
         yield (*normal(rng, 3, T, E), *normal(rng, 2, S, E), length)
 
 
-class Model:
-    """Probabilities that hang on every token so far. Its cache is the list of them, and `read` counts the tokens that it was given."""
-
-    def __init__(self, seed, end):
-        self.seed, self.end, self.read = seed, end, 0
-
-    def __call__(self, tokens, cache):
-        self.read += len(tokens)
-        seen = (*(cache or ()), *(int(token) for token in tokens))
-        p = some_p(np.random.default_rng([self.seed, *seen]), 6)
-        if self.end is not None:
-            p[self.end] += 0.15
-        return p / p.sum(), seen
-
-    def __repr__(self):
-        return "model"
-
-
 def texts_to_write(rng):
     """Models whose end comes soon, late, or never (7 is no token of theirs)."""
     for n in range(40):
         end = 7 if n % 2 else int(rng.integers(0, 6))
         prompt = [int(token) for token in rng.integers(0, 6, rng.integers(1, 4))]
         coins = (rng.integers(0, 100, int(rng.integers(1, 4 if n < 12 else 8))) + 0.5) / 100
-        yield Model(int(rng.integers(2**31)), None if end == 7 else end), prompt, coins.tolist(), end
+        yield asking.Model(int(rng.integers(2**31)), None if end == 7 else end), prompt, coins.tolist(), end
 
 
 STOPS = ("###", "--", "END")
@@ -264,11 +246,6 @@ def right_attend(q, k, v, kept_k, kept_v, length, sees=None):
     return z, kept_k[: length + len(q)], kept_v[: length + len(q)]
 
 
-def asked_attend(student, q, k, v, kept_k, kept_v, length):
-    z, kept_k, kept_v = student.attend(q, k, v, kept_k, kept_v, length)
-    return z, np.asarray(kept_k)[: length + len(q)], np.asarray(kept_v)[: length + len(q)]
-
-
 def attending(sees):
     return lambda *case: right_attend(*case, sees=sees)
 
@@ -305,28 +282,8 @@ def writing(**how):
     return lambda *case: right_generate(*case, **how)
 
 
-def asked_generate(student, model, prompt, coins, end):
-    return [int(token) for token in student.generate(model, prompt, coins, end)], model.read
-
-
-def streamed(function, pieces, stop):
-    """(what was shown, how many pieces were asked for, was every character shown as soon as it could be)."""
-    read, text, shown, timely = 0, "", "", True
-
-    def fed():
-        nonlocal read, text, timely
-        for piece in pieces:
-            timely = timely and len(shown) >= len(text) - max(map(len, stop)) + 1
-            read, text = read + 1, text + piece
-            yield piece
-
-    for part in function(fed(), stop):
-        shown += part
-    return shown, read, timely
-
-
 def streaming(function):
-    return lambda pieces, stop: streamed(function, pieces, stop)
+    return lambda pieces, stop: asking.streamed(function, pieces, stop)
 
 
 def ending(pieces, stop, end_of=min, early=False, shows_stop=False, tail=True):
@@ -393,18 +350,18 @@ TASKS = [
     Task("attend", "attention from the cache", right_attend, continued,
          {"mask_too_short": (attending(lambda t, n, T: n + t), attending(lambda t, n, T: t + 1), attending(lambda t, n, T: n)),
           "sees_the_room": attending(lambda t, n, T: 10**6), "sees_ahead": attending(lambda t, n, T: n + T), "stale": (only(new=False), only(new=True))},
-         call=asked_attend, needs=("remember",), points=2),
+         call=asking.attend, needs=("remember",), points=2),
     Task("generate", "the loop", right_generate, texts_to_write,
          {"same_coin": (writing(coin_of=lambda coins, n: coins[0]), writing(coin_of=lambda coins, n: coins[-1])),
           "reads_again": writing(feed=lambda prompt, written, cache: ([*prompt, *written], None)),
           "read_twice": writing(feed=lambda prompt, written, cache: ([*prompt, *written], cache)),
           "forgets": writing(feed=lambda prompt, written, cache: ([written[-1]], None)), "end_included": writing(keep_end=True),
-          "prompt_included": writing(keep_prompt=True), "one_call_more": writing(more=True)}, call=asked_generate, needs=("sample",), points=2),
+          "prompt_included": writing(keep_prompt=True), "one_call_more": writing(more=True)}, call=asking.generate, needs=("sample",), points=2),
     Task("until", "stop strings in a stream", streaming(until), streams,
          {"piece_by_piece": streaming(searched_apart), "shown_too_early": streaming(lambda pieces, stop: ending(pieces, stop, early=True)),
           "stop_shown": streaming(lambda pieces, stop: ending(pieces, stop, shows_stop=True)),
           "first_listed": streaming(lambda pieces, stop: ending(pieces, stop, end_of=lambda found: found[0])),
           "tail_lost": streaming(lambda pieces, stop: ending(pieces, stop, tail=False)),
           "held_to_the_end": (streaming(at_the_end), streaming(lambda pieces, stop: at_the_end(pieces, stop, search=True)))},
-         call=lambda student, pieces, stop: streamed(student.until, pieces, stop), points=2),
+         call=asking.until, points=2),
 ]

@@ -1,14 +1,16 @@
 """What is checked in exercise 10, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
-import warnings
-from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number
+from minillm.course.lessons import load_module
 from minillm.in_numpy import optimizer
+
+asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "not_the_saving": Hint(
@@ -114,11 +116,6 @@ def states(rng):
         yield state, normal(rng, D), float(rng.choice([0.1, 0.2, 0.5])), float(rng.choice([0.5, 0.8, 0.9]))
 
 
-def curve(params, example):
-    """Some smooth loss, different in both arguments."""
-    return jnp.sum(jnp.tanh(params["a"] * example["a"])) + jnp.sum((params["b"] @ example["b"] - params["a"][0]) ** 2)
-
-
 def to_descend(rng):
     for _ in range(3):
         params, example = ({"a": normal(rng, 1).astype(np.float32), "b": normal(rng, 1, 1).astype(np.float32)} for _ in range(2))
@@ -130,13 +127,6 @@ def vectors(rng):
     yield np.array([3, 4, 0], np.float32), 10.0
     for _ in range(6):
         yield normal(rng, 3).astype(np.float32), float(rng.choice([0.5, 1.0, 2.0, 3.0]))
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a step needs to know when it is compiled."""
-
-    turns: int
 
 
 def calls(rng):
@@ -158,93 +148,6 @@ def machines(rng):
         yield float(rng.uniform(3, 9)), float(rng.uniform(0.2, 2))
 
 
-# ---- Asking -------------------------------------------------------------------------------------------------------
-
-def asked_momentum(student, state, *arguments):
-    """(the new state, the given one after the call)."""
-    return student.momentum_step(state, *arguments), state
-
-
-def asked_clip(student, g, limit):
-    return np.asarray(jax.jit(student.clip)(g, limit))
-
-
-def asked_compile(student, w, b):
-    """(what four steps give, how often Python ran the step, did it run on stand-ins, is the old state gone, is the batch)."""
-    ran = []
-
-    def step(state, batch, config):
-        ran.append(isinstance(batch, jax.core.Tracer))
-        for _ in range(config.turns):
-            state = {"w": 0.5 * state["w"] + jnp.sum(batch)}
-        return state, batch * state["w"][0]               # an array of the batch's shape: memory that was given away is taken
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fast, state, gone = student.compile_step(step), {"w": jnp.array(w)}, []
-        for turns in (1, 1, 2, 1):
-            old, batch = state, jnp.array(b)
-            state, _ = fast(state, batch, Config(turns))
-            gone.append((old["w"].is_deleted(), batch.is_deleted()))
-        return np.asarray(state["w"]), len(ran), all(ran), all(old for old, _ in gone), any(batch for _, batch in gone)
-
-
-def asked_averages(student, xs, beta):
-    """(the averages, has the program the same size for twice as many rows?)"""
-    def size(T):
-        return len(jax.make_jaxpr(student.averages)(np.zeros((T, 2), np.float32), 0.5).jaxpr.eqns)
-
-    return np.asarray(jax.jit(student.averages)(xs, beta)), size(4) == size(8)
-
-
-def asked_noisy(student, seed, scale):
-    """Is the noise (the same for the same key, another for another, another for every array, of the right size)?"""
-    xs = [np.full(2000, 5.0, np.float32), np.zeros(2000, np.float32), np.ones(2000, np.float32)]
-    first, again, other = ([np.asarray(noised) - x for noised, x in zip(student.noisy(key, [jnp.asarray(x) for x in xs], scale), xs, strict=True)]
-                           for key in (jax.random.key(seed), jax.random.key(seed), jax.random.key(seed + 1)))
-    sizes = [np.std(noise) / scale for noise in first]
-    return (all(np.allclose(a, b, atol=1e-5) for a, b in zip(first, again)), not any(np.allclose(a, b, atol=1e-3) for a, b in zip(first, other)),
-            not any(np.allclose(first[i], first[j], atol=1e-3) for i, j in ((0, 1), (0, 2), (1, 2))), all(0.9 < size < 1.1 for size in sizes))
-
-
-class Machine:
-    """A device with a clock, and a function on it: compiled in its first call, started in each, done some time later."""
-
-    DISPATCH = 0.001
-
-    def __init__(self, compiling, work):
-        self.now, self.free, self.compiling, self.work = 0.0, 0.0, compiling, work
-
-    def f(self, x):
-        self.now += self.compiling + self.DISPATCH
-        self.compiling = 0.0
-        self.free = max(self.now, self.free) + self.work
-        return Promise(self, self.free)
-
-    def clock(self):
-        return self.now
-
-
-class Promise:
-    """A result that may not be there yet."""
-
-    def __init__(self, machine, done):
-        self.machine, self.done = machine, done
-
-    def block_until_ready(self):
-        self.machine.now = max(self.machine.now, self.done)
-        return self
-
-    def __array__(self, dtype=None, copy=None):
-        self.block_until_ready()
-        return np.zeros(1)
-
-
-def asked_seconds(student, compiling, work):
-    machine = Machine(compiling, work)
-    return student.seconds(machine.f, 1.0, machine.clock)
-
-
 # ---- The right answers, and what each misconception answers -----------------------------------------------------------
 
 def stepped(state, gradient, rate, beta, old_velocity=False):
@@ -262,9 +165,9 @@ def changing(*names, **how):
 
 def descending(sign=1, after=False, argument=0):
     def answer(params, example, rate):
-        gradient = jax.grad(curve, argnums=argument)(params, example)
+        gradient = jax.grad(asking.curve, argnums=argument)(params, example)
         moved = jax.tree.map(lambda w, g: w - sign * rate * g, params, gradient)
-        return np.asarray(curve(moved if after else params, example)), jax.tree.map(np.asarray, moved)
+        return np.asarray(asking.curve(moved if after else params, example)), jax.tree.map(np.asarray, moved)
     return answer
 
 
@@ -304,7 +207,7 @@ def raising(name):
 
 def timed(counts_compiling=False, waits=True, warm_up_waited=True):
     def answer(compiling, work):
-        return compiling * counts_compiling + Machine.DISPATCH + work * waits + (0 if warm_up_waited else work - Machine.DISPATCH)
+        return compiling * counts_compiling + asking.Machine.DISPATCH + work * waits + (0 if warm_up_waited else work - asking.Machine.DISPATCH)
     return answer
 
 
@@ -312,26 +215,26 @@ TASKS = [
     number("STEPS", "when compiling pays, on paper", 250, {"not_the_saving": 13 / 0.06, "units": 0.25}, tolerance=1e-3),
     Task("momentum_step", "make it pure", changing(), states,
          {"mutates": (changing("w", "velocity", "steps"), changing("w", "velocity"), changing("velocity"), changing("w")),
-          "old_velocity": changing(old_velocity=True)}, call=asked_momentum),
+          "old_velocity": changing(old_velocity=True)}, call=asking.momentum_step),
     Task("descend", "a gradient without writing it", descending(), to_descend,
          {"uphill": descending(sign=-1), "loss_after": descending(after=True), "wrong_argument": descending(argument=1)},
-         call=lambda student, *case: student.descend(curve, *case), tolerance=1e-4),
+         call=asking.descend, tolerance=1e-4),
     Task("clip", "what can be compiled", right_clip, vectors,
          {"numpy_inside": raising("TracerArrayConversionError"), "python_if": raising("TracerBoolConversionError"),
           "to_python": raising("ConcretizationTypeError"),
           "always": lambda g, limit: g * limit / np.sqrt(np.sum(g * g)), "each_number": lambda g, limit: np.clip(g, -limit, limit)},
-         call=asked_clip, tolerance=1e-4),
+         call=asking.clip, tolerance=1e-4),
     Task("averages", "a recurrence as one loop", averaged(), series,
          {"unrolled": averaged(same_size=False), "side_effect": raising("UnexpectedTracerError"), "before_update": averaged(before=True),
-          "starts_from_first": averaged(start=lambda xs: xs[0]), "last_only": averaged(last=True)}, call=asked_averages, points=2, tolerance=1e-4),
+          "starts_from_first": averaged(start=lambda xs: xs[0]), "last_only": averaged(last=True)}, call=asking.averages, points=2, tolerance=1e-4),
     Task("noisy", "a key for each", noised(), seeds,
          {"same_key": noised(apart=False), "fixed_key": (noised(other=False), noised(other=False, apart=False)),
-          "hidden_state": noised(same=False), "variance": noised(size=False)}, call=asked_noisy),
+          "hidden_state": noised(same=False), "variance": noised(size=False)}, call=asking.noisy),
     Task("compile_step", "static, compiled once, donated", compiled(), calls,
          {"not_static": raising("TypeError"), "recompiles": (compiled(times=4), compiled(times=4, old_gone=False)),
           "not_compiled": compiled(times=4, traced=False, old_gone=False), "not_donated": compiled(old_gone=False),
-          "batch_donated": compiled(batch_gone=True)}, call=asked_compile, points=2, tolerance=1e-4),
+          "batch_donated": compiled(batch_gone=True)}, call=asking.compile_step, points=2, tolerance=1e-4),
     Task("seconds", "how long it takes", timed(), machines,
          {"not_waited": (timed(waits=False),), "compilation_counted": (timed(counts_compiling=True), timed(counts_compiling=True, waits=False)),
-          "warm_up_not_waited": timed(warm_up_waited=False)}, call=asked_seconds, tolerance=0.02),
+          "warm_up_not_waited": timed(warm_up_waited=False)}, call=asking.seconds, tolerance=0.02),
 ]

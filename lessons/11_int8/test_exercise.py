@@ -1,12 +1,16 @@
 """What is checked in exercise 11, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number, sizes
+from minillm.course.lessons import load_module
 from minillm.in_numpy import quantize as ours
 from minillm.quantized import Quantized, Scheme
+
+asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "scale_128": Hint(
@@ -170,39 +174,11 @@ def right_dequantize(integers, scales):
 
 def right_rows(w):
     record = ours.quantize(w, Scheme(8, "channel"), transposed=False)
-    return agreed(w, record.integers, record.scales.astype(float))
-
-
-def agreed(w, integers, scales):
-    """Rows of zeros may have any positive scale: 1 is written in its place. Where a scale is none at all, integers mean nothing."""
-    integers, scales = np.array(integers), np.array(scales, float)
-    if integers.shape != w.shape or scales.shape not in ((len(w), 1), (len(w),)):
-        return integers, scales
-    column = scales.reshape(-1, 1)
-    good = np.isfinite(column) & (column > 0)
-    return np.where(good, integers, 0), np.where(good & ~w.any(axis=1, keepdims=True), 1.0, column).reshape(scales.shape)
-
-
-class WrongType(TypeError):
-    """Whole numbers of another dtype than asked for."""
-
-
-def typed(answer, dtype):
-    """(integers, scales) as they are. Raises WrongType where integers are not of `dtype`."""
-    found = np.asarray(answer[0]).dtype
-    if found != dtype:
-        raise WrongType(f"the integers are of dtype {found}, not {np.dtype(dtype)}")
-    return answer
+    return asking.agreed(w, record.integers, record.scales.astype(float))
 
 
 def wrong_type(*arguments):
-    raise WrongType
-
-
-def product_of(student, x, w):
-    """What is narrower than int32 is left alone: it shows in the numbers."""
-    y = student.integer_product(x, w)
-    return typed((y,), np.int32)[0] if np.asarray(y).dtype.itemsize > 4 else y
+    raise asking.WrongType
 
 
 def right_linear(x, integers, scales):
@@ -244,7 +220,7 @@ def by_rows(scales_of):
     def wrong(w):
         with np.errstate(all="ignore"):
             scales = scales_of(w)
-            return agreed(w, np.round(w / scales).astype(np.int8), scales)
+            return asking.agreed(w, np.round(w / scales).astype(np.int8), scales)
     return wrong
 
 
@@ -300,7 +276,7 @@ TASKS = [
                                                                           *three_ways(lambda w: (np.max(w) - np.min(w)) / 255)),
           "truncated": tuple(rounded(lambda w: largest(w) / 127, to=to) for to in (np.trunc, np.floor)),
           "signed_max": three_ways(lambda w: np.max(w) / 127), "inverse_scale": inverse, "wrong_type": wrong_type},
-         call=lambda student, w: typed(student.quantize(w), np.int8), tolerance=1e-6),
+         call=asking.quantize, tolerance=1e-6),
     Task("predicted_error", "how large the error will be", right_predicted, matrices,
          {"whole_step": tuple(partial(right_predicted, share=share) for share in (1, 1 / 2, 1 / 12)),
           "not_a_share": lambda w: largest(w) / 127 / 12**0.5, "scale_128": partial(right_predicted, step=1 / 128),
@@ -312,10 +288,10 @@ TASKS = [
           "one_scale": (by_rows(lambda w: np.full((len(w), 1), largest(w) / 127)), by_rows(lambda w: largest(w) / 127)),
           "division_by_zero": by_rows(lambda w: np.max(np.abs(w), axis=1, keepdims=True) / 127),
           "flat_scales": flat, "wrong_type": wrong_type},
-         call=lambda student, w: agreed(w, *typed(student.quantize_rows(w), np.int8)), needs=("quantize",), tolerance=1e-6),
+         call=asking.quantize_rows, needs=("quantize",), tolerance=1e-6),
     Task("integer_product", "integers in, integers out", ours.integer_product, integer_pairs,
          {"int8_overflow": (narrow(np.int8), narrow(np.int16)), "float32_product": narrow(np.float32),
-          "not_transposed": lambda x, w: x.astype(np.int32) @ w.astype(np.int32), "wrong_type": wrong_type}, call=product_of),
+          "not_transposed": lambda x, w: x.astype(np.int32) @ w.astype(np.int32), "wrong_type": wrong_type}, call=asking.integer_product),
     Task("linear", "a layer on integers", right_linear, layers,
          {"float_activations": lambda x, integers, scales: x @ (integers * scales).T, "one_token_scale": layer(per_token=False),
           "scale_forgotten": (layer(x_scales=False), layer(w_scales=False), layer(x_scales=False, w_scales=False)), "wrong_axis": scales_as_rows},

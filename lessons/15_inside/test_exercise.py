@@ -1,10 +1,15 @@
 """What is checked in exercise 15, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
 
+from pathlib import Path
+
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number, sizes
+from minillm.course.lessons import load_module
 from minillm.in_numpy import ops
 from minillm.inspection.restart import random_like
+
+asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "attention_explains": Hint(
@@ -92,43 +97,9 @@ HINTS = {
 
 # ---- Fresh inputs, small ones first. What runs is an object, so that it can be shown in a line ------------------------------
 
-class Run:
-    """A model of a few layers that changes its stream in place, as fast code does."""
-
-    def __init__(self, seed, layers):
-        self.seed, self.layers = seed, layers
-
-    def __call__(self, tap):
-        rng = np.random.default_rng(self.seed)
-        x = tap("embed", normal(rng, 1, 2))
-        for i in range(self.layers):
-            pre = tap(f"layers.{i}.resid_pre", x)
-            out = tap(f"layers.{i}.mlp_out", np.tanh(pre @ normal(rng, 2, 2)))
-            x = pre
-            x += out
-        return tap("last", x * 2)
-
-    def __repr__(self):
-        return f"a run of {self.layers} layer{'s' * (self.layers != 1)} that adds to its stream in place"
-
-
-class Rest:
-    """What the rest of a model makes of a stream (T, D): a number; or with `each` the surprise of every token (T,)."""
-
-    def __init__(self, rng, D, each=False):
-        self.w, self.u, self.shift, self.each = normal(rng, D, 5), rng.standard_normal(5), rng.uniform(2, 4), each
-
-    def __call__(self, stream):
-        mixed = np.tanh(stream @ self.w + (0 if self.each else 0.5 * np.cumsum(stream, 0) @ self.w)) @ self.u
-        return np.log1p(np.exp(mixed)) if self.each else float(self.shift + mixed.sum() + 0.3 * mixed.prod())
-
-    def __repr__(self):
-        return "a small model" if self.each else "the rest of a small model"
-
-
 def runs(rng):
     for layers in (0, 1, 2, 3):
-        yield (Run(int(rng.integers(1 << 30)), layers),)
+        yield (asking.Run(int(rng.integers(1 << 30)), layers),)
 
 
 def streams(rng):
@@ -148,7 +119,7 @@ def taken_apart(rng):
 def heads(rng):
     for T, D in ((1, 2), (2, 1), (2, 1), (2, 2), (2, 3), *sizes(rng, 2, 7, (20, 2))):
         written = rng.choice([0.5, 1, 2], (T, 1)) * normal(rng, T, D)
-        yield Rest(rng, D, each=True), written + normal(rng, T, D), written, rng.choice([0.5, 1, 2], (T, 1)) * normal(rng, T, D)
+        yield asking.Rest(rng, D, each=True), written + normal(rng, T, D), written, rng.choice([0.5, 1, 2], (T, 1)) * normal(rng, T, D)
 
 
 def pairs(rng):
@@ -156,7 +127,7 @@ def pairs(rng):
     made = 0
     while made < 20:
         T, D = rng.integers(2, 7, 2) if made else (2, 2)
-        score, clean = Rest(rng, D), normal(rng, T, D)
+        score, clean = asking.Rest(rng, D), normal(rng, T, D)
         corrupt = clean.copy()
         changed = rng.random(T) < 0.6
         corrupt[changed] = rng.standard_normal((int(changed.sum()), D))

@@ -29,6 +29,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from minillm.course import runner
+from minillm.course.plain import NotWritten, Raises, Unlike
+from minillm.course.runner import STUDENT, line_of_file
 from minillm.errors import UserError
 
 STATUS = ("passed", "failed", "error", "todo", "waits", "timeout")
@@ -37,7 +40,6 @@ MOST = 24            # numbers of an array, or of a dict of arrays, that are sho
 MANY = 12            # of two arrays with more numbers than this, only the largest difference is shown
 SMALLEST = 1e-5      # arrays of smaller numbers are compared as if their largest were this: they may be rounding alone
 NEARLY = 1e-5        # relative difference up to which the first digits count as right
-STUDENT = "the_exercise"     # the module name under which the reader's file is run
 
 
 @dataclass(frozen=True)
@@ -49,22 +51,6 @@ class Hint:
 
     def __str__(self):
         return f"{self.misconception} {self.see}"
-
-
-@dataclass(frozen=True)
-class Raises:
-    """An answer: the call raises an exception of this name, in `line` of the reader's file."""
-
-    name: str
-    message: str = ""
-    line: int | None = None
-
-
-@dataclass(frozen=True)
-class NotWritten:
-    """An answer: there is nothing to judge yet."""
-
-    message: str = "not written yet"
 
 
 @dataclass(frozen=True)
@@ -115,21 +101,7 @@ def cases_of(task: Task, rng) -> list[tuple]:
 
 def answers_to(task: Task, student, cases: Sequence[tuple]) -> list:
     """What the reader's module answers to each case: a value, Raises, or NotWritten (then the list ends)."""
-    if not hasattr(student, task.name) and (task.call is None or task.by_hand):
-        return [NotWritten(f"there is no {task.name} in the file: keep the names of the exercise")]
-    answers = []
-    for case in cases:
-        given = copy.deepcopy(case)
-        try:
-            answer = task.call(student, *given) if task.call is not None else getattr(student, task.name)(*given)
-        except NotImplementedError:
-            answer = NotWritten()
-        except Exception as error:
-            answer = Raises(type(error).__name__, str(error), line_of_file(error))
-        answers.append(NotWritten("not filled in yet") if task.by_hand and answer is None else answer)
-        if isinstance(answers[-1], NotWritten):
-            break
-    return answers
+    return runner.answers_to(task.name, task.by_hand, task.call, student, cases)
 
 
 def verdict(task: Task, hints: Mapping[str, Hint], cases: Sequence[tuple], answers: Sequence) -> dict:
@@ -391,6 +363,8 @@ def explain_number(answer, right, tolerance: float) -> tuple[str, str]:
 
 def kind_of(value) -> str:
     """What sort of thing a value is, in a beginner's words."""
+    if isinstance(value, Unlike):
+        return value.what
     array = numbers(value)
     if array is not None and array.dtype.kind == "c":
         return "complex numbers" if array.ndim else "a complex number"
@@ -507,16 +481,6 @@ def size(value) -> int:
     if isinstance(value, (list, tuple, set, frozenset)):
         return sum(map(size, value))
     return 1
-
-
-def line_of_file(error: BaseException) -> int | None:
-    """The line of the reader's file in which it was raised."""
-    line, at = None, error.__traceback__
-    while at is not None:
-        if at.tb_frame.f_globals.get("__name__") == STUDENT:
-            line = at.tb_lineno
-        at = at.tb_next
-    return line
 
 
 # ---- Drawing inputs -------------------------------------------------------------------------------------
