@@ -44,8 +44,23 @@ HINTS = {
         "stand side by side in an array that is larger than the parameter.",
         "Print the shape of each derivative beside the shape of what it belongs to. Then set dy to zero for the last text: does the result change?"),
     "averaged": Hint(
-        "The derivatives of all tokens were averaged. They add up; a mean over tokens, where there is one, is part of the loss and comes in with dy.",
-        "Let every dy be 1 and count by hand what one more in b does to the sum of all y."),
+        "The derivatives of all tokens were averaged, but they add up: the parameter changes the loss at each place that it serves. A mean over "
+        "tokens, where there is one, is part of the loss and comes in with the derivative from above.",
+        "Pass one token, then the same token twice: the parameter's derivative must double."),
+    "averaged_rows": Hint(
+        "The rows of a token that occurs several times were averaged, but they add up: each place where the token occurs changes the loss.",
+        "Let a text be the same token three times, dx all ones: its row must be all threes."),
+    "differences": Hint(
+        "You used finite differences, such as `numeric`: the first eight digits are right and the later ones are not. They are for checking a "
+        "backward, and they need two forwards for each number of x: a model of a million parameters would need two million. The exercise is the "
+        "formula.",
+        "Derive it on paper, then hold it against `numeric`: they should agree to about eight digits."),
+    "eps_forgotten": Hint(
+        "eps is missing in the backward. It is under the root in the forward, so the root that comes back in must hold it too.",
+        "Make x as small as the root of eps and compare with `numeric`."),
+    "order": Hint(
+        "The derivatives are right and in the wrong order: they come in the order of the arguments, dq, dk, dv.",
+        "Print the shapes of what you return beside those of q, k and v, for K = 1 and G = 2."),
     "dw_transposed": Hint(
         "dw came out transposed, (out, in). A derivative has the shape of what it belongs to.",
         "Print dw.shape and w.shape for a w that is not square."),
@@ -281,10 +296,16 @@ def attend_of(through=lambda p, dp: p * (dp - np.sum(dp * p, axis=-1, keepdims=T
     return wrong
 
 
+def reordered(places):
+    return lambda *case: tuple(right_attend(*case)[i] for i in places)
+
+
 def groups(take):
     """One way to treat the query heads of a group, for dk and dv, for dk alone, for dv alone."""
     return attend_of(group_k=take, group_v=take), attend_of(group_k=take), attend_of(group_v=take)
 
+
+BY_DIFFERENCES = {"tolerance": 1e-11, "nearly": {"differences": 1e-7}}
 
 FIRST = number("FIRST", "a small block on paper", 3.82, {"residual_lost": 1.82, "second_term": 4.0, "second_term_added": 4.18, "sum_in_second_term": 3.64,
                                                          "weight_forgotten": 2.252}, tolerance=1e-3)
@@ -296,8 +317,9 @@ TASKS = [
     Task("linear_backward", "y = x w + b", ops.linear_backward, maps,
          {"not_summed": NOT_SUMMED, "averaged": (linear_of(dw=mean_w, db=lambda dy: dy.mean(axis=(0, 1))), linear_of(dw=mean_w),
                                                  linear_of(db=lambda dy: dy.mean(axis=(0, 1)))),
-          "dw_transposed": linear_of(dw=lambda x, dy: np.einsum("bti,bto->oi", x, dy)), "w_not_transposed": linear_of(dx=lambda dy, w: dy @ w)}),
-    Task("embedding_backward", "rows of a table", ops.embedding_backward, lookups, {"overwritten": last_place, "averaged": mean_place}),
+          "dw_transposed": linear_of(dw=lambda x, dy: np.einsum("bti,bto->oi", x, dy)), "w_not_transposed": linear_of(dx=lambda dy, w: dy @ w)},
+         returns=("dx", "dw", "db"), **BY_DIFFERENCES),
+    Task("embedding_backward", "rows of a table", ops.embedding_backward, lookups, {"overwritten": last_place, "averaged_rows": mean_place}, **BY_DIFFERENCES),
     Task("rmsnorm_backward", "norm each token", ops.rmsnorm_backward, norms,
          {"second_term": norm_of(second=lambda dn, n, x: 0), "second_term_added": norm_of(second=lambda dn, n, x: -n * np.mean(dn * n, axis=-1, keepdims=True)),
           "sum_in_second_term": norm_of(second=lambda dn, n, x: n * np.sum(dn * n, axis=-1, keepdims=True)),
@@ -310,22 +332,26 @@ TASKS = [
           "not_summed": tuple(norm_of(dweight=dweight) for dweight in (
               lambda dy, n, x: dy * n, lambda dy, n, x: np.sum(dy * n, axis=1), lambda dy, n, x: np.sum(dy * n, axis=0),
               lambda dy, n, x: np.sum(dy * n, axis=-1))),
-          "averaged": norm_of(dweight=lambda dy, n, x: np.mean(dy * n, axis=(0, 1)))}, points=2),
+          "averaged": norm_of(dweight=lambda dy, n, x: np.mean(dy * n, axis=(0, 1))),
+          "eps_forgotten": lambda dy, x, weight, eps: norm_of()(dy, x, weight, 0.0)},
+         points=2, returns=("dx", "dweight"), **BY_DIFFERENCES),
     Task("rope_backward", "turn back", ops.rope_backward, turns,
          {"turned_forwards": lambda dy, x, cos, sin: ops.rope(dy, cos, sin), "not_turned": lambda dy, x, cos, sin: dy,
           "one_sine": (one_sine(1, 1), one_sine(-1, -1)),
           "cos_for_sin": (lambda dy, x, cos, sin: ops.rope(dy, sin, -cos), lambda dy, x, cos, sin: ops.rope(dy, sin, cos)),
-          "half_turn": lambda dy, x, cos, sin: ops.rope(dy, -cos, sin)}),
+          "half_turn": lambda dy, x, cos, sin: ops.rope(dy, -cos, sin)}, **BY_DIFFERENCES),
     Task("swiglu_backward", "through the gate", ops.swiglu_backward, gates,
          {"slope_of_one": gated(slope=lambda s, gate: s), "slope_of_sigmoid": (gated(slope=lambda s, gate: s * (1 - s)),
                                                                               gated(slope=lambda s, gate: gate * s * (1 - s))),
           "slope_added": (gated(slope=lambda s, gate: s + gate * s * (1 + s)), gated(slope=lambda s, gate: s - gate * s * (1 - s))),
           "up_left_out": gated(up_of=lambda up: 1.0), "dup_of_gate": gated(dup=lambda dy, gate, s: dy * gate),
-          "exchanged": lambda dy, gate, up: ops.swiglu_backward(dy, gate, up)[::-1]}),
+          "exchanged": lambda dy, gate, up: ops.swiglu_backward(dy, gate, up)[::-1]},
+         returns=("dgate", "dup"), **BY_DIFFERENCES),
     Task("cross_entropy_backward", "where it all begins", ops.cross_entropy_backward, predictions,
          {"no_share": entropy_of(share=lambda counted, V: 1), "share_of_all": entropy_of(share=lambda counted, V: counted.size),
           "share_of_vocabulary": entropy_of(share=lambda counted, V: np.sum(counted) * V), "padding": (padded_last, clipped_padding, out_of_range),
-          "target_forgotten": entropy_of(minus=0.0), "loss_upside_down": entropy_of(sign=-1.0), "dloss_left_out": entropy_of(used=False)}, points=2),
+          "target_forgotten": entropy_of(minus=0.0), "loss_upside_down": entropy_of(sign=-1.0), "dloss_left_out": entropy_of(used=False)}, points=2,
+         **BY_DIFFERENCES),
     Task("attend_backward", "attention with shared keys", right_attend, heads,
          {"diagonal": attend_of(through=lambda p, dp: p * (1 - p) * dp),
           "softmax_skipped": (attend_of(through=lambda p, dp: dp), attend_of(through=lambda p, dp: np.tril(dp))),
@@ -333,5 +359,7 @@ TASKS = [
           "no_scale": (attend_of(scale_q=False, scale_k=False), attend_of(scale_q=False), attend_of(scale_k=False)),
           "group_overwritten": groups(lambda x: x[:, -1]) + groups(lambda x: x[:, 0]), "group_averaged": groups(lambda x: x.mean(axis=1)),
           "group_not_summed": groups(lambda x: x), "pattern_not_transposed": (attend_of(turn_k=False, turn_v=False), attend_of(turn_k=False),
-                                                                             attend_of(turn_v=False))}, points=3),
+                                                                             attend_of(turn_v=False)),
+          "order": tuple(reordered(places) for places in ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)))},
+         points=3, returns=("dq", "dk", "dv"), **BY_DIFFERENCES),
 ]

@@ -28,6 +28,17 @@ HINTS = {
         "The largest number was taken, not the largest absolute value. Where the largest weight is negative, it does not fit into the "
         "integers.",
         "Quantize [0.1, -2.0] on paper: with the scale that you get, which integer is -2.0?"),
+    "divided_by_scale": Hint(
+        "The integers were divided by the scale. A scale is the step between two neighbouring integers, so an integer stands for that many "
+        "steps.",
+        "With a scale of 0.5, which number does the integer 3 stand for?"),
+    "signed_sizes": Hint(
+        "The largest numbers were taken with their sign. What counts is how far from zero the activations and weights of an input reach, on "
+        "either side.",
+        "Run it on x = [[-100, 1]]: the first input is the difficult one, and its s must be the larger."),
+    "same_exponent": Hint(
+        "Both sizes have the exponent alpha. The exponents share out the difficulty, so they add up to 1.",
+        "With alpha = 1, s must not depend on the weights at all: does it?"),
     "inverse_scale": Hint(
         "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, "
         "LLM.int8() among them, call the inverse of this the scale.",
@@ -66,8 +77,8 @@ HINTS = {
         "columns.",
         "Multiply integers and scales of a matrix of two rows and three columns, then of a square one: what does NumPy do with the shapes?"),
     "wrong_type": Hint(
-        "The numbers have another type than was asked for. np.round gives floats, and whole numbers in float64 take eight bytes each, "
-        "not one; a sum of products of int8 is asked for in int32, which is what processors add up in.",
+        "The integers have another dtype than the one asked for: int8 for what is stored, int32 for sums of products. Wider types take two to "
+        "eight times the memory, uint8 has no negative numbers, and np.round alone leaves floats.",
         "Print the dtype of the array of integers, and its nbytes."),
     "int8_overflow": Hint(
         "The product was computed in integers that are too small. One product of two int8 can be 16129, and many are added up; NumPy "
@@ -281,7 +292,7 @@ TASKS = [
          {"whole_step": tuple(partial(right_predicted, share=share) for share in (1, 1 / 2, 1 / 12)),
           "not_a_share": lambda w: largest(w) / 127 / 12**0.5, "scale_128": partial(right_predicted, step=1 / 128),
           "signed_max": partial(right_predicted, size=lambda w: w)}),
-    Task("dequantize", "and back", right_dequantize, integers_and_scales, {"inverse_scale": lambda integers, scales: integers / scales}),
+    Task("dequantize", "and back", right_dequantize, integers_and_scales, {"divided_by_scale": lambda integers, scales: integers / scales}),
     Task("quantize_rows", "a scale for each output", right_rows, row_matrices,
          {"wrong_axis": (by_rows(lambda w: np.max(np.abs(w), axis=0, keepdims=True) / 127), by_rows(lambda w: np.max(np.abs(w), axis=0)[:, None] / 127),
                          by_rows(lambda w: np.max(np.abs(w), axis=1) / 127)),
@@ -298,7 +309,8 @@ TASKS = [
          needs=("quantize_rows", "integer_product"), points=2),
     Task("smoothing", "move the difficulty", right_smoothing, calibration,
          {"exponents_swapped": factor(lambda alpha: 1 - alpha, lambda alpha: alpha), "inverted": inverted,
-          "signed_max": (*(factor(size=not_size, w_size=w_size, guard=guard) for w_size in (not_size, np.abs) for guard in (np.abs, not_size)),
+          "same_exponent": factor(w_power=lambda alpha: alpha),
+          "signed_sizes": (*(factor(size=not_size, w_size=w_size, guard=guard) for w_size in (not_size, np.abs) for guard in (np.abs, not_size)),
                          factor(w_size=not_size)),
           "wrong_axis": factor(axis=1, guard=None), "zero_factor": factor(guard=None)}),
 ]

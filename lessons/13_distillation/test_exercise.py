@@ -25,8 +25,8 @@ HINTS = {
         "The logits were multiplied by T. A high temperature must make the shares more alike, not less.",
         "Soften (0, 2) with T = 1 and T = 100: the second must be close to one half each."),
     "temperature_after": Hint(
-        "The temperature came after the softmax. Shares divided by T are the same shares, and they no longer add up to 1.",
-        "Print the sum of each row for T = 2."),
+        "The temperature came after the softmax, or nowhere. Shares divided by T are the same shares; it is the logits that are divided.",
+        "Soften (0, 2) with T = 1 and with T = 100: the second must be close to one half each, and add up to 1."),
     "no_shift": Hint(
         "exp overflows: exp(1000) is inf, and inf / inf is not a number. Taking the same number from all logits of a row changes no share.",
         "Soften (1000, 1001) and (0, 1) with T = 1: both must give the same."),
@@ -85,6 +85,10 @@ HINTS = {
     "renormalised": Hint(
         "The kept tokens were made to add up to 1. So the student is taught that all others are impossible, which is not what the teacher said.",
         "A teacher that says 1/2, 1/4, 1/4, of which one token is kept: what is p of that token, what is left for the others?"),
+    "raw_logits": Hint(
+        "Those are the logits themselves. A logit becomes the log of a probability only when the log of the sum over all V tokens is taken off, "
+        "the tokens that are not kept included.",
+        "Compute exp of what you return for k = V - 1: do the probabilities add up to less than 1?"),
     "not_logs": Hint(
         "Those are probabilities. Asked for are their logarithms.",
         "Can what you return be positive?"),
@@ -302,7 +306,7 @@ TASKS = [
            {"direction": 0.5, "nats_not_bits": 0.625 * np.log(2), "mean_over_vocabulary": 0.625 / 4, "cross_entropy": 2.375}, tolerance=1e-3),
     Task("soften", "softmax with a temperature", right_soften, rows_of_logits,
          {"times_temperature": lambda x, t: ops.softmax(x * t),
-          "temperature_after": lambda x, t: ops.softmax(x) / t,
+          "temperature_after": (lambda x, t: ops.softmax(x) / t, lambda x, t: ops.softmax(x)),
           "no_shift": quiet(lambda x, t: np.exp(x / t) / np.exp(x / t).sum(axis=-1, keepdims=True))}),
     Task("kl", "how far the student is from the teacher", right_kl, pairs,
          {"one_side": (compared(forward, student_t=one), compared(forward, teacher_t=one)), "no_T2": compared(forward, factor=one),
@@ -317,9 +321,12 @@ TASKS = [
     Task("mixed", "the teacher and the text", right_mixed, with_targets,
          {"shares_swapped": blended(lambda a: 1 - a, lambda a: a), "not_shares": blended(share_text=lambda a: 1),
           "hard_softened": blended(text_t=lambda t: t), "T2_on_both": blended(text_factor=lambda t: t * t), "sum_over_tokens": text_summed}, needs=("kl",)),
-    Task("learn", "one step", right_learn, matrices, {"teacher_learns": both_learn, "uphill": uphill, "mean_twice": mean_twice}, needs=("kl_gradient",)),
+    Task("learn", "one step", right_learn, matrices, {"teacher_learns": both_learn, "uphill": uphill, "mean_twice": mean_twice},
+         needs=("kl_gradient",), returns=("teacher_w", "student_w")),
     Task("top_k", "a teacher in short", right_top_k, to_keep,
-         {"least_probable": (least, turned), "renormalised": kept_shares, "not_logs": probabilities}),
+         {"least_probable": (least, turned), "renormalised": kept_shares, "not_logs": probabilities,
+          "raw_logits": lambda logits, k: (right_top_k(logits, k)[0], -np.sort(-logits, axis=-1)[:, :k])},
+         returns=("ids", "log_p")),
     Task("top_k_kl", "learning from what was kept", right_top_k_kl, kept,
          {"rest_dropped": named_alone, "renormalised": (renormalised_p, renormalised_both, renormalised_q), "rest_even": spread_evenly,
           "sum_over_tokens": rows_added},
