@@ -338,6 +338,7 @@ def explain_exception(error: Raises) -> str:
     where = f" (line {error.line} of your file)" if error.line else ""
     text = f"It raises {error.name}: {show_text(error.message)}{where}" if error.message else f"It raises {error.name}{where}"
     more = {"EOFError": "Nobody answers input() while a function is checked.",
+            "SystemExit": "A function returns its answer and ends nothing.",
             "MemoryError": "Look for an array that is much larger than its inputs.",
             "RecursionError": "Look for a function that calls itself without end."}.get(error.name)
     if error.name == "ModuleNotFoundError":

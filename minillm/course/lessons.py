@@ -201,12 +201,18 @@ def show_list(folder=None) -> int:
     return 0
 
 
-def points_of(lesson: Lesson) -> int:
-    """The points of a lesson's exercise, read from the source of its checks."""
+def tasks_of(lesson: Lesson) -> list[tuple[str, int]]:
+    """(name, points) of each task of a lesson's exercise, read from the source of its checks."""
     tree = ast.parse((lesson.folder / "test_exercise.py").read_text(encoding="utf-8"))
     tasks = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
              and node.func.id in ("Task", "number")]
-    return sum(next((word.value.value for word in task.keywords if word.arg == "points"), 1) for task in tasks)
+    return [(task.args[0].value, next((word.value.value for word in task.keywords if word.arg == "points"), 1))
+            for task in sorted(tasks, key=lambda node: node.lineno)]
+
+
+def points_of(lesson: Lesson) -> int:
+    """The points of a lesson's exercise."""
+    return sum(points for _, points in tasks_of(lesson))
 
 
 def time_of(lesson: Lesson) -> str:
@@ -259,7 +265,9 @@ def check(lesson: Lesson, options) -> int:
         print(json.dumps(report))
     else:
         show_report(report)
-        if report["points"] == report["of"]:
+        if report["points"] < report["of"]:
+            print(f"your file: {file}")
+        else:
             after_full_points(lesson, file, None if options.file else options.folder, own=not options.file)
     return 0 if report["points"] == report["of"] else 1
 
@@ -318,7 +326,7 @@ def show_report(report: dict):
         console.print(Padding(escape(report["printed"].rstrip()), (0, 0, 1, 4)))
     for task in report["tasks"]:
         show_task(task, console)
-    console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} judges with the same inputs again)")
+    console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} uses the same inputs again)")
 
 
 def show_task(task: dict, console):
