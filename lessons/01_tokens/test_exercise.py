@@ -8,64 +8,78 @@ from minillm.tokenizer import merge_pair
 
 HINTS = {
     "characters": Hint(
-        "You divided characters by tokens. A byte-level tokenizer starts from bytes, and ä is two of them.",
+        "You divided characters by tokens. A byte-level tokenizer starts from bytes, and ä is "
+        "two of them.",
         "Write the bytes of the text under its letters and count both: the two numbers differ."),
     "upside_down": Hint(
         "This is tokens per byte: the ratio is upside down.",
-        "Before any merge every token is one byte and the ratio is 1. Merging makes tokens longer: should it rise or fall?"),
+        "Before any merge every token is one byte and the ratio is 1. Merging makes tokens "
+        "longer: should it rise or fall?"),
     "ignores_times": Hint(
-        "Every different word is counted once, however often it stands in the text.",
-        "Count {(97, 98): 3} by hand: how often does the text hold an a before a b?"),
+        "You counted each word once, however often the text has it.",
+        "Count {(97, 98): 3} by hand: how often does the text have an a before a b?"),
     "across_words": Hint(
-        "The last token of a word was paired with the first of the next. Words have no order here: nothing is next to anything.",
-        "Count two words of one token each: there is no pair at all in them."),
+        "You paired the last token of one word with the first of the next. The words have no "
+        "order here, so no word is next to another.",
+        "Count two words of one token each: they contain no pair at all."),
     "no_overlaps": Hint(
-        "Pairs that share a token were counted once. Counting asks how many neighbours there are; what to do about overlaps is a "
-        "question for merging.",
+        "You counted overlapping pairs once. Counting asks how many pairs of neighbours there "
+        "are; overlaps matter only when you merge.",
         "Put a finger between any two tokens of (7, 7, 7): how many places are there?"),
     "overlap": Hint(
-        "A token was used by two merges at once. Each token belongs to one merged token at most.",
-        "Turn the result of merging (7, 7, 7) back into bytes: are they as many as before?"),
+        "You used one token in two merges. Each token belongs to at most one merged token.",
+        "Turn the result of merging (7, 7, 7) back into bytes: are there as many as before?"),
     "first_only": Hint(
-        "Only one occurrence of the pair was replaced.",
-        "Try a word that holds the pair twice, far apart."),
+        "You replaced only one occurrence of the pair.",
+        "Try a word that contains the pair twice, far apart."),
     "from_the_right": Hint(
-        "The word was read from the right. Where occurrences overlap, the leftmost one is merged.",
-        "Three equal tokens in a row show it: which two of them became one?"),
+        "You read the word from the right. Where occurrences overlap, the leftmost one is "
+        "merged.",
+        "Merge three equal tokens in a row: which two of them became one?"),
     "ties": Hint(
-        "Some pairs are equally frequent, and another than the smallest (left, right) was taken. Two programs that break ties "
-        "differently learn different tokenizers from one text.",
-        "Train on {b'ab': 2, b'cd': 2} and on the same words in the other order: the first merge must be the same."),
+        "Among equally frequent pairs you did not take the smallest (left, right). Two programs "
+        "that break ties differently learn different tokenizers from the same text.",
+        "Train on {b'ab': 2, b'cd': 2} and on the same words in the other order: the first merge "
+        "must be the same."),
     "stale_counts": Hint(
-        "The pairs were counted before the first merge only. A merge makes new pairs and takes old ones apart.",
-        "Train two merges on {b'abc': 5} and ask for the second: its neighbours must include the token 256."),
+        "You counted the pairs only once, before the first merge. A merge makes new pairs and "
+        "removes old ones.",
+        "Train two merges on {b'abc': 5} and look at the second: it must contain the token 256."),
     "no_stop": Hint(
-        "Training went on with pairs that occur once. A token for a pair that is never seen again saves nothing.",
-        "Train many merges on a single short word: what does the last merge stand for?"),
+        "You went on with pairs that occur once. A token for a pair that never occurs again "
+        "saves nothing.",
+        "Train many merges on a single short word: what does the last merge represent?"),
     "by_position": Hint(
-        "The leftmost pair that has a merge was merged first. What comes first is decided by the rank: the order of learning.",
-        "With the merges [(98, 99), (97, 98)], encode b'abc': the pair learned first is not the leftmost one."),
+        "You merged the leftmost pair first. The rank decides, that is, the order in which the "
+        "merges were learned.",
+        "With the merges [(98, 99), (97, 98)], encode b'abc': the pair learned first is not the "
+        "leftmost one."),
     "longest": Hint(
-        "The longest known piece was taken from the left. That is another tokenizer (WordPiece does this); BPE replays its merges.",
-        "Compare with replaying on paper: take the word's bytes and apply the first merge, then the second."),
+        "You took the longest known piece from the left. That is another tokenizer (WordPiece); "
+        "BPE replays its merges in order.",
+        "Replay on paper: take the bytes of the word, apply the first merge everywhere, then the "
+        "second."),
     "one_round": Hint(
-        "Each merge was applied to one place only.",
+        "You applied each merge in one place only.",
         "Encode a word that repeats itself, such as b'abab' with the merge (97, 98)."),
     "token_by_token": Hint(
-        "Every token was turned into text on its own. A character of several bytes can be split between tokens, and then none of "
-        "its parts is a character.",
+        "You turned each token into text by itself. A character of several bytes can be split "
+        "between tokens, and then none of its parts is a character.",
         "Decode the two tokens 195 and 164 with no merges: together they are one letter."),
     "strict": Hint(
-        "Bytes that are not UTF-8 raised an error. A model may write any token after any other, so this will happen.",
-        "Decode [195] alone: half of a letter. What shall a reader see there?"),
+        "Bytes that are not UTF-8 raised an error. A model may write any token after any other, "
+        "so this will happen.",
+        "Decode [195], half of a letter: what should a reader see there?"),
     "drops_bytes": Hint(
-        "Bytes that are not UTF-8 vanished. A reader should see that something was there.",
+        "Bytes that are not UTF-8 disappeared. A reader should see that something was there.",
         "Decode [97, 195, 98] and count the characters."),
     "bytes_as_characters": Hint(
-        "Every byte became the character of the same number. That is Latin-1; the text is UTF-8.",
+        "You turned each byte into the character of the same number. That is Latin-1; the text "
+        "is UTF-8.",
         "Decode the tokens of 'é' and print the length of the result."),
     "strips_spaces": Hint(
-        "Spaces at an end were lost. They are bytes as any others, and the tokens of ' cat' and 'cat' differ on purpose.",
+        "Spaces at the beginning or end were lost. They are bytes like any other, and ' cat' and "
+        "'cat' have different tokens on purpose.",
         "Encode b' a' with no merges, decode the result, and print both with repr."),
 }
 

@@ -7,79 +7,104 @@ from minillm.in_numpy import ops
 
 HINTS = {
     "no_scale": Hint(
-        "The scores were not divided by sqrt(E). A dot product of E random numbers grows as sqrt(E), and with large scores the softmax "
-        "puts everything on one key.",
-        "Draw q and k from a normal distribution, E = 4 and then E = 400, and print the standard deviation of the scores. On paper: what is "
-        "sqrt(E) there?"),
+        "You did not divide the scores by sqrt(E). A dot product of E random numbers grows as "
+        "sqrt(E), and with large scores the softmax puts everything on one key.",
+        "Draw q and k from a normal distribution, with E = 4 and then E = 400, and print the "
+        "standard deviation of the scores. On paper: what is sqrt(E)?"),
     "divided_by_E": Hint(
-        "The scores were divided by E, not by its square root: the larger the head, the more alike its scores become.",
-        "Draw q and k from a normal distribution with E = 400 and print the standard deviation of the scores: it should be near 1. On paper: "
-        "is it E or its root that the formula has?"),
+        "You divided the scores by E instead of its square root: the larger the head, the more "
+        "alike its scores become.",
+        "Draw q and k from a normal distribution with E = 400 and print the standard deviation "
+        "of the scores: it should be near 1. On paper: does the formula have E or its root?"),
     "sqrt_of_tokens": Hint(
-        "You divided by the square root of how many tokens there are. What makes a score large is how many products it adds up: the "
-        "length of one query, not the length of the text.",
-        "Compute the scores of two keys, then of the same two with a third one beside them: the first two must not change."),
+        "You divided by the square root of the number of tokens. A score is large because it "
+        "adds up many products, one for each number of a query; the length of the text has no "
+        "part in it.",
+        "Compute the scores of two keys, then of the same two with a third beside them: the "
+        "first two must not change."),
     "sqrt_of_D": Hint(
-        "The scores were divided by the square root of the whole width, all heads together. A score adds up the E products of one head.",
-        "Compute one head alone from its own columns of q, k and v, and compare: heads do not know of each other."),
+        "You divided the scores by the square root of the whole width. A score adds up the E "
+        "products of one head.",
+        "Compute one head alone from its own columns of q, k and v, and compare: heads do not "
+        "affect each other."),
     "keys_first": Hint(
-        "Rows and columns are exchanged: row t must hold what query t asks, so that each row can be made to add up to 1.",
+        "You exchanged rows and columns: row t must hold the scores of query t, so that each row "
+        "can be made to add up to 1.",
         "Try two queries and three keys and look at the shape of the result."),
     "looks_ahead": Hint(
-        "A token looked at tokens after it. A model that is trained like this reads its answer off the next place.",
-        "Change the last row of k and v and compute again: only the last row of the result may change. On paper: how many keys may that token see?"),
+        "A token looked at tokens after it. A model trained like this reads its answer off the "
+        "next position.",
+        "Change the last row of k and v and compute again: only the last row of the result may "
+        "change. On paper: how many keys may that token see?"),
     "wrong_triangle": Hint(
-        "The wrong triangle was masked: tokens see the future and not the past.",
-        "Print which scores of a text of three tokens are finite: how many does the first token see, how many the last?"),
+        "You masked the wrong triangle: tokens see the future and not the past.",
+        "Print which scores of a text of three tokens are finite: how many does the first token "
+        "see, how many the last?"),
     "not_itself": Hint(
-        "A token was kept from looking at itself. Then the first token has nothing to look at at all.",
-        "Print the first row for any T: is there one finite score? On paper: may a token look at its own key?"),
+        "You kept a token from looking at itself. Then the first token has nothing to look at.",
+        "Print the first row for any T: does it have a finite score? On paper: may a token look "
+        "at its own key?"),
     "masked_by_zero": Hint(
-        "Masked scores were set to 0. A zero is a score like any other: exp(0) is 1.",
-        "Pass a row of zeros with its end masked through softmax: how much weight does the end get?"),
+        "You set masked scores to 0. A zero is a score like any other: exp(0) is 1.",
+        "Pass a row of zeros with its end masked through softmax: how much weight does the end "
+        "get?"),
     "large_negative": Hint(
-        "This passes: a large negative number in place of -inf is common in PyTorch code. It is safe while every real score is far above it, "
-        "and it fails in two cases: in float16, where -1e9 does not exist, and in a row where everything is masked, which becomes an even "
-        "average instead of NaN, so that the mistake goes unseen.",
+        "This passes: a large negative number in place of -inf is common in PyTorch code. It is "
+        "safe while every real score is far above it, and it fails in two cases: in float16, "
+        "where -1e9 does not exist, and in a row where everything is masked, which becomes an "
+        "even average instead of NaN, so that the mistake goes unseen.",
         "Compute the softmax of [-1e9, -1e9] and of [-np.inf, -np.inf]."),
     "inf_times_zero": Hint(
-        "The mask was multiplied with: where it is 0, infinity times 0 is not a number, and that spoils even the scores that should stay.",
-        "Evaluate -np.inf * 0, and look up np.where, which chooses and does not multiply."),
+        "You multiplied with the mask. Where it is 0, infinity times 0 is not a number, and that "
+        "spoils even the scores that should stay.",
+        "Evaluate -np.inf * 0, and look up np.where, which chooses instead of multiplying."),
     "mask_after": Hint(
-        "The mask came after the softmax: forbidden weights were removed, but their share was not given to the others.",
-        "Print the sum of each row of the pattern: which rows do not add up to 1? On paper: add up the shares you used."),
+        "You masked after the softmax: the forbidden weights are gone, but their share was not "
+        "given to the others.",
+        "Print the sum of each row of the pattern: which rows do not add up to 1? On paper: add "
+        "up the shares that you used."),
     "over_queries": Hint(
-        "The softmax ran over the queries: each column adds up to 1, each row does not. It is the query that shares out its attention.",
+        "Your softmax ran over the queries: each column adds up to 1, each row does not. Each "
+        "query shares out its own attention.",
         "Print the sums of rows and of columns for two queries and three keys."),
     "over_everything": Hint(
-        "All numbers together were made to add up to 1. Each query has attention of its own to share out.",
-        "Print the sum of every row for an array of two rows."),
+        "You made all numbers together add up to 1. Each query has its own attention to share "
+        "out.",
+        "Print the sum of each row for an array of two rows."),
     "no_shift": Hint(
-        "exp overflows: exp(1000) is inf, and inf / inf is not a number. Taking the same number from every score of a row changes nothing in "
-        "exact arithmetic.",
+        "exp overflows: exp(1000) is inf, and inf / inf is not a number. Subtracting the same "
+        "number from every score of a row changes nothing in exact arithmetic.",
         "Compute the softmax of [1000, 1001] and of [0, 1]: both must give the same."),
     "one_shift": Hint(
-        "The maximum of the whole array was subtracted. A row that lies far below it becomes exp(-2000) = 0 everywhere, and 0 / 0 is not a number.",
+        "You subtracted the maximum of the whole array. A row far below it becomes exp(-2000) = "
+        "0 everywhere, and 0 / 0 is not a number.",
         "Compute the softmax of two rows at once, [1000, 1001] and [-1000, -1001]."),
     "averages_keys": Hint(
-        "The pattern was multiplied with the keys. Keys say where to look; what is fetched there are the values.",
+        "You multiplied the pattern with the keys. Keys say where to look; what is fetched there "
+        "are the values.",
         "Give v twice as many columns as k and look at the shape of the result."),
     "split_by_reshape": Hint(
-        "The array was only reshaped. Reshape keeps the order of the numbers in memory, so a head gets all columns of a few tokens instead "
-        "of a few columns of all tokens.",
-        "Split x = np.arange(8).reshape(2, 4) into two heads on paper: head 0 must hold columns 0 and 1."),
+        "You only reshaped the array. Reshape keeps the order of the numbers in memory, so a "
+        "head gets all columns of a few tokens instead of a few columns of all tokens.",
+        "Split x = np.arange(8).reshape(2, 4) into two heads on paper: head 0 must hold columns "
+        "0 and 1."),
     "interleaved_heads": Hint(
-        "Columns were dealt out like cards, one to each head in turn. A head owns E columns side by side.",
-        "Split x = np.arange(8).reshape(2, 4) into two heads on paper: head 0 must hold columns 0 and 1."),
+        "You gave the columns to the heads in turn. A head owns E neighbouring columns.",
+        "Split x = np.arange(8).reshape(2, 4) into two heads on paper: head 0 must hold columns "
+        "0 and 1."),
     "wrong_group": Hint(
-        "Query heads met keys of another group: neighbours were given different key/value heads. Neighbours share one.",
-        "For H = 4 and K = 2, write the key/value head beside each query head: it must read 0 0 1 1."),
+        "You gave neighbouring query heads different key/value heads. Neighbours share one.",
+        "For H = 4 and K = 2, write the key/value head beside each query head: it must read 0 0 "
+        "1 1."),
     "one_group": Hint(
-        "All query heads used the first key/value head.",
-        "Set k and v to zero outside their first E columns: for K = 2, half of the result must change."),
+        "All your query heads used the first key/value head.",
+        "Set k and v to zero outside their first E columns: for K = 2, half of the result must "
+        "change."),
     "joined_by_reshape": Hint(
-        "The heads were joined by a reshape alone, so a row of the result mixes tokens. Each token's row holds what its own heads made.",
-        "Compute (heads, T, E) for two tokens and two heads, with every number telling its head and its token, and join them on paper."),
+        "You joined the heads by a reshape alone, so a row of the result mixes tokens. The row "
+        "of a token holds what its own heads computed.",
+        "Compute (heads, T, E) for two tokens and two heads, with numbers that tell their head "
+        "and token, and join them on paper."),
 }
 
 

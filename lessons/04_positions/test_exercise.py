@@ -9,61 +9,80 @@ from minillm.in_numpy import ops
 
 HINTS = {
     "angle_from_D": Hint(
-        "The angles were made from the width of the model. Each head turns by itself: its frequencies come from E, and all heads turn alike.",
-        "For two heads, turn x whose two halves of columns are equal: the two heads of the result must be equal too."),
+        "You made the angles from the width of the model. Each head turns by itself: its "
+        "frequencies come from E, and all heads turn alike.",
+        "For two heads, turn an x whose two halves of columns are equal: the two heads of the "
+        "result must be equal too."),
     "radians_only": Hint(
-        "This is how many tokens turn the pair by one radian. A full turn is more than six of those.",
-        "Multiply your number by the frequency: what angle is it, and is (cos, sin) of it (1, 0)?"),
+        "This is how many tokens turn the pair by one radian. A full turn is more than six "
+        "radians.",
+        "Multiply your number by the frequency: which angle is it, and is (cos, sin) of it (1, "
+        "0)?"),
     "half_exponent": Hint(
-        "The exponent is i/E; with 2i/E the frequencies go nearly down to 1/theta, with i/E only to its square root.",
+        "The exponent is i/E; with 2i/E the frequencies go nearly down to 1/theta, with i/E only "
+        "to its square root.",
         "Print the last frequency for E = 64 and theta = 10000: it should be close to 1/10000."),
     "grows": Hint(
-        "The frequencies grow. The first pair turns by one radian a token, and each later one more slowly.",
+        "Your frequencies grow. The first pair turns by one radian per token, and each later "
+        "pair more slowly.",
         "Print them: is the first one 1 and the last one the smallest?"),
     "interleaved": Hint(
-        "Columns side by side, 2i and 2i+1, were turned as pairs. Here (as in Hugging Face) column i goes with column i + E/2. Both are "
-        "rotary embedding, and a checkpoint made for one is broken in the other.",
+        "You turned neighbouring columns, 2i and 2i + 1, as pairs. Here (as in Hugging Face) "
+        "column i goes with column i + E/2. Both are rotary embeddings, but a checkpoint made "
+        "for one does not work with the other.",
         "Turn [1, 0, 0, 0] by a quarter turn, theta = 1: in which column does the 1 end up?"),
     "clockwise": Hint(
-        "The pairs were turned the other way. Scores cannot tell, as long as queries and keys turn alike; keys that somebody else turned can.",
+        "You turned the pairs the other way. Scores do not change as long as queries and keys "
+        "turn alike, but keys that another program turned no longer fit.",
         "Turn [1, 0] by a quarter turn, position pi/2: is the result [0, 1] or [0, -1]?"),
     "one_speed": Hint(
-        "All pairs turned at the same speed. Then positions that are 2 pi apart look the same, in every pair.",
+        "All your pairs turned at the same speed. Then positions 2 pi apart look the same in "
+        "every pair.",
         "Turn a vector of four ones to position 1: do both pairs give the same two numbers?"),
     "not_turned": Hint(
-        "Nothing was turned, so the order of the words does not matter to the scores.",
+        "You turned nothing, so the order of the words does not affect the scores.",
         "Exchange the first two rows of k and v: the result of the last token must change."),
     "turned_v": Hint(
-        "The values were turned too. Positions are for finding; what is fetched should be the same wherever it was found.",
+        "You turned the values too. Positions are for finding; what is fetched should be the "
+        "same wherever it was found.",
         "Let all rows of v be equal: then every row of the result must be that row."),
     "one_side": Hint(
-        "Only one of q and k was turned. The distance enters the score as the difference of two angles, so both must turn.",
+        "You turned only one of q and k. The distance enters the score as the difference of two "
+        "angles, so both must turn.",
         "Shift all positions by 5 and compute the scores again: they must not change."),
     "restarts": Hint(
-        "The new tokens were counted from 0 again. They stand after those that were kept.",
-        "Compute attention on a whole text, then on its first part and go on: the last rows must agree."),
+        "You counted the new tokens from 0 again. They come after the kept ones.",
+        "Compute attention on a whole text, then on its first part and go on: the last rows must "
+        "agree."),
     "first_is_one": Hint(
-        "The new tokens stand one place too far: the first token of a text is at position 0, so S kept tokens hold the positions up to S - 1. "
-        "Inside one text nobody notices, since only differences count.",
-        "Compute attention on a whole text, then on its first part and go on: the last rows must agree."),
+        "Your new tokens are one position too far: the first token of a text is at position 0, "
+        "so S kept tokens have the positions 0 to S - 1. Inside one text this goes unseen, since "
+        "only differences count.",
+        "Compute attention on a whole text, then on its first part and go on: the last rows must "
+        "agree."),
     "turned_twice": Hint(
-        "The old keys were turned once more. They were kept as they were used, with their angle in them.",
-        "Compute attention on a whole text, then keep rotate(k) of its first part and go on: the last rows must agree."),
+        "You turned the old keys a second time. They were kept after turning.",
+        "Compute attention on a whole text, then keep rotate(k) of its first part and go on: the "
+        "last rows must agree."),
     "mask_restarts": Hint(
-        "New token t was shown the first t + 1 keys only. It stands after all the old ones, so it sees all of them.",
-        "Print the mask for two new tokens after three old ones: it has two rows, and five columns."),
+        "You showed new token t only the first t + 1 keys. It comes after all the old ones, so "
+        "it sees all of them.",
+        "Print the mask for two new tokens after three old ones: it has two rows and five "
+        "columns."),
     "from_zero": Hint(
-        "The heads were counted from 0, so the first slope is 1 and the whole list is one step too steep.",
+        "You counted the heads from 0, so the first slope is 1 and the whole list is one step "
+        "too steep.",
         "Print the slopes for 8 heads: they are 1/2, 1/4, ... 1/256."),
     "power_of_two": Hint(
-        "The formula for powers of two was used for every H. For other numbers the paper's models (and BLOOM) take two lists.",
+        "You used the formula for powers of two for every H. For other numbers the models of the "
+        "paper (and BLOOM) combine two lists.",
         "Compare slopes(12)[:8] with slopes(8): they must be the same."),
     "first_of_double": Hint(
-        "The heads that are left got the first slopes of the longer list, not every other one. The second, fourth, ... of it are those of the "
-        "shorter list: those are taken.",
+        "You gave the remaining heads the first slopes of the longer list. Take every other one: "
+        "the second, fourth, ... are already in the shorter list.",
         "Print slopes(12): is any slope in it twice?"),
     "sorted": Hint(
-        "The slopes were sorted. Which head has which slope was fixed when the model was trained.",
+        "You sorted the slopes. Which head has which slope was fixed when the model was trained.",
         "Compare slopes(12)[:8] with slopes(8): they must be the same."),
 }
 

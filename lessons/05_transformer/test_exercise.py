@@ -14,75 +14,95 @@ asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "wrong_axis": Hint(
-        "The mean ran over the tokens, not over the numbers of one token. Then a token's activations depend on the others in the text, later "
-        "ones too.",
+        "You took the mean over the tokens instead of over the numbers of one token. Then a "
+        "token's activations depend on the other tokens, later ones too.",
         "Change the last row of x: only the last row of the result may change."),
     "whole_array": Hint(
-        "One mean was taken over the whole array. Each token is normed by itself.",
+        "You took one mean over the whole array. Each token is normalized by itself.",
         "Multiply the last row of x by 100: only the last row of the result may change."),
     "eps_outside": Hint(
-        "eps was added to the root; it belongs under it. For large x nobody sees the difference, for small x the result differs a lot.",
+        "You added eps to the root; it belongs under it. For large x the two agree, for small x "
+        "they differ a lot.",
         "Compute the norm of x = 0.001 with eps = 0.01 on paper: 0.001 / sqrt(0.000001 + 0.01)."),
     "mean_subtracted": Hint(
-        "The mean was subtracted: that is LayerNorm. RMSNorm divides by the size of x and leaves its mean alone.",
-        "Norm a row of ones with weights of 1: is the result close to ones, or zero?"),
+        "You subtracted the mean: that is LayerNorm. RMSNorm divides by the size of x and leaves "
+        "its mean alone.",
+        "Normalize a row of ones with weights of 1: is the result close to ones, or zero?"),
     "sum_not_mean": Hint(
-        "The squares were added up, not averaged, so a row ends with length 1. After RMSNorm its numbers have a mean square of 1.",
-        "Norm a row of ones with weights of 1 and a tiny eps: the result should be ones."),
+        "You added up the squares instead of averaging them, so a row ends with length 1. After "
+        "RMSNorm its numbers have a mean square of 1.",
+        "Normalize a row of ones with weights of 1 and a tiny eps: the result should be ones."),
     "swapped": Hint(
-        "Gate and up are swapped: silu went over the wrong one. The two matrices have the same shape, so nothing complains.",
-        "Set gate_proj to zero: is everything zero? Then set up_proj to a large multiple: does the result grow in proportion?"),
+        "You exchanged gate and up: silu was applied to the wrong one. The two matrices have the "
+        "same shape, so nothing raises an error.",
+        "Set gate_proj to zero: is everything zero? Then multiply up_proj by a number: is the "
+        "result multiplied by it too?"),
     "silu_of_product": Hint(
-        "silu was applied to the product of gate and up. Only the gate goes through it; the up side stays linear.",
+        "You applied silu to the product of gate and up. Only the gate goes through it; the up "
+        "side stays linear.",
         "Multiply up_proj by 2: the result must become exactly twice as large."),
     "sigmoid_gate": Hint(
-        "The gate was sigmoid(a). silu(a) is a times that: it grows with a instead of ending at 1.",
+        "Your gate is sigmoid(a). silu(a) is a times that: it grows with a instead of ending at "
+        "1.",
         "Compute silu(10) on paper: it is nearly 10."),
     "no_gate": Hint(
-        "One of the two sides is missing: silu(gate) must be multiplied with up(x), number by number.",
+        "One of the two sides is missing: silu(gate) is multiplied with up(x), element by "
+        "element.",
         "Multiply up_proj by 2: the result must become exactly twice as large."),
     "residual_normed": Hint(
-        "The normed input was added, where the input itself should be. The stream x passes through a block unscaled; norms stand only before "
-        "attention and before the mlp.",
+        "You added the normalized input where the input itself belongs. The stream x passes "
+        "through a block unscaled; norms come only before attention and before the mlp.",
         "Let o_proj and down_proj be zero: the block must return exactly x."),
     "norm_last": Hint(
-        "The norm came after the sum, as in 2017. In a LLaMA it stands before attention and before the mlp, inside the branch.",
+        "Your norm comes after the sum, as in 2017. In a LLaMA it comes before attention and "
+        "before the mlp, inside the branch.",
         "Let o_proj and down_proj be zero: the block must return exactly x."),
     "no_residual": Hint(
-        "The input was replaced where it should be added to. A layer adds to the stream.",
+        "You replaced the input where the result should be added to it. A layer adds to the "
+        "stream.",
         "Let o_proj and down_proj be zero: the block must return exactly x."),
     "side_by_side": Hint(
-        "The mlp read the block's input. In a LLaMA it comes after attention and sees what that wrote (some other models do both at once).",
-        "Compute x after attention on paper and norm it: that is what the mlp is given."),
+        "Your mlp reads the input of the block. In a LLaMA it comes after attention and reads "
+        "the stream that attention has added to (some other models do both at once).",
+        "Compute x after attention on paper and normalize it: that is the input of the mlp."),
     "attention_lost": Hint(
-        "The second sum begins from the block's input, so what attention wrote is lost.",
+        "Your second sum begins from the input of the block, so what attention added is lost.",
         "Let down_proj be zero: the block must return x plus the output of attention."),
     "one_norm": Hint(
-        "Both norms used the same weights. A layer has two of them.",
+        "Both norms used the same weights. A layer has two norms with a weight vector each.",
         "Multiply post_attention_layernorm by 2: does the result change?"),
     "final_norm": Hint(
-        "The last norm, after all blocks, is missing. It is small and easily forgotten: D numbers.",
-        "Multiply embed_tokens by 10 in a model without layers and with an lm_head of its own: the logits must hardly change."),
+        "The last norm, after all blocks, is missing. It is small and easily forgotten: D "
+        "numbers.",
+        "Multiply embed_tokens by 10 in a model without layers and with its own lm_head: the "
+        "logits must hardly change."),
     "head_not_tied": Hint(
-        "The head was taken to be a matrix of its own. When it is tied, there is none: the embedding is used at both ends, and counted once.",
+        "You took the head to be a matrix of its own. When it is tied there is no such matrix: "
+        "the embedding is used at both ends and counted once.",
         "Print the names in params for a model with a tied head."),
     "head_always_tied": Hint(
-        "The embedding was used as the head although the model has an lm_head. A checkpoint that is not tied then gives nonsense.",
+        "You used the embedding as the head although the model has an lm_head. A checkpoint that "
+        "is not tied then gives nonsense.",
         "Change lm_head: the logits must change."),
     "scaled": Hint(
-        "The embedding was multiplied by sqrt(D). The transformer of 2017 does that; a LLaMA does not.",
-        "In a model without layers and with weights of 1, one token's x is its row of the embedding: print both."),
+        "You multiplied the embedding by sqrt(D). The transformer of 2017 does that; a LLaMA "
+        "does not.",
+        "In a model without layers and with weights of 1, the x of one token is its row of the "
+        "embedding: print both."),
     "one_layer": Hint(
-        "The same layer was used again and again. Each has parameters of its own.",
+        "You used the same layer again and again. Each layer has its own parameters.",
         "Set the last layer's o_proj and down_proj to zero: the logits must change."),
     "full_heads": Hint(
-        "k_proj and v_proj were counted with H heads. They have K, that is what grouping saves.",
-        "Write the shapes of the four matrices of attention beside each other for H = 4 and K = 2."),
+        "You counted k_proj and v_proj with H heads. They have K heads; that is what grouping "
+        "saves.",
+        "Write the shapes of the four matrices of attention beside each other for H = 4 and K = "
+        "2."),
     "square": Hint(
-        "q_proj and o_proj were taken to be D x D. They are D x HE and HE x D, and HE need not be D.",
+        "You took q_proj and o_proj to be D x D. They are D x HE and HE x D, and HE need not be "
+        "D.",
         "Count q_proj for D = 8, H = 3, E = 4."),
     "two_matrices": Hint(
-        "The feed-forward part was counted with two matrices. SwiGLU has three: gate, up and down.",
+        "You counted two matrices in the feed-forward part. SwiGLU has three: gate, up and down.",
         "List the matrices that your mlp multiplies with."),
     "norms_not_counted": Hint(
         "The norms have parameters too: D numbers each, two in a layer and one at the end.",

@@ -9,147 +9,189 @@ from minillm.in_numpy import ops
 
 HINTS = {
     "residual_lost": Hint(
-        "In y = x + rmsnorm(x), only the way through the norm was followed. x also went straight into the sum, and where two paths leave a number, the "
-        "derivatives that come back along them are added.",
+        "In y = x + rmsnorm(x) you followed only the path through the norm. x also goes straight "
+        "into the sum, and where two paths leave a number, the derivatives that come back along "
+        "them are added.",
         "Let the weights of the norm be zero: then y = x, and what must dx be?"),
     "not_the_first": Hint(
-        "The block on paper: something else than the first number of dx was given, such as the second, or both, or a text in quotes.",
-        "Read the question once more: which number of dx is asked for, and how many?"),
+        "You gave something else than the first number of dx, such as the second, or both.",
+        "Read the question once more: which number of dx does it ask for, and how many?"),
     "second_term": Hint(
-        "The size of x was taken for a constant. But every number of x is also in the root that all are divided by: there is a second term.",
-        "Multiply x by a tiny bit more than 1: with eps = 0 the norm's result does not change, so what comes back through the norm must be at right "
-        "angles to x. That is dx, and dx - dy where x also goes around the norm. Is it?"),
+        "You treated the size of x as a constant. But every number of x is also in the root that "
+        "all are divided by, so there is a second term.",
+        "With eps = 0, multiplying x by a number a little above 1 leaves the result of the norm "
+        "as it is. So what comes back through the norm (dx; or dx - dy where x also goes around "
+        "the norm) is at right angles to x: is yours?"),
     "second_term_added": Hint(
-        "The second term has the wrong sign. A larger x_1 makes the root larger, and that makes every result smaller.",
-        "Multiply x by a tiny bit more than 1: with eps = 0 the norm's result does not change, so what comes back through the norm must be at right "
-        "angles to x. That is dx, and dx - dy where x also goes around the norm. Is it?"),
+        "The second term has the wrong sign. A larger x_1 makes the root larger, and that makes "
+        "every result smaller.",
+        "With eps = 0, multiplying x by a number a little above 1 leaves the result of the norm "
+        "as it is. So what comes back through the norm (dx; or dx - dy where x also goes around "
+        "the norm) is at right angles to x: is yours?"),
     "sum_in_second_term": Hint(
-        "The second term was made with a sum over the D numbers, where the root holds their mean.",
-        "Multiply x by a tiny bit more than 1: with eps = 0 the norm's result does not change, so what comes back through the norm must be at right "
-        "angles to x. That is dx, and dx - dy where x also goes around the norm. Is it?"),
+        "You made the second term with a sum over the D numbers; the root contains their mean.",
+        "With eps = 0, multiplying x by a number a little above 1 leaves the result of the norm "
+        "as it is. So what comes back through the norm (dx; or dx - dy where x also goes around "
+        "the norm) is at right angles to x: is yours?"),
     "weight_forgotten": Hint(
-        "The derivative went past the weights. y = weight * n, so each dn is dy times its weight.",
-        "Let one weight be zero: can that number of n still matter to the loss?"),
+        "You left the weights out of the derivative. y = weight * n, so each dn is dy times its "
+        "weight.",
+        "Let one weight be zero: can that number of n still affect the loss?"),
     "x_for_n": Hint(
-        "The second term was made of x where it needs n, the normed x. One of the two divisions by the root is missing.",
-        "Multiply x by 10: with eps = 0, what comes back through the norm must become ten times smaller."),
+        "You used x in the second term where n, the normalized x, belongs. One of the two "
+        "divisions by the root is missing.",
+        "Multiply x by 10: with eps = 0, what comes back through the norm must become ten times "
+        "smaller."),
     "mean_of_all": Hint(
-        "One mean was taken over all tokens. Each token has a root of its own, and the tokens do not meet here.",
+        "You took one mean over all tokens. Each token has its own root, and tokens do not "
+        "affect each other here.",
         "Change dy of the last token: only the last token's dx may change."),
     "dweight_of_x": Hint(
-        "dweight was made of x. What the weights were multiplied with is the normed x.",
+        "You made dweight from x. The weights are multiplied with the normalized x.",
         "Multiply x by 10: y stays nearly the same, so dweight must too."),
     "not_summed": Hint(
-        "A parameter served every token of every text, so its derivative is the sum over all of them; here some of them are missing, or they "
-        "stand side by side in an array that is larger than the parameter.",
-        "Print the shape of each derivative beside the shape of what it belongs to. Then set dy to zero for the last text: does the result change?"),
+        "A parameter serves every token of every text, so its derivative is the sum over all of "
+        "them. Yours leaves some out, or keeps them side by side in an array larger than the "
+        "parameter.",
+        "Print the shape of each derivative beside the shape of its parameter. Then set dy to "
+        "zero for the last text: does the result change?"),
     "averaged": Hint(
-        "The derivatives of all tokens were averaged, but they add up: the parameter changes the loss at each place that it serves. A mean over "
-        "tokens, where there is one, is part of the loss and comes in with the derivative from above.",
+        "The derivatives of all tokens were averaged, but they add up: the parameter changes the "
+        "loss at each place that it serves. A mean over tokens, where there is one, is part of "
+        "the loss and comes in with the derivative from above.",
         "Pass one token, then the same token twice: the parameter's derivative must double."),
     "averaged_rows": Hint(
-        "The rows of a token that occurs several times were averaged, but they add up: each place where the token occurs changes the loss.",
+        "The rows of a token that occurs several times were averaged, but they add up: each "
+        "place where the token occurs changes the loss.",
         "Let a text be the same token three times, dx all ones: its row must be all threes."),
     "differences": Hint(
-        "You used finite differences, such as `numeric`: the first eight digits are right and the later ones are not. They are for checking a "
-        "backward, and they need two forwards for each number of x: a model of a million parameters would need two million. The exercise is the "
-        "formula.",
-        "Derive it on paper, then hold it against `numeric`: they should agree to about eight digits."),
+        "You used finite differences, such as `numeric`: the first eight digits are right and "
+        "the later ones are not. They are for checking a backward, and they need two forwards "
+        "for each number of x: a model of a million parameters would need two million. The "
+        "exercise is the formula.",
+        "Derive it on paper, then hold it against `numeric`: they should agree to about eight "
+        "digits."),
     "eps_forgotten": Hint(
-        "eps is missing in the backward. It is under the root in the forward, so the root that comes back in must hold it too.",
+        "eps is missing in the backward. It is under the root in the forward, so the root that "
+        "comes back in must hold it too.",
         "Make x as small as the root of eps and compare with `numeric`."),
     "order": Hint(
-        "The derivatives are right and in the wrong order: they come in the order of the arguments, dq, dk, dv.",
+        "The derivatives are right and in the wrong order: they come in the order of the "
+        "arguments, dq, dk, dv.",
         "Print the shapes of what you return beside those of q, k and v, for K = 1 and G = 2."),
     "dw_transposed": Hint(
-        "dw came out transposed, (out, in). A derivative has the shape of what it belongs to.",
+        "Your dw is transposed, (out, in). A derivative has the shape of what it belongs to.",
         "Print dw.shape and w.shape for a w that is not square."),
     "w_not_transposed": Hint(
-        "dx was made with w as it stands. Going back, what was summed over is spread out, and the other way round: w needs to be transposed.",
+        "You made dx with w as it is. On the way back, inputs and outputs exchange their roles, "
+        "so w is transposed.",
         "Use a w that is not square and look at the shapes."),
     "overwritten": Hint(
-        "Where a token stood several times, only one of its places was kept: rows were assigned, not added to. NumPy's table[tokens] += dx does "
-        "the same, as it reads all rows first and writes them afterwards.",
+        "Where a token occurs several times you kept only one of its places: you assigned rows "
+        "instead of adding. NumPy's table[tokens] += dx does the same, since it reads all rows "
+        "before it writes.",
         "Let a text be the same token three times, dx all ones: its row must be all threes."),
     "cos_for_sin": Hint(
-        "Cosine and sine were exchanged.",
-        "Let the angle be 0: cos is 1 and sin is 0, nothing is turned, so dx must be dy. Is it?"),
+        "You exchanged cosine and sine.",
+        "Let the angle be 0: cos is 1 and sin is 0, so nothing turns and dx must be dy. Is it?"),
     "half_turn": Hint(
         "All of dx has the wrong sign: that is half a turn too much.",
-        "Let the angle be 0: cos is 1 and sin is 0, nothing is turned, so dx must be dy. Is it?"),
+        "Let the angle be 0: cos is 1 and sin is 0, so nothing turns and dx must be dy. Is it?"),
     "turned_forwards": Hint(
-        "The derivative was turned the way x was turned. It has to be turned back.",
-        "Turn by 90 degrees: y = (-x_2, x_1). If only dy_1 is not zero, which number of x gets it, and with which sign?"),
+        "You turned the derivative the way x was turned. It has to be turned back.",
+        "Turn by 90 degrees: y = (-x_2, x_1). If only dy_1 is not zero, which number of x gets "
+        "it, and with which sign?"),
     "not_turned": Hint(
-        "The derivative was handed on unturned. A rotation keeps lengths, but it does change directions.",
-        "Turn by 90 degrees: y = (-x_2, x_1). If only dy_1 is not zero, which number of x gets it, and with which sign?"),
+        "You passed the derivative on unturned. A rotation keeps lengths, but it does change "
+        "directions.",
+        "Turn by 90 degrees: y = (-x_2, x_1). If only dy_1 is not zero, which number of x gets "
+        "it, and with which sign?"),
     "one_sine": Hint(
         "One of the two signs is wrong, so this is not a rotation: lengths change.",
         "Compute the length of dy and of dx: they must be equal."),
     "slope_of_one": Hint(
-        "The gate's slope was taken to be its sigmoid, as if that were a constant. gate * sigmoid(gate) is a product of two things that both depend on gate.",
+        "You took the slope of silu to be its sigmoid, as if that were a constant. gate * "
+        "sigmoid(gate) is a product of two factors that both depend on gate.",
         "Compare with `numeric` at gate = 2."),
     "slope_of_sigmoid": Hint(
-        "Only one half of the product rule is there: gate * sigmoid(gate) changes because the sigmoid does, and because gate itself does.",
+        "You have only one half of the product rule: gate * sigmoid(gate) changes because the "
+        "sigmoid does, and because gate itself does.",
         "For a very large gate, silu(gate) = gate. What must its slope be there?"),
     "slope_added": Hint(
-        "The slope of the sigmoid has a wrong sign in it: it is s (1 - s), and falls to zero on both sides.",
+        "The slope of the sigmoid has a wrong sign in it: it is s (1 - s).",
         "For a very large gate, silu(gate) = gate. What must its slope be there?"),
     "up_left_out": Hint(
-        "dgate was made without up. The gate's result was multiplied with up, so its derivative is too.",
-        "Let up be zero: can the gate still matter to the loss?"),
+        "You left up out of dgate. silu(gate) is multiplied with up, so its derivative is too.",
+        "Let up be zero: can the gate still affect the loss?"),
     "dup_of_gate": Hint(
-        "dup was made with gate where silu(gate) is due: that is what up was multiplied with.",
-        "Let gate be very negative: the gate is closed. What must dup be?"),
+        "You made dup with gate; up is multiplied with silu(gate).",
+        "Let gate be very negative, so that the gate is closed: what must dup be?"),
     "exchanged": Hint(
-        "The two derivatives are in the wrong order: they come in the order of the arguments.",
+        "Your two derivatives are in the wrong order: return them in the order of the arguments.",
         "Let up be zero everywhere: which of the two must be zero then?"),
     "no_share": Hint(
-        "The loss is a mean over N counted targets, so each has a share of 1/N in it, which is missing here.",
+        "The loss is a mean over N counted targets, so each has a share of 1/N in it, which is "
+        "missing here.",
         "Repeat the same text twice in the batch: the loss stays, so each dlogits must halve."),
     "share_of_all": Hint(
-        "The share was 1 over all places, padding included. The loss is a mean over the counted targets alone.",
-        "Add a text that is all padding to the batch: the loss stays, so dlogits of the other texts must too."),
+        "You divided by the number of all positions, padding included. The loss is a mean over "
+        "the counted targets alone.",
+        "Add a text that is all padding to the batch: the loss stays, so dlogits of the other "
+        "texts must too."),
     "share_of_vocabulary": Hint(
-        "The derivative was divided by the size of the vocabulary as well. The mean runs over targets; the V logits of one place do not share.",
-        "Take one place, all logits 0, V = 4: the derivative of its target's logit is 1/4 - 1."),
+        "You divided by the size of the vocabulary as well. The mean runs over targets, not over "
+        "the V logits of a position.",
+        "Take one position, all logits 0, V = 4: the derivative of its target's logit is 1/4 - "
+        "1."),
     "padding": Hint(
-        "Places with padding for a target got a derivative. They are not in the loss, so nothing they predict matters.",
+        "Positions whose target is padding got a derivative. They are not in the loss, so their "
+        "logits cannot affect it.",
         "Let one target be -100: its row of dlogits must be zero."),
     "target_forgotten": Hint(
-        "The target is missing. A larger logit of the target makes the loss smaller.",
-        "Print the sum of each row of dlogits: raising all logits of a place alike changes nothing, so it must be 0."),
+        "You left out the target. A larger logit of the target makes the loss smaller.",
+        "Print the sum of each row of dlogits: raising all logits of a position by the same "
+        "amount changes nothing, so it must be 0."),
     "loss_upside_down": Hint(
-        "All signs are turned round: a step against this derivative makes the loss larger.",
-        "What does raising the target's logit do to the loss, and what sign has its derivative?"),
+        "All signs are reversed: a step against this derivative makes the loss larger.",
+        "What does raising the target's logit do to the loss, and which sign has its derivative?"),
     "dloss_left_out": Hint(
-        "dloss was not used. Every backward multiplies what comes from above with its own part, even where that is usually 1.",
+        "You did not use dloss. Every backward multiplies what comes from above with its own "
+        "part, even where that is usually 1.",
         "Call it with dloss = 2: everything must double."),
     "diagonal": Hint(
-        "The softmax was taken number by number, p (1 - p). But raising one score also lowers the shares of all the others.",
-        "Add the same number to all scores of a row: nothing changes, so each row of dscores must add up to 0. Does it?"),
+        "You differentiated the softmax number by number, p (1 - p). But raising one score also "
+        "lowers the shares of all the others.",
+        "Add the same number to all scores of a row: nothing changes, so each row of dscores "
+        "must add up to 0. Does it?"),
     "softmax_skipped": Hint(
-        "The derivative of the shares was used as if it were that of the scores: the softmax between them was skipped.",
-        "Add the same number to all scores of a row: nothing changes, so each row of dscores must add up to 0. Does it?"),
+        "You used the derivative of the shares as if it were that of the scores: the softmax "
+        "between them is missing.",
+        "Add the same number to all scores of a row: nothing changes, so each row of dscores "
+        "must add up to 0. Does it?"),
     "over_queries": Hint(
-        "The sum in the softmax's derivative ran over the queries. Each query's shares add up to 1 by themselves, so the sum runs over the keys.",
+        "In the derivative of the softmax you summed over the queries. The shares of each query "
+        "add up to 1, so the sum runs over the keys.",
         "Change dz of the last query: dq of the others must not change."),
     "no_scale": Hint(
-        "The scores were divided by sqrt(E), and their derivative was not, in dq, in dk or in both.",
+        "The scores are divided by sqrt(E), and your derivative is not: in dq, in dk or in both.",
         "Multiply q by 2 and divide k by 2: the scores stay. What must become of dq and dk?"),
     "group_overwritten": Hint(
-        "The keys and values of a group got the derivative of one query head alone. All G query heads used them, so what comes back is the sum.",
+        "The keys and values of a group got the derivative of one query head alone. All G query "
+        "heads use them, so their derivatives are added.",
         "Set dz of the first query head of each group to zero: dk and dv must change."),
     "group_averaged": Hint(
-        "The derivatives of a group's query heads were averaged. They used the same keys and values, so what comes back is their sum.",
+        "You averaged the derivatives of a group's query heads. They use the same keys and "
+        "values, so what comes back is the sum.",
         "Let all query heads of a group be alike: dk must be G times that of one."),
     "group_not_summed": Hint(
-        "dk or dv still has an axis for the query heads. A derivative has the shape of what it belongs to: the query heads of a group are added up.",
+        "Your dk or dv still has an axis for the query heads. A derivative has the shape of what "
+        "it belongs to: add up the query heads of a group.",
         "Print the shapes of dk and k, and of dv and v."),
     "pattern_not_transposed": Hint(
-        "Shares were multiplied as on the way forward. Going back, a value collects from all the queries that looked at it: rows and columns "
-        "are exchanged.",
-        "Who looked at the last value? Only the last query. So only the last row of dz may be in the last row of dv."),
+        "You multiplied the shares as on the way forward. On the way back a value collects from "
+        "all queries that looked at it, so rows and columns are exchanged.",
+        "Only the last query looks at the last value. So the last row of dv may depend on the "
+        "last row of dz alone: does it?"),
 }
 
 

@@ -8,53 +8,69 @@ from minillm.in_numpy import optimizer
 
 HINTS = {
     "uphill": Hint(
-        "The step goes the wrong way. The gradient points to where the loss grows.",
+        "Your step goes the wrong way. The gradient points to where the loss grows.",
         "Take f(w) = w^2 at w = 1, where the gradient is 2: does your step come nearer to 0?"),
     "old_mean": Hint(
-        "The step was made of the mean as it was before this gradient. The newest gradient belongs in.",
+        "You made the step from the mean before this gradient was added. The newest gradient "
+        "belongs in it.",
         "In the very first step the mean was zero: does w move at all?"),
     "averaged_momentum": Hint(
-        "The gradient went into the mean with a share of 1 - beta. That is Adam's way; here it goes in whole, so that steady gradients add up.",
-        "With the same gradient again and again and beta = 0.9, the steps must grow to ten times the first."),
+        "You gave the gradient a share of 1 - beta. That is Adam's way; here the whole gradient "
+        "is added, so that steady gradients add up.",
+        "With the same gradient again and again and beta = 0.9, the steps must grow to ten times "
+        "the first."),
     "momentum_left_out": Hint(
-        "The mean is kept and not used: the step is the gradient's alone.",
-        "Let g be zero and mean not: does w move on?"),
+        "You keep the mean and do not use it: the step is that of the gradient alone.",
+        "Let g be zero and the mean not: does w move on?"),
     "looks_ahead": Hint(
-        "The step was beta * mean + g with the new mean, which is Nesterov's momentum. Here the step is the new mean itself.",
+        "You stepped along beta * mean + g with the new mean, which is Nesterov's momentum. Here "
+        "the step is the new mean itself.",
         "In the first step, from a mean of zero, w must move by exactly rate * g."),
     "no_correction": Hint(
-        "The moments begin at zero and are too small at first, each by a factor of its own; that was not corrected.",
-        "Compute the first step with g = 1, beta1 = 0.9 and beta2 = 0.999: the direction must be 1."),
+        "You did not correct the moments. They begin at zero and are too small at first, each by "
+        "its own factor.",
+        "Compute the first step with g = 1, beta1 = 0.9 and beta2 = 0.999: the direction must be "
+        "1."),
     "t_from_0": Hint(
-        "The correction was made with t = step, one too few. In the first step that divides by 1 - beta^0 = 0.",
+        "You corrected with t = step, one too few. In the first step that divides by 1 - beta^0 "
+        "= 0.",
         "Compute 1 - beta**step for step = 0."),
     "one_correction": Hint(
-        "Only one of the two moments was corrected. Both begin at zero, and they need different factors.",
-        "Compute the first step with g = 1, beta1 = 0.9 and beta2 = 0.999: the direction must be 1."),
+        "You corrected only one of the two moments. Both begin at zero, and they need different "
+        "factors.",
+        "Compute the first step with g = 1, beta1 = 0.9 and beta2 = 0.999: the direction must be "
+        "1."),
     "corrected_kept": Hint(
-        "The corrected moments were handed on, so the next step corrects them once more. The correction is for the direction alone.",
+        "You returned the corrected moments, so the next step corrects them once more. The "
+        "correction is for the direction alone.",
         "From moments of zero and with g = 1, the mean must be 1 - beta1 after one step, not 1."),
     "eps_inside": Hint(
-        "eps was added under the root. There its own root counts: 1e-8 inside is as much as 1e-4 outside, and small gradients are held back.",
+        "You added eps under the root. There it counts by its own root: 1e-8 inside is as much "
+        "as 1e-4 outside, and small gradients are slowed down.",
         "With a constant gradient of 1e-6 and eps = 1e-8 the direction must be nearly 1."),
     "no_root": Hint(
-        "The square's root was not taken, so large gradients make small steps and small ones huge ones.",
+        "You did not take the root of the square, so large gradients make small steps and small "
+        "ones huge steps.",
         "Multiply all gradients by 10: the direction must stay."),
     "square_of_mean": Hint(
-        "The mean was squared, where the mean of squares is wanted. What the gradients' signs cancel in one stays in the other.",
+        "You squared the mean; Adam needs the mean of squares. Gradients of opposite sign cancel "
+        "in one and not in the other.",
         "With gradients 1, -1, 1, -1 the square must go to 1."),
     "exchanged": Hint(
-        "beta1 and beta2 are exchanged. beta1 is for the mean.",
-        "Set beta1 = 0: the direction's numerator must be g alone."),
+        "You exchanged beta1 and beta2. beta1 is for the mean.",
+        "Set beta1 = 0: the numerator of the direction must be g alone."),
     "decay_in_gradient": Hint(
-        "The decay was added to the gradient, so it went through Adam's moments and was divided by their root: large gradients, little decay. The W in AdamW is that "
-        "it does not.",
-        "Let all gradients be zero: every matrix must shrink by the factor 1 - rate * decay, whatever its size."),
+        "You added the decay to the gradient, so it went through Adam's moments and was divided "
+        "by their root: large gradients, little decay. In AdamW (the W is for this) it does not.",
+        "Let all gradients be zero: every matrix must shrink by the factor 1 - rate * decay, "
+        "whatever its size."),
     "decay_of_all": Hint(
-        "Vectors were decayed too. The weights of a norm belong near 1; pulling them to 0 only makes the next matrix work against it.",
+        "You decayed vectors too. The weights of a norm belong near 1; pulling them to 0 only "
+        "makes the next matrix work against it.",
         "Let all gradients and moments be zero: vectors must stay as they are."),
     "decay_without_rate": Hint(
-        "The decay was not scaled by the rate. It would pull at full strength in warm-up and at the very end.",
+        "You did not scale the decay by the rate. It would pull at full strength in warm-up and "
+        "at the very end.",
         "Set rate to 0: nothing may move."),
     "no_decay": Hint(
         "The weight decay is missing: this is Adam.",
@@ -63,52 +79,61 @@ HINTS = {
         "The decay has the wrong sign: weights grow.",
         "Let all gradients and moments be zero: matrices must shrink."),
     "decay_after": Hint(
-        "The decay was taken of the weight as it is after the step. Both terms are of the weight before.",
-        "Work out one step on paper with w = 1, direction 1, rate 0.5, decay 0.5: 1 - 0.5 (1 + 0.5) = 0.25."),
+        "You took the decay of the weight after the step. Both terms use the weight before it.",
+        "Work out one step on paper with w = 1, direction 1, rate 0.5, decay 0.5: 1 - 0.5 (1 + "
+        "0.5) = 0.25."),
     "per_tensor": Hint(
-        "Each gradient was clipped by its own norm. Then large and small ones are changed by different factors, and the direction of the whole step turns.",
+        "You clipped each gradient by its own norm. Then they are scaled by different factors, "
+        "and the direction of the whole step changes.",
         "Clip {a: [3], b: [4]} to 1: it must become 0.6 and 0.8."),
     "per_number": Hint(
-        "Every number was cut off by itself. That changes the direction of the step; clipping by the norm only shortens it.",
+        "You limited every number by itself. That changes the direction of the step; clipping by "
+        "the norm only shortens it.",
         "Clip {a: [3], b: [4]} to 1: it must become 0.6 and 0.8."),
     "always_scaled": Hint(
-        "Gradients shorter than the limit were made longer. Clipping only shortens.",
+        "You made short gradients longer. Clipping only shortens.",
         "Clip {a: [0.3]} to 1: it must stay 0.3."),
     "norms_added": Hint(
-        "The norms of the parts were added up. Norms do not add; their squares do.",
+        "You added up the norms of the parts. Norms do not add; their squares do.",
         "The norm of {a: [3], b: [4]} is 5, not 7."),
     "mean_square": Hint(
-        "The norm was made with a mean. It is the root of the sum of all squares.",
+        "You made the norm with a mean. It is the root of the sum of all squares.",
         "The norm of {a: [3], b: [4]} is 5."),
     "norm_squared": Hint(
-        "The root was not taken: that is the square of the norm.",
+        "You did not take the root: that is the square of the norm.",
         "The norm of {a: [3], b: [4]} is 5, not 25."),
     "starts_at_zero": Hint(
-        "Step 0 got a rate of 0: a step that costs as much as any other and teaches nothing.",
+        "Step 0 got a rate of 0: it costs as much as any other step and changes nothing.",
         "Print the first three shares for warmup = 4: they must be 1/4, 2/4, 3/4."),
     "never_arrives": Hint(
-        "The last step does not get `final`: the cosine was made as if there were one more step. Steps count from 0, so the last is steps - 1.",
+        "The last step does not get `final`: you made the cosine as if there were one more step. "
+        "Steps count from 0, so the last is steps - 1.",
         "Print the share of step steps - 1."),
     "off_at_both_ends": Hint(
-        "Step 0 got a rate of 0, and the last step does not get `final`: counted from 0 at the start and from 1 at the end.",
-        "Print the shares for steps = 6, warmup = 2: how many different ones are there, and what are the first and the last?"),
+        "Step 0 got a rate of 0, and the last step does not get `final`: counted from 0 at the "
+        "start and from 1 at the end.",
+        "Print the shares for steps = 6, warmup = 2: how many different ones are there, and what "
+        "are the first and the last?"),
     "cosine_from_zero": Hint(
-        "The cosine began at step 0, not at the end of warm-up, so the rate jumps down where warm-up ends.",
+        "Your cosine began at step 0 instead of the end of warm-up, so the rate jumps down where "
+        "warm-up ends.",
         "Print the share at step warmup: it must be 1."),
     "no_warm_up": Hint(
-        "There is no warm-up: the first steps are as large as the peak.",
+        "There is no warm-up: your first steps are as large as the peak.",
         "Print the first three shares for warmup = 4."),
     "whole_cosine": Hint(
-        "A whole turn of the cosine was used: down, and up again to the peak. Half a turn goes from 1 to -1.",
+        "You used a whole period of the cosine: down, and up again to the peak. Half a period "
+        "goes from 1 to -1.",
         "Print the shares of a short run: do they fall all the way?"),
     "down_to_zero": Hint(
         "The cosine ends at 0, not at `final`.",
         "Print the last step's share for final = 0.1."),
     "added_on_top": Hint(
-        "`final` was added on top, so the cosine begins above 1.",
+        "You added `final` on top, so the cosine begins above 1.",
         "Print the share at step warmup: it must be 1."),
     "straight": Hint(
-        "The rate falls along a straight line. A cosine stays near the peak first, and near the end last.",
+        "Your rate falls along a straight line. A cosine stays near the peak at first and near "
+        "the end at last.",
         "A quarter of the way down the cosine has fallen by 0.146 of the way, a line by 0.25."),
 }
 

@@ -14,110 +14,143 @@ asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "temperature_after": Hint(
-        "The temperature came after the softmax. Dividing all probabilities by the same number changes nothing once they add up to 1 again; it "
-        "is the logits that are divided.",
-        "Compute the probabilities of the logits 0 and ln 4 at temperature 1/2: are they 1/17 and 16/17?"),
+        "You applied the temperature after the softmax. Dividing all probabilities by the same "
+        "number changes nothing once they add up to 1 again; divide the logits.",
+        "Compute the probabilities of the logits 0 and ln 4 at temperature 1/2: are they 1/17 "
+        "and 16/17?"),
     "multiplied": Hint(
-        "The logits were multiplied by the temperature, so hot is cold: a high temperature must make probabilities more alike.",
-        "Compute the probabilities of the logits 0 and 1 at temperature 100: both should be close to one half."),
+        "You multiplied the logits by the temperature, so hot is cold: a high temperature must "
+        "make probabilities more alike.",
+        "Compute the probabilities of the logits 0 and 1 at temperature 100: both should be "
+        "close to one half."),
     "no_shift": Hint(
-        "exp overflows. Taking the same number from all logits changes no probability.",
-        "Compute the probabilities of the logits 1000 and 1001 and of 0 and 1: both must give the same."),
+        "exp overflows. Subtracting the same number from all logits changes no probability.",
+        "Compute the probabilities of the logits 1000 and 1001 and of 0 and 1: both must give "
+        "the same."),
     "most_probable": Hint(
-        "The most probable token was taken, whatever the coin. That is temperature 0: the same text every time.",
+        "You took the most probable token, whatever the coin. That is temperature 0: the same "
+        "text every time.",
         "Sample from (0.6, 0.4) with the coins 0.1 and 0.9."),
     "wrong_side": Hint(
-        "A coin at the border of two tokens fell on the first of them. Token 0 has the coins from 0 up to, but without, p[0]; otherwise a "
-        "token of probability 0 can be drawn.",
-        "Sample from (0, 1) with the coin 0, and from (0.5, 0.5) with the coin 0.5: both must give token 1."),
+        "You gave a coin at the border of two tokens to the first of them. Token 0 has the coins "
+        "from 0 up to, but without, p[0]; with the other rule a token of probability 0 can be "
+        "drawn.",
+        "Sample from (0, 1) with the coin 0, and from (0.5, 0.5) with the coin 0.5: both must "
+        "give token 1."),
     "next_one": Hint(
-        "The token before or after the one was given on which the coin falls.",
+        "You gave the token before or after the one that the coin falls on.",
         "Sample from (0.5, 0.5) with the coins 0.25 and 0.75."),
     "rank": Hint(
-        "What was given is a place in the sorted list, not a token. Sorting needs a way back.",
-        "Sample from (0.1, 0.9) with the coin 0.2: the answer must be 1, the token that has nearly everything."),
+        "You returned a place in the sorted list instead of a token. After sorting you have to "
+        "look up which token it was.",
+        "Sample from (0.1, 0.9) with the coin 0.2: the answer must be 1, the token that has "
+        "nearly everything."),
     "drops_crossing": Hint(
-        "The token that crosses the threshold was dropped. Without it the threshold is not reached; and where the first token alone is more "
-        "probable than the threshold, nothing is left.",
+        "You dropped the token that crosses the threshold. Without it the threshold is not "
+        "reached, and where the first token alone is more probable than the threshold, nothing "
+        "is left.",
         "Try p = (0.7, 0.3) with a threshold of 0.5: how many tokens take part?"),
     "one_too_many": Hint(
-        "One token more than needed took part. Once the threshold is reached, by the token that crosses it, exactly reaching it included, no other is added.",
+        "One token too many takes part. Once the threshold is reached (reaching it exactly "
+        "counts), no further token is added.",
         "Try p = (0.5, 0.25, 0.25) with a threshold of 0.5: how many tokens take part?"),
     "unsorted": Hint(
-        "The sum ran over the tokens in their own order. That keeps tokens by their number, however improbable; it must run from the most probable down.",
+        "You summed the tokens in their own order. That keeps tokens by their number, however "
+        "improbable; sum from the most probable down.",
         "Try p = (0.1, 0.2, 0.7) with a threshold of 0.6: which token alone reaches it?"),
     "ascending": Hint(
-        "The sum ran from the least probable token up, so the most probable ones are lost first.",
+        "You summed from the least probable token up, so the most probable ones are lost first.",
         "Try p = (0.1, 0.2, 0.7) with a threshold of 0.6: which token alone reaches it?"),
     "not_renormalised": Hint(
-        "What is left was not made to add up to 1, so the tokens do not share out everything. A coin beyond their sum falls on nothing.",
+        "Your kept probabilities do not add up to 1, so a coin beyond their sum falls on no "
+        "token.",
         "Print the sum of your result."),
     "order_of_size": Hint(
-        "The probabilities came back sorted. Place i of the result must belong to token i.",
+        "You returned the probabilities sorted. Place i of the result must belong to token i.",
         "Try p = (0.1, 0.2, 0.7) with a threshold of 0.99: it must come back as it was."),
     "off_by_one": Hint(
-        "The new rows went one place too far or one too near. A cache that holds n rows has them in places 0 to n - 1.",
-        "Put one row into a cache that holds one, and print it: is the old row still there, and no gap?"),
+        "You wrote the new rows one place too far or too near. A cache that holds n rows has "
+        "them in places 0 to n - 1.",
+        "Put one row into a cache that holds one, and print it: is the old row still there, "
+        "without a gap?"),
     "wrong_place": Hint(
-        "The new rows were written over the first ones, or at the very end of the room, not behind those that the cache holds.",
+        "You wrote the new rows over the first ones, or at the very end of the array, instead of "
+        "after the rows that the cache holds.",
         "Put one row into a cache of five places that holds two, and print it."),
     "grows": Hint(
-        "Arrays were joined, so the result is larger or smaller than the cache was. The room is there to be written into: arrays of one size "
-        "are what a compiled program can use again.",
+        "You joined arrays, so the result is larger or smaller than the cache was. Write into "
+        "the free places: compiled code can be used again only for arrays of one size.",
         "Print the shape before and after."),
     "mask_too_short": Hint(
-        "The mask is too short: a new token does not see itself, or was shown as few keys as if it were at the beginning of the text. It stands "
-        "after all the old ones.",
-        "For two new tokens after three old ones, print the mask: the first row must begin with four ones, the second with five."),
+        "Your mask is too short: a new token does not see itself, or sees as few keys as if it "
+        "were at the beginning of the text. It comes after all the old ones.",
+        "For two new tokens after three old ones, print the mask: the first row must begin with "
+        "four ones, the second with five."),
     "sees_the_room": Hint(
-        "Nothing was masked: new tokens see the free places too, and whatever lies in them.",
+        "You masked nothing: new tokens see the free places too, and whatever is in them.",
         "Fill the free places with 1000 and compute again: nothing may change."),
     "sees_ahead": Hint(
-        "The free places were masked, but new tokens see new ones that come after them. With one new token nobody notices; in a prompt it matters.",
+        "You masked the free places, but new tokens see new ones that come after them. With one "
+        "new token this goes unseen; in a prompt it matters.",
         "Change the last row of k and v and compute again: only the last row of z may change."),
     "stale": Hint(
-        "Attention ran over the cache as it was before the new keys and values were written, or over the new ones alone. A token sees both.",
-        "Compute attention over five tokens at once, then over three and two more: the last rows must agree."),
+        "You attended to the cache as it was before the new keys and values were written, or to "
+        "the new ones alone. A token sees both.",
+        "Compute attention over five tokens at once, then over three and two more: the last rows "
+        "must agree."),
     "same_coin": Hint(
-        "The same coin was used for every token. Then the choices hang together: a low coin takes the first of the likely tokens every time, and most texts "
-        "can never be written.",
-        "Let the model give (0.5, 0.5) every time, with the coins 0.1, 0.9, 0.1: it must write 0, 1, 0."),
+        "You used the same coin for every token. Then the choices depend on each other: a low "
+        "coin takes the first of the likely tokens every time, and most texts can never be "
+        "written.",
+        "Let the model give (0.5, 0.5) every time, with the coins 0.1, 0.9, 0.1: it must write "
+        "0, 1, 0."),
     "reads_again": Hint(
-        "The model was given the whole text again and again. What it wrote is right, but the cache was of no use.",
-        "Print how many tokens the model is given at each call: after the prompt it should be one."),
+        "You gave the model the whole text again and again. The text is right, but the cache was "
+        "not used.",
+        "Print how many tokens the model is given at each call: after the prompt it should be "
+        "one."),
     "read_twice": Hint(
-        "The model was given tokens that its cache has already seen, so in its memory they stand twice.",
-        "Print how many tokens the model is given at each call: after the prompt it should be one."),
+        "You gave the model tokens that its cache has already seen, so it now holds them twice.",
+        "Print how many tokens the model is given at each call: after the prompt it should be "
+        "one."),
     "forgets": Hint(
-        "The model was given the new token alone, and not the cache that the call before gave back: it has forgotten what came earlier.",
+        "You gave the model the new token alone, without the cache that the call before "
+        "returned: it has forgotten what came earlier.",
         "Print the cache that you pass at each call: does it grow?"),
     "end_included": Hint(
-        "The token that ends the text is in the result. It is a mark, not text.",
+        "Your result contains the token that ends the text. It is a mark, not text.",
         "Let the model give all probability to `end` at once: the result must be an empty list."),
     "prompt_included": Hint(
-        "The prompt is in the result; only what is new was asked for.",
+        "Your result contains the prompt; return only the new tokens.",
         "Call it with no coins: the result must be an empty list."),
     "one_call_more": Hint(
-        "The model read a token for nothing: after the last coin, nobody needs the probabilities of the next token.",
+        "Your model read one token too many: after the last coin, the probabilities of the next "
+        "token are not needed.",
         "Count the calls of the model for one coin: it must be one."),
     "piece_by_piece": Hint(
-        "Each piece was searched by itself. A stop string that is spread over two pieces is in neither.",
+        "You searched each piece by itself. A stop string that is spread over two pieces is in "
+        "neither.",
         "Try the pieces \"a#\" and \"#b\" with the stop string \"##\"."),
     "shown_too_early": Hint(
-        "The beginning of a stop string was shown before the rest of it came. What is shown cannot be taken back.",
+        "You showed the beginning of a stop string before the rest of it came. What is shown "
+        "cannot be taken back.",
         "Try the pieces \"a#\" and \"#b\" with the stop string \"##\": what is shown must be \"a\"."),
     "stop_shown": Hint(
-        "The stop string itself was shown. The text ends where it begins.",
+        "You showed the stop string itself. The text ends where it begins.",
         "Try the piece \"a##b\" with the stop string \"##\"."),
     "first_listed": Hint(
-        "The text ended at the first stop string of the list that was found. What counts is which one comes first in the text.",
+        "You stopped at the first stop string of the tuple that you found. The one that comes "
+        "first in the text counts.",
         "Try the piece \"a--b##c\" with the stop strings \"##\" and \"--\"."),
     "tail_lost": Hint(
-        "What was held back was never shown: the text ended without a stop string, and its last characters are missing.",
+        "You never showed what you held back: the text ended without a stop string, and its last "
+        "characters are missing.",
         "Try the piece \"abc\" with the stop string \"##\"."),
     "held_to_the_end": Hint(
-        "The text is right, but nothing of it was shown before its end (or, before a stop string). Whoever waits for it sees nothing meanwhile, and the model writes on for nothing.",
-        "Let `pieces` be a generator that prints when it is asked for the next piece, and print each part that is shown."),
+        "The text is right, but you showed nothing before its end or its stop string. The reader "
+        "waits, and the model goes on writing after the stop string.",
+        "Let `pieces` be a generator that prints when it is asked for the next piece, and print "
+        "each part that is shown."),
 }
 
 

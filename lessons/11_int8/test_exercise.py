@@ -14,98 +14,118 @@ asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "scale_128": Hint(
-        "The scale was made with 128. An int8 goes from -128 to 127: there is no +128, so the largest positive weight does not fit.",
+        "You made the scale with 128. An int8 goes from -128 to 127: there is no +128, so the "
+        "largest positive weight does not fit.",
         "Quantize [1.0, -1.0]: which integer should 1.0 become, and does an int8 hold it?"),
     "uneven": Hint(
-        "The scale was made from 255 steps, from -128 to 127. Around zero these ends are not alike: -128 can be reached and +128 "
-        "cannot: the steps come out a little too small, and 127 of them do not reach the largest positive weight.",
+        "You made the scale from 255 steps, from -128 to 127. These ends differ in size, so the "
+        "steps are a little too small, and 127 of them do not reach the largest positive weight.",
         "Quantize [1.0, -1.0] and turn it back: do both come back with the same size?"),
     "truncated": Hint(
-        "The fraction was cut off, not rounded. A cast to an integer does that by itself. The error is then up to a whole step "
-        "instead of half a one, and all errors point one way: towards zero with a cast, down with floor.",
-        "Divide 0.99 by a scale of 1: which integer is nearest, and which does the code give?"),
+        "You cut the fraction off instead of rounding; a cast to an integer does that. The error "
+        "is then up to a whole step instead of half a step, and all errors have one direction: "
+        "towards zero with a cast, down with floor.",
+        "Divide 0.99 by a scale of 1: which integer is nearest, and which does your code give?"),
     "signed_max": Hint(
-        "The largest number was taken, not the largest absolute value. Where the largest weight is negative, it does not fit into the "
-        "integers.",
-        "Quantize [0.1, -2.0] on paper: with the scale that you get, which integer is -2.0?"),
+        "You took the largest number, not the largest absolute value. Where the largest weight "
+        "is negative, it does not fit into the integers.",
+        "Quantize [0.1, -2.0] on paper: with your scale, which integer is -2.0?"),
     "divided_by_scale": Hint(
-        "The integers were divided by the scale. A scale is the step between two neighbouring integers, so an integer stands for that many "
-        "steps.",
+        "The integers were divided by the scale. A scale is the step between two neighbouring "
+        "integers, so an integer stands for that many steps.",
         "With a scale of 0.5, which number does the integer 3 stand for?"),
     "signed_sizes": Hint(
-        "The largest numbers were taken with their sign. What counts is how far from zero the activations and weights of an input reach, on "
-        "either side.",
-        "Run it on x = [[-100, 1]]: the first input is the difficult one, and its s must be the larger."),
+        "The largest numbers were taken with their sign. What counts is how far from zero the "
+        "activations and weights of an input reach, on either side.",
+        "Run it on x = [[-100, 1]]: the first input is the difficult one, and its s must be the "
+        "larger."),
     "same_exponent": Hint(
-        "Both sizes have the exponent alpha. The exponents share out the difficulty, so they add up to 1.",
+        "Both sizes have the exponent alpha. The exponents share out the difficulty, so they add "
+        "up to 1.",
         "With alpha = 1, s must not depend on the weights at all: does it?"),
     "inverse_scale": Hint(
-        "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, "
-        "LLM.int8() among them, call the inverse of this the scale.",
-        "The scale of weights around 0.1 must be about 0.001, not 1000: it is the step between two integers."),
+        "Your scale is upside down. Here an integer times the scale gives the number back; some "
+        "papers, LLM.int8() among them, call the inverse of this the scale.",
+        "The scale of weights around 0.1 must be about 0.001, not 1000: it is the step between "
+        "two integers."),
     "whole_step": Hint(
-        "The size of the error is not what it is if errors lie evenly between half a step below and half a step above: not a whole step, "
-        "not half a one, which is the largest, but the root of the mean of their squares.",
-        "Draw ten thousand numbers evenly from -0.5 to 0.5: what is the root of the mean of their squares?"),
+        "This is not the size of errors that are spread evenly between half a step below and "
+        "half a step above. It is neither a whole step nor half a step (the largest), but the "
+        "root of the mean of their squares.",
+        "Draw ten thousand numbers evenly from -0.5 to 0.5: what is the root of the mean of "
+        "their squares?"),
     "not_a_share": Hint(
-        "The error is given in the units of w. Asked is its share of w's own root mean square.",
+        "You gave the error in the units of w. The question is its share of the root mean square "
+        "of w.",
         "Multiply w by 10: the share must stay what it is."),
     "wrong_axis": Hint(
-        "Scales and rows do not match: scales belong to outputs, the rows of w (and, after the product, the columns of y); they lie "
-        "along an axis of size 1 where they do not differ.",
-        "Use a matrix of two rows and three columns, with the second row 100 times the first: how many different scales are there, "
-        "and which numbers does each of them meet?"),
+        "Your scales do not match the rows. A scale belongs to an output: a row of w and, after "
+        "the product, a column of y. It has size 1 along the axis where it does not differ.",
+        "Use a matrix of two rows and three columns, with the second row 100 times the first: "
+        "how many different scales are there, and which numbers does each of them multiply?"),
     "one_scale": Hint(
-        "All rows have the same scale. A row whose weights are small then uses only a few of the 255 integers.",
+        "All your rows have the same scale. A row with small weights then uses only a few of the "
+        "255 integers.",
         "Make one row 100 times smaller than the others: which integers does it get?"),
     "one_token_scale": Hint(
-        "All tokens got one scale. One large activation of one token then takes the precision from all others, and what a token gets "
-        "depends on who stands beside it.",
-        "Compute the first token alone, then beside a second one that is 100 times larger: the first row must not change."),
+        "You gave all tokens one scale. One large activation of one token then takes the "
+        "precision from all others, and the result of a token depends on the tokens beside it.",
+        "Compute the first token alone, then beside a second one that is 100 times larger: the "
+        "first row must not change."),
     "division_by_zero": Hint(
-        "Where all numbers of a row are zero, so is the largest, and then something is divided by zero. That does happen: unused tokens "
-        "of a vocabulary.",
-        "Run it on an array in which one row is zero, and look for a scale of 0, for nan and for inf."),
+        "Where all numbers of a row are zero, the largest is zero too, and you divided by it. "
+        "This does happen: with unused tokens of a vocabulary.",
+        "Run it on an array in which one row is zero, and look for a scale of 0, for nan and for "
+        "inf."),
     "zero_factor": Hint(
-        "An input that was always 0 got the factor s = 0. Nothing is divided by zero yet, but it will be: x / s follows.",
+        "You gave an input that was always 0 the factor s = 0. The next step, x / s, divides by "
+        "it.",
         "Run it on an x with a column of zeros, then divide x by what it gives."),
     "not_returned": Hint(
-        "That is the integer that is stored. Asked is the number that it stands for when it is turned back.",
-        "Compare it with the weight before: what comes back must lie within half a step of it."),
+        "That is the integer that is stored. The question is which number it represents when it "
+        "is turned back.",
+        "Compare it with the original weight: what comes back is at most half a step away."),
     "flat_scales": Hint(
-        "The scales are right, but an axis is lost: their shape is (O,), not (O, 1). Beside a matrix (O, I) they would lie along its "
-        "columns.",
-        "Multiply integers and scales of a matrix of two rows and three columns, then of a square one: what does NumPy do with the shapes?"),
+        "The scales are right, but they have lost an axis: their shape is (O,), not (O, 1). "
+        "Against a matrix (O, I) NumPy would match them with its columns.",
+        "Multiply integers and scales of a matrix of two rows and three columns, then of a "
+        "square one: what does NumPy do with the shapes?"),
     "wrong_type": Hint(
-        "The integers have another dtype than the one asked for: int8 for what is stored, int32 for sums of products. Wider types take two to "
-        "eight times the memory, uint8 has no negative numbers, and np.round alone leaves floats.",
+        "The integers have another dtype than the one asked for: int8 for what is stored, int32 "
+        "for sums of products. Wider types take two to eight times the memory, uint8 has no "
+        "negative numbers, and np.round alone leaves floats.",
         "Print the dtype of the array of integers, and its nbytes."),
     "int8_overflow": Hint(
-        "The product was computed in integers that are too small. One product of two int8 can be 16129, and many are added up; NumPy "
-        "keeps the type of its inputs and says nothing. Converting the result afterwards is too late.",
+        "You computed the product in integers that are too small. One product of two int8 can be "
+        "16129, and many are added up; NumPy keeps the type of its inputs and gives no warning. "
+        "Converting the result afterwards is too late.",
         "Multiply np.int8([[100, 100]]) with itself, transposed: the answer is 20000."),
     "float32_product": Hint(
-        "The product was computed in float32, which holds whole numbers exactly only up to 2^24 = 16,777,216. That is enough for "
-        "about 1000 products of int8, not for more.",
+        "You computed the product in float32, which holds whole numbers exactly only up to 2^24 "
+        "= 16,777,216. That is enough for about 1000 products of int8, not for more.",
         "Print np.float32(16777217): is it odd?"),
     "not_transposed": Hint(
-        "The weights were not transposed. Their rows are outputs, so each output is the product of a row of x with a row of w.",
+        "You did not transpose the weights. Their rows are outputs, so each output is the "
+        "product of a row of x with a row of w.",
         "Try x of shape (1, 3) and w of shape (2, 3): the result has shape (1, 2)."),
     "float_activations": Hint(
-        "The activations stayed float. That is right where only weights are stored in 8 bits, but here the product is to be one of "
-        "integers.",
+        "You left the activations as floats. That is right where only weights are stored in 8 "
+        "bits, but here you multiply integers.",
         "Is any array of int8 made from x in your function?"),
     "scale_forgotten": Hint(
-        "One of the two scales did not come back in. The integers of x stand for x divided by its scale, those of w for w divided by "
-        "theirs.",
-        "Multiply x by 10, then the scales of w by 10: each time the result must become 10 times as large."),
+        "One of the two scales is missing from the result. The integers of x represent x divided "
+        "by its scale, those of w the weights divided by theirs.",
+        "Multiply x by 10, then the scales of w by 10: each time the result must become 10 times "
+        "as large."),
     "exponents_swapped": Hint(
-        "The exponents are exchanged. With alpha = 1 the activations give up all of their differences, with alpha = 0 none.",
+        "You exchanged the exponents. With alpha = 1 the activations give up all of their "
+        "differences, with alpha = 0 none.",
         "With alpha = 1, divide the activations by s: the largest of each input should be 1."),
     "inverted": Hint(
-        "The factor is upside down. Activations are divided by s and weights multiplied with it, so an input with large activations "
-        "needs a large s.",
-        "Make one input 100 times larger: must its s grow or shrink so that x / s becomes smaller?"),
+        "Your factor is upside down. Activations are divided by s and weights multiplied with "
+        "it, so an input with large activations needs a large s.",
+        "Make one input 100 times larger: must its s grow or shrink so that x / s becomes "
+        "smaller?"),
 }
 
 

@@ -9,104 +9,119 @@ from minillm.quantized import Scheme
 
 HINTS = {
     "scales_forgotten": Hint(
-        "Only the integers were counted. Scales and zero points are stored too, and the smaller the groups, the more of them there "
-        "are.",
-        "Write down everything that has to be in the file for one group of 128 weights, and add up its bits."),
+        "Only the integers were counted. Scales and zero points are stored too, and the smaller "
+        "the groups, the more of them there are.",
+        "Write down everything that has to be in the file for one group of 128 weights, and add "
+        "up its bits."),
     "zeros_forgotten": Hint(
         "The zero points were not counted. Each group has one, beside its scale.",
-        "Write down everything that has to be in the file for one group of 128 weights, and add up its bits."),
+        "Write down everything that has to be in the file for one group of 128 weights, and add "
+        "up its bits."),
     "one_scale_a_row": Hint(
-        "A whole row shares one scale. Here each group of a row has its own: one large weight must not cost the others of the row "
-        "their precision.",
-        "Make the first number of a row of 64 a hundred times larger: the integers of the second half must not change."),
+        "A whole row shares one scale. Here each group of a row has its own: one large weight "
+        "must not cost the others of the row their precision.",
+        "Make the first number of a row of 64 a hundred times larger: the integers of the second "
+        "half must not change."),
     "sign_smears": Hint(
-        "The sign of one integer ran over its neighbour. A negative int8 has ones in all of its high bits, so its high half is not "
-        "empty.",
-        "Pack [-1, 0] on paper: -1 is 11111111 in an int8. What is the byte, and what should it be?"),
+        "The sign of one integer overwrote its neighbour. A negative int8 has ones in all of its "
+        "high bits, so its high half is not empty.",
+        "Pack [-1, 0] on paper: -1 is 11111111 in an int8. What is the byte, and what should it "
+        "be?"),
     "sign_lost": Hint(
-        "The signs are gone: four bits were read as 0 ... 15. In two's complement 8 ... 15 stand for -8 ... -1.",
+        "The signs are gone: four bits were read as 0 ... 15. In two's complement 8 ... 15 mean "
+        "-8 ... -1.",
         "Pack and unpack [-1, -8]: which numbers come back?"),
     "nibbles_swapped": Hint(
-        "The two halves of the byte are exchanged: the even integers belong into the low four bits, the odd ones into the high.",
+        "The two halves of the byte are exchanged: the even integers belong into the low four "
+        "bits, the odd ones into the high.",
         "Pack [1, 2]: the byte should be 0x21, which is 33."),
     "halves": Hint(
-        "A byte holds the wrong two integers: one of the first half of the row and one of the second (llama.cpp does that within its "
-        "groups). Here they are neighbours, 2k and 2k + 1.",
+        "A byte holds the wrong two integers: one of the first half of the row and one of the "
+        "second (llama.cpp does that within its groups). Here they are neighbours, 2k and 2k + "
+        "1.",
         "Pack [1, 2, 3, 4] on paper and look which numbers share a byte."),
     "shifted": Hint(
-        "The integers were shifted by 8, so that 0 ... 15 is stored. llama.cpp's Q4_0 does that; here the four bits are two's "
-        "complement.",
+        "The integers were shifted by 8, so that 0 ... 15 is stored. llama.cpp's Q4_0 does that; "
+        "here the four bits are two's complement.",
         "Pack [0, 0]: which byte should it be, and which is it?"),
     "scale_8": Hint(
-        "The scale was made with 8. The integers here go from -7 to 7, the same on both sides, so that the largest number of a group "
-        "is 7 or -7.",
-        "Quantize a group whose largest number is positive: which integer does it get, and is it the nearest?"),
+        "The scale was made with 8. The integers here go from -7 to 7, the same on both sides, "
+        "so that the largest number of a group is 7 or -7.",
+        "Quantize a group whose largest number is positive: which integer does it get, and is it "
+        "the nearest?"),
     "across_rows": Hint(
-        "A group took numbers of two rows, or of other outputs. A group lies within a row; where 32 does not divide the row, its last "
-        "group is shorter.",
-        "Take two rows of 48 numbers and make the second 100 times larger: the integers of the first must not change. How many scales "
-        "has each row?"),
+        "A group took numbers of two rows, or of other outputs. A group lies within a row; where "
+        "32 does not divide the row, its last group is shorter.",
+        "Take two rows of 48 numbers and make the second 100 times larger: the integers of the "
+        "first must not change. How many scales has each row?"),
     "ragged": Hint(
         "A row whose length 32 does not divide cannot be reshaped into groups of 32 as it is.",
-        "Try a row of 40: how many groups has it, and how long is the last? What could be added to a group without changing its "
-        "largest absolute value?"),
+        "Try a row of 40: how many groups has it, and how long is the last? What could be added "
+        "to a group without changing its largest absolute value?"),
     "sixteen_steps": Hint(
-        "The range was divided by 16. From -8 to 7 there are 16 integers, but only 15 steps between them.",
+        "The range was divided by 16. From -8 to 7 there are 16 integers, but only 15 steps "
+        "between them.",
         "How many steps lead from the first of three fence posts to the last?"),
     "zero_left_out": Hint(
-        "In a row without negative (or without positive) numbers, 0 fell out of the range. Then 0 cannot be stored, and the zero "
-        "point does not fit into the integers.",
-        "Quantize the row [3, 4, 5] and look at its zero point: is it from -8 to 7? What does it turn 0 into?"),
+        "In a row without negative (or without positive) numbers, 0 fell out of the range. Then "
+        "0 cannot be stored, and the zero point does not fit into the integers.",
+        "Quantize the row [3, 4, 5] and look at its zero point: is it from -8 to 7? What does it "
+        "turn 0 into?"),
     "zero_sign": Hint(
-        "The zero point has the wrong sign: the number that comes back is scale * (integer - zero), so zero is the integer that 0 "
-        "gets.",
+        "The zero point has the wrong sign: the number that comes back is scale * (integer - "
+        "zero), so zero is the integer that 0 gets.",
         "Put a 0 into the row: its integer must be the zero point."),
     "zero_not_rounded": Hint(
-        "The zero point is not a whole number. It is stored as an integer, and 0 must come back as exactly 0.",
+        "The zero point is not a whole number. It is stored as an integer, and 0 must come back "
+        "as exactly 0.",
         "Put a 0 into the row and turn it back."),
     "unsigned": Hint(
-        "The integers go from 0 to 15. That works as well, and is what much other software does; but here four signed bits are asked "
-        "for, -8 to 7.",
+        "The integers go from 0 to 15. That works as well, and is what much other software does; "
+        "but here four signed bits are asked for, -8 to 7.",
         "Look at the smallest integer of each row: it should be -8 where the row's range begins."),
     "no_damping": Hint(
-        "Nothing was added to the diagonal. An input that never occurs in the calibration text makes H singular, and one that is "
-        "nearly a mixture of others makes its inverse huge.",
+        "Nothing was added to the diagonal. An input that never occurs in the calibration text "
+        "makes H singular, and one that is nearly a mixture of others makes its inverse huge.",
         "Let one row and column of H be zero and try to invert it."),
     "absolute_damping": Hint(
-        "The damping was added as it is. H grows with the number of tokens and the size of the activations; a share of its own mean "
-        "diagonal means the same for all.",
+        "The damping was added as it is. H grows with the number of tokens and the size of the "
+        "activations; a share of its own mean diagonal means the same for all.",
         "Multiply H by 10000: U must become exactly 100 times smaller."),
     "damped_everywhere": Hint(
-        "The damping was added to every entry. It belongs on the diagonal only: elsewhere it claims that inputs occur together which "
-        "do not.",
+        "The damping was added to every entry. It belongs on the diagonal only: elsewhere it "
+        "claims that inputs occur together which do not.",
         "Damp a diagonal H: is it still diagonal?"),
     "lower": Hint(
-        "The factor is the wrong triangle. U must be upper triangular with U^T U the inverse, so that row i of U speaks only of the "
-        "inputs from i on.",
+        "The factor is the wrong triangle. U must be upper triangular with U^T U the inverse, so "
+        "that row i of U speaks only of the inputs from i on.",
         "Print U for a H of 2 x 2 and see which corner is zero; then compute U^T U."),
     "not_inverted": Hint(
-        "H itself was factorised. The inverse is needed: it says how the inputs that are left must move to undo an error.",
+        "H itself was factorised. The inverse is needed: it says how the inputs that are left "
+        "must move to undo an error.",
         "Compute U^T U times the damped H: it should be the identity."),
     "no_compensation": Hint(
-        "The column was rounded, and the others stand where they stood. That is round to nearest.",
-        "Let two inputs always be equal, so that H is all ones: how should the second weight move when the first is rounded up by "
-        "0.4?"),
+        "You rounded the column and left the others as they were. That is round to nearest.",
+        "Let two inputs always be equal, so that H is all ones: how should the second weight "
+        "move when the first is rounded up by 0.4?"),
     "not_divided": Hint(
-        "The error was not divided by U_ii. What matters is how input j makes up for input i, relative to what i does itself.",
+        "The error was not divided by U_ii. What matters is how input j makes up for input i, "
+        "relative to what i does itself.",
         "Multiply U by 10: the result must not change."),
     "wrong_sign": Hint(
         "The other columns moved the wrong way, and make the error larger.",
-        "Compute error^T H error for both signs on a small example: one of them is smaller than with no move at all."),
+        "Compute error^T H error for both signs on a small example: one of them is smaller than "
+        "with no move at all."),
     "column_not_row": Hint(
-        "The column of U was used. Row i of U belongs to the inputs that come after i; in column i are those before it, which are "
-        "integers already and must not move.",
+        "The column of U was used. Row i of U belongs to the inputs that come after i; in column "
+        "i are those before it, which are integers already and must not move.",
         "Round column 1 of three: which columns changed?"),
     "error_without_scale": Hint(
-        "The error is the weight minus the number that its integer stands for, and that is scale times the integer.",
+        "The error is the weight minus the number that its integer represents, and that is scale "
+        "times the integer.",
         "Let all weights be whole multiples of the scale, which is not 1: nothing may move."),
     "not_clipped": Hint(
-        "A weight that has moved may lie outside the grid, which ends at 7 steps. Its integer must stay within, and the error that is "
-        "left is passed on.",
+        "A weight that has moved may be outside the grid, which ends at 7 steps. Its integer "
+        "must stay within, and the error that is left is passed on.",
         "Round a weight of 9 with a scale of 1: do four bits hold its integer?"),
 }
 

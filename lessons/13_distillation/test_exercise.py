@@ -8,57 +8,79 @@ from minillm.in_numpy import distill, ops
 
 HINTS = {
     "direction": Hint(
-        "The divergence goes the other way: KL(q || p), which weighs by what the student says. It is small for a student that says one "
-        "thing the teacher would say, and knows nothing of the rest.",
+        "The divergence goes the other way: KL(q || p), which weighs by what the student says. "
+        "It is small for a student that says one thing the teacher would say, and knows nothing "
+        "of the rest.",
         "Let the student give one likely token nearly everything: KL(p || q) must become large."),
     "nats_not_bits": Hint(
         "That is the answer in nats. A bit is a logarithm to base 2.",
-        "How often must 1/8 be doubled to give 1/2? That is the logarithm wanted."),
+        "How often must 1/8 be doubled to give 1/2? That is the logarithm in bits."),
     "mean_over_vocabulary": Hint(
-        "You took a mean over the vocabulary where a sum belongs: p already holds the weights of its tokens, and they add up to 1. With a mean the loss, and with it the step, "
-        "shrinks as the vocabulary grows.",
-        "Append a token that both call impossible (a logit of -1000): the result must not change."),
+        "You took a mean over the vocabulary where a sum belongs: p already holds the weights of "
+        "its tokens, and they add up to 1. With a mean the loss, and with it the step, shrinks "
+        "as the vocabulary grows.",
+        "Append a token that both call impossible (a logit of -1000): the result must not "
+        "change."),
     "cross_entropy": Hint(
-        "That is the cross-entropy of p and q. The divergence is what is left of it after the entropy of p, and it is 0 where the two agree.",
+        "That is the cross-entropy of p and q. The divergence is what is left of it after the "
+        "entropy of p, and it is 0 where the two agree.",
         "Give teacher and student the same logits: the result must be 0."),
     "times_temperature": Hint(
-        "The logits were multiplied by T. A high temperature must make the shares more alike, not less.",
+        "The logits were multiplied by T. A high temperature must make the shares more alike, "
+        "not less.",
         "Soften (0, 2) with T = 1 and T = 100: the second must be close to one half each."),
     "temperature_after": Hint(
-        "The temperature came after the softmax, or nowhere. Shares divided by T are the same shares; it is the logits that are divided.",
-        "Soften (0, 2) with T = 1 and with T = 100: the second must be close to one half each, and add up to 1."),
+        "The temperature came after the softmax, or nowhere. Shares divided by T are the same "
+        "shares; it is the logits that are divided.",
+        "Soften (0, 2) with T = 1 and with T = 100: the second must be close to one half each, "
+        "and add up to 1."),
     "no_shift": Hint(
-        "exp overflows: exp(1000) is inf, and inf / inf is not a number. Taking the same number from all logits of a row changes no share.",
+        "exp overflows: exp(1000) is inf, and inf / inf is not a number. Taking the same number "
+        "from all logits of a row changes no share.",
         "Soften (1000, 1001) and (0, 1) with T = 1: both must give the same."),
     "one_side": Hint(
-        "Only one of the two was softened. Then the student learns to say in earnest what the teacher said softened, or the reverse.",
-        "Give teacher and student the same logits and T = 3: there must be nothing left to learn, a loss of 0 and a gradient of 0."),
+        "Only one of the two was softened. Then the student at T = 1 learns to match the "
+        "softened teacher, or the reverse.",
+        "Give teacher and student the same logits and T = 3: there must be nothing left to "
+        "learn, a loss of 0 and a gradient of 0."),
     "no_T2": Hint(
-        "The factor T^2 is missing. Softened distributions are closer to each other, and the derivative of logits / T brings 1 / T once more: without the factor the "
-        "teacher's voice fades as T grows, and every T would need a learning rate, and a mix, of its own.",
-        "Compute the gradient for T = 1 and T = 100 at small logits: the two should be about equally large."),
+        "The factor T^2 is missing. Softened distributions are closer to each other, and the "
+        "derivative of logits / T brings 1 / T once more: without the factor the teacher's voice "
+        "fades as T grows, and every T would need a learning rate, and a mix, of its own.",
+        "Compute the gradient for T = 1 and T = 100 at small logits: the two should be about "
+        "equally large."),
     "chain_T": Hint(
-        "The loss is a function of logits / T, and the derivative of that by the logits is 1 / T: that factor is missing.",
-        "Change one logit of the student by 0.00001 and see how much the loss changes, for T = 2."),
+        "The loss is a function of logits / T, and the derivative of that by the logits is 1 / "
+        "T: that factor is missing.",
+        "Change one logit of the student by 0.00001 and see how much the loss changes, for T = "
+        "2."),
     "at_temperature_1": Hint(
-        "That is the gradient at temperature 1. Two things bring in T: the loss has T^2 in front, and the logits stand in it as logits / T. The two do not cancel.",
+        "That is the gradient at temperature 1. Two things bring in T: the loss has T^2 in "
+        "front, and the logits enter as logits / T. The two do not cancel.",
         "Change one logit of the student by 0.00001 and see how much `kl` changes, for T = 2."),
     "mean_twice": Hint(
-        "It was divided by N once more. `kl` is a mean already, so its gradient has the 1 / N in it.",
+        "It was divided by N once more. `kl` is a mean already, so its gradient has the 1 / N in "
+        "it.",
         "Pass every row of x twice: the step must stay the same."),
     "sum_over_tokens": Hint(
-        "The rows were added up. The loss is a mean over the tokens, so that it does not grow with the batch.",
+        "The rows were added up. The loss is a mean over the tokens, so that it does not grow "
+        "with the batch.",
         "Pass the same row twice: the loss must be that of the row alone."),
     "mean_missing": Hint(
-        "The loss is a mean over N rows, so each row has a share of 1 / N in it, and so has its gradient.",
-        "Pass the same row twice: each of the two gradients must be half of that of the row alone."),
+        "The loss is a mean over N rows, so each row has a share of 1 / N in it, and so has its "
+        "gradient.",
+        "Pass the same row twice: each of the two gradients must be half of that of the row "
+        "alone."),
     "log_of_zero": Hint(
-        "A probability became 0 in floating point and its logarithm was taken. The log of a softmax can be had without the softmax: from the logits themselves, their largest, "
-        "and the log of a sum.",
+        "A probability became 0 in floating point and its logarithm was taken. The log of a "
+        "softmax can be had without the softmax: from the logits themselves, their largest, and "
+        "the log of a sum.",
         "Compute the log of the softmax of (0, -1000) on paper: it is (0, -1000)."),
     "wrong_sign": Hint(
-        "The sign is turned: a step against this gradient would push the student away from its teacher.",
-        "Where q is larger than p the logit must fall, so its derivative must be positive. Is it?"),
+        "The sign is turned: a step against this gradient would push the student away from its "
+        "teacher.",
+        "Where q is larger than p the logit must fall, so its derivative must be positive. Is "
+        "it?"),
     "shares_swapped": Hint(
         "The shares are exchanged: alpha is the teacher's, 1 - alpha the text's.",
         "With alpha = 1 the targets must not matter: change one of them."),
@@ -66,38 +88,49 @@ HINTS = {
         "The text's part was not multiplied by 1 - alpha.",
         "With alpha = 1 the targets must not matter: change one of them."),
     "hard_softened": Hint(
-        "The student was softened for the text too. What it says of the text is what it will say when it writes, at temperature 1; the temperature is for comparing with "
-        "the teacher.",
+        "The student was softened for the text too. What it says of the text is what it will say "
+        "when it writes, at temperature 1; the temperature is for comparing with the teacher.",
         "With alpha = 0 the temperature must not matter."),
     "T2_on_both": Hint(
-        "T^2 was multiplied to the whole loss. It makes up for the softening, and the text's part is not softened.",
+        "T^2 was multiplied to the whole loss. It makes up for the softening, and the text's "
+        "part is not softened.",
         "With alpha = 0 the temperature must not matter."),
     "teacher_learns": Hint(
-        "The teacher took a step too. A derivative exists for it, and following it does make the loss smaller: it teaches the teacher to say what the student says. A teacher is a "
+        "The teacher took a step too. A derivative exists for it, and following it does make the "
+        "loss smaller: it teaches the teacher to say what the student says. A teacher is a "
         "constant (in JAX: no argument that is differentiated, or stop_gradient).",
         "Print the teacher's matrix before and after."),
     "uphill": Hint(
         "The step was added. Gradients point where the loss grows.",
         "Compute the loss before and after a small step."),
     "least_probable": Hint(
-        "Those are the least probable tokens, or the order is turned: sorting puts the smallest first.",
+        "Those are the least probable tokens, or the order is turned: sorting puts the smallest "
+        "first.",
         "Keep the first of (0, 3, 1): its id is 1."),
     "renormalised": Hint(
-        "The kept tokens were made to add up to 1. So the student is taught that all others are impossible, which is not what the teacher said.",
-        "A teacher that says 1/2, 1/4, 1/4, of which one token is kept: what is p of that token, what is left for the others?"),
+        "The kept tokens were made to add up to 1. So the student is taught that all others are "
+        "impossible, which is not what the teacher said.",
+        "A teacher that says 1/2, 1/4, 1/4, of which one token is kept: what is p of that token, "
+        "what is left for the others?"),
     "raw_logits": Hint(
-        "Those are the logits themselves. A logit becomes the log of a probability only when the log of the sum over all V tokens is taken off, "
-        "the tokens that are not kept included.",
-        "Compute exp of what you return for k = V - 1: do the probabilities add up to less than 1?"),
+        "Those are the logits themselves. A logit becomes the log of a probability only when the "
+        "log of the sum over all V tokens is taken off, the tokens that are not kept included.",
+        "Compute exp of what you return for k = V - 1: do the probabilities add up to less than "
+        "1?"),
     "not_logs": Hint(
-        "Those are probabilities. Asked for are their logarithms.",
+        "Those are probabilities. The question is for their logarithms.",
         "Can what you return be positive?"),
     "rest_dropped": Hint(
-        "The event \"another token\" is missing. Then a student is punished for what it gives the kept tokens too little and rewarded without limit for what it gives them too much: the sum can even be negative.",
-        "Let the teacher say 1/2 and 1/2, keep one token, and let the student give it 0.99: is the divergence positive?"),
+        "The event \"another token\" is missing. Then a student is punished for what it gives the "
+        "kept tokens too little and rewarded without limit for what it gives them too much: the "
+        "sum can even be negative.",
+        "Let the teacher say 1/2 and 1/2, keep one token, and let the student give it 0.99: is "
+        "the divergence positive?"),
     "rest_even": Hint(
-        "What was left of p was spread evenly over the other tokens. Nobody said that they are equally likely: the student would learn it.",
-        "Let the student agree with the teacher on all tokens, and the others not be equally likely: the divergence must be 0."),
+        "What was left of p was spread evenly over the other tokens. The teacher did not say "
+        "that they are equally likely, and the student would learn it.",
+        "Let the student agree with the teacher on all tokens, and the others not be equally "
+        "likely: the divergence must be 0."),
 }
 
 

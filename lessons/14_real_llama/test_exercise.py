@@ -9,100 +9,135 @@ from minillm.foreign import llama, llama2c
 
 HINTS = {
     "length_forgotten": Hint(
-        "The 8 bytes that hold the length of the header were not counted: they stand before it.",
+        "The 8 bytes that hold the length of the header were not counted: they come before it.",
         "Where would the first number of a file begin whose header is 2 bytes, {}?"),
     "from_the_start": Hint(
-        "Offsets were counted from the beginning of the file. They count from the first byte after the header, so that the header can be written without knowing its own length.",
+        "Offsets were counted from the beginning of the file. They count from the first byte "
+        "after the header, so that the header can be written without knowing its own length.",
         "The first tensor has offset 0. Can it begin at byte 0 of the file?"),
     "column_by_column": Hint(
-        "The numbers were counted column by column. In a safetensors file they lie row by row.",
-        "Number the places of a matrix of 4 rows and 6 columns in the order in which you would read it aloud."),
+        "The numbers were counted column by column. A safetensors file stores them row by row.",
+        "Number the places of a matrix of 4 rows and 6 columns in the order in which you would "
+        "read it aloud."),
     "four_bytes": Hint(
         "A number of 4 bytes was assumed. How long one is depends on the dtype.",
-        "Divide the bytes of the tensor, from one offset to the other, by how many numbers it has."),
+        "Divide the bytes of the tensor, from one offset to the other, by how many numbers it "
+        "has."),
     "metadata_is_a_tensor": Hint(
-        "\"__metadata__\" was taken for a tensor. It is a note about the whole file and has no dtype, shape or offsets.",
+        "\"__metadata__\" was taken for a tensor. It is a note about the whole file and has no "
+        "dtype, shape or offsets.",
         "Print the keys of the header of a real file: there is one without a shape."),
     "bf16_as_fp16": Hint(
-        "BF16 was read as float16. Both have 16 bits, but bfloat16 spends 8 of them on the exponent, float16 only 5. Nothing fails: nearly every weight becomes a number between a half and 2, in size.",
+        "BF16 was read as float16. Both have 16 bits, but bfloat16 spends 8 of them on the "
+        "exponent, float16 only 5. Nothing fails: nearly every weight becomes a number between a "
+        "half and 2, in size.",
         "Print a few weights: small numbers around 0 of both signs are expected, are they?"),
     "bf16_low_half": Hint(
-        "The 16 bits of a bfloat16 were put into the lower half of a float32. They are its upper half: sign, exponent and the first of the fraction.",
+        "The 16 bits of a bfloat16 were put into the lower half of a float32. They are its upper "
+        "half: sign, exponent and the first of the fraction.",
         "1.0 is 0x3F800000 as float32 and 0x3F80 as bfloat16."),
     "bf16_as_integer": Hint(
-        "The 16 bits of a bfloat16 were taken for a whole number. They must be moved into their place and seen as a float32.",
+        "The 16 bits of a bfloat16 were taken for a whole number. They must be moved into their "
+        "place and seen as a float32.",
         "1.0 is 0x3F80 as bfloat16, and 0x3F80 is 16256 as a whole number."),
     "config_trusted": Hint(
-        "The dtype was taken from config.json. That says in which numbers the model was run, or meant to be; what the bytes are, the file's own header says of each tensor.",
+        "The dtype was taken from config.json. That says in which numbers the model was run, or "
+        "meant to be; what the bytes are, the file's own header says of each tensor.",
         "Give a file in BF16 a config that says float16: nothing about its numbers may change."),
     "theta": Hint(
-        "rope_theta was looked for in one place only. Newer config files keep it inside rope_parameters; a model whose theta is 500,000 then runs with 10,000: every pair of a head but the fastest turns at the wrong speed.",
+        "rope_theta was looked for in one place only. Newer config files keep it inside "
+        "rope_parameters; a model whose theta is 500,000 then runs with 10,000: every pair of a "
+        "head but the fastest turns at the wrong speed.",
         "Read {\"rope_parameters\": {\"rope_theta\": 500000.0}} with nothing else about rotation."),
     "eps": Hint(
-        "A missing rms_norm_eps was taken to be 1e-5. Where config.json is silent, Hugging Face takes 1e-6, whatever other code does. It is so small a mistake that the text hardly changes.",
+        "A missing rms_norm_eps was taken to be 1e-5. Where config.json does not say, Hugging "
+        "Face takes 1e-6. The mistake is so small that the text hardly changes.",
         "Read a config without rms_norm_eps and print what you make of it."),
     "tied_by_default": Hint(
-        "A head was taken to be tied where config.json does not say so. Small models mostly tie it and large ones mostly do not; the default of Hugging Face is that it is not.",
+        "A head was taken to be tied where config.json does not say so. Small models mostly tie "
+        "it and large ones mostly do not; the default of Hugging Face is that it is not.",
         "Read a config without tie_word_embeddings and print what you make of it."),
     "head_dim_from_width": Hint(
-        "head_dim was always computed as hidden_size / num_attention_heads. Where config.json has a head_dim of its own, that counts.",
+        "head_dim was always computed as hidden_size / num_attention_heads. Where config.json "
+        "has a head_dim of its own, that one is used.",
         "Read a config with hidden_size 64, 4 heads and head_dim 32."),
     "one_kv_head": Hint(
-        "A missing num_key_value_heads was taken to be 1. Files that do not have it are older than grouped heads: every query head has its own.",
+        "A missing num_key_value_heads was taken to be 1. Files that do not have it are older "
+        "than grouped heads: every query head has its own.",
         "Read a config without it: how many key/value heads did LLaMA 7B of 2023 have?"),
     "null_is_a_value": Hint(
-        "null (None) was taken for a value. It says that nothing is said.",
+        "You took null (None) for a value. It means that the file does not say.",
         "Read a config with \"head_dim\": null."),
     "square_unturned": Hint(
-        "Matrices were turned only where their shape did not fit. A square one fits both ways: q_proj and o_proj of most models stay unturned, and no shape complains.",
+        "Matrices were turned only where their shape did not fit. A square one fits both ways: "
+        "q_proj and o_proj of most models stay unturned, and no shape complains.",
         "Give q_proj of 4 x 4 the numbers 0 to 15 and look at its first row afterwards."),
     "nothing_turned": Hint(
         "No matrix was turned. There they are (out, in), here (in, out).",
-        "Compare the shape of down_proj with the one that is wanted."),
+        "Compare the shape of down_proj with the shape in `shapes`."),
     "embedding_turned": Hint(
-        "The embedding was turned too. It is a table, not a matrix that multiplies: row 17 belongs to token 17, there as here.",
-        "Compare its shape with the one that is wanted."),
+        "The embedding was turned too. It is a table, not a matrix that multiplies: row 17 "
+        "belongs to token 17, there as here.",
+        "Compare its shape with the shape in `shapes`."),
     "head_unturned": Hint(
-        "lm_head was left as it was. It has the embedding's shape in the file, but it multiplies: the logits are x @ lm_head.",
-        "Compare its shape with the one that is wanted."),
+        "lm_head was left as it was. It has the embedding's shape in the file, but it "
+        "multiplies: the logits are x @ lm_head.",
+        "Compare its shape with the shape in `shapes`."),
     "one_digit": Hint(
-        "Only one digit of a layer's number was read. From layer 10 on, layers overwrite each other.",
+        "Only one digit of a layer's number was read. From layer 10 on, layers overwrite each "
+        "other.",
         "Give it a model of 11 layers and count the names of the result."),
     "layout_ignored": Hint(
-        "The columns stayed where they were. A model that turns columns i and i + E/2 together would turn pairs that do not belong together: it still writes, but gibberish, and no shape complains.",
-        "For one head of 6, columns numbered 0 to 5: which two turn together before, which two afterwards?"),
+        "The columns stayed where they were. A model that turns columns i and i + E/2 together "
+        "would turn pairs that do not belong together: it still writes, but gibberish, and no "
+        "shape complains.",
+        "For one head of 6, columns numbered 0 to 5: which two turn together before, which two "
+        "afterwards?"),
     "across_heads": Hint(
-        "The columns of all heads were reordered as if they were one head. Each head has its own pairs.",
-        "For 2 heads of 4 columns, number the columns 0 to 7: those of head 0 must stay among the first four."),
+        "The columns of all heads were reordered as if they were one head. Each head has its own "
+        "pairs.",
+        "For 2 heads of 4 columns, number the columns 0 to 7: those of head 0 must stay among "
+        "the first four."),
     "other_way": Hint(
-        "That is the way back, from halves to side by side. For heads of 4 both are the same; for larger ones they are not.",
-        "For one head of 6, columns numbered 0 to 5: the first three of the result should be 0, 2, 4."),
+        "That is the way back, from halves to side by side. For heads of 4 both are the same; "
+        "for larger ones they are not.",
+        "For one head of 6, columns numbered 0 to 5: the first three of the result should be 0, "
+        "2, 4."),
     "wrong_group": Hint(
-        "Neighbouring query heads were given different keys: 0 1 0 1 instead of 0 0 1 1. All shapes fit, and so do all heads whose key happens to be the same.",
+        "Neighbouring query heads were given different keys: 0 1 0 1 instead of 0 0 1 1. All "
+        "shapes fit, and so do all heads whose key happens to be the same.",
         "For H = 4 and K = 2, write the key/value head beside each query head."),
     "one_group": Hint(
         "All query heads were given the first key head.",
         "Change the last key head: something must change."),
     "absolute": Hint(
-        "The difference was compared to the tolerance as it is. An activation whose numbers are around 1000 differs by more than one around 0.001 from rounding alone.",
+        "The difference was compared to the tolerance as it is. An activation whose numbers are "
+        "around 1000 differs by more than one around 0.001 from rounding alone.",
         "Multiply both by 1000: the answer must stay the same."),
     "each_by_itself": Hint(
-        "Each difference was compared with its own number. What rounding leaves is a part of the large numbers that were added up: a number that came out near 0 may be off by more than it is worth.",
-        "Let theirs be (1000, 0.001) and ours (1000, 0.002): is that a difference at a tolerance of 1e-3?"),
+        "Each difference was compared with its own number. What rounding leaves is a part of the "
+        "large numbers that were added up: a number that came out near 0 may be off by more than "
+        "it is worth.",
+        "Let theirs be (1000, 0.001) and ours (1000, 0.002): is that a difference at a tolerance "
+        "of 1e-3?"),
     "averaged": Hint(
-        "The mean difference was taken. One wrong head of many, or one wrong token, drowns in a mean.",
+        "The mean difference was taken. One wrong head of many, or one wrong token, drowns in a "
+        "mean.",
         "Change one number of a thousand."),
     "signed": Hint(
         "Differences were compared with their sign: one that is far too small passes.",
         "Make one number of ours smaller by 10."),
     "largest": Hint(
-        "That is the activation that differs most. Mistakes grow on their way; where it began is where the first one differs.",
+        "That is the activation that differs most. Mistakes grow on their way; where it began is "
+        "where the first one differs.",
         "Follow a mistake in layer 0: is it larger there, or at the end?"),
     "by_alphabet": Hint(
-        "The names were sorted by the alphabet. There \"layers.10\" comes before \"layers.2\", and attn_out before q, which is computed earlier.",
+        "The names were sorted by the alphabet. There \"layers.10\" comes before \"layers.2\", and "
+        "attn_out before q, which is computed earlier.",
         "Print the names in your order, for a model of 11 layers."),
     "nan_passes": Hint(
-        "NaN passed. Every comparison with it is false, also the one that was to find a difference.",
+        "NaN passed. Every comparison with it is false, also the one that was to find a "
+        "difference.",
         "What is float(\"nan\") > 0.1?"),
 }
 

@@ -13,8 +13,9 @@ asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "attention_explains": Hint(
-        "The attention itself was taken for the answer. A pattern says how much of each value is fetched, not what is in it: much of a small value can be less than "
-        "little of a large one.",
+        "The attention itself was taken for the answer. A pattern says how much of each value is "
+        "fetched, not what is in it: much of a small value can be less than little of a large "
+        "one.",
         "Let both tokens be looked at equally, 0.5 and 0.5, and say which adds more."),
     "values_alone": Hint(
         "What the values would add was compared without how much of each is fetched.",
@@ -26,75 +27,99 @@ HINTS = {
         "That is the share of the other token.",
         "Compute how much each of the two adds, and look which is more."),
     "nothing_returned": Hint(
-        "The tap kept the activation and returned nothing, so the model went on with nothing. A tap stands in the middle of the computation.",
+        "The tap kept the activation and returned nothing, so the model went on with nothing. A "
+        "tap is in the middle of the computation: what it returns is what the model goes on "
+        "with.",
         "Print what the tap returns, and what the run does with it on its next line."),
     "alias": Hint(
-        "The array itself was kept, not what was in it. The run went on to change that array in place, and the record changed with it.",
+        "The array itself was kept, not what was in it. The run went on to change that array in "
+        "place, and the record changed with it.",
         "Print one entry of the record inside the tap, and again when the run is over."),
     "last_layer": Hint(
-        "The layers overwrote each other: an activation has the same name in every layer, but for the layer's number before it.",
+        "The layers overwrote each other: an activation has the same name in every layer, but "
+        "for the layer's number before it.",
         "Print the names that the tap is given, and how many entries the record has."),
     "no_norm": Hint(
-        "The final norm is missing. The head was trained on what the norm gives; a raw stream is longer or shorter, and each of its numbers has another weight.",
-        "Compute the last layer's row and compare it with the model's own logits: there the lens must be exact."),
+        "The final norm is missing. The head was trained on what the norm gives; a raw stream is "
+        "longer or shorter, and each of its numbers has another weight.",
+        "Compute the last layer's row and compare it with the model's own logits: there the lens "
+        "must be exact."),
     "eps_forgotten": Hint(
-        "eps is missing under the root. For a long stream it changes nothing that one sees; the model was trained with it all the same.",
+        "eps is missing under the root. For a long stream it makes no visible difference; the "
+        "model was trained with it all the same.",
         "Pass a row of zeros with eps = 0.1: there must be no division by zero."),
     "left_out": Hint(
-        "The part was taken out and the stream normed again without it. That is ablation: the divisor changes too, and the numbers no longer add "
-        "up to the logit.",
+        "The part was taken out and the stream normed again without it. That is ablation: the "
+        "divisor changes too, and the numbers no longer add up to the logit.",
         "Add up your parts, and compare with the logit of the stream."),
     "no_weight": Hint(
-        "The norm was done without its weight: the numbers of the stream are scaled one by one before the head reads them.",
-        "Compute the last layer's row and compare it with the model's own logits, once with weights of 1 and once with others."),
+        "The norm was done without its weight: the numbers of the stream are scaled one by one "
+        "before the head reads them.",
+        "Compute the last layer's row and compare it with the model's own logits, once with "
+        "weights of 1 and once with others."),
     "one_rms": Hint(
-        "All layers were divided by one number. Each layer's stream has a size of its own (it grows from layer to layer), and would be brought to the same size.",
+        "All layers were divided by one number. Each layer's stream has its own size (it grows "
+        "from layer to layer), and would be brought to the same size.",
         "Multiply one row of x by 10: with eps = 0 no logit may change."),
     "own_rms": Hint(
-        "Each part was normed by its own size. The norm sees the whole stream, once; its divisor is one number for all parts, or the sum is no longer the logit.",
+        "Each part was normed by its own size. The norm sees the whole stream, once; its divisor "
+        "is one number for all parts, or the sum is no longer the logit.",
         "Add up your parts, and compare with the logit of the stream."),
     "pythagoras": Hint(
-        "The divisor was made from the parts' sizes, as if they stood at right angles. Parts may point the same way or cancel.",
+        "The divisor was made from the parts' sizes, as if they were at right angles. Parts may "
+        "point the same way or cancel.",
         "Take two parts that are equal, and two that cancel: what is the size of their sum?"),
     "length_not_rms": Hint(
-        "The stream's length was divided by, the root of the sum of squares. RMSNorm's divisor is the root of their mean.",
+        "The stream's length was divided by, the root of the sum of squares. RMSNorm's divisor "
+        "is the root of their mean.",
         "Norm the stream and compute the mean of the squares of the result: it must be 1."),
     "no_root": Hint(
         "The mean square was divided by, not its root.",
         "Make the stream twice as large: after the norm nothing may have changed."),
     "no_control": Hint(
-        "There is no control: it compares the run with itself, or with nothing. Taking out any vector harms a model; a number without its control does not say whether this one mattered.",
+        "There is no control: it compares the run with itself, or with nothing. Taking out any "
+        "vector harms a model; a number without its control does not say whether this one "
+        "mattered.",
         "Print the control for a `written` that is large: is it 0 everywhere?"),
     "noise_unscaled": Hint(
-        "The random vectors were taken out as they came, however long. A longer vector does more harm whatever it says, so the control must be as long as what the head wrote.",
+        "The random vectors were taken out as they came, however long. A longer vector does more "
+        "harm whatever it says, so the control must be as long as what the head wrote.",
         "Print the length of what is taken out at each token, in both cases."),
     "one_length": Hint(
-        "One length was used for all tokens together. Where a head writes much the control is then too weak, where it writes little too strong.",
+        "One length was used for all tokens together. Where a head writes much the control is "
+        "then too weak, where it writes little too strong.",
         "Print the length of what is taken out at each token, in both cases."),
     "unit_noise": Hint(
         "The random vectors were brought to length 1, not to the length of what the head wrote.",
         "Print the length of what is taken out at each token, in both cases."),
     "sign": Hint(
-        "The difference is the wrong way round: a token that the head helps to predict is more surprising without it, and that is a positive effect.",
+        "The difference is the wrong way round: a token that the head helps to predict is more "
+        "surprising without it, and that is a positive effect.",
         "Take out a head that does everything: is its effect positive?"),
     "added": Hint(
         "What the head wrote was added once more instead of taken out.",
         "Let `written` be the whole stream: what must be left?"),
     "backwards": Hint(
-        "The corrupt activation was put into the clean run. That asks whether a token is needed for the answer; this exercise asks whether it is enough for it. The two differ wherever the "
-        "answer has more than one way through the model.",
+        "The corrupt activation was put into the clean run. That asks whether a token is needed "
+        "for the answer; this exercise asks whether it is enough for it. The two differ wherever "
+        "the answer has more than one way through the model.",
         "Print the score of the run that you change, before any change: is it the corrupt run's?"),
     "off_by_one": Hint(
-        "The numbers stand one token away from what was patched. With a begin-of-text token in front, or when one thinks of the token that is predicted, this is the easiest slip, and the map still looks reasonable.",
+        "Your numbers are one token away from what was patched. With a begin-of-text token in "
+        "front, or when you think of the token that is predicted, this is the easiest slip, and "
+        "the map still looks reasonable.",
         "Let clean and corrupt differ in one token only: where is your 1?"),
     "piles_up": Hint(
-        "Each patch stayed in when the next was made: the result says what all tokens up to t carry together.",
+        "Each patch stayed in when the next was made: the result says what all tokens up to t "
+        "carry together.",
         "Print how many rows of the patched stream differ from the corrupt one, for each t."),
     "not_a_share": Hint(
-        "That is by how much the score changed, not which share of the difference came back: on another prompt the numbers would have another size.",
+        "That is by how much the score changed, not which share of the difference came back: on "
+        "another prompt the numbers would have another size.",
         "Put all of the clean stream in: the result must be 1."),
     "of_clean_score": Hint(
-        "The change was divided by the clean run's score. Both runs have a score that has nothing to do with their difference: 0 must mean the corrupt run, and 1 the clean one.",
+        "The change was divided by the clean run's score. Both runs have a score that has "
+        "nothing to do with their difference: 0 must mean the corrupt run, and 1 the clean one.",
         "Put all of the clean stream in: the result must be 1."),
     "missing_share": Hint(
         "That is the share that is still missing: 1 where nothing changed.",
