@@ -23,9 +23,9 @@ def scores(q, k):
 
 
 def masked(x):
-    """The scores x, with -inf (np.inf with a minus) wherever a key stands later than its query. x (T, T) -> (T, T).
+    """The scores x, with -inf (np.inf with a minus) wherever a key comes after its query. x (T, T) -> (T, T).
 
-    A token may look at itself.
+    A token may look at itself. (A large negative number such as -1e9 passes too, with a remark.)
     """
     raise NotImplementedError
 

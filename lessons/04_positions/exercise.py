@@ -1,6 +1,6 @@
 """Exercise of lesson 04: telling positions, by rotation (RoPE) and by slopes (ALiBi).
 
-Letters: T tokens, E the size of a head (even), H heads. All arrays are NumPy's, in float64. The first token of a text stands at
+Letters: T tokens, E the size of a head (even), H heads. All arrays are NumPy's, in float64. The first token of a text is at
 position 0. Pairs are halves: column i turns together with column i + E/2.  Check yourself:  minillm lesson check 4
 """
 
@@ -25,7 +25,7 @@ def rotate(x, positions, theta):
 
 
 def rotate_heads(x, H, positions, theta):
-    """The same for the H heads that lie side by side in x (T, H * E) -> (T, H * E). The first E columns are head 0."""
+    """The same for the H heads whose columns are side by side in x (T, H * E) -> (T, H * E). The first E columns are head 0."""
     raise NotImplementedError
 
 

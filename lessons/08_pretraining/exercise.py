@@ -1,4 +1,4 @@
-"""Exercise of lesson 08: what stands around the model in a training run.
+"""Exercise of lesson 08: what is around the model in a training run.
 
 Letters: T positions of a row, N rows, B rows of a batch, V vocabulary. Arrays are NumPy's. Check yourself:  minillm lesson check 8
 """
@@ -9,13 +9,13 @@ import numpy as np
 
 IGNORE = -100          # a target that no loss counts: padding
 
-# Work this out on paper: a fresh model calls each of its V = 512 tokens equally probable. Its loss, in nats per token? (Two digits
-# after the point.)
+# Work this out on paper: a fresh model gives each of its V = 512 tokens the same probability. What is its loss, in nats
+# per token? (Two digits after the point.)
 LOSS_AT_START = None
 
 
 def split(documents, share):
-    """(train, validation): the last `share` of the documents are held out, rounded to whole ones; the rest is learned from.
+    """(train, validation): the last `share` of the documents are held out (their number rounded to a whole one), the rest is for training.
 
     A document (a list of tokens) that is held out must not be learned from: where the rest holds the same one again, it is left out
     of train. Nothing else is left out, and both keep their order.
@@ -28,7 +28,7 @@ def visits(step, seed, batch_size, count):
 
     An epoch visits every row once, in the order np.random.default_rng([seed, epoch]).permutation(count), epochs numbered from 0. Step
     after step takes the next `batch_size` visits; a batch may begin in one epoch and end in the next. The answer depends on the
-    arguments alone: whoever knows the step needs nothing else to go on.
+    arguments alone, so a run that was stopped can go on from the number of its step.
     """
     raise NotImplementedError
 

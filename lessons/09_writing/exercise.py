@@ -38,7 +38,7 @@ def remember(kept, new, length):
 
 
 def attend(q, k, v, kept_k, kept_v, length):
-    """Causal attention of T new tokens that stand after `length` old ones. q, k, v (T, E) -> z (T, E), kept_k, kept_v.
+    """Causal attention of T new tokens that come after `length` old ones. q, k, v (T, E) -> z (T, E), kept_k, kept_v.
 
     kept_k and kept_v (S, E) hold the keys and values of the old tokens; put the new ones there too. Each new token sees all old
     tokens, the new ones before it, and itself. Positions are already in q and k.
@@ -50,14 +50,14 @@ def generate(model, prompt, coins, end):
     """The list of tokens that a model writes after `prompt`, a list: at most one a coin, up to the token `end`, which is left out.
 
     `model(tokens, cache) -> p, cache` reads a list of tokens after those that its cache has seen (None: nothing yet), and gives the
-    probabilities of the token after them. It should read no token twice, and none for nothing.
+    probabilities of the token after them. It should read no token twice, and no token whose probabilities are not needed.
     """
     raise NotImplementedError
 
 
 def until(pieces, stop):
-    """Yield a text, which comes in pieces, up to where the first of the strings in the tuple `stop` begins: that one and all after it
-    is not shown.
+    """Yield a text, which comes in pieces, up to where the first of the strings in the tuple `stop` begins: neither
+    that one nor anything after it is shown.
 
     A stop string may be spread over several pieces. What is shown cannot be taken back, so hold back what could still become one: at
     most the last m - 1 characters, where m is the length of the longest stop string. When one is found, ask for no more pieces.

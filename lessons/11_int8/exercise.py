@@ -33,12 +33,12 @@ def predicted_error(w):
 
 
 def dequantize(integers, scales):
-    """The numbers that integers stand for. integers (O, I), scales one number or (O, 1) -> (O, I)."""
+    """The numbers that integers represent. integers (O, I), scales one number or (O, 1) -> (O, I)."""
     raise NotImplementedError
 
 
 def quantize_rows(w):
-    """(integers (O, I), scales (O, 1)): as `quantize`, with a scale of its own for each row.
+    """(integers (O, I), scales (O, 1)): as `quantize`, with a separate scale for each row.
 
     A row may be all zeros: its integers are 0, and its scale is any positive number.
     """
@@ -53,8 +53,8 @@ def integer_product(x, w):
 def linear(x, integers, scales):
     """x W^T by a product of integers. x (T, I) float; W (O, I) is given as integers (O, I) and scales (O, 1). -> (T, O) float.
 
-    Each row of x (one token) becomes integers with a scale of its own, found now; the integers are multiplied; both scales come
-    back in.
+    Each row of x (one token) becomes integers with its own scale, found now; the integers are multiplied, and the product
+    with both scales.
     """
     raise NotImplementedError
 

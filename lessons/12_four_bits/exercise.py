@@ -38,7 +38,7 @@ def quantize_with_zero(w):
     """(integers int8 (O, I), scales (O, 1), zeros (O, 1)): from -8 to 7 in each row; w is nearly scales * (integers - zeros).
 
     low and high are the row's smallest and largest number; but 0 must be among the numbers that can be stored, so low is at most 0
-    and high at least 0. scale = (high - low) / 15. zero is the whole number that stands for 0: round(-8 - low / scale).
+    and high at least 0. scale = (high - low) / 15. zero is the integer that represents 0: round(-8 - low / scale).
     integer = round(w / scale) + zero. No row is all zeros.
     """
     raise NotImplementedError

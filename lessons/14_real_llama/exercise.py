@@ -1,4 +1,4 @@
-"""Exercise of lesson 14: open a checkpoint by hand, and find out whether it was read rightly.
+"""Exercise of lesson 14: open a checkpoint by hand, and find out whether you read it correctly.
 
 Letters: D width of the model, H query heads, K key/value heads, E size of a head, T tokens. Arrays are NumPy's. No library of
 checkpoints is needed. Check yourself:  minillm lesson check 14
@@ -21,7 +21,7 @@ def read_header(data):
 
     data: bytes. First 8 bytes: how long the header is (little-endian, unsigned). Then the header, JSON: {name: {"dtype": "F32",
     "shape": [..], "data_offsets": [begin, end]}}, where offsets are counted from the first byte after the header. A key
-    "__metadata__" is no tensor. shape: a tuple.
+    "__metadata__" is not a tensor. shape: a tuple.
     """
     raise NotImplementedError
 
@@ -75,6 +75,6 @@ def first_difference(ours, theirs, tolerance):
     the same names and shapes.
 
     Two arrays differ if the largest difference is more than `tolerance` times the largest number of theirs (by size, without
-    its sign), or if ours has a number that is none (NaN).
+    its sign), or if ours contains NaN.
     """
     raise NotImplementedError

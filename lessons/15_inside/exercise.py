@@ -22,7 +22,7 @@ FROM_HEAD = None
 def record(run):
     """Every activation of a run. run(tap) computes, and calls tap(name, x) for each activation x, an array.
 
-    It goes on with what tap returns. It may later change its arrays in place. -> {name: what the activation was}, names as given.
+    The run goes on with what tap returns, so tap must return x. It may later change its arrays in place. -> {name: what the activation was}, names as given.
     """
     raise NotImplementedError
 
