@@ -212,6 +212,13 @@ def test_the_solution_comes_after_the_check(minillm, tmp_path):
     assert "1 of 15 lessons complete" in minillm("list")[1]
 
 
+def test_what_an_exercise_prints_is_shown_in_a_few_lines():
+    text = "/tmp/box/the_exercise.py:30: RuntimeWarning: overflow\n" + "x\n" * 50
+    shown = lessons.shortened(text).splitlines()
+    assert shown[0] == "line 30 of your file: RuntimeWarning: overflow"
+    assert len(shown) == 11 and shown[-1] == "... and 41 more lines"
+
+
 def test_after_the_last_lesson_comes_what_next(capsys):
     assert "minillm pretrain" in lessons.next_step(all_lessons()[-1])
 

@@ -5,6 +5,8 @@ everything after it is to be predicted, the last 0 included.
 Check yourself:  minillm lesson check 2
 """
 
+import numpy as np
+
 # Work this out on paper. A model gives the four tokens of a text the probabilities 1/2, 1/4, 1/8
 # and 1/8. What is its perplexity on this text? (Two digits after the point are enough.)
 PERPLEXITY = None

@@ -430,6 +430,9 @@ def explain(
             f"{what} is {kind_of(answer)} where a single number is expected. Look for a comma after what is "
             "returned, or for a sum or mean that is missing."
         )
+    lists = isinstance(answer, (list, tuple)) and given.ndim == needed.ndim == 1
+    if lists and len(given) != len(needed):
+        return "shape", f"{what} has {len(given)} entries where {len(needed)} are expected."
     if given.shape != needed.shape:
         return "shape", (
             f"{what} has the shape {given.shape} where {needed.shape} is expected. Print the shape after "
