@@ -33,20 +33,19 @@ HINTS = {
         "right (0)?",
     ),
     "train_in_validation": Hint(
-        "The documents that are held out are learned from as well. The validation loss then "
-        "measures memory, and it goes on falling while the model gets worse.",
+        "You train on the documents that are held out, too. The validation loss then measures "
+        "memory and goes on falling while the model gets worse.",
         "Look for a document of your validation in your train: is any of them there?",
     ),
     "copies": Hint(
-        "What was held out was cut off by its place, but some documents occur twice, and the "
-        "other copy is still learned from. In collections from the web that is the rule, not the "
-        "exception.",
+        "You held documents out by position, but some documents occur twice and the other copy "
+        "is still in train. In collections from the web that is the rule, not the exception.",
         "Split [[1], [2], [1]] with a share of 1/3: validation is [[1]]. Does train still hold it?",
     ),
     "copies_in_validation": Hint(
-        "Copies were taken out of validation instead of out of train. What is left to measure on "
-        "is then only what is unlike everything else, and how much it is depends on what train "
-        "happens to hold.",
+        "You removed copies from validation instead of from train. What is left to measure on is "
+        "then only what is unlike everything else, and its size depends on what train happens to "
+        "contain.",
         "Split [[1], [2], [1]] with a share of 1/3: which of the two parts should lose its [1]?",
     ),
     "each_once": Hint(
@@ -56,8 +55,8 @@ HINTS = {
         "nothing is to be left out.",
     ),
     "same_order": Hint(
-        "Every epoch visits the rows in the same order: the epoch's number does not enter. The "
-        "model meets the same neighbours in the same batch each time.",
+        "Every epoch visits the rows in the same order, because the number of the epoch is not "
+        "used. The model meets the same neighbours in the same batch each time.",
         "With 4 rows and batches of 4, compare step 0 with step 1: are the orders different?",
     ),
     "not_shuffled": Hint(
@@ -66,38 +65,37 @@ HINTS = {
         "Print the visits of step 0: are they 0, 1, 2, ...?",
     ),
     "rest_dropped": Hint(
-        "An epoch ended where no whole batch was left, so up to batch_size - 1 rows of each are "
-        "never visited, and a small text loses much of itself.",
+        "You ended an epoch when no whole batch was left, so up to batch_size - 1 rows of each "
+        "epoch are never visited, and a small text loses much of itself.",
         "With 5 rows and batches of 2, collect the visits of steps 0 to 4: does each row come "
         "exactly twice?",
     ),
     "wraps": Hint(
-        "A batch that reaches the end of an epoch was filled up from the beginning of the same "
-        "order. Those rows are visited twice in it, and the next epoch begins in the middle.",
+        "You filled a batch at the end of an epoch from the beginning of the same order. Those "
+        "rows are visited twice, and the next epoch begins in the middle.",
         "With 5 rows and batches of 2, look at step 2: its second row is the first of the next "
         "epoch's order.",
     ),
     "drawn_anew": Hint(
-        "The rows of each step are drawn independently of the other steps, so within an epoch "
+        "You drew the rows of each step independently of the other steps, so within an epoch "
         "some rows come several times and others not at all.",
         "With 6 rows and batches of 2, collect the visits of steps 0, 1, 2: are they six "
         "different ones?",
     ),
     "not_shifted": Hint(
-        "Targets are the inputs themselves. The model is asked for the token that it has just "
-        "read, learns to repeat it, and its loss goes to 0: far below any floor.",
+        "Your targets are the inputs themselves. The model has to predict the token that it has "
+        "just read, learns to repeat it, and its loss goes to 0, far below any floor.",
         "Put a text 10, 11, 12, 13 in. What should be answered to 10?",
     ),
     "shifted_twice": Hint(
-        "Targets are shifted one place too far, so that the model learns the token after the "
-        "next. Often one part of a program shifts and another one does so again. Nothing breaks; "
-        "the loss only stays higher than it should, and what the model writes leaves out every "
-        "second word.",
+        "You shifted the targets one position too far, so the model learns the token after the "
+        "next. Often one part of a program shifts and another shifts again. Nothing fails: the "
+        "loss only stays too high, and the model leaves out every second word.",
         "Put a text 10, 11, 12, 13 in and write input, target and logits of one position beside "
         "each other.",
     ),
     "backwards": Hint(
-        "Your targets come one position before the inputs: the model is asked for what it has "
+        "Your targets come one position before the inputs: the model has to predict what it has "
         "already seen.",
         "Put a text 10, 11, 12, 13 in. What should be answered to 11?",
     ),
@@ -107,32 +105,33 @@ HINTS = {
         "Look at the last target of a row, and at the text behind the row.",
     ),
     "padding": Hint(
-        "Padding counts: a target of IGNORE went into the mean, as a number of tokens or as if "
-        "it were a token. A loss then depends on how much padding there is; and in NumPy -100 is "
-        "a perfectly good index into a large vocabulary.",
+        "You counted padding: a target of IGNORE went into the mean, as one more token or as if "
+        "it were a token. The loss then depends on the amount of padding; and in NumPy -100 is a "
+        "valid index into a large vocabulary.",
         "Lengthen targets by ten IGNORE, logits by ten rows of anything: the loss must stay the "
         "same.",
     ),
     "overflow": Hint(
-        "exp of a large logit is infinite. The probabilities are harmless, only the way there is "
-        "not: a softmax does not change when the same number is taken from all logits.",
+        "exp of a large logit is infinite. The probabilities are ordinary numbers, only the way "
+        "to them overflows: a softmax does not change when the same number is subtracted from "
+        "all logits.",
         "Compute the loss of logits [1000, 0] with target 0 (it is 0), then of [1000, 1000] (it "
         "is ln 2).",
     ),
     "one_batch": Hint(
-        "Only the first batch was measured. Its loss differs from that of the whole set by more "
-        "than most improvements that one wants to see.",
+        "You measured only the first batch. Its loss differs from that of the whole set by more "
+        "than most improvements that you want to see.",
         "Call it with the rows in reverse order: is it still the same number?",
     ),
     "mean_of_means": Hint(
-        "Each batch, or each row, got the same weight, however many counted targets it holds. A "
-        "last batch of one short row then weighs as much as a full one.",
+        "You gave each batch, or each row, the same weight, however many counted targets it has. "
+        "A last batch of one short row then weighs as much as a full one.",
         "Take two batches, one with a single counted target of loss 10, one with ninety-nine of "
         "loss 0. The loss is 0.1.",
     ),
     "last_dropped": Hint(
-        "The last batch, which is not full, was left out. What is measured then depends on the "
-        "batch size.",
+        "You left out the last batch, which is not full. The result then depends on the batch "
+        "size.",
         "Call it with batch sizes 1, 2 and 3 on the same five rows: the three numbers must be "
         "equal.",
     ),
@@ -144,17 +143,18 @@ HINTS = {
         "now: they must be the same.",
     ),
     "moments": Hint(
-        "The optimizer's memory (mean) is lost, and the run goes on with one of zeros.",
+        "You lost the optimizer's memory (mean): the run goes on with zeros.",
         "Run 5 steps, save and load, and print mean of both states.",
     ),
     "step": Hint(
-        "The step is lost, so the schedule of the rate begins again: high, after it had come down.",
+        "You lost the step, so the schedule of the rate begins again: high, after it had come "
+        "down.",
         "Run 5 steps, save and load, and print step of both states.",
     ),
     "rounded": Hint(
-        "Numbers were rounded on their way to the text. Such a run goes on nearly as before; but "
-        "training is chaotic, and after some hundred steps it is another run. What is saved "
-        "exactly can be checked exactly.",
+        "You rounded numbers on their way to the text. Such a run goes on almost as before, but "
+        "training is chaotic, and after some hundred steps it is another run. Only an exact copy "
+        "can be checked exactly.",
         "Compare w before and after with ==, not by looking at what print shows.",
     ),
 }

@@ -20,44 +20,44 @@ HINTS = {
         "After 100 steps, how much time has been saved, and how much was spent?",
     ),
     "units": Hint(
-        "Seconds were divided by milliseconds, or the other way round.",
+        "You divided seconds by milliseconds, or the other way round.",
         "Write all three times in milliseconds.",
     ),
     "mutates": Hint(
-        "What was given was changed. `-=`, `*=` and `state[...] =` write into the caller's own "
-        "arrays and dicts; JAX's arrays do not allow the first, and under jit the second has no "
-        "effect.",
+        "You changed what you were given. `-=`, `*=` and `state[...] =` write into the caller's "
+        "own arrays and dicts; JAX's arrays do not allow the first, and under jit the second has "
+        "no effect.",
         "Print the state before the call and after it.",
     ),
     "old_velocity": Hint(
-        "The step was taken with the velocity from before. The gradient must be in it already.",
+        "You took the step with the old velocity. The gradient must be in it already.",
         "Take one step from velocity 0: w must change.",
     ),
     "uphill": Hint(
-        "The step went uphill: the gradient points to where the loss grows.",
+        "Your step goes uphill: the gradient points to where the loss grows.",
         "Compute the loss before and after a small step: it must have fallen.",
     ),
     "loss_after": Hint(
-        "The loss is that of the new parameters. That costs a second forward pass; the loss "
+        "You returned the loss of the new parameters. That costs a second forward pass; the loss "
         "before comes with the gradient at no cost.",
         "Print loss(params, example) and compare.",
     ),
     "wrong_argument": Hint(
-        "The derivative was taken with respect to the example. It tells how to change the data "
-        "so that the model is right.",
+        "You differentiated with respect to the example. That tells how to change the data so "
+        "that the model is right.",
         "Multiply `example` by 0 in a loss that is their product: which of the two derivatives "
         "is 0?",
     ),
     "numpy_inside": Hint(
-        "A NumPy function was given a JAX value inside a compiled function. While it is compiled "
-        "there is no number yet, only a stand-in that records what is done with it, and NumPy "
-        "wants numbers.",
+        "You gave a JAX value to a NumPy function inside a compiled function. While it is "
+        "compiled there is no number yet, only a tracer that records what is done with it, and "
+        "NumPy needs numbers.",
         "Print the argument inside the function, and call the function under jax.jit: what is "
         "printed?",
     ),
     "python_if": Hint(
-        "Python was asked to decide (`if`, `while`, `min`, `max`, `and`) by a value that is not "
-        "known when the function is compiled.",
+        "You let Python decide (`if`, `while`, `min`, `max`, `and`) by a value that is not known "
+        "when the function is compiled.",
         "Print the argument inside the function, and call the function under jax.jit: can Python "
         "know whether it is larger than 1?",
     ),
@@ -68,48 +68,48 @@ HINTS = {
         "number would that be?",
     ),
     "always": Hint(
-        "Short vectors were made longer. Only those above the limit change.",
+        "You made short vectors longer. Only those above the limit change.",
         "Clip (3, 4) to the limit 10: it must come back as it is.",
     ),
     "each_number": Hint(
-        "Every number was limited by itself. That turns the vector; making it shorter keeps its "
+        "You limited every number by itself. That turns the vector; making it shorter keeps its "
         "direction.",
         "Clip (3, 4) to the limit 1: is the second number still 4/3 of the first?",
     ),
     "not_static": Hint(
-        "config was passed like an array. It holds settings that Python needs when it compiles; "
+        "You passed config like an array. It holds settings that Python needs when it compiles; "
         "JAX must be told that this argument is static.",
         "Read the error that jax.jit raises when you call the compiled step: which argument does "
         "it name?",
     ),
     "recompiles": Hint(
-        "The step was compiled at every call. A compiled function is remembered with the "
-        "function object that was given to jax.jit, and here that is a new one each time.",
+        "You compiled the step at every call. A compiled function is remembered with the "
+        "function object given to jax.jit, and yours is a new one each time.",
         "Put a print into `step`: it prints when the step is traced. How often does it print in "
         "four calls?",
     ),
     "not_compiled": Hint(
-        "The step is not compiled: Python runs through it at every call.",
+        "You did not compile the step: Python runs through it at every call.",
         "Put print(batch) into `step`: does it print numbers, or a stand-in (a tracer)?",
     ),
     "not_donated": Hint(
-        "The old state is kept, so for a while there are two of them in memory. For a large "
+        "You kept the old state, so for a while there are two of them in memory. For a large "
         "model that is the difference between fitting and not.",
         "After a call, print old_state[...].is_deleted().",
     ),
     "batch_donated": Hint(
-        "The batch was given away too, and is gone after the call, although it is needed again.",
+        "You donated the batch too, so it is gone after the call, although it is needed again.",
         "Call the step twice with the same batch.",
     ),
     "unrolled": Hint(
-        "The result is right, but a Python loop ran while it was compiled, so the program holds "
-        "every turn of it. For a thousand steps compiling takes minutes.",
+        "The result is right, but a Python loop ran while it was compiled, so the program "
+        "contains every turn of it. For a thousand steps compiling takes minutes.",
         "Print jax.make_jaxpr(averages)(xs, 0.9) for T = 2 and for T = 4.",
     ),
     "side_effect": Hint(
         "You appended to an outside list from inside the function that scan compiles. It runs "
-        "once, whatever T is, and what it appends is a stand-in that means nothing outside. What "
-        "a step makes must be returned.",
+        "once, whatever T is, and it appends a tracer, which means nothing outside. What a step "
+        "computes must be returned.",
         "Print the length of the list afterwards.",
     ),
     "before_update": Hint(
@@ -117,45 +117,45 @@ HINTS = {
         "Average the single row [1] with beta = 0.5 on paper: 0.5.",
     ),
     "starts_from_first": Hint(
-        "The average began with the first x, where it should begin with 0.",
+        "You began the average with the first x; it begins with 0.",
         "Average the single row [1] with beta = 0.5 on paper: 0.5.",
     ),
     "last_only": Hint(
-        "Only the last average came back. scan gives two results: what is left at the end, and "
-        "what each step put out.",
+        "You returned only the last average. scan gives two results: what is left at the end, "
+        "and what each step returned.",
         "Print the shapes of both results of scan.",
     ),
     "same_key": Hint(
-        "One key was used several times. A key is not a generator that moves on: the same key "
+        "You used one key several times. A key is not a generator that moves on: the same key "
         "gives the same numbers, so the arrays got the same noise.",
         "Draw jax.random.normal(key) twice and compare.",
     ),
     "fixed_key": Hint(
-        "The key that was given was not used, so every call adds the same noise.",
+        "You did not use the key that was given, so every call adds the same noise.",
         "Call it with two keys and compare.",
     ),
     "hidden_state": Hint(
-        "The noise comes from a generator that lives somewhere else (NumPy's, for example): the "
-        "same key gives other noise each time. Under jit it would be drawn once, and stay in the "
-        "program for ever.",
+        "Your noise comes from another generator (NumPy's, for example): the same key gives "
+        "other noise each time. Under jit it would be drawn once and stay in the program.",
         "Call it twice with the same key and compare.",
     ),
     "variance": Hint(
-        "The noise does not have standard deviation `scale`; was its root taken, or its square?",
+        "Your noise does not have the standard deviation `scale`. Did you take its root or its "
+        "square?",
         "Add noise of scale 2 to 10 000 zeros and print the standard deviation.",
     ),
     "not_waited": Hint(
-        "The clock was stopped before the work was done. A call of a compiled function only "
-        "starts it, and comes back at once with the promise of a result.",
+        "You stopped the clock before the work was done. Calling a compiled function only starts "
+        "it; the call returns at once with a result that is still being computed.",
         "Print the time when f(x) has come back, and the time when its result has been printed.",
     ),
     "compilation_counted": Hint(
-        "The first call was timed, in which the function is compiled.",
+        "You timed the first call, in which the function is compiled.",
         "Time two calls, one after the other: why is the first so slow?",
     ),
     "warm_up_not_waited": Hint(
-        "The first call was still at work when the clock was started, and the second had to wait "
-        "for it.",
+        "Your first call was still running when you started the clock, and the second had to "
+        "wait for it.",
         "Make the work long, and compare your time with a call that starts when nothing else is "
         "going on.",
     ),

@@ -10,19 +10,19 @@ from minillm.quantized import Scheme
 
 HINTS = {
     "scales_forgotten": Hint(
-        "Only the integers were counted. Scales and zero points are stored too, and the smaller "
-        "the groups, the more of them there are.",
+        "You counted only the integers. Scales and zero points are stored too, and smaller "
+        "groups need more of them.",
         "Write down everything that has to be in the file for one group of 128 weights, and add "
         "up its bits.",
     ),
     "zeros_forgotten": Hint(
-        "The zero points were not counted. Each group has one, beside its scale.",
+        "You did not count the zero points. Each group has one, beside its scale.",
         "Write down everything that has to be in the file for one group of 128 weights, and add "
         "up its bits.",
     ),
     "one_scale_a_row": Hint(
-        "A whole row shares one scale. Here each group of a row has its own: one large weight "
-        "must not cost the others of the row their precision.",
+        "Your rows have one scale each. Here each group of a row has its own, so that one large "
+        "weight does not cost the others of the row their precision.",
         "Make the first number of a row of 64 a hundred times larger: the integers of the second "
         "half must not change.",
     ),
@@ -33,35 +33,34 @@ HINTS = {
         "be?",
     ),
     "sign_lost": Hint(
-        "The signs are gone: four bits were read as 0 ... 15. In two's complement 8 ... 15 mean "
+        "You lost the signs: you read four bits as 0 ... 15. In two's complement 8 ... 15 mean "
         "-8 ... -1.",
         "Pack and unpack [-1, -8]: which numbers come back?",
     ),
     "nibbles_swapped": Hint(
-        "The two halves of the byte are exchanged: the even integers belong into the low four "
-        "bits, the odd ones into the high.",
+        "You exchanged the two halves of the byte: the even integers go into the low four bits, "
+        "the odd ones into the high.",
         "Pack [1, 2]: the byte should be 0x21, which is 33.",
     ),
     "halves": Hint(
-        "A byte holds the wrong two integers: one of the first half of the row and one of the "
-        "second (llama.cpp does that within its groups). Here they are neighbours, 2k and 2k + "
-        "1.",
+        "You put one integer of the first half of the row and one of the second into a byte "
+        "(llama.cpp does that within its groups). Here they are neighbours, 2k and 2k + 1.",
         "Pack [1, 2, 3, 4] on paper and look which numbers share a byte.",
     ),
     "shifted": Hint(
-        "The integers were shifted by 8, so that 0 ... 15 is stored. llama.cpp's Q4_0 does that; "
+        "You shifted the integers by 8, so that 0 ... 15 is stored. llama.cpp's Q4_0 does that; "
         "here the four bits are two's complement.",
         "Pack [0, 0]: which byte should it be, and which is it?",
     ),
     "scale_8": Hint(
-        "The scale was made with 8. The integers here go from -7 to 7, the same on both sides, "
+        "You made the scale with 8. The integers here go from -7 to 7, the same on both sides, "
         "so that the largest number of a group is 7 or -7.",
         "Quantize a group whose largest number is positive: which integer does it get, and is it "
         "the nearest?",
     ),
     "across_rows": Hint(
-        "A group took numbers of two rows, or of other outputs. A group lies within a row; where "
-        "32 does not divide the row, its last group is shorter.",
+        "Your groups take numbers of two rows, or of other outputs. A group belongs to one row; "
+        "where 32 does not divide the row, its last group is shorter.",
         "Take two rows of 48 numbers and make the second 100 times larger: the integers of the "
         "first must not change. How many scales has each row?",
     ),
@@ -71,54 +70,54 @@ HINTS = {
         "to a group without changing its largest absolute value?",
     ),
     "sixteen_steps": Hint(
-        "The range was divided by 16. From -8 to 7 there are 16 integers, but only 15 steps "
+        "You divided the range by 16. From -8 to 7 there are 16 integers, but only 15 steps "
         "between them.",
         "How many steps lead from the first of three fence posts to the last?",
     ),
     "zero_left_out": Hint(
-        "In a row without negative (or without positive) numbers, 0 fell out of the range. Then "
-        "0 cannot be stored, and the zero point does not fit into the integers.",
+        "In a row without negative (or without positive) numbers you left 0 out of the range. "
+        "Then 0 cannot be stored, and the zero point does not fit into the integers.",
         "Quantize the row [3, 4, 5] and look at its zero point: is it from -8 to 7? What does it "
         "turn 0 into?",
     ),
     "zero_sign": Hint(
-        "The zero point has the wrong sign: the number that comes back is scale * (integer - "
-        "zero), so zero is the integer that 0 gets.",
+        "Your zero point has the wrong sign: the number that comes back is scale * (integer - "
+        "zero), so zero is the integer of 0.",
         "Put a 0 into the row: its integer must be the zero point.",
     ),
     "zero_not_rounded": Hint(
-        "The zero point is not a whole number. It is stored as an integer, and 0 must come back "
+        "Your zero point is not a whole number. It is stored as an integer, and 0 must come back "
         "as exactly 0.",
         "Put a 0 into the row and turn it back.",
     ),
     "unsigned": Hint(
-        "The integers go from 0 to 15. That works as well, and is what much other software does; "
-        "but here four signed bits are asked for, -8 to 7.",
+        "Your integers go from 0 to 15. Much other software does that, and it works; here they "
+        "are four signed bits, -8 to 7.",
         "Look at the smallest integer of each row: it should be -8 where the row's range begins.",
     ),
     "no_damping": Hint(
-        "Nothing was added to the diagonal. An input that never occurs in the calibration text "
+        "You added nothing to the diagonal. An input that never occurs in the calibration text "
         "makes H singular, and one that is nearly a mixture of others makes its inverse huge.",
         "Let one row and column of H be zero and try to invert it.",
     ),
     "absolute_damping": Hint(
-        "The damping was added as it is. H grows with the number of tokens and the size of the "
+        "You added the damping as it is. H grows with the number of tokens and the size of the "
         "activations; a share of its own mean diagonal means the same for all.",
         "Multiply H by 10000: U must become exactly 100 times smaller.",
     ),
     "damped_everywhere": Hint(
-        "The damping was added to every entry. It belongs on the diagonal only: elsewhere it "
+        "You added the damping to every entry. It belongs only on the diagonal: elsewhere it "
         "claims that inputs occur together which do not.",
         "Damp a diagonal H: is it still diagonal?",
     ),
     "lower": Hint(
-        "The factor is the wrong triangle. U must be upper triangular with U^T U the inverse, so "
-        "that row i of U speaks only of the inputs from i on.",
+        "Your factor is the wrong triangle. U must be upper triangular with U^T U the inverse, "
+        "so that row i of U concerns only the inputs from i on.",
         "Print U for a H of 2 x 2 and see which corner is zero; then compute U^T U.",
     ),
     "not_inverted": Hint(
-        "H itself was factorised. The inverse is needed: it says how the inputs that are left "
-        "must move to undo an error.",
+        "You factorised H itself. The inverse is needed: it says how the remaining inputs must "
+        "move to undo an error.",
         "Compute U^T U times the damped H: it should be the identity.",
     ),
     "no_compensation": Hint(
@@ -127,18 +126,18 @@ HINTS = {
         "move when the first is rounded up by 0.4?",
     ),
     "not_divided": Hint(
-        "The error was not divided by U_ii. What matters is how input j makes up for input i, "
+        "You did not divide the error by U_ii. What matters is how input j makes up for input i, "
         "relative to what i does itself.",
         "Multiply U by 10: the result must not change.",
     ),
     "wrong_sign": Hint(
-        "The other columns moved the wrong way, and make the error larger.",
+        "You moved the other columns the wrong way, which makes the error larger.",
         "Compute error^T H error for both signs on a small example: one of them is smaller than "
         "with no move at all.",
     ),
     "column_not_row": Hint(
-        "The column of U was used. Row i of U belongs to the inputs that come after i; in column "
-        "i are those before it, which are integers already and must not move.",
+        "You used the column of U. Row i of U belongs to the inputs after i; in column i are "
+        "those before it, which are integers already and must not move.",
         "Round column 1 of three: which columns changed?",
     ),
     "error_without_scale": Hint(

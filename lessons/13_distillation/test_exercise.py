@@ -9,9 +9,9 @@ from minillm.in_numpy import distill, ops
 
 HINTS = {
     "direction": Hint(
-        "The divergence goes the other way: KL(q || p), which weighs by what the student says. "
-        "It is small for a student that says one thing the teacher would say, and knows nothing "
-        "of the rest.",
+        "Your divergence goes the other way: KL(q || p), which weighs by the student's "
+        "probabilities. It is small for a student that knows one thing the teacher would say, "
+        "and nothing else.",
         "Let the student give one likely token nearly everything: KL(p || q) must become large.",
     ),
     "nats_not_bits": Hint(
@@ -20,8 +20,8 @@ HINTS = {
     ),
     "mean_over_vocabulary": Hint(
         "You took a mean over the vocabulary where a sum belongs: p already holds the weights of "
-        "its tokens, and they add up to 1. With a mean the loss, and with it the step, shrinks "
-        "as the vocabulary grows.",
+        "its tokens, and they add up to 1. With a mean the loss and the step shrink as the "
+        "vocabulary grows.",
         "Append a token that both call impossible (a logit of -1000): the result must not change.",
     ),
     "cross_entropy": Hint(
@@ -30,31 +30,31 @@ HINTS = {
         "Give teacher and student the same logits: the result must be 0.",
     ),
     "times_temperature": Hint(
-        "The logits were multiplied by T. A high temperature must make the shares more alike, "
-        "not less.",
+        "You multiplied the logits by T. A high temperature must make the shares more alike, not "
+        "less.",
         "Soften (0, 2) with T = 1 and T = 100: the second must be close to one half each.",
     ),
     "temperature_after": Hint(
-        "The temperature came after the softmax, or nowhere. Shares divided by T are the same "
-        "shares; it is the logits that are divided.",
+        "You applied the temperature after the softmax, or not at all. Shares divided by T are "
+        "the same shares; divide the logits.",
         "Soften (0, 2) with T = 1 and with T = 100: the second must be close to one half each, "
         "and add up to 1.",
     ),
     "no_shift": Hint(
-        "exp overflows: exp(1000) is inf, and inf / inf is not a number. Taking the same number "
-        "from all logits of a row changes no share.",
+        "exp overflows: exp(1000) is inf, and inf / inf is not a number. Subtracting the same "
+        "number from all logits of a row changes no share.",
         "Soften (1000, 1001) and (0, 1) with T = 1: both must give the same.",
     ),
     "one_side": Hint(
-        "Only one of the two was softened. Then the student at T = 1 learns to match the "
+        "You softened only one of the two. Then the student at T = 1 learns to match the "
         "softened teacher, or the reverse.",
         "Give teacher and student the same logits and T = 3: there must be nothing left to "
         "learn, a loss of 0 and a gradient of 0.",
     ),
     "no_T2": Hint(
         "The factor T^2 is missing. Softened distributions are closer to each other, and the "
-        "derivative of logits / T brings 1 / T once more: without the factor the teacher's voice "
-        "fades as T grows, and every T would need a learning rate, and a mix, of its own.",
+        "derivative of logits / T brings another 1 / T: without the factor the teacher's part "
+        "fades as T grows, and every T would need its own learning rate and mix.",
         "Compute the gradient for T = 1 and T = 100 at small logits: the two should be about "
         "equally large.",
     ),
@@ -69,12 +69,11 @@ HINTS = {
         "Change one logit of the student by 0.00001 and see how much `kl` changes, for T = 2.",
     ),
     "mean_twice": Hint(
-        "It was divided by N once more. `kl` is a mean already, so its gradient has the 1 / N in "
-        "it.",
+        "You divided by N once more. `kl` is a mean already, so its gradient has the 1 / N in it.",
         "Pass every row of x twice: the step must stay the same.",
     ),
     "sum_over_tokens": Hint(
-        "The rows were added up. The loss is a mean over the tokens, so that it does not grow "
+        "You added up the rows. The loss is a mean over the tokens, so that it does not grow "
         "with the batch.",
         "Pass the same row twice: the loss must be that of the row alone.",
     ),
@@ -84,73 +83,72 @@ HINTS = {
         "Pass the same row twice: each of the two gradients must be half of that of the row alone.",
     ),
     "log_of_zero": Hint(
-        "A probability became 0 in floating point and its logarithm was taken. The log of a "
-        "softmax can be had without the softmax: from the logits themselves, their largest, and "
-        "the log of a sum.",
+        "You took the logarithm of a probability that is 0 in floating point. The log of a "
+        "softmax needs no softmax: compute it from the logits, their largest, and the log of a "
+        "sum.",
         "Compute the log of the softmax of (0, -1000) on paper: it is (0, -1000).",
     ),
     "wrong_sign": Hint(
-        "The sign is turned: a step against this gradient would push the student away from its "
-        "teacher.",
+        "Your sign is reversed: a step against this gradient would push the student away from "
+        "its teacher.",
         "Where q is larger than p the logit must fall, so its derivative must be positive. Is it?",
     ),
     "shares_swapped": Hint(
-        "The shares are exchanged: alpha is the teacher's, 1 - alpha the text's.",
+        "You exchanged the shares: alpha is the teacher's, 1 - alpha the text's.",
         "With alpha = 1 the targets must not matter: change one of them.",
     ),
     "not_shares": Hint(
-        "The text's part was not multiplied by 1 - alpha.",
+        "You did not multiply the part of the text by 1 - alpha.",
         "With alpha = 1 the targets must not matter: change one of them.",
     ),
     "hard_softened": Hint(
-        "The student was softened for the text too. What it says of the text is what it will say "
-        "when it writes, at temperature 1; the temperature is for comparing with the teacher.",
+        "You softened the student for the text too. When it writes it does so at temperature 1, "
+        "and the text trains that; the temperature is for the comparison with the teacher.",
         "With alpha = 0 the temperature must not matter.",
     ),
     "T2_on_both": Hint(
-        "T^2 was multiplied to the whole loss. It makes up for the softening, and the text's "
-        "part is not softened.",
+        "You multiplied the whole loss by T^2. It makes up for the softening, and the part of "
+        "the text is not softened.",
         "With alpha = 0 the temperature must not matter.",
     ),
     "teacher_learns": Hint(
-        "The teacher took a step too. A derivative exists for it, and following it does make the "
-        "loss smaller: it teaches the teacher to say what the student says. A teacher is a "
-        "constant (in JAX: no argument that is differentiated, or stop_gradient).",
+        "Your teacher took a step too. Its derivative exists, and following it makes the loss "
+        "smaller by teaching the teacher to agree with the student. The teacher is a constant "
+        "(in JAX: an argument that is not differentiated, or stop_gradient).",
         "Print the teacher's matrix before and after.",
     ),
     "uphill": Hint(
-        "The step was added. Gradients point where the loss grows.",
+        "You added the step. Gradients point to where the loss grows.",
         "Compute the loss before and after a small step.",
     ),
     "least_probable": Hint(
-        "Those are the least probable tokens, or the order is turned: sorting puts the smallest "
-        "first.",
+        "Those are the least probable tokens, or the order is reversed: sorting puts the "
+        "smallest first.",
         "Keep the first of (0, 3, 1): its id is 1.",
     ),
     "renormalised": Hint(
-        "The kept tokens were made to add up to 1. So the student is taught that all others are "
+        "You made the kept tokens add up to 1. The student then learns that all others are "
         "impossible, which is not what the teacher said.",
         "A teacher that says 1/2, 1/4, 1/4, of which one token is kept: what is p of that token, "
         "what is left for the others?",
     ),
     "raw_logits": Hint(
-        "Those are the logits themselves. A logit becomes the log of a probability only when the "
-        "log of the sum over all V tokens is taken off, the tokens that are not kept included.",
+        "You returned the logits themselves. A logit becomes the log of a probability when you "
+        "subtract the log of the sum over all V tokens, including those that are not kept.",
         "Compute exp of what you return for k = V - 1: do the probabilities add up to less than 1?",
     ),
     "not_logs": Hint(
-        "Those are probabilities. The question is for their logarithms.",
-        "Can what you return be positive?",
+        "You returned probabilities; return their logarithms.", "Can what you return be positive?"
     ),
     "rest_dropped": Hint(
-        'The event "another token" is missing. Then a student is punished for what it gives the '
-        "kept tokens too little and rewarded without limit for what it gives them too much: the "
-        "sum can even be negative.",
+        'The event "another token" is missing. Then a student is punished for giving the kept '
+        "tokens too little and rewarded without limit for giving them too much: the sum can even "
+        "be negative.",
         "Let the teacher say 1/2 and 1/2, keep one token, and let the student give it 0.99: is "
         "the divergence positive?",
     ),
     "rest_even": Hint(
-        "What was left of p was spread evenly over the other tokens. The teacher did not say "
+        "You spread what was left of p evenly over the other tokens. The teacher did not say "
         "that they are equally likely, and the student would learn it.",
         "Let the student agree with the teacher on all tokens, and the others not be equally "
         "likely: the divergence must be 0.",

@@ -10,73 +10,73 @@ from minillm.foreign import llama, llama2c
 
 HINTS = {
     "length_forgotten": Hint(
-        "The 8 bytes that hold the length of the header were not counted: they come before it.",
+        "You did not count the 8 bytes with the length of the header: they come before it.",
         "Where would the first number of a file begin whose header is 2 bytes, {}?",
     ),
     "from_the_start": Hint(
-        "Offsets were counted from the beginning of the file. They count from the first byte "
+        "You counted offsets from the beginning of the file. They count from the first byte "
         "after the header, so that the header can be written without knowing its own length.",
         "The first tensor has offset 0. Can it begin at byte 0 of the file?",
     ),
     "column_by_column": Hint(
-        "The numbers were counted column by column. A safetensors file stores them row by row.",
+        "You counted the numbers column by column. A safetensors file stores them row by row.",
         "Number the places of a matrix of 4 rows and 6 columns in the order in which you would "
         "read it aloud.",
     ),
     "four_bytes": Hint(
-        "A number of 4 bytes was assumed. How long one is depends on the dtype.",
+        "You assumed that a number has 4 bytes. Its length depends on the dtype.",
         "Divide the bytes of the tensor, from one offset to the other, by how many numbers it has.",
     ),
     "metadata_is_a_tensor": Hint(
-        '"__metadata__" was taken for a tensor. It is a note about the whole file and has no '
+        'You took "__metadata__" for a tensor. It is a note about the whole file and has no '
         "dtype, shape or offsets.",
         "Print the keys of the header of a real file: there is one without a shape.",
     ),
     "bf16_as_fp16": Hint(
-        "BF16 was read as float16. Both have 16 bits, but bfloat16 spends 8 of them on the "
-        "exponent, float16 only 5. Nothing fails: nearly every weight becomes a number between a "
-        "half and 2, in size.",
+        "You read BF16 as float16. Both have 16 bits, but bfloat16 uses 8 of them for the "
+        "exponent, float16 only 5. Nothing fails: the absolute value of nearly every weight is "
+        "then between a half and 2.",
         "Print a few weights: small numbers around 0 of both signs are expected, are they?",
     ),
     "bf16_low_half": Hint(
-        "The 16 bits of a bfloat16 were put into the lower half of a float32. They are its upper "
-        "half: sign, exponent and the first of the fraction.",
+        "You put the 16 bits of a bfloat16 into the lower half of a float32. They are its upper "
+        "half: sign, exponent and the first bits of the fraction.",
         "1.0 is 0x3F800000 as float32 and 0x3F80 as bfloat16.",
     ),
     "bf16_as_integer": Hint(
-        "The 16 bits of a bfloat16 were taken for a whole number. They must be moved into their "
-        "place and seen as a float32.",
+        "You took the 16 bits of a bfloat16 for a whole number. Move them into their place and "
+        "view them as a float32.",
         "1.0 is 0x3F80 as bfloat16, and 0x3F80 is 16256 as a whole number.",
     ),
     "config_trusted": Hint(
-        "The dtype was taken from config.json. That says in which numbers the model was run, or "
-        "meant to be; what the bytes are, the file's own header says of each tensor.",
+        "You took the dtype from config.json. That says in which dtype the model was run, or "
+        "meant to be; the header of the file says for each tensor what the bytes are.",
         "Give a file in BF16 a config that says float16: nothing about its numbers may change.",
     ),
     "theta": Hint(
-        "rope_theta was looked for in one place only. Newer config files keep it inside "
-        "rope_parameters; a model whose theta is 500,000 then runs with 10,000: every pair of a "
-        "head but the fastest turns at the wrong speed.",
+        "You looked for rope_theta in one place only. Newer config files keep it inside "
+        "rope_parameters; a model whose theta is 500,000 then runs with 10,000, and every pair "
+        "of a head but the fastest turns at the wrong speed.",
         'Read {"rope_parameters": {"rope_theta": 500000.0}} with nothing else about rotation.',
     ),
     "eps": Hint(
-        "A missing rms_norm_eps was taken to be 1e-5. Where config.json does not say, Hugging "
+        "You took a missing rms_norm_eps to be 1e-5. Where config.json does not say, Hugging "
         "Face takes 1e-6. The mistake is so small that the text hardly changes.",
         "Read a config without rms_norm_eps and print what you make of it.",
     ),
     "tied_by_default": Hint(
-        "A head was taken to be tied where config.json does not say so. Small models mostly tie "
-        "it and large ones mostly do not; the default of Hugging Face is that it is not.",
+        "You took the head to be tied where config.json does not say so. Small models mostly tie "
+        "it and large ones mostly do not; Hugging Face's default is not tied.",
         "Read a config without tie_word_embeddings and print what you make of it.",
     ),
     "head_dim_from_width": Hint(
-        "head_dim was always computed as hidden_size / num_attention_heads. Where config.json "
-        "has a head_dim of its own, that one is used.",
+        "You always computed head_dim as hidden_size / num_attention_heads. Where config.json "
+        "has its own head_dim, that one is used.",
         "Read a config with hidden_size 64, 4 heads and head_dim 32.",
     ),
     "one_kv_head": Hint(
-        "A missing num_key_value_heads was taken to be 1. Files that do not have it are older "
-        "than grouped heads: every query head has its own.",
+        "You took a missing num_key_value_heads to be 1. Files without it are older than grouped "
+        "heads: every query head has its own.",
         "Read a config without it: how many key/value heads did LLaMA 7B of 2023 have?",
     ),
     "null_is_a_value": Hint(
@@ -84,38 +84,37 @@ HINTS = {
         'Read a config with "head_dim": null.',
     ),
     "square_unturned": Hint(
-        "Matrices were turned only where their shape did not fit. A square one fits both ways: "
-        "q_proj and o_proj of most models stay unturned, and no shape complains.",
+        "You transposed matrices only where their shape did not fit. A square one fits both "
+        "ways: q_proj and o_proj of most models stay as they were, without any error.",
         "Give q_proj of 4 x 4 the numbers 0 to 15 and look at its first row afterwards.",
     ),
     "nothing_turned": Hint(
-        "No matrix was turned. There they are (out, in), here (in, out).",
+        "You transposed no matrix. There they are (out, in), here (in, out).",
         "Compare the shape of down_proj with the shape in `shapes`.",
     ),
     "embedding_turned": Hint(
-        "The embedding was turned too. It is a table, not a matrix that multiplies: row 17 "
+        "You transposed the embedding too. It is a table, not a matrix that multiplies: row 17 "
         "belongs to token 17, there as here.",
         "Compare its shape with the shape in `shapes`.",
     ),
     "head_unturned": Hint(
-        "lm_head was left as it was. It has the embedding's shape in the file, but it "
+        "You left lm_head as it was. It has the embedding's shape in the file, but it "
         "multiplies: the logits are x @ lm_head.",
         "Compare its shape with the shape in `shapes`.",
     ),
     "one_digit": Hint(
-        "Only one digit of a layer's number was read. From layer 10 on, layers overwrite each "
+        "You read only one digit of a layer's number. From layer 10 on, layers overwrite each "
         "other.",
         "Give it a model of 11 layers and count the names of the result.",
     ),
     "layout_ignored": Hint(
-        "The columns stayed where they were. A model that turns columns i and i + E/2 together "
-        "would turn pairs that do not belong together: it still writes, but gibberish, and no "
-        "shape complains.",
+        "You left the columns where they were. A model that turns columns i and i + E/2 together "
+        "then turns wrong pairs: it still writes, but nonsense, and no shape raises an error.",
         "For one head of 6, columns numbered 0 to 5: which two turn together before, which two "
         "afterwards?",
     ),
     "across_heads": Hint(
-        "The columns of all heads were reordered as if they were one head. Each head has its own "
+        "You reordered the columns of all heads as if they were one head. Each head has its own "
         "pairs.",
         "For 2 heads of 4 columns, number the columns 0 to 7: those of head 0 must stay among "
         "the first four.",
@@ -127,47 +126,47 @@ HINTS = {
         "2, 4.",
     ),
     "wrong_group": Hint(
-        "Neighbouring query heads were given different keys: 0 1 0 1 instead of 0 0 1 1. All "
-        "shapes fit, and so do all heads whose key happens to be the same.",
+        "You gave neighbouring query heads different keys: 0 1 0 1 instead of 0 0 1 1. All "
+        "shapes fit, and so do the heads whose key happens to be the same.",
         "For H = 4 and K = 2, write the key/value head beside each query head.",
     ),
     "one_group": Hint(
-        "All query heads were given the first key head.",
+        "You gave all query heads the first key head.",
         "Change the last key head: something must change.",
     ),
     "absolute": Hint(
-        "The difference was compared to the tolerance as it is. An activation whose numbers are "
-        "around 1000 differs by more than one around 0.001 from rounding alone.",
+        "You compared the difference with the tolerance as it is. From rounding alone, an "
+        "activation with numbers around 1000 differs by more than one with numbers around 0.001.",
         "Multiply both by 1000: the answer must stay the same.",
     ),
     "each_by_itself": Hint(
-        "Each difference was compared with its own number. What rounding leaves is a part of the "
-        "large numbers that were added up: a number that came out near 0 may be off by more than "
-        "it is worth.",
+        "You compared each difference with its own number. Rounding leaves a part of the large "
+        "numbers that were added up, so a number that came out near 0 may be off by more than "
+        "its own size.",
         "Let theirs be (1000, 0.001) and ours (1000, 0.002): is that a difference at a tolerance "
         "of 1e-3?",
     ),
     "averaged": Hint(
-        "The mean difference was taken. One wrong head of many, or one wrong token, drowns in a "
-        "mean.",
+        "You took the mean difference. One wrong head of many, or one wrong token, disappears in "
+        "a mean.",
         "Change one number of a thousand.",
     ),
     "signed": Hint(
-        "Differences were compared with their sign: one that is far too small passes.",
+        "You compared differences with their sign: one that is far too small passes.",
         "Make one number of ours smaller by 10.",
     ),
     "largest": Hint(
-        "That is the activation that differs most. Mistakes grow on their way; where it began is "
-        "where the first one differs.",
+        "You returned the activation that differs most. Mistakes grow on their way; the first "
+        "one that differs shows where it began.",
         "Follow a mistake in layer 0: is it larger there, or at the end?",
     ),
     "by_alphabet": Hint(
-        'The names were sorted by the alphabet. There "layers.10" comes before "layers.2", and '
+        'You sorted the names by the alphabet. There "layers.10" comes before "layers.2", and '
         "attn_out before q, which is computed earlier.",
         "Print the names in your order, for a model of 11 layers.",
     ),
     "nan_passes": Hint(
-        "NaN passed. Every comparison with it is false, also the one that was to find a "
+        "You let NaN pass. Every comparison with it is false, also the one that should find a "
         "difference.",
         'What is float("nan") > 0.1?',
     ),

@@ -14,13 +14,13 @@ asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 
 HINTS = {
     "attention_explains": Hint(
-        "The attention itself was taken for the answer. A pattern says how much of each value is "
+        "You took the attention itself for the answer. A pattern says how much of each value is "
         "fetched, not what is in it: much of a small value can be less than little of a large "
         "one.",
         "Let both tokens be looked at equally, 0.5 and 0.5, and say which adds more.",
     ),
     "values_alone": Hint(
-        "What the values would add was compared without how much of each is fetched.",
+        "You compared what the values would add, without how much of each is fetched.",
         'Let the head look at "the" with all its attention: what share comes from "Ann" then?',
     ),
     "amount": Hint(
@@ -32,24 +32,24 @@ HINTS = {
         "Compute how much each of the two adds, and look which is more.",
     ),
     "nothing_returned": Hint(
-        "The tap kept the activation and returned nothing, so the model went on with nothing. A "
-        "tap is in the middle of the computation: what it returns is what the model goes on "
-        "with.",
+        "Your tap kept the activation and returned nothing, so the model had nothing to go on "
+        "with. A tap is in the middle of the computation: the model goes on with what it "
+        "returns.",
         "Print what the tap returns, and what the run does with it on its next line.",
     ),
     "alias": Hint(
-        "The array itself was kept, not what was in it. The run went on to change that array in "
-        "place, and the record changed with it.",
+        "You kept the array itself instead of its numbers. The run went on to change that array "
+        "in place, and your record changed with it.",
         "Print one entry of the record inside the tap, and again when the run is over.",
     ),
     "last_layer": Hint(
-        "The layers overwrote each other: an activation has the same name in every layer, but "
-        "for the layer's number before it.",
+        "Your layers overwrote each other: an activation has the same name in every layer, "
+        "except for the layer's number before it.",
         "Print the names that the tap is given, and how many entries the record has.",
     ),
     "no_norm": Hint(
-        "The final norm is missing. The head was trained on what the norm gives; a raw stream is "
-        "longer or shorter, and each of its numbers has another weight.",
+        "The final norm is missing. The head was trained on normalized streams; a raw stream is "
+        "longer or shorter, and its numbers are weighted differently.",
         "Compute the last layer's row and compare it with the model's own logits: there the lens "
         "must be exact.",
     ),
@@ -59,73 +59,73 @@ HINTS = {
         "Pass a row of zeros with eps = 0.1: there must be no division by zero.",
     ),
     "left_out": Hint(
-        "The part was taken out and the stream normed again without it. That is ablation: the "
-        "divisor changes too, and the numbers no longer add up to the logit.",
+        "You took the part out and normalized the rest of the stream again. That is ablation: "
+        "the divisor changes too, and the numbers no longer add up to the logit.",
         "Add up your parts, and compare with the logit of the stream.",
     ),
     "no_weight": Hint(
-        "The norm was done without its weight: the numbers of the stream are scaled one by one "
-        "before the head reads them.",
+        "You left out the weight of the norm: it scales each number of the stream before the "
+        "head reads it.",
         "Compute the last layer's row and compare it with the model's own logits, once with "
         "weights of 1 and once with others.",
     ),
     "one_rms": Hint(
-        "All layers were divided by one number. Each layer's stream has its own size (it grows "
-        "from layer to layer), and would be brought to the same size.",
+        "You divided all layers by one number. The stream of each layer has its own size (it "
+        "grows from layer to layer) and is divided by its own root.",
         "Multiply one row of x by 10: with eps = 0 no logit may change.",
     ),
     "own_rms": Hint(
-        "Each part was normed by its own size. The norm sees the whole stream, once; its divisor "
-        "is one number for all parts, or the sum is no longer the logit.",
+        "You normalized each part by its own size. The norm sees the whole stream, once; its "
+        "divisor is one number for all parts, or the sum is no longer the logit.",
         "Add up your parts, and compare with the logit of the stream.",
     ),
     "pythagoras": Hint(
-        "The divisor was made from the parts' sizes, as if they were at right angles. Parts may "
-        "point the same way or cancel.",
+        "You made the divisor from the sizes of the parts, as if they were at right angles. "
+        "Parts may point the same way or cancel.",
         "Take two parts that are equal, and two that cancel: what is the size of their sum?",
     ),
     "length_not_rms": Hint(
-        "The stream's length was divided by, the root of the sum of squares. RMSNorm's divisor "
-        "is the root of their mean.",
+        "You divided by the length of the stream, the root of the sum of squares. RMSNorm "
+        "divides by the root of their mean.",
         "Norm the stream and compute the mean of the squares of the result: it must be 1.",
     ),
     "no_root": Hint(
-        "The mean square was divided by, not its root.",
+        "You divided by the mean square instead of its root.",
         "Make the stream twice as large: after the norm nothing may have changed.",
     ),
     "no_control": Hint(
-        "There is no control: it compares the run with itself, or with nothing. Taking out any "
-        "vector harms a model; a number without its control does not say whether this one "
+        "You have no control: it compares the run with itself, or with nothing. Taking out any "
+        "vector harms a model; a number without its control does not say whether this vector "
         "mattered.",
         "Print the control for a `written` that is large: is it 0 everywhere?",
     ),
     "noise_unscaled": Hint(
-        "The random vectors were taken out as they came, however long. A longer vector does more "
-        "harm whatever it says, so the control must be as long as what the head wrote.",
+        "You took out the random vectors as they came, whatever their length. A longer vector "
+        "does more harm, so the control must be as long as what the head wrote.",
         "Print the length of what is taken out at each token, in both cases.",
     ),
     "one_length": Hint(
-        "One length was used for all tokens together. Where a head writes much the control is "
-        "then too weak, where it writes little too strong.",
+        "You used one length for all tokens together. The control is then too weak where the "
+        "head writes much, and too strong where it writes little.",
         "Print the length of what is taken out at each token, in both cases.",
     ),
     "unit_noise": Hint(
-        "The random vectors were brought to length 1, not to the length of what the head wrote.",
+        "You gave the random vectors length 1 instead of the length of what the head wrote.",
         "Print the length of what is taken out at each token, in both cases.",
     ),
     "sign": Hint(
-        "The difference is the wrong way round: a token that the head helps to predict is more "
-        "surprising without it, and that is a positive effect.",
+        "Your difference is the wrong way round: without the head, a token that it helps to "
+        "predict is more surprising, and that is a positive effect.",
         "Take out a head that does everything: is its effect positive?",
     ),
     "added": Hint(
-        "What the head wrote was added once more instead of taken out.",
+        "You added what the head wrote once more instead of taking it out.",
         "Let `written` be the whole stream: what must be left?",
     ),
     "backwards": Hint(
-        "The corrupt activation was put into the clean run. That asks whether a token is needed "
-        "for the answer; this exercise asks whether it is enough for it. The two differ wherever "
-        "the answer has more than one way through the model.",
+        "You put the corrupt activation into the clean run. That asks whether a token is needed "
+        "for the answer; this exercise asks whether it is enough. The two differ wherever the "
+        "answer has more than one way through the model.",
         "Print the score of the run that you change, before any change: is it the corrupt run's?",
     ),
     "off_by_one": Hint(
@@ -135,18 +135,18 @@ HINTS = {
         "Let clean and corrupt differ in one token only: where is your 1?",
     ),
     "piles_up": Hint(
-        "Each patch stayed in when the next was made: the result says what all tokens up to t "
+        "You left each patch in when you made the next: the result says what all tokens up to t "
         "carry together.",
         "Print how many rows of the patched stream differ from the corrupt one, for each t.",
     ),
     "not_a_share": Hint(
-        "That is by how much the score changed, not which share of the difference came back: on "
+        "That is the change of the score, not the share of the difference that came back: on "
         "another prompt the numbers would have another size.",
         "Put all of the clean stream in: the result must be 1.",
     ),
     "of_clean_score": Hint(
-        "The change was divided by the clean run's score. Both runs have a score that has "
-        "nothing to do with their difference: 0 must mean the corrupt run, and 1 the clean one.",
+        "You divided the change by the clean run's score. What the two scores have in common "
+        "does not matter here: 0 must mean the corrupt run, and 1 the clean one.",
         "Put all of the clean stream in: the result must be 1.",
     ),
     "missing_share": Hint(
