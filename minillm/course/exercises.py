@@ -41,6 +41,7 @@ MOST = 24  # numbers of an array, or of a dict of arrays, that are shown
 MANY = 12  # of two arrays with more numbers than this, only the largest difference is shown
 SMALLEST = 1e-5  # arrays of smaller numbers are compared as if this were their largest
 NEARLY = 1e-5  # relative difference up to which the first digits count as right
+NEARLY_SMALLEST = 1e-2  # where the right answer is 0, differences still leave some digits
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,9 @@ def verdict(
     if isinstance(answer, Raises):
         return result("error", explain_exception(answer), "exception", None, example)
     kind, message = explain(answer, right, task.returns)
-    if not kind and all(same(a, r, NEARLY) for a, r in zip(answers, rights)):
+    if not kind and all(same(a, r, NEARLY, NEARLY_SMALLEST) for a, r in zip(answers, rights)):
         for name, tolerance in task.nearly.items():
-            if all(same(a, r, tolerance) for a, r in zip(answers, rights)):
+            if all(same(a, r, tolerance, NEARLY_SMALLEST) for a, r in zip(answers, rights)):
                 return result("failed", str(hints[name]), "hint", name, example)
         kind, message = (
             "precision",
@@ -280,21 +281,22 @@ def answer_of(function, arguments):
         return Raises(type(error).__name__)
 
 
-def same(actual, expected, tolerance: float) -> bool:
+def same(actual, expected, tolerance: float, smallest: float = SMALLEST) -> bool:
     """Equal: numbers to `tolerance`, lists, tuples and arrays by their contents, NaN to NaN. None
     is only None.
 
-    Numbers of an array are compared relative to the largest finite one of the expected array.
+    Numbers of an array are compared relative to the largest finite one of the expected array, or
+    to `smallest` where all are smaller.
     Complex numbers, text and arrays of objects equal no real number.
     """
     try:
         with np.errstate(all="ignore"):
-            return bool(_same(actual, expected, tolerance))
+            return bool(_same(actual, expected, tolerance, smallest))
     except Exception:  # an object of the reader's own that cannot be compared
         return False
 
 
-def _same(actual, expected, tolerance) -> bool:
+def _same(actual, expected, tolerance, smallest) -> bool:
     if isinstance(expected, Raises) or isinstance(actual, Raises):
         return (
             isinstance(expected, Raises)
@@ -315,7 +317,9 @@ def _same(actual, expected, tolerance) -> bool:
         return (
             isinstance(actual, Mapping)
             and actual.keys() == expected.keys()
-            and all(_same(actual[key], value, tolerance) for key, value in expected.items())
+            and all(
+                _same(actual[key], value, tolerance, smallest) for key, value in expected.items()
+            )
         )
     if isinstance(expected, (set, frozenset)):
         return isinstance(actual, (set, frozenset)) and actual == expected
@@ -323,7 +327,7 @@ def _same(actual, expected, tolerance) -> bool:
         return (
             isinstance(actual, (list, tuple, np.ndarray))
             and len(actual) == len(expected)
-            and all(_same(a, b, tolerance) for a, b in zip(actual, expected))
+            and all(_same(a, b, tolerance, smallest) for a, b in zip(actual, expected))
         )
     actual, expected = numbers(actual), numbers(expected)
     if actual is None or actual.dtype.kind == "c" or actual.shape != expected.shape:
@@ -335,7 +339,7 @@ def _same(actual, expected, tolerance) -> bool:
     if not np.array_equal(actual[~finite], expected[~finite], equal_nan=True):
         return False
     scale = np.max(np.abs(expected[finite]), initial=0.0)
-    return np.all(np.abs(actual[finite] - expected[finite]) <= tolerance * max(scale, SMALLEST))
+    return np.all(np.abs(actual[finite] - expected[finite]) <= tolerance * max(scale, smallest))
 
 
 def numbers(value) -> np.ndarray | None:
