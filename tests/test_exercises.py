@@ -236,6 +236,21 @@ def test_a_wrong_answer_is_told_what_is_wrong_with_it(answer, kind, words):
     assert given != right, "two equal texts explain no difference"
 
 
+@pytest.mark.parametrize(
+    "given, right",
+    [
+        (np.float64(1 + 1e-8), 1.0),
+        (np.array([1 + 1e-8]), np.array([1.0])),
+        (np.float32(0.1), 0.1),
+        ([1, 2.0 + 1e-8], [1, 2]),
+        (np.arange(40.0) + 1e-8, np.arange(40.0)),
+    ],
+)
+def test_two_numbers_that_differ_are_shown_with_the_digits_that_differ(given, right):
+    one, two = exercises.show_two(given, right)
+    assert one.strip("[].") != two.strip("[].")
+
+
 def test_of_a_tuple_only_what_is_wrong_is_named():
     task = Task("f", "two", lambda: (X, 3), returns=("dx", "calls"))
     assert exercises.verdict(task, {}, [()], [(X, 4)])["example"] == "f(): calls is 4, right is 3"

@@ -40,6 +40,7 @@ def test_the_way_of_a_reader(minillm, tmp_path):
     status, out, _ = minillm("check", "1")
     own = tmp_path / "course" / FIRST.name / "exercise.py"
     assert status == 1 and str(own) in out.replace("\n", "") and "0 of 8 points" in out
+    assert "Well done" not in out and "solution" not in out
     own.write_text((FIRST.folder / "solution.py").read_text(encoding="utf-8"), encoding="utf-8")
     status, out, _ = minillm("check", "1")
     assert status == 0 and "8 of 8 points" in out

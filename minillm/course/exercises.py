@@ -609,6 +609,8 @@ def show(value, digits: int = 6) -> str:
 def _shown(value, digits) -> str:
     if isinstance(value, Raises):
         return f"an exception ({value.name})"
+    if isinstance(value, np.floating):
+        value = float(value)
     if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__"):
         text = np.array2string(np.asarray(value), precision=digits, separator=", ", threshold=MOST)
         return " ".join(text.split())

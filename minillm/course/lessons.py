@@ -265,8 +265,8 @@ def check(lesson: Lesson, options) -> int:
         print(json.dumps(report))
     else:
         show_report(report)
-        if report["points"] < report["of"] and not new:
-            print(f"your file: {file}")
+        if report["points"] < report["of"]:
+            print(f"your file: {file}" if not new else "")
         else:
             after_full_points(lesson, file, None if options.file else options.folder, own=not options.file)
     return 0 if report["points"] == report["of"] else 1
