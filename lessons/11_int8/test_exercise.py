@@ -208,6 +208,21 @@ def integer_pairs(rng):
     yield np.full((1, 1101), 127, np.int8), np.full((1, 1101), 127, np.int8)
 
 
+def without_halves(rng, T, I):
+    """Normal numbers with one digit, none halfway between two integers, whatever the scale.
+
+    Each row has one scale of its own, or all rows share one.
+    """
+    while True:
+        x = normal(rng, T, I)
+        for largest in (np.max(np.abs(x), axis=1, keepdims=True), np.max(np.abs(x))):
+            steps = np.abs(127 * x / largest)
+            if np.any(np.abs(steps % 1 - 0.5) < 0.01):
+                break
+        else:
+            return x
+
+
 def layers(rng):
     for T, I, O in (
         (1, 2, 1),
@@ -217,7 +232,7 @@ def layers(rng):
         (3, 2, 3),
         *sizes(rng, 2, 8, (25, 3)),
     ):
-        x = normal(rng, T, I) * rng.choice([0.01, 0.1, 1.0, 10.0], (T, 1))
+        x = without_halves(rng, T, I) * rng.choice([0.01, 0.1, 1.0, 10.0], (T, 1))
         scales = rng.integers(1, 64, (O, 1)) / 1024
         yield x, rng.integers(-127, 128, (O, I)).astype(np.int8), scales
 

@@ -39,7 +39,7 @@ STATUS = ("passed", "failed", "error", "todo", "waits", "timeout")
 LONGEST = 400  # characters of a value that is shown
 MOST = 24  # numbers of an array, or of a dict of arrays, that are shown
 MANY = 12  # of two arrays with more numbers than this, only the largest difference is shown
-SMALLEST = 1e-5  # arrays of smaller numbers are compared as if this were their largest
+SMALLEST = 1e-3  # arrays of smaller numbers are compared as if this were their largest
 NEARLY = 1e-5  # relative difference up to which the first digits count as right
 NEARLY_SMALLEST = 1e-2  # where the right answer is 0, differences still leave some digits
 
