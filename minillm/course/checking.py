@@ -1,84 +1,194 @@
-"""Checks an exercise in a process of its own, with a time limit for each task; results are plain data.
+"""Checks an exercise: cases in, answers out, a verdict on the answers. For `minillm lesson check`, `minillm assignment
+check` and `minillm assignment grade`, which thus agree; they differ in the inputs and in where the exercise runs.
 
-    check(lesson, file) -> {"lesson", "file", "seed", "tasks": [{"name", "status", "points", "earned", "hint", "message",
-                            "seconds"}], "points", "of", "printed"}
-
-The process protects against endless loops, `exit()` and crashes, not against malice: it may read and write what the reader
-may. It is given the folder of the lesson, the file, a seed, and what was judged before; it writes one JSON line a task.
+    check(folder, file) -> {"lesson", "file", "seed", "tasks": [result], "points", "of", "printed"}
+    result: what exercises.verdict gives, and "helped": the prerequisites that the reference stood in for
 """
 
-import json
-import os
+import ast
+import re
 import secrets
-import subprocess
-import sys
-import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import minillm
+import numpy as np
+
+from minillm.course import exercises, plain
+from minillm.course.lessons import load_module
+from minillm.course.plain import Raises
+from minillm.course.running import Job, Limits, Stopped, Without, ask_all
 from minillm.errors import UserError
 
-SECONDS = 20             # for one task, on a slow machine; a right answer needs a tenth of a second
 PRINTED = 2000           # characters of what the exercise prints that are kept
+LIMITS = Limits(seconds=20, total=200, memory=4096, threads=4096)
+WHOLE_FILE = ("file", "syntax", "import")        # kinds that say nothing of a single task
+STOPPED = {
+    "time": "It took longer than the {seconds:g} seconds that a task has. Look for a loop that never ends, on the "
+            "smallest input that you can think of, then for loops over numbers that NumPy could do at once.",
+    "total": "The tasks of this file together took longer than {total:g} seconds. Look for loops over numbers that "
+             "NumPy could do at once.",
+    "memory": "It needed more memory than there is ({memory} MB). Look for an array that is much larger than its "
+              "inputs, or a list that never stops growing.",
+    "output": "It printed without end (more than {output} MB). Take the print out of the loop.",
+    "exit": "It ended the whole program: a function returns its answer and ends nothing. Look for exit(), quit() or "
+            "sys.exit().",
+    "answers": "Its answers could not be read. Return plain values: numbers, arrays, text, lists, dicts.",
+}
 
 
-def check(folder: Path, file: Path, seed: int | None = None, seconds: float = SECONDS) -> dict:
-    """Judge every task of `file` by the test_exercise.py of the lesson in `folder`. Raises UserError for a file that is not there."""
+@dataclass(frozen=True)
+class Checks:
+    """What a lesson asks. asking: the source of its asking.py, or "". reference: the source of its solution, from
+    which prerequisites are lent, or None. not_lent: tasks whose reference is never lent."""
+
+    name: str
+    tasks: list
+    hints: Mapping
+    asking: str = ""
+    reference: str | None = None
+    not_lent: frozenset = frozenset()
+    jax: bool = False
+    cases: Callable = field(default=lambda task, rng: exercises.cases_of(task, rng))
+
+
+def read_checks(folder: Path, reference: Path | None = None) -> Checks:
+    """The checks of the lesson in `folder`. Raises UserError."""
+    folder = Path(folder)
+    try:
+        tests = load_module(folder / "test_exercise.py", "test_exercise")
+    except Exception as error:
+        raise UserError(f"{folder}: its test_exercise.py cannot be used ({type(error).__name__}: {error})") from None
+    exercises.check_tasks(tests.TASKS, tests.HINTS)
+    asking = folder / "asking.py"
+    source = reference.read_text(encoding="utf-8") if reference else None
+    files = [path for path in (folder / "exercise.py", reference) if path and path.is_file()]
+    return Checks(folder.name, tests.TASKS, tests.HINTS, asking.read_text(encoding="utf-8") if asking.is_file() else "",
+                  source, frozenset(getattr(tests, "NOT_LENT", ())), any("jax" in imports(f.read_bytes()) for f in files))
+
+
+def check(folder: Path, file: Path, seed: int | None = None, seconds: float = LIMITS.seconds) -> dict:
+    """Judge every task of `file` by the lesson in `folder`; a task waits until those that it needs pass.
+
+    Raises UserError for a file that is not there or cannot be read as Python.
+    """
     file = Path(file).resolve()
     if not file.is_file():
         raise UserError(f"{file}: there is no such file")
     seed = secrets.randbelow(2**31) if seed is None else seed
-    done, printed, outline = {}, "", None
-    with tempfile.TemporaryDirectory(prefix="minillm-") as place:
-        report = Path(place) / "report.jsonl"
-        while outline is None or len(done) < len(outline):
-            report.write_text("", encoding="utf-8")
-            before = {name: result["status"] for name, result in done.items()}
-            out, reason = run_child(folder, file, seed, before, report, seconds, len(outline or [1] * 20), place)
-            printed += out
-            lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
-            refused = next((line["refused"] for line in lines if "refused" in line), None)
-            if refused is not None:
-                raise UserError(refused)
-            outline = outline or next((line["outline"] for line in lines if "outline" in line), None)
-            if outline is None:
-                raise UserError(f"{folder}: its test_exercise.py did not start: {reason[-300:]}")
-            done |= {line["name"]: line for line in lines if "status" in line}
-            running = [line["started"] for line in lines if "started" in line]
-            if running and running[-1] not in done:          # the process ended in the middle of this task
-                done[running[-1]] = stopped(outline, running[-1], reason, seconds)
-            elif len(done) < len(outline):                    # it ended before any task: while the file was read
-                done |= {task["name"]: stopped(outline, task["name"], reason, seconds) for task in outline if task["name"] not in done}
-    tasks = [done[task["name"]] for task in outline]
-    return {"lesson": Path(folder).name, "file": str(file), "seed": seed, "tasks": tasks, "points": sum(t["earned"] for t in tasks),
-            "of": sum(t["points"] for t in tasks), "printed": printed[:PRINTED]}
+    checks = read_checks(folder)
+    tasks, printed = judge_file(checks, file.read_bytes(), [seed], Limits(**vars(LIMITS) | {"seconds": seconds}))
+    if tasks[0]["kind"] in WHOLE_FILE:
+        raise UserError(f"{file}: {tasks[0]['message']}")
+    return {"lesson": Path(folder).name, "file": str(file), "seed": seed, "tasks": tasks,
+            "points": sum(task["earned"] for task in tasks), "of": sum(task["points"] for task in tasks),
+            "printed": printed[:PRINTED]}
 
 
-def run_child(folder, file, seed, before, report, seconds, tasks, place) -> tuple[str, str]:
-    """One process: (what it printed, why it ended)."""
-    job = {"folder": str(Path(folder).resolve()), "file": str(file), "seed": seed, "before": before, "report": str(report),
-           "seconds": seconds}
-    root = str(Path(minillm.__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
-                                "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu"}
-    limit = seconds * (tasks + 1) + 60
-    try:
-        ended = subprocess.run([sys.executable, "-m", "minillm.course.checking_child"], input=json.dumps(job), encoding="utf-8",
-                               errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=limit, cwd=place, env=environment)
-    except subprocess.TimeoutExpired:
-        return "", "timeout"
-    if ended.returncode == 97:
-        return ended.stdout, "timeout"
-    said = ended.stderr.strip()[-1500:]
-    return ended.stdout, f"ended (status {ended.returncode})" + (f": {said}" if said else "")
+def judge_file(checks: Checks, file: bytes, seed: list[int], limits: Limits, sandbox_of=Without) -> tuple[list, str]:
+    """(a result for each task, what was printed). Task i is asked on inputs from the generator [*seed, i].
+
+    With a reference, a task whose prerequisites are wrong is asked again with those of the reference lent; without
+    one it waits.
+    """
+    limits = limits.with_jax() if checks.jax else limits
+    cases = {task.name: checks.cases(task, np.random.default_rng([*seed, i])) for i, task in enumerate(checks.tasks)}
+    asked = {task.name: (task.name, task.by_hand, cases[task.name]) for task in checks.tasks}
+
+    def answers(names, lent=()):
+        source = lend(checks.reference, lent) if lent else ""
+        job = Job(file, [asked[name] for name in names], checks.asking, source, list(lent), checks.jax)
+        return ask_all(job, limits, sandbox_of)
+
+    found = answers(asked)
+    if found.file or found.reason:
+        return [_of_file(task, found, limits) for task in checks.tasks], found.printed
+    needs, results = all_needs(checks.tasks), {}
+    for task in checks.tasks:
+        missing = [name for name in needs[task.name] if results[name]["status"] != "passed"]
+        result = _result(task, checks, cases[task.name], found.of[task.name], limits)
+        if missing and result["status"] not in ("passed", "todo"):
+            lent = [name for name in missing if name not in checks.not_lent]
+            if checks.reference is None:
+                result = _waits(task, missing)
+            elif lent:
+                helped = answers([task.name], lent)
+                result = _result(task, checks, cases[task.name], helped.of.get(task.name, Stopped(helped.reason)), limits)
+                result["helped"] = lent
+        results[task.name] = result
+    return list(results.values()), found.printed
 
 
-def stopped(outline, name: str, reason: str, seconds: float) -> dict:
-    """The result of a task that took its process down."""
-    points = next(task["points"] for task in outline if task["name"] == name)
-    late = reason == "timeout"
-    message = (f"took longer than the {seconds:g} seconds that a task has: look for a loop that never ends, on the smallest input that you can think of"
-               if late else f"it ended the whole program: a function returns its answer and ends nothing. Look for exit(), quit() or sys.exit(). "
-               f"The process {reason.splitlines()[0]}")
-    return {"name": name, "status": "timeout" if late else "error", "points": points, "earned": 0, "hint": None,
-            "message": message, "seconds": 0.0}
+def _result(task, checks, cases, answers, limits) -> dict:
+    if isinstance(answers, Stopped):
+        return _failed(task, "timeout" if answers.reason in ("time", "total") else "error", answers.reason,
+                       STOPPED.get(answers.reason, STOPPED["exit"]).format(**vars(limits)))
+    return exercises.verdict(task, checks.hints, cases, answers) | {"helped": []}
+
+
+def _failed(task, status, kind, message) -> dict:
+    return {"name": task.name, "status": status, "points": task.points, "earned": 0, "kind": kind, "hint": None,
+            "message": message, "example": "", "helped": []}
+
+
+def _waits(task, missing) -> dict:
+    return _failed(task, "waits", "waits", f"waits for {', '.join(missing)}")
+
+
+def _of_file(task, found, limits) -> dict:
+    """The result of every task when the file itself cannot be read."""
+    if found.file is None:
+        reason = found.reason.partition(":")[0]
+        return _failed(task, "error", "import", "Reading the file: " + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits)))
+    line = f"line {found.file.line}: " if found.file.line else ""
+    if found.file.name in ("SyntaxError", "IndentationError", "TabError"):
+        return _failed(task, "error", "syntax", f"{line}not Python yet ({found.file.message})")
+    return _failed(task, "error", "import", f"Reading the file stops with an exception. {exercises.explain_exception(found.file)}")
+
+
+# ---- What lessons say about themselves -----------------------------------------------------------------------
+
+def all_needs(tasks) -> dict[str, list[str]]:
+    """For each task, all that it needs, directly or by way of others, in the order of the tasks."""
+    found = {}
+    for task in tasks:
+        direct = set(task.needs)
+        found[task.name] = [other.name for other in tasks
+                            if other.name in direct or any(other.name in found[name] for name in direct)]
+    return found
+
+
+def imports(*sources: str | bytes) -> set[str]:
+    """The libraries that files import."""
+    found = set()
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found
+
+
+def lend(source: str, names) -> str:
+    """The part of a solution that makes these functions: they themselves, what they use, and imports."""
+    tree = ast.parse(source)
+    made = {}
+    for node in tree.body:
+        for name in _defines(node):
+            made.setdefault(name, []).append(node)
+    wanted, waiting = [], list(names)
+    while waiting:
+        for node in made.pop(waiting.pop(), ()):
+            if node not in wanted:
+                wanted.append(node)
+                waiting += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+    kept = [node for node in tree.body if node in wanted or isinstance(node, (ast.Import, ast.ImportFrom))]
+    return "\n\n".join(map(ast.unparse, kept))
+
+
+def _defines(node) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
