@@ -1,8 +1,8 @@
-"""Writes the figures of README.md from benchmarks/results/*.json; a test fails when README.md is stale.
+"""Writes what README.md and docs/pages/benchmarks.md show of benchmarks/results/*.json; a test fails where they are stale.
 
     python benchmarks/report.py
 
-    demo.json             summary.json of a finished `minillm demo`, copied
+    demo.json, demo.txt   benchmarks/record_demo.py
     init_ablation.json    benchmarks/init_ablation.py --json
     decoding_speed.json   benchmarks/decoding_speed.py --json
     decoding_cost.json    benchmarks/decoding_cost.py --json
@@ -18,15 +18,20 @@
     planted_heads.json    benchmarks/planted_heads.py --json
 """
 
+import ast
 import json
+import re
 import statistics
+import textwrap
 from pathlib import Path
 
+from minillm.course.lessons import all_lessons
+from minillm.course.pages import reading_minutes, source_of
 from minillm.params import PASS_ON
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-BEGIN, END = "<!-- figures: written by benchmarks/report.py -->", "<!-- end of figures -->"
+BLOCK = "<!-- {name}: written by benchmarks/report.py -->\n{text}\n<!-- end of {name} -->"
 
 
 def read(name: str):
@@ -232,12 +237,75 @@ def inspection() -> list[str]:
     return lines
 
 
-def with_figures(readme: str) -> str:
-    """README.md with its figures made anew."""
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n{figures()}\n{END}{rest.split(END)[1]}"
+# ---- README.md ------------------------------------------------------------------------------------------
+
+def demo() -> str:
+    """Eight lines of what `minillm demo` prints: two evaluations, the table, the beginning of a story."""
+    lines = (RESULTS / "demo.txt").read_text(encoding="utf-8").splitlines()
+    steps = [line.strip() for line in lines if line.strip().startswith("step ")]
+    at = next(i for i, line in enumerate(lines) if "held-out stories" in line)
+    table = [line.rstrip() for line in lines[at:] if line.strip()][:5]
+    return "\n".join(["```", steps[0], steps[-1], *table, "```"])
+
+
+def twins() -> str:
+    """rmsnorm with its backward in NumPy, and its twin in JAX, without the docstrings."""
+    def source(name):
+        node = ast.parse(textwrap.dedent(source_of(name)[2])).body[0]
+        text = source_of(name)[2].splitlines()
+        return "\n".join([text[0], *text[node.body[1].lineno - 1:]])
+
+    numpy, jax = "minillm.in_numpy.ops", "minillm.in_jax.ops"
+    return "\n".join(["```python", "# " + numpy, source(f"{numpy}.rmsnorm"), "", source(f"{numpy}.rmsnorm_backward"),
+                      "", "# " + jax, source(f"{jax}.rmsnorm"), "```"])
+
+
+def lessons() -> str:
+    """The lessons: what each asks, and minutes of reading and running."""
+    rows = ["| lesson | question | minutes |", "|---|---|---:|"]
+    rows += [f"| [{lesson.number} {lesson.title}](lessons/{lesson.name}/lesson.md) | {lesson.front['question']} | "
+             f"{reading_minutes(lesson)} |" for lesson in all_lessons()]
+    return "\n".join(rows)
+
+
+def headlines() -> str:
+    """Five figures."""
+    demo, init, speed = read("demo.json"), read("storyworld.json"), read("int8_speed.json")["110M"]
+    student = read("distillation.json")["setting"]
+    planted = read("planted_heads.json")["relations"]["the object comes back"]["looks_most"]
+    rounded = {row["scheme"]: row for row in read("quantization.json")["tiny"]["rounded"]}["int8-channel"]
+    decode = {name: statistics.median(values) for name, values in speed["tokens_per_second"].items()}
+    soft = statistics.mean(run["nats"] for name, run in read("distillation.json")["runs"].items() if re.fullmatch(r"3%/soft/\d+", name))
+    models = len(list((ROOT / "tests" / "golden").glob("llama_*.safetensors"))) + len(list((ROOT / "tests" / "golden" / "variations").iterdir()))
+    data = statistics.mean(run["nats"] for name, run in read("distillation.json")["runs"].items() if re.fullmatch(r"3%/data/\d+", name))
+    return "\n".join([
+        f"- **Pretraining**: `make demo` ends {100 * demo['above_floor']:.1f}% above the exact floor after {demo['tokens']:,} tokens; a "
+        f"trigram model needs {init['trigram'] / init['entropy']:.2f} times the floor ([lesson 08](lessons/08_pretraining/lesson.md)).",
+        f"- **Int8**: a quarter of the memory, {rounded['difference']:+.4f} ± {rounded['standard_error']:.4f} nats a token; at 110M "
+        f"parameters {decode['jax int8-channel-a8'] / decode['jax float32']:.2f} times the tokens per second of float32 "
+        "([lesson 11](lessons/11_int8/lesson.md)).",
+        f"- **Distillation**: with 3% of the stories, a student of {student['student_parameters']:,} parameters reaches {soft:.1f} nats a story "
+        f"from a teacher's probabilities and {data:.1f} from the text alone ([lesson 13](lessons/13_distillation/lesson.md)).",
+        f"- **Inside**: one head puts {100 * planted['attention']:.0f}% of its attention where the planted object was named; without it "
+        f"the object costs {planted['effect']:.1f} nats more ([lesson 15](lessons/15_inside/lesson.md)).",
+        f"- **Trust**: outputs, gradients and files are compared with `transformers` on {models} small models of all supported "
+        "kinds (`tests/golden`)."])
+
+
+def written(text: str, **blocks) -> str:
+    """The text with its blocks made anew."""
+    for name, make in blocks.items():
+        begin, end = (part for part in BLOCK.format(name=name, text="\0").split("\0"))
+        before, rest = text.split(begin.rstrip("\n"))
+        text = before + begin + make() + end + rest.split(end.lstrip("\n"))[1]
+    return text
+
+
+FILES = {"README.md": {"demo": demo, "twins": twins, "lessons": lessons, "figures": headlines},
+         "docs/pages/benchmarks.md": {"tables": figures}}
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(with_figures(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, blocks in FILES.items():
+        path = ROOT / name
+        path.write_text(written(path.read_text(encoding="utf-8"), **blocks), encoding="utf-8")
