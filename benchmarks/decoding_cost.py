@@ -20,7 +20,7 @@ import numpy as np
 from decoding_speed import NEW_TOKENS, SIZES
 
 from minillm.config import GenerateConfig
-from minillm.params import init
+from minillm.architecture.llama import init
 
 LENGTHS, COUNT = (64, 256, 1024, 4096), 48
 GREEDY = GenerateConfig(COUNT, temperature=0)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.config import GenerateConfig, ModelConfig
-from minillm.params import count, init
+from minillm.architecture.llama import count, init
 
 
 def shape(hidden, inner, layers, heads, kv_heads, vocab, context) -> ModelConfig:

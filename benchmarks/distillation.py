@@ -32,12 +32,13 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm import distillation, in_jax, storyworld, training
-from minillm.commands import keep_compiled
+from minillm import distillation, in_jax, training
+from minillm.text import storyworld
+from minillm.cli.commands import keep_compiled
 from minillm.config import DistillConfig, GenerateConfig, TrainConfig, preset
-from minillm.data import open_dataset, prepare
+from minillm.text.dataset import open_dataset, prepare
 from minillm.in_jax.sharding import use_cpu_devices
-from minillm.params import count, init
+from minillm.architecture.llama import count, init
 
 STUDENT = 2
 TRAIN = TrainConfig(steps=500, batch_size=8, context=176, warmup_steps=20, eval_every=100, eval_rows=256, save_every=100_000,
@@ -177,11 +178,11 @@ class Bench:
         student = minillm.load(self.work / "100_soft_0")
         models = {"teacher": (self.teacher.config, self.teacher.params), "student": (student.config, student.params)}
         try:
-            from minillm.quantized import Scheme
-            from minillm.quantizing import quantize_params
+            from minillm.architecture.quantized import Scheme
+            from minillm.quantization.model import quantize_params
             models |= {f"int8 {name}": (config, quantize_params(params, Scheme())) for name, (config, params) in models.items()}
         except ImportError:
-            print("int8: minillm/quantizing.py is not there, so there are no such rows")
+            print("int8: minillm/quantization/model.py is not there, so there are no such rows")
         table = {}
         for name, (config, params) in models.items():
             table[name] = {"parameters": count(config), "bytes": size_of(params),

@@ -1,4 +1,4 @@
-"""What the initial value of o_proj brings: random, or the transpose of v_proj times a gain (minillm/params.py, PASS_ON).
+"""What the initial value of o_proj brings: random, or the transpose of v_proj times a gain (minillm/architecture/llama.py, PASS_ON).
 
     python benchmarks/init_ablation.py [--seeds 3] [--json FILE]
 
@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 from shakespeare import MODEL, TRAIN, shakespeare
 
-from minillm import in_jax, tokenizer, training
+from minillm import in_jax, training
+from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig, preset
-from minillm.corpora import read_corpus
-from minillm.data import batch, prepare, row_starts
-from minillm.demo import LAYERS, RECIPE, STORIES_MEGABYTES, VOCAB_SIZE
+from minillm.text.corpora import read_corpus
+from minillm.text.dataset import batch, prepare, row_starts
+from minillm.cli.demo import LAYERS, RECIPE, STORIES_MEGABYTES, VOCAB_SIZE
 from minillm.in_jax.sharding import use_cpu_devices
-from minillm.params import PASS_ON, init
+from minillm.architecture.llama import PASS_ON, init
 
 GAINS = (0.0, 1.0, 6.0)                                          # 0: random, as GPT-2 starts it
 

@@ -25,7 +25,7 @@ import minillm
 from minillm.inspection import compiled, estimate, logits_of, patch, record, swap, tap_names
 from minillm.inspection.twin import settled
 from minillm.loading import Model
-from minillm.params import init
+from minillm.architecture.llama import init
 
 LENGTHS = (32, 128, 256)
 CHILD = """
@@ -34,7 +34,7 @@ from decoding_speed import SIZES
 from minillm.inspection import estimate, record
 from minillm.inspection.twin import settled
 from minillm.loading import Model
-from minillm.params import init
+from minillm.architecture.llama import init
 config = SIZES[sys.argv[1]]
 length, batch = int(sys.argv[2]), int(sys.argv[3])
 model = settled(Model(config, init(config, np.random.default_rng(0)), None, "x"), "jax")

@@ -24,8 +24,8 @@ import numpy as np
 from decoding_speed import NEW_TOKENS, SIZES, llama2c_files, llama2c_round, plain_c, plain_c_round
 
 from minillm.config import GenerateConfig
-from minillm.params import init
-from minillm.quantized import scheme_named
+from minillm.architecture.llama import init
+from minillm.architecture.quantized import scheme_named
 
 CONTENDERS = {  # name -> twin, scheme, activations as integers
     "jax float32": ("jax", None, False), "jax int8-channel-a8": ("jax", "int8-channel", True),
@@ -65,8 +65,8 @@ def peak_megabytes() -> float:
 
 def write_folder(folder: Path, config, scheme, activations: bool):
     """Random weights as a folder, float32 or quantized. In a process of its own, so that its memory is nobody else's."""
-    from minillm.checkpoint import save_model
-    from minillm.quantizing import quantize_params
+    from minillm.formats.checkpoint import save_model
+    from minillm.quantization.model import quantize_params
     params = init(config, np.random.default_rng(0))
     save_model(folder, config, params if scheme is None else quantize_params(params, scheme_named(scheme, False, activations)))
 

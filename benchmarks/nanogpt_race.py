@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from shakespeare import MODEL, TRAIN, run, shakespeare
 
-from minillm import tokenizer
+from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig
-from minillm.data import batch, prepare, windows
+from minillm.text.dataset import batch, prepare, windows
 
 STEPS = (300, 350, 400, 420, 440, 460, 480, 500, 600)
 

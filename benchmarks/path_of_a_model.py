@@ -20,14 +20,15 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm import checkpoint, in_jax, training
+from minillm import in_jax, training
+from minillm.formats import checkpoint
 from minillm.config import GenerateConfig
-from minillm.data import open_dataset
+from minillm.text.dataset import open_dataset
 from minillm.inspection import report
 from minillm.loading import twin_package
-from minillm.params import count
-from minillm.quantized import Scheme
-from minillm.quantizing import quantize_params
+from minillm.architecture.llama import count
+from minillm.architecture.quantized import Scheme
+from minillm.quantization.model import quantize_params
 
 HELD_OUT, CONTEXT, TOKENS, ROUNDS = 256, 176, 160, 6
 PROMPT = "Once there was a weaver named Vera, and the students said she was bold and nosy. Her best friend was Nadia, who was clever."

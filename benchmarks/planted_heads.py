@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm import storyworld
+from minillm.text import storyworld
 from minillm.inspection import ablate_heads, record
 from minillm.inspection.heads import patterns
 from minillm.inspection.planted import RELATIONS, planted
 from minillm.inspection.twin import settled
-from minillm.params import flatten
+from minillm.architecture.tree import flatten
 
 
 def held_out(count: int, seed: int):

@@ -3,7 +3,7 @@
     python benchmarks/reference_curves.py [--only NAME] [--seeds 0 1 2]      trains what is not there yet (about 15 minutes on two cores)
     python benchmarks/reference_curves.py --add NAME RUN                     takes the curve of a run of that command, as far as it is
 
-Writes minillm/reference_curves.json after every run. A curve is added only if its settings are the reference's.
+Writes minillm/training/reference_curves.json after every run. A curve is added only if its settings are the reference's.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from minillm.curves import EVERY, differences, read_run
+from minillm.training.curves import EVERY, differences, read_run
 
 PATH = Path(__file__).parents[1] / "minillm" / "reference_curves.json"
 COMMANDS = {"demo": ("demo",), "nano": ("pretrain", "storyworld", "--model", "nano")}

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from minillm.course.lessons import all_lessons
 from minillm.course.pages import reading_minutes, source_of
-from minillm.params import PASS_ON
+from minillm.architecture.llama import PASS_ON
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -3,7 +3,7 @@
     python benchmarks/shakespeare.py [--seeds 3] [--optimizer muon] [any field of TrainConfig, such as --learning-rate 4e-3]
 
 Prints the loss over the whole validation tenth in windows of 64 for each seed, the mean, and the time.
-The text is looked for in ../shared/data, else downloaded by its SHA-256 (see minillm/corpora.py).
+The text is looked for in ../shared/data, else downloaded by its SHA-256 (see minillm/text/corpora.py).
 """
 
 import argparse
@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import tokenizer, training
+from minillm import training
+from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig
-from minillm.corpora import Corpus, read_corpus
-from minillm.data import batch, prepare
-from minillm.params import count, init
+from minillm.text.corpora import Corpus, read_corpus
+from minillm.text.dataset import batch, prepare
+from minillm.architecture.llama import count, init
 
 MODEL = dict(vocab_size=65, hidden_size=128, intermediate_size=344, num_hidden_layers=4, num_attention_heads=4,
              num_key_value_heads=4, head_dim=32, max_position_embeddings=64, tie_word_embeddings=False,

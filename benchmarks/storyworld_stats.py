@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import storyworld
-from minillm.ngram import ngram_loss
+from minillm.text import storyworld
+from minillm.text.ngram import ngram_loss
 
 HELD_OUT_STORIES = 1000
 

@@ -46,7 +46,7 @@ def worker(kind: str, size: str):
         import jax
         from minillm.in_jax.sharding import use_cpu_devices
         from minillm.in_jax.train import init_state, train_steps
-        from minillm.params import init
+        from minillm.architecture.llama import init
         use_cpu_devices(train.cpu_devices)
         state, n = init_state(init(config, rng)), train.steps_per_dispatch if size == "small" else 8
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 
 def reference_curves(results, new):
-    """The bands of minillm/reference_curves.json (a figure, not a diagram: see minillm/course/demos.py)."""
-    from minillm import curves
+    """The bands of minillm/training/reference_curves.json (a figure, not a diagram: see minillm/course/demos.py)."""
+    from minillm.training import curves
     figure, axes = new(7.0, 3.8)
     for (name, reference), colour in zip(curves.references().items(), new.ink["lines"]):
         seeds = [curves.of_record(record) for record in reference["seeds"].values()]

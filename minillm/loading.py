@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import checkpoint
-from minillm.bloom import BloomConfig
+from minillm.formats import checkpoint
+from minillm.architecture.bloom import BloomConfig
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError
 from minillm.files import read_json
-from minillm.params import tree_map
-from minillm.tokenizer import Tokenizer, decode_stream
+from minillm.architecture.tree import tree_map
+from minillm.text.tokenizer import Tokenizer, decode_stream
 
 
 @dataclass(frozen=True)
 class Model:
-    """A LLaMA or a BLOOM: `params` is the tree of minillm/params.py (or bloom.py) in NumPy arrays.
+    """A LLaMA or a BLOOM: `params` is the tree of minillm/architecture/llama.py (or bloom.py) in NumPy arrays.
 
     `source` says where it came from, `begin` which token ids stand before every prompt.
     """
@@ -110,7 +110,7 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
     if path.is_file() and path.suffix != ".bin":              # pickles among them, which are never opened
         raise UserError(f"{path}: not a checkpoint: give a folder with config.json and model.safetensors, or a llama2.c .bin file")
     if path.is_file():
-        from minillm.foreign import llama2c
+        from minillm.formats import llama2c
         config, params, made = llama2c.load(path, tokenizer)
         params = tree_map(lambda leaf: leaf if leaf.ndim < 2 else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
         return Model(config, params, made, f"{path} (llama2.c)", (config.bos_token_id,))

@@ -17,10 +17,11 @@ jax.config.update("jax_num_cpu_devices", 2)
 from needs import (pytest_configure, pytest_runtest_setup,  # noqa: F401  (pytest finds them here)
                    pytest_terminal_summary)
 
-from minillm.bloom import BloomConfig
-from minillm.bloom import table as bloom_table
+from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.bloom import table as bloom_table
 from minillm.config import ModelConfig
-from minillm.params import init, tree_map
+from minillm.architecture.llama import init
+from minillm.architecture.tree import tree_map
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 

@@ -63,7 +63,7 @@ HOSTILE = {
                                "            except Exception: pass\n    return 0\n" + EACH,
     "reads_proc": "import glob\ndef attack(name, a):\n    for path in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline') + glob.glob('/proc/[0-9]*/root/*/*'):\n"
                   "        try:\n            if b'secret' in open(path, 'rb').read(): return 1\n        except OSError: pass\n    return 0\n" + EACH,
-    "imports_by_name": "def attack(name, a):\n    for module in ('minillm.in_numpy.ops', 'minillm.ngram', 'solution', 'test_exercise', 'minillm.course.exercises', 'lessons'):\n        try:\n"
+    "imports_by_name": "def attack(name, a):\n    for module in ('minillm.in_numpy.ops', 'minillm.text.ngram', 'solution', 'test_exercise', 'minillm.course.exercises', 'lessons'):\n        try:\n"
                        "            return getattr(__import__(module, fromlist=['x']), name)(*a)\n        except Exception: pass\n    return 0\n" + EACH,
     "imports_by_path": "import importlib.util\ndef attack(name, a):\n    for path in SOLUTIONS:\n        try:\n            spec = importlib.util.spec_from_file_location('s', path)\n            module = importlib.util.module_from_spec(spec)\n"
                        "            spec.loader.exec_module(module)\n            return getattr(module, name)(*a)\n        except Exception: pass\n    return 0\n" + EACH,

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from conftest import random_config
 
-from minillm import chat_template, checkpoint, cli, tokenizer
+from minillm import chat_template, cli
+from minillm.formats import checkpoint
+from minillm.text import tokenizer
 from minillm.errors import UserError
-from minillm.params import init
+from minillm.architecture.llama import init
 
 TALK = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi \"there\" <b>"},
         {"role": "assistant", "content": "Hello é"}, {"role": "user", "content": "Bye"}]

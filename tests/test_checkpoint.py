@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from minillm import checkpoint, files, tokenizer
+from minillm import files
+from minillm.formats import checkpoint
+from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig
 from minillm.errors import UserError
-from minillm.foreign import llama
-from minillm.params import flatten, init, tree_map
+from minillm.formats import llama
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten, tree_map
 
 TEXTS = ["A small fox found three apples and gave two of them away."] * 3
 TRAIN = TrainConfig(steps=40, batch_size=4, context=8)

@@ -12,9 +12,13 @@ import pytest
 from conftest import random_bloom, random_config, random_params
 
 import minillm
-from minillm import checkpoint, cli, describe, parity, tokenizer
+from minillm import cli
+from minillm.formats import checkpoint, describe
+from minillm.inspection import parity
+from minillm.text import tokenizer
 from minillm.config import ModelConfig
-from minillm.params import count, flatten, init
+from minillm.architecture.llama import count, init
+from minillm.architecture.tree import flatten
 
 
 def run(capsys, *arguments):
@@ -131,8 +135,10 @@ CHILD = """
 import sys
 sys.modules["jax"] = sys.modules["jaxlib"] = None
 import minillm, numpy as np
-from minillm import checkpoint, in_numpy, tokenizer
-from minillm.params import flatten
+from minillm import in_numpy
+from minillm.formats import checkpoint
+from minillm.text import tokenizer
+from minillm.architecture.llama import flatten
 peak = lambda: 1024 * int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 before = peak()
 model = minillm.load(sys.argv[1], dtype=sys.argv[2])

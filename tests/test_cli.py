@@ -12,9 +12,12 @@ import time
 import numpy as np
 import pytest
 
-from minillm import checkpoint, cli, commands, data, tokenizer
+from minillm import cli
+from minillm.cli import commands
+from minillm.formats import checkpoint
+from minillm.text import dataset as data, tokenizer
 from minillm.config import TrainConfig
-from minillm.params import tree_map
+from minillm.architecture.tree import tree_map
 
 COMMANDS = [["demo"], ["pretrain"], ["distill"], ["evaluate"], ["generate"], ["data"], ["tokenizer"], ["tokenizer", "train"],
             ["tokenizer", "encode"], ["tokenizer", "decode"],

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from minillm import cli, curves
-from minillm.curves import EVERY, Curve
+from minillm import cli
+from minillm.training import curves
+from minillm.training.curves import EVERY, Curve
 
 
 def reference(rng, points=60, seeds=3, spread=0.01):
@@ -111,7 +112,7 @@ def test_the_committed_curves_are_what_the_recipes_are_now():
     """A changed default makes them stale: run benchmarks/reference_curves.py."""
     from dataclasses import asdict, replace
     from minillm.config import TrainConfig, preset
-    from minillm.demo import LAYERS, RECIPE
+    from minillm.cli.demo import LAYERS, RECIPE
     known = curves.references()
     for name, reference in known.items():
         train = TrainConfig(**(RECIPE | {"steps": cli.DEMO_STEPS} if name == "demo" else {}))

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minillm import corpora, data, storyworld
-from minillm import tokenizer as tokenizers
-from minillm.corpora import Corpus, RemoteFile
+from minillm.text import corpora, dataset as data, storyworld
+from minillm.text import tokenizer as tokenizers
+from minillm.text.corpora import Corpus, RemoteFile
 from minillm.errors import UserError
-from minillm.tokenizer import END_OF_TEXT
+from minillm.text.tokenizer import END_OF_TEXT
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 small = settings(max_examples=60, deadline=None)
@@ -686,7 +686,7 @@ def test_python_docs_are_plenty_and_always_the_same():
     made = data.read_corpus("python-docs", megabytes=0.6)
     assert set(made.train + made.validation) == set(corpora.keep(documents, 0.6))
     assert not set(made.train) & set(made.validation)
-    script = "from minillm import data; print(data.read_corpus('python-docs', megabytes=0.6).fingerprint())"
+    script = "from minillm.text import dataset as data; print(data.read_corpus('python-docs', megabytes=0.6).fingerprint())"
     other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
                            cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONHASHSEED": "5"})
     assert other.stdout.strip() == made.fingerprint()

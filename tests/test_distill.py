@@ -18,13 +18,16 @@ from test_training import DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt
 
 import minillm.in_jax.distill as jax_distill
 import minillm.in_numpy.distill as numpy_distill
-from minillm import checkpoint, data, distillation, tokenizer, training
+from minillm import distillation, training
+from minillm.formats import checkpoint
+from minillm.text import dataset as data, tokenizer
 from minillm.config import DistillConfig, GenerateConfig
-from minillm.corpora import Corpus
+from minillm.text.corpora import Corpus
 from minillm.errors import UserError
 from minillm.loading import Model, load, twin_package
-from minillm.params import flatten, init
-from minillm.pruned import pruned
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten
+from minillm.distillation.pruning import pruned
 
 LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,), "blend": (DistillConfig(alpha=0.7, temperature=1.7),)}
 WAYS = {"soft": DistillConfig(alpha=0.7, temperature=1.5), "reverse": DistillConfig(objective="reverse"),

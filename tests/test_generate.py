@@ -13,7 +13,7 @@ import minillm.in_jax as in_jax
 import minillm.in_numpy as in_numpy
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
-from minillm.params import init
+from minillm.architecture.llama import init
 
 TWINS = pytest.mark.parametrize("twin", [in_numpy, in_jax], ids=["numpy", "jax"])
 

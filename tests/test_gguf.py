@@ -8,12 +8,12 @@ import pytest
 from conftest import random_bloom, random_config, random_params
 
 from minillm.errors import UserError
-from minillm.foreign.gguf import export, gguf_name
+from minillm.formats.gguf import export, gguf_name
 from minillm.loading import Model
-from minillm.params import flatten
-from minillm.quantized import scheme_named
-from minillm.quantizing import dequantize_params, quantize_model
-from minillm.tokenizer import train
+from minillm.architecture.tree import flatten
+from minillm.architecture.quantized import scheme_named
+from minillm.quantization.model import dequantize_params, quantize_model
+from minillm.text.tokenizer import train
 
 STORIES = ["the cat sat on the mat and the dog sat on the cat. "] * 20
 

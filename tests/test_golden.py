@@ -16,9 +16,10 @@ from conftest import assert_close
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from minillm import checkpoint, in_numpy
-from minillm.foreign import llama
-from minillm.params import flatten
+from minillm import in_numpy
+from minillm.formats import checkpoint
+from minillm.formats import llama
+from minillm.architecture.tree import flatten
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.safetensors"))
 TOLERANCE = 1e-4

@@ -11,7 +11,8 @@ from test_twins import case, public_functions, sequences
 import minillm.in_jax.model as jax_model
 import minillm.in_numpy.model as numpy_model
 from minillm.in_numpy.ops import rotation
-from minillm.params import flatten, init, unflatten
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten, unflatten
 
 OPS = sorted(name.removesuffix("_backward") for name in public_functions("in_numpy", "ops") if name.endswith("_backward"))
 WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance"}        # nothing to learn in them

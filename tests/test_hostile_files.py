@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 import minillm
-from minillm import cli, tokenizer
+from minillm import cli
+from minillm.text import tokenizer
 from minillm.errors import UserError
-from minillm.params import flatten
+from minillm.architecture.tree import flatten
 
 CONFIG = {"model_type": "llama", "vocab_size": 300, "hidden_size": 8, "intermediate_size": 6, "num_hidden_layers": 1,
           "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4, "max_position_embeddings": 64,
@@ -174,7 +175,7 @@ def test_an_identical_duplicate_key_is_legal(folder):
 
 
 def test_empty_tensors_and_scalars_are_read(tmp_path):
-    from minillm.foreign.weights import Weights
+    from minillm.formats.weights import Weights
     arrays = {"none": np.zeros((0, 3), "<f4"), "one": np.array(7.5, "<f4"), "row": np.arange(3, dtype="<f4")}
     (tmp_path / "x.safetensors").write_bytes(pack(*entries(arrays)))
     with Weights([tmp_path / "x.safetensors"], ("F32",)) as weights:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from conftest import TOLERANCE, assert_close, random_bloom, random_config, random_params
 
-from minillm import inspection, tokenizer
+from minillm import inspection
+from minillm.text import tokenizer
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.inspection import faithfulness, heads, patching, twin
 from minillm.inspection.restart import rows_at_once
 from minillm.loading import Model, twin_package
-from minillm.params import init
+from minillm.architecture.llama import init
 
 MAKES = [random_config, random_bloom]
 TWINS = ["numpy", "jax"]
@@ -100,7 +101,7 @@ def test_layer_by_layer_is_the_same_record(make, dtype, monkeypatch):
 def test_numpy_alone_is_enough():
     code = ("import sys; sys.modules['jax'] = sys.modules['jaxlib'] = None; sys.path.insert(0, 'tests')\n"
             "import numpy as np\nfrom minillm import inspection\nfrom minillm.config import preset\nfrom minillm.loading import Model\n"
-            "from minillm.params import init\nfrom minillm.inspection import report\n"
+            "from minillm.architecture.llama import init\nfrom minillm.inspection import report\n"
             "config = preset(1, vocab_size=20, context=32)\nmodel = Model(config, init(config, np.random.default_rng(0)), None, 'x')\n"
             "found = report.contents(model, [1, 2, 3, 1, 2], [1, 2, 4, 1, 2], twin='numpy')\n"
             "verdicts = {check['name']: check['verdict'] for check in found['checks']}\n"

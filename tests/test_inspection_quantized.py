@@ -8,11 +8,12 @@ import pytest
 from conftest import assert_close, random_bloom, random_config, random_params
 
 import minillm
-from minillm import checkpoint, cli, inspection
+from minillm import cli, inspection
+from minillm.formats import checkpoint
 from minillm.inspection import faithfulness
-from minillm.quantized import scheme_of
-from minillm.quantizing import dequantize_params
-from minillm.tokenizer import train_characters
+from minillm.architecture.quantized import scheme_of
+from minillm.quantization.model import dequantize_params
+from minillm.text.tokenizer import train_characters
 
 TEXT = "abcdefghij" * 40
 SCHEMES = ["int8-channel", "int4-group32"]

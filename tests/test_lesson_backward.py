@@ -11,7 +11,7 @@ from test_twins import sequences
 
 from minillm.course.lessons import find, load_module
 from minillm.in_numpy import model
-from minillm.params import flatten
+from minillm.architecture.tree import flatten
 
 FOLDER = find("06").folder
 

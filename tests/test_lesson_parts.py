@@ -34,7 +34,7 @@ def test_a_token_s_share_is_how_often_sample_draws_it(how):
 
 def test_counting_changes_nothing():
     from minillm import in_numpy
-    from minillm.params import tree_map
+    from minillm.architecture.tree import tree_map
     parts, contenders = part("10_fast", "parts"), part("10_fast", "contenders")
     config, train, tokens_NBT, targets_NBT = contenders.setting("small")
     params = contenders.parameters(config)

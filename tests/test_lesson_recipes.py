@@ -10,7 +10,7 @@ from minillm.config import ModelConfig
 from minillm.course.demos import read_results
 from minillm.course.lessons import find, load_module
 from minillm.in_jax import forward, loss
-from minillm.params import tree_map
+from minillm.architecture.tree import tree_map
 
 FOLDER = find("08").folder
 CONFIG = ModelConfig(vocab_size=50, hidden_size=24, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 import minillm
 from minillm import in_jax, in_numpy
-from minillm.cli import main
+from minillm.cli.arguments import main
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
-from minillm.foreign import llama2c
+from minillm.formats import llama2c
 from minillm.loading import until
-from minillm.params import flatten, init, table
+from minillm.architecture.llama import init, table
+from minillm.architecture.tree import flatten
 
 DATA = next((p / "shared" / "data" for p in Path(__file__).resolve().parents if (p / "shared" / "data").is_dir()), None)
 REAL = pytest.mark.skipif(DATA is None or not (DATA / "stories260K.bin").exists(), reason="stories260K.bin is not here")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minillm.ngram import fit_ngram, ngram_log_probabilities, ngram_loss
+from minillm.text.ngram import fit_ngram, ngram_log_probabilities, ngram_loss
 
 VOCAB = 4
 documents = st.lists(st.lists(st.integers(0, VOCAB - 1), min_size=1, max_size=8), min_size=1, max_size=6)

@@ -124,10 +124,10 @@ def test_a_live_page_is_linked_on_the_site_alone():
 
 def test_source_is_what_the_file_holds():
     import inspect
-    from minillm import tokenizer
+    from minillm.text import tokenizer
     from minillm.in_numpy import ops
-    for name, thing in (("minillm.tokenizer.merge_pair", tokenizer.merge_pair), ("minillm.in_numpy.ops.attend", ops.attend),
-                        ("minillm.tokenizer.WrittenBPE", tokenizer.WrittenBPE)):
+    for name, thing in (("minillm.text.tokenizer.merge_pair", tokenizer.merge_pair), ("minillm.in_numpy.ops.attend", ops.attend),
+                        ("minillm.text.tokenizer.WrittenBPE", tokenizer.WrittenBPE)):
         path, line, source = pages.source_of(name)
         lines = Path(inspect.getsourcefile(thing)).read_text(encoding="utf-8").splitlines()
         assert source == inspect.getsource(thing).rstrip() == "\n".join(lines[line - 1:][:source.count("\n") + 1])
@@ -140,7 +140,7 @@ def test_what_a_block_prints_stands_below_it(maker):
     assert "```{" not in maker("notebook").page(text)
 
 
-@pytest.mark.parametrize("wrong", ["{{ results.nothing }}", "{{ results.merges }}", "{{ code minillm.tokenizer.no_such }}", "{{ code minillm.nothing.at_all }}",
+@pytest.mark.parametrize("wrong", ["{{ results.nothing }}", "{{ results.merges }}", "{{ code minillm.text.tokenizer.no_such }}", "{{ code minillm.nothing.at_all }}",
                                    "{{ twins ops.no_such }}", "{{ table no_such }}", "{{ figure no_such }}", "{{ no_such thing }}", "{{ live a page }}",
                                    "{{ link minillm/nothing.py }}", "```python run\nraise ValueError('x')\n```"])
 def test_a_reference_that_names_nothing_is_an_error_with_its_line(wrong, maker):
@@ -176,7 +176,7 @@ def test_a_stale_lesson_fails(tmp_path):
     whole = (folder / "lesson.md").read_text(encoding="utf-8")
     pages.lesson_page(read_lesson(folder), "html", lambda kind, target: "x")
     for old, new in (("merge_pair }}", "merge_pairs }}"), ("## The idea", "## Ideas"), ('tests = ["tests/test_tokenizer.py"', 'tests = ["tests/gone.py"'),
-                     ("minillm.tokenizer.learn_merges", "minillm.tokenizer.gone"), ("builds_on = []", 'builds_on = ["99_gone"]')):
+                     ("minillm.text.tokenizer.learn_merges", "minillm.text.tokenizer.gone"), ("builds_on = []", 'builds_on = ["99_gone"]')):
         assert old in whole
         (folder / "lesson.md").write_text(whole.replace(old, new), encoding="utf-8")
         with pytest.raises((PageError, KeyError)):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import storyworld, tokenizer
+from minillm.text import storyworld, tokenizer
 from minillm.course.demos import rounded
 from minillm.inspection.planted import RELATIONS, mention_tokens, planted, tokens_and_ends
 

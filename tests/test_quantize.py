@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from minillm.errors import UserError
-from minillm.gptq import compensation, gptq, output_error
+from minillm.quantization.gptq import compensation, gptq, output_error
 from minillm.in_numpy import forward_of
 from minillm.in_numpy.quantize import (dequantize, integer_product, integers, lookup, matmul, pack, quantize, quantize_tokens,
                                        spread, unpack)
-from minillm.params import flatten
-from minillm.quantized import NAMES, Quantized, Scheme, scheme_named
-from minillm.quantizing import (compare, dequantize_params, drift, matrix_errors, observe, plant_outliers, quantize_model,
-                                size, smooth)
+from minillm.architecture.tree import flatten
+from minillm.architecture.quantized import NAMES, Quantized, Scheme, scheme_named
+from minillm.quantization.model import (compare, dequantize_params, drift, matrix_errors, observe,
+                                        plant_outliers, quantize_model, size, smooth)
 
 SCHEMES = [scheme_named(name, zero) for name in NAMES for zero in (False, True)]
 ROWS = {
@@ -166,7 +166,7 @@ def test_smoothing_is_exact_in_double_precision():
 
 
 def quantize_free(params):
-    from minillm.params import tree_map
+    from minillm.architecture.tree import tree_map
     return tree_map(lambda leaf: leaf.astype(np.float64), params)
 
 

@@ -8,12 +8,13 @@ from conftest import random_bloom, random_config, random_params
 from safetensors.numpy import load_file, save_file
 
 import minillm
-from minillm import checkpoint, cli
+from minillm import cli
+from minillm.formats import checkpoint
 from minillm.errors import UserError
-from minillm.params import flatten
-from minillm.quantized import NAMES, Quantized, scheme_named
-from minillm.quantizing import dequantize_params, quantize_model
-from minillm.tokenizer import train_characters
+from minillm.architecture.tree import flatten
+from minillm.architecture.quantized import NAMES, Quantized, scheme_named
+from minillm.quantization.model import dequantize_params, quantize_model
+from minillm.text.tokenizer import train_characters
 
 TEXT = "abcdefghij" * 40
 

@@ -13,11 +13,13 @@ import pytest
 from conftest import random_bloom, random_config, random_params
 from test_llama2c import DATA, REAL
 
-from minillm import checkpoint, cli, tokenizer
+from minillm import cli
+from minillm.formats import checkpoint
+from minillm.text import tokenizer
 from minillm.config import ModelConfig
 from minillm.inspection import report, shown
 from minillm.loading import Model
-from minillm.params import init
+from minillm.architecture.llama import init
 
 HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "]]>", "\u202e", "\u2028", "\x00", "<!--", "{{DATA}}", "&lt;"]
 PANELS = ["trust", "next", "norms", "heads", "pattern", "lens", "attribution", "ablation", "patching", "neurons", "compare", "left"]

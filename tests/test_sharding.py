@@ -9,7 +9,8 @@ from conftest import TOLERANCE, assert_close, random_config
 from minillm import in_jax, in_numpy
 from minillm.config import TrainConfig
 from minillm.in_jax import ops
-from minillm.params import flatten, init
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten
 
 
 @pytest.mark.parametrize("rows", [3, 4])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minillm import tokenizer as tk
+from minillm.text import tokenizer as tk
 from minillm.errors import UserError
 
 HELLO = "The fox said: \"I'll wait, they've gone; it's 1234 h, DON'T!\"  She didn't.\r\n\r\n\tThe end...\n"

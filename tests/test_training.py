@@ -17,11 +17,15 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from minillm import checkpoint, curves, data, tokenizer, training
+from minillm import training
+from minillm.formats import checkpoint
+from minillm.text import dataset as data, tokenizer
+from minillm.training import curves
 from minillm.config import ModelConfig, TrainConfig
-from minillm.corpora import Corpus
+from minillm.text.corpora import Corpus
 from minillm.errors import UserError
-from minillm.params import flatten, init
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten
 
 TWINS = pytest.mark.parametrize("twin", ["numpy", "jax"])
 CONFIG = dict(hidden_size=16, intermediate_size=32, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
@@ -39,7 +43,9 @@ job = json.loads(sys.argv[1])
 if job["twin"] == "jax":
     import jax
     jax.config.update("jax_disable_most_optimizations", True)
-from minillm import checkpoint, data, tokenizer, training
+from minillm import training
+from minillm.formats import checkpoint
+from minillm.text import dataset as data, tokenizer
 from minillm.config import ModelConfig, TrainConfig
 
 moments = 0

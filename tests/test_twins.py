@@ -15,8 +15,9 @@ from conftest import TOLERANCE, assert_close, random_bloom, random_config, rando
 
 import minillm
 from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
-from minillm.params import flatten, init, tree_map
-from minillm.quantized import Quantized, Scheme
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten, tree_map
+from minillm.architecture.quantized import Quantized, Scheme
 
 ROOT = Path(minillm.__file__).parent
 UNPAIRED = {"__init__", "sharding"}
@@ -302,7 +303,7 @@ def test_numpy_needs_no_jax():
     import subprocess
     import sys
     code = ("import sys; sys.modules['jax'] = None; sys.modules['jaxlib'] = None\n"
-            "import minillm.in_numpy, minillm.training, minillm.checkpoint, minillm.cli, minillm.data\n"
+            "import minillm.in_numpy, minillm.training.loop, minillm.formats.checkpoint, minillm.cli.arguments, minillm.text.dataset\n"
             "assert not [name for name in sys.modules if name.startswith('minillm.in_jax')]")
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -16,10 +16,10 @@ from conftest import assert_close
 from safetensors import safe_open
 
 import minillm
-from minillm import checkpoint
-from minillm.bloom import BloomConfig
-from minillm.foreign.weights import Weights
-from minillm.params import flatten
+from minillm.formats import checkpoint
+from minillm.architecture.bloom import BloomConfig
+from minillm.formats.weights import Weights
+from minillm.architecture.tree import flatten
 
 FILES = sorted((Path(__file__).parent / "golden" / "variations").glob("*.safetensors"))
 TOLERANCE = 1e-4
@@ -186,7 +186,7 @@ def test_half_precision_storage(tmp_path):
         assert {leaf.dtype for leaf in flatten(model.params).values()} == {kind, np.dtype(np.float32)}
         rounded = {path: leaf if leaf.ndim < 2 else leaf.astype(kind).astype(np.float32)
                    for path, leaf in flatten(whole.params).items()}
-        from minillm.params import unflatten
+        from minillm.architecture.tree import unflatten
         expected = replace(whole, params=unflatten(rounded, whole.params)).logits(tokens)
         for twin in twins:
             assert_close(model.logits(tokens, twin), expected, 1e-5, f"{dtype}, {twin}")

@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from minillm.course.demos import main
-from minillm.storyworld import corpus
-from minillm.tokenizer import BYTE, count_pretokens, learn_merges, train, visible
+from minillm.text.storyworld import corpus
+from minillm.text.tokenizer import BYTE, count_pretokens, learn_merges, train, visible
 
 SIZES = (257, 320, 512, 768, 1024, 1536, 2048, 3072, 4096)       # of vocabularies; 257 is the bytes and one special token
 FIRST = 24                                                       # merges that the table shows
@@ -44,7 +44,7 @@ def compute(console, full):
 
 def cut(text, merges):
     """The tokens of `text` in visible characters."""
-    from minillm.tokenizer import apply_merges, pretokens
+    from minillm.text.tokenizer import apply_merges, pretokens
     ranks = {(left, right): rank for rank, (left, right, _) in enumerate(merges)}
     return [token for pretoken in pretokens(text) for token in apply_merges(visible(pretoken), ranks)]
 

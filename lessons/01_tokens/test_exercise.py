@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 from minillm.course.exercises import Hint, Task, number
-from minillm.tokenizer import merge_pair
+from minillm.text.tokenizer import merge_pair
 
 HINTS = {
     "characters": Hint(
@@ -184,7 +184,7 @@ def right_counts(words):
 
 
 def trained(choose, least=2, recount=True):
-    """A training that chooses its pairs by `choose`; minillm.tokenizer.learn_merges does the right
+    """A training that chooses its pairs by `choose`; minillm.text.tokenizer.learn_merges does the right
     one faster."""
 
     def train(words, n):
@@ -222,7 +222,7 @@ learned = trained(smallest)
 
 
 def replay(word, merges):
-    """Lowest rank first, the leftmost first: minillm.tokenizer.apply_merges on numbers."""
+    """Lowest rank first, the leftmost first: minillm.text.tokenizer.apply_merges on numbers."""
     tokens = list(word)
     while True:
         known = [

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minillm.course.demos import main
-from minillm.ngram import ngram_loss
+from minillm.text.ngram import ngram_loss
 
 MEGABYTES, VOCAB_SIZE = 4.0, 1792
 ORDERS = {1: "unigram", 2: "bigram", 3: "trigram", 4: "4-gram", 5: "5-gram"}
@@ -13,9 +13,9 @@ SAMPLES, LONGEST = 3, 40
 
 
 def compute(console, full):
-    from minillm.corpora import read_corpus
-    from minillm.storyworld import entropy
-    from minillm.tokenizer import train
+    from minillm.text.corpora import read_corpus
+    from minillm.text.storyworld import entropy
+    from minillm.text.tokenizer import train
     corpus = read_corpus("storyworld", megabytes=MEGABYTES)
     made = train(corpus.train, VOCAB_SIZE)
     end, size = made.special_tokens["<|endoftext|>"], made.vocab_size

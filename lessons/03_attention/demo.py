@@ -17,10 +17,10 @@ LEAST = 0.02                                                   # of a weight tha
 
 def compute(console, full):
     import numpy as np
-    from minillm import tokenizer
+    from minillm.text import tokenizer
     from minillm.config import preset
-    from minillm.params import count, init
-    from minillm.storyworld import corpus, parse, stories
+    from minillm.architecture.llama import count, init
+    from minillm.text.storyworld import corpus, parse, stories
     learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
     made = tokenizer.train(learn, VOCABULARY)
     config = replace(preset(2, vocab_size=made.vocab_size, context=RECIPE["context"] + 80), num_attention_heads=4,
@@ -64,9 +64,9 @@ def train(console, learn, made, config, params):
     """The parameters after STEPS steps, and the loss at each: minillm's own training, without its folder."""
     import numpy as np
     from minillm.config import TrainConfig
-    from minillm.data import batch
+    from minillm.text.dataset import batch
     from minillm.in_jax import init_state, train_steps
-    from minillm.params import tree_map
+    from minillm.architecture.tree import tree_map
     train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
     state, losses = init_state(params), []
     rows = [[config.bos_token_id, *made.encode(text)] for text in learn]

@@ -15,7 +15,7 @@ RECORDED = Path(__file__).with_name("real_checkpoint.json")       # made by real
 
 def compute(console, full):
     import numpy as np
-    from minillm.bloom import slopes
+    from minillm.architecture.bloom import slopes
     from minillm.in_numpy import ops
     rng = np.random.default_rng(SEED)
     q, k = rng.standard_normal((2, E))
@@ -72,12 +72,13 @@ def into_halves(head_dim):
 def train(console):
     """A small LLaMA trained on stories, its config, and held-out rows."""
     import numpy as np
-    from minillm import tokenizer
+    from minillm.text import tokenizer
     from minillm.config import TrainConfig, preset
-    from minillm.data import batch, document_rows
+    from minillm.text.dataset import batch, document_rows
     from minillm.in_jax import init_state, train_steps
-    from minillm.params import init, tree_map
-    from minillm.storyworld import corpus
+    from minillm.architecture.llama import init
+    from minillm.architecture.tree import tree_map
+    from minillm.text.storyworld import corpus
     learn = corpus(SEED, "train", 3_000_000)
     made = tokenizer.train(learn, 1792)
     train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)

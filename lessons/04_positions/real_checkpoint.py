@@ -14,7 +14,7 @@ import numpy as np
 
 import minillm
 from demo import into_halves, reordered
-from minillm.params import count
+from minillm.architecture.llama import count
 
 PROMPT, TOKENS = "Once upon a time, there was a little girl named Lily.", 60
 TEXT = ("One day, a boy named Tim went to the park with his mom. He saw a big dog and was scared. His mom said, \"The dog is nice. "

@@ -3,7 +3,7 @@ minillm/course/exercises.py."""
 
 import numpy as np
 
-from minillm import bloom
+from minillm.architecture import bloom
 from minillm.config import ModelConfig
 from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import ops
@@ -177,7 +177,7 @@ def config(E, theta):
 
 
 def right_frequencies(E, theta):
-    from minillm.rotary import frequencies
+    from minillm.architecture.rope import frequencies
 
     return frequencies(config(E, theta), 1)[0]
 

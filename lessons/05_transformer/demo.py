@@ -77,9 +77,9 @@ def compared(losses):
 def stories():
     """Training tokens with the starts of their stories, and held-out rows in batches of 32."""
     import numpy as np
-    from minillm import tokenizer
-    from minillm.data import document_rows, row_starts
-    from minillm.storyworld import corpus
+    from minillm.text import tokenizer
+    from minillm.text.dataset import document_rows, row_starts
+    from minillm.text.storyworld import corpus
     learn, held_out = (corpus(0, split, int(size * 1e6)) for split, size in (("train", MEGABYTES), ("validation", HELD_OUT)))
     made = tokenizer.train(learn, VOCABULARY)
 
@@ -98,7 +98,7 @@ def one_run(variants, variant, config, data, steps, seed):
     import jax
     import numpy as np
     from minillm.config import TrainConfig
-    from minillm.data import batch
+    from minillm.text.dataset import batch
     from minillm.in_jax import init_state
     train = TrainConfig(steps=steps, batch_size=BATCH, context=CONTEXT, warmup_steps=WARMUP, seed=seed)
     state, seconds = init_state(variants.init(variant, config, np.random.default_rng(seed))), []
@@ -116,7 +116,8 @@ def one_run(variants, variant, config, data, steps, seed):
 def budget(V, D, F, L, H, K, E, tied):
     """How many parameters each part of a LLaMA has, counted from minillm's table of shapes."""
     from minillm.config import ModelConfig
-    from minillm.params import flatten, table
+    from minillm.architecture.llama import table
+    from minillm.architecture.tree import flatten
     import math
     config = ModelConfig(vocab_size=V, hidden_size=D, intermediate_size=F, num_hidden_layers=L, num_attention_heads=H,
                          num_key_value_heads=K, head_dim=E, max_position_embeddings=128, tie_word_embeddings=tied)

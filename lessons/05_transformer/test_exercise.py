@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import params as tables
+from minillm.architecture import llama as tables
 from minillm.config import ModelConfig
 from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.course.lessons import load_module

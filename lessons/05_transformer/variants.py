@@ -14,7 +14,7 @@ from minillm.config import ModelConfig, TrainConfig
 from minillm.in_jax.ops import (IGNORE, attend, cross_entropy, embedding, gelu, layernorm, linear, rmsnorm, rope, rotation,
                                 swiglu)
 from minillm.in_jax.optimizer import clip, update
-from minillm.params import PASS_ON
+from minillm.architecture.llama import PASS_ON
 
 EPS = 1e-5
 
@@ -66,7 +66,7 @@ def shape(variant: Variant, config: ModelConfig) -> dict:
 
 
 def init(variant: Variant, config: ModelConfig, rng: np.random.Generator):
-    """As minillm.params.init: N(0, 1/D), what writes into the stream smaller, o_proj passing on what v_proj reads."""
+    """As minillm.architecture.llama.init: N(0, 1/D), what writes into the stream smaller, o_proj passing on what v_proj reads."""
     def fresh(path, shape):
         if len(shape) == 1:
             return np.full(shape, path.endswith("weight"), np.float32)

@@ -188,7 +188,8 @@ def whole_model(np):
     """{parameter: error}: the loss of a model of two layers moved along a random direction of each parameter, by a complex step."""
     from minillm.config import ModelConfig
     from minillm.in_numpy.model import loss, loss_and_grads
-    from minillm.params import flatten, init, tree_map, unflatten
+    from minillm.architecture.llama import init
+    from minillm.architecture.tree import flatten, tree_map, unflatten
     rng = np.random.default_rng(6)
     config = ModelConfig(vocab_size=23, max_position_embeddings=16, **SIZES)
     params = tree_map(lambda w: w + 0.2 * rng.standard_normal(w.shape) * (w.ndim == 1), init(config, rng, np.float64))
@@ -212,11 +213,11 @@ def whole_model(np):
 
 def stories(np):
     """The model's settings, training tokens with the starts of their stories, one batch of held-out rows."""
-    from minillm import tokenizer
+    from minillm.text import tokenizer
     from minillm.config import ModelConfig
-    from minillm.data import document_rows, row_starts
-    from minillm.params import count
-    from minillm.storyworld import corpus
+    from minillm.text.dataset import document_rows, row_starts
+    from minillm.architecture.llama import count
+    from minillm.text.storyworld import corpus
     learn, held_out = (corpus(0, split, int(size * 1e6)) for split, size in (("train", MEGABYTES), ("validation", 0.05)))
     made = tokenizer.train(learn, VOCABULARY)
 
@@ -233,10 +234,11 @@ def stories(np):
 def one_run(np, wrong, name, data, seed):
     """Train in NumPy by the backward written by hand, with one thing changed in it; how far its first gradient is from the right one."""
     from minillm.config import TrainConfig
-    from minillm.data import batch
+    from minillm.text.dataset import batch
     from minillm.in_numpy.model import loss, loss_and_grads
     from minillm.in_numpy.train import init_state, train_step
-    from minillm.params import flatten, init
+    from minillm.architecture.llama import init
+    from minillm.architecture.tree import flatten
     config = data["config"]
     train = TrainConfig(steps=STEPS, batch_size=BATCH, context=CONTEXT, optimizer="adamw", learning_rate=RATE, warmup_steps=WARMUP, seed=seed)
     rows = [batch(data["tokens"], step, seed=seed, batch_size=BATCH, context=CONTEXT, starts=data["starts"]) for step in range(STEPS)]

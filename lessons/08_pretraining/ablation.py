@@ -41,9 +41,9 @@ def wanted(variants, datasets, seeds=SEEDS) -> list[tuple]:
 
 def read(folder: Path, shakespeare: Path = NEAR) -> dict:
     """{"stories": dataset, "shakespeare": dataset}, made in `folder` or opened there; the second only where the text is at hand."""
-    from minillm import tokenizer
-    from minillm.corpora import Corpus, read_corpus
-    from minillm.data import open_dataset, prepare
+    from minillm.text import tokenizer
+    from minillm.text.corpora import Corpus, read_corpus
+    from minillm.text.dataset import open_dataset, prepare
     if not (folder / "stories").exists():
         corpus = read_corpus("storyworld", megabytes=MEGABYTES)
         prepare(corpus, tokenizer.train(corpus.train, VOCABULARY), folder / "stories")
@@ -60,7 +60,7 @@ def one_run(variants, recipe, dataset, seed: int) -> dict:
     import numpy as np
     from minillm import training
     from minillm.config import preset
-    from minillm.data import batch
+    from minillm.text.dataset import batch
     from minillm.in_jax import init_state
     train = recipe.train
     config = replace(preset(DEPTH, vocab_size=dataset.vocab_size, context=train.context), tie_word_embeddings=recipe.tied)
@@ -83,12 +83,14 @@ def one_run(variants, recipe, dataset, seed: int) -> dict:
 def one_broken_run(folder: Path, how: dict) -> dict:
     """The first steps of minillm demo, with one thing wrong: the loss before them, and means over ten of them."""
     import numpy as np
-    from minillm import curves, in_jax, tokenizer, training
+    from minillm import in_jax, training
+    from minillm.text import tokenizer
+    from minillm.training import curves
     from minillm.config import ModelConfig, TrainConfig
-    from minillm.corpora import read_corpus
-    from minillm.data import open_dataset, prepare
-    from minillm.demo import STORIES_MEGABYTES, VOCAB_SIZE
-    from minillm.params import init
+    from minillm.text.corpora import read_corpus
+    from minillm.text.dataset import open_dataset, prepare
+    from minillm.cli.demo import STORIES_MEGABYTES, VOCAB_SIZE
+    from minillm.architecture.llama import init
     if not (folder / "demo").exists():
         corpus = read_corpus("storyworld", megabytes=STORIES_MEGABYTES, seed=BROKEN_SEED)
         prepare(corpus, tokenizer.train(corpus.train, VOCAB_SIZE), folder / "demo")

@@ -32,11 +32,12 @@ def beside(name: str):
 
 def demonstration(console, folder: Path) -> dict:
     import numpy as np
-    from minillm import tokenizer, training
+    from minillm import training
+    from minillm.text import tokenizer
     from minillm.config import TrainConfig, preset
-    from minillm.corpora import read_corpus
-    from minillm.data import prepare
-    from minillm.params import count
+    from minillm.text.corpora import read_corpus
+    from minillm.text.dataset import prepare
+    from minillm.architecture.llama import count
     corpus = read_corpus("storyworld", megabytes=MEGABYTES)
     made = tokenizer.train(corpus.train, VOCABULARY)
     dataset = prepare(corpus, made, folder / "data")
@@ -61,8 +62,8 @@ def demonstration(console, folder: Path) -> dict:
 
 def counting(dataset, rows) -> dict:
     """Nats per token of the models of lesson 02."""
-    from minillm.demo import documents
-    from minillm.ngram import ngram_loss
+    from minillm.cli.demo import documents
+    from minillm.text.ngram import ngram_loss
     learn, held_out = ([story[1:] for story in documents(tokens, starts)] for tokens, starts in
                        ((dataset.train, dataset.train_starts), (dataset.validation, dataset.validation_starts)))
     tokens_per_story = float((rows.targets_NT >= 0).sum()) / rows.documents
@@ -92,7 +93,7 @@ def overfit(console, folder, config, train, dataset, made, rows):
     """The same batch at every step, and what the best possible memory would lose on it."""
     import numpy as np
     from minillm import in_jax, training
-    from minillm.params import init
+    from minillm.architecture.llama import init
     tokens_NBT, targets_NBT = training.batches(dataset, train, 0, 1)
     same = [np.repeat(array, train.steps_per_dispatch, axis=0) for array in (tokens_NBT, targets_NBT)]
     state, losses = in_jax.init_state(init(config, np.random.default_rng(train.seed))), []
@@ -123,7 +124,8 @@ def the_run(console, folder, config, train, dataset, made, rows):
     """minillm's own training loop, with samples on its way, and a copy of its folder made at STOPPED: what a kill leaves."""
     import shutil
     import numpy as np
-    from minillm import checkpoint, in_jax, training
+    from minillm import in_jax, training
+    from minillm.formats import checkpoint
     texts, plain = {}, training.plain_steps(in_jax, dataset, config, train)
 
     def steps(state, first, end):
@@ -161,7 +163,8 @@ def log_of(run: Path):
 def resume(console, folder, config, train, dataset, made, rows):
     """The killed copy goes on: is it the same run, bit for bit? And the same with parts of the state forgotten."""
     import numpy as np
-    from minillm import checkpoint, in_jax, training
+    from minillm import in_jax, training
+    from minillm.formats import checkpoint
     saved = checkpoint.load_training(folder / "killed", config, train, dataset.fingerprint)
     straight, _ = log_of(folder / "run")
     training.run(folder / "killed", config, train, dataset, made, resume=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm import curves
+from minillm.training import curves
 from minillm.course.demos import measured
 from minillm.course.lessons import load_module
 

@@ -61,7 +61,8 @@ def costs(console):
     import numpy as np
     from minillm.config import GenerateConfig, preset
     from minillm.in_numpy import decode_step, forward, init_cache, prefill, sample
-    from minillm.params import flatten, init
+    from minillm.architecture.llama import init
+    from minillm.architecture.tree import flatten
     config = preset("nano", vocab_size=1792, context=max(LENGTHS))
     params, how = init(config, np.random.default_rng(0)), GenerateConfig(temperature=0)
     rng, unseen = np.random.default_rng(1), np.zeros(config.vocab_size, bool)

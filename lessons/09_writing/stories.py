@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm import storyworld
+from minillm.text import storyworld
 from minillm.config import GenerateConfig
-from minillm.params import count
-from minillm.storyworld_words import WORDS
+from minillm.architecture.llama import count
+from minillm.text.storyworld_words import WORDS
 
 STORIES, BATCH, LONGEST, SHOWN = 256, 128, 255, 60
 HOWS = [dict(), dict(temperature=0.7), dict(top_k=10), dict(top_p=0.9), dict(min_p=0.1), dict(temperature=0.5), dict(top_k=40), dict(top_p=0.95),

@@ -31,7 +31,7 @@ def setting(size):
 
 def parameters(config):
     import numpy as np
-    from minillm.params import init
+    from minillm.architecture.llama import init
     return init(config, np.random.default_rng(0))
 
 

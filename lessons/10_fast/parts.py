@@ -35,7 +35,7 @@ def of_numpy(size):
     """{"operations", "products": seconds, "others": seconds of all other operations, "bytes"} of one step in NumPy."""
     from contenders import parameters, setting
     from minillm import in_numpy
-    from minillm.params import tree_map
+    from minillm.architecture.tree import tree_map
     config, train, tokens_NBT, targets_NBT = setting(size)
     state = in_numpy.init_state(tree_map(lambda x: x.view(Counted), parameters(config)))
     found = []

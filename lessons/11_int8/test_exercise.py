@@ -9,7 +9,7 @@ import numpy as np
 from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.course.lessons import load_module
 from minillm.in_numpy import quantize as ours
-from minillm.quantized import Quantized, Scheme
+from minillm.architecture.quantized import Quantized, Scheme
 
 asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 

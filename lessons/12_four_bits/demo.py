@@ -34,14 +34,15 @@ def compute(console, full):
 
 def quick(console):
     import numpy as np
-    from minillm import tokenizer
+    from minillm.text import tokenizer
     from minillm.config import preset
-    from minillm.data import document_rows
+    from minillm.text.dataset import document_rows
     from minillm.loading import Model
-    from minillm.params import count, flatten, init
-    from minillm.quantized import Quantized, Scheme
-    from minillm.quantizing import compare, dequantize_params, quantize_model
-    from minillm.storyworld import corpus
+    from minillm.architecture.llama import count, init
+    from minillm.architecture.tree import flatten
+    from minillm.architecture.quantized import Quantized, Scheme
+    from minillm.quantization.model import compare, dequantize_params, quantize_model
+    from minillm.text.storyworld import corpus
     learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
     config = preset(2, vocab_size=made.vocab_size, context=CONTEXT)
@@ -81,9 +82,9 @@ def train(console, learn, made, config, params):
     """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
     import numpy as np
     from minillm.config import TrainConfig
-    from minillm.data import batch
+    from minillm.text.dataset import batch
     from minillm.in_jax import init_state, train_steps
-    from minillm.params import tree_map
+    from minillm.architecture.tree import tree_map
     how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
     state, losses = init_state(params), []
     rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
@@ -101,7 +102,7 @@ def outputs(params, four, config, calibration):
     """[[error of the weights, and of their outputs on calibration text, in percent: to nearest; the same by GPTQ]] by matrix, means over layers."""
     import numpy as np
     from minillm.in_numpy.quantize import dequantize
-    from minillm.quantizing import INPUT_OF, observe
+    from minillm.quantization.model import INPUT_OF, observe
     seen, rows = observe(params, config, calibration), {name: [] for name in MATRICES}
     for i, layer in enumerate(params["layers"]):
         for name in MATRICES:
@@ -117,10 +118,10 @@ def outputs(params, four, config, calibration):
 def gguf_file(model):
     """Write Q4_0 and read it back with the gguf package: its bytes, the kinds of its tensors, the largest difference; zeros without the package."""
     import numpy as np
-    from minillm.foreign.gguf import export, gguf_name, neighbours
+    from minillm.formats.gguf import export, gguf_name, neighbours
     from minillm.in_numpy.quantize import dequantize
-    from minillm.params import flatten
-    from minillm.quantized import Quantized
+    from minillm.architecture.tree import flatten
+    from minillm.architecture.quantized import Quantized
     size, four, largest = 0, 0, 0.0
     try:
         import gguf

@@ -3,10 +3,10 @@ minillm/course/exercises.py."""
 
 import numpy as np
 
-from minillm import gptq
+from minillm.quantization import gptq
 from minillm.course.exercises import Hint, Task, number, sizes
 from minillm.in_numpy import quantize as ours
-from minillm.quantized import Scheme
+from minillm.architecture.quantized import Scheme
 
 HINTS = {
     "scales_forgotten": Hint(
@@ -262,7 +262,7 @@ def right_zero(w):
 
 
 def right_compensate(w, U, i, scales):
-    """What minillm.gptq.gptq does with one column."""
+    """What minillm.quantization.gptq.gptq does with one column."""
     return step(w, U, i, scales)
 
 

@@ -80,7 +80,7 @@ def fit(name, centre, width=1.0, steps=1500, rate=0.1):
 def beginnings():
     """How paragraphs begin: what one story has, and what someone says who has counted many, at three temperatures."""
     import numpy as np
-    from minillm.storyworld import corpus
+    from minillm.text.storyworld import corpus
     texts = corpus(SEED, "train", int(MEGABYTES * 1e6))
     counts = Counter(paragraph.split()[0].strip('"') for text in texts for paragraph in text.split("\n\n")[1:])
     words = sorted(counts, key=lambda word: (-counts[word], word))

@@ -21,9 +21,9 @@ def compute(console, full):
     """Trains a checkpoint, saves it, and then knows of it only what the folder says."""
     readings = module()
     import minillm
-    from minillm.checkpoint import save_model
-    from minillm.describe import describe
-    from minillm.storyworld import corpus
+    from minillm.formats.checkpoint import save_model
+    from minillm.formats.describe import describe
+    from minillm.text.storyworld import corpus
     config, params, made = train(console)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "checkpoint")
@@ -67,12 +67,13 @@ def header_of(path):
 def train(console):
     """(config, params, tokenizer) of a small LLaMA with grouped heads and a head of its own."""
     import numpy as np
-    from minillm import tokenizer
+    from minillm.text import tokenizer
     from minillm.config import TrainConfig, preset
-    from minillm.data import batch
+    from minillm.text.dataset import batch
     from minillm.in_jax import init_state, train_steps
-    from minillm.params import init, tree_map
-    from minillm.storyworld import corpus
+    from minillm.architecture.llama import init
+    from minillm.architecture.tree import tree_map
+    from minillm.text.storyworld import corpus
     learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
     made = tokenizer.train(learn, VOCABULARY)
     train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)

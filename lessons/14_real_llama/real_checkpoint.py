@@ -14,7 +14,7 @@ from pathlib import Path
 import readings
 
 import minillm
-from minillm.describe import describe
+from minillm.formats.describe import describe
 
 
 def main(path):

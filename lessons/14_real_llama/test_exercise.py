@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number, sizes
-from minillm.foreign import llama, llama2c
+from minillm.formats import llama, llama2c
 
 HINTS = {
     "length_forgotten": Hint(

@@ -53,7 +53,7 @@ def opened():
 
 
 def parameters(model) -> int:
-    from minillm.params import count
+    from minillm.architecture.llama import count
     return count(model.config)
 
 
@@ -64,7 +64,7 @@ def twice_told(model):
     """
     import numpy as np
     from minillm.inspection.planted import mention_tokens, tokens_and_ends
-    from minillm.storyworld import FORMS, parse, stories
+    from minillm.text.storyworld import FORMS, parse, stories
     rng, encode = np.random.default_rng(SEED), model.tokenizer.encode
     names = [name for name in FORMS["friend"] if len(encode(" " + name)) == 1]
     for text in stories(SEED, "validation"):

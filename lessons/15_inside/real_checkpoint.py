@@ -21,7 +21,7 @@ from minillm.inspection.ablation import log_softmax
 from minillm.inspection.heads import patterns
 from minillm.inspection.patching import Target
 from minillm.inspection.twin import unembed, widened
-from minillm.params import count
+from minillm.architecture.llama import count
 
 TEXTS = ("Once upon a time, there was a little girl named Lily. She had a friend named {}. One day, Lily and",
          "Lily and {} were best friends. They liked to play in the park. One sunny day, Lily and",

@@ -175,6 +175,13 @@ def seal(path: Path, found: dict) -> str:
     return hashlib.sha256((code + numbers).encode()).hexdigest()[:32]
 
 
+def _without_imports(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        if isinstance(getattr(node, "body", None), list):
+            node.body = [part for part in node.body if not isinstance(part, (ast.Import, ast.ImportFrom))]
+    return tree
+
+
 def read_results(folder: Path, full: bool = False) -> dict:
     """results.json of a lesson. Raises UserError where it is missing, or no longer what its
     demo.py wrote."""

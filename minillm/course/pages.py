@@ -2,10 +2,10 @@
 
     {{ results.merges.0.count:,d }}   a number of results.json, by its path; after the colon a format of Python's
     {{ full.loss:.3f }}               the same from results_full.json
-    {{ code minillm.tokenizer.merge_pair }}    the source of a function, a class, or a method
+    {{ code minillm.text.tokenizer.merge_pair }}    the source of a function, a class, or a method
     {{ answer minillm.in_numpy.ops.f }}        the same, folded: the package's answer to a task
     {{ twins ops.rmsnorm }}           the same function in NumPy and in JAX, in tabs below its name
-    {{ link minillm/ngram.py }}       a link to a file
+    {{ link minillm/text/ngram.py }}       a link to a file
     {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of
                                       results_full.json
     {{ picture NAME }}                a drawing of minillm/course/pictures.py

@@ -11,7 +11,7 @@ minillm/in_numpy or minillm/in_jax.
 
 import jax.numpy as jnp
 
-from minillm.bloom import BloomConfig, slopes
+from minillm.architecture.bloom import BloomConfig, slopes
 from minillm.in_jax import model
 from minillm.in_jax.model import head, tap_layer, write
 from minillm.in_jax.ops import attend, embedding, gelu, layernorm, linear, no_tap

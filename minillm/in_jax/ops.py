@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 
 from minillm.in_jax.quantize import lookup, matmul
-from minillm.quantized import Quantized
-from minillm.rotary import frequencies
+from minillm.architecture.quantized import Quantized
+from minillm.architecture.rope import frequencies
 
 IGNORE = -100  # a target that is not counted: padding
 GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best

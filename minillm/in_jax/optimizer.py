@@ -6,7 +6,7 @@ Functions take and return trees like `params`; `step` counts from 0. The twin ha
 import jax.numpy as jnp
 
 from minillm.config import TrainConfig
-from minillm.params import flatten, tree_map
+from minillm.architecture.tree import flatten, tree_map
 
 
 def learning_rate(step, config: TrainConfig):

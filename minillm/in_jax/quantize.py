@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.lax import dot_general, optimization_barrier
 
-from minillm.quantized import GROUP, PARTS, STATIC, Quantized, Scheme
+from minillm.architecture.quantized import GROUP, PARTS, STATIC, Quantized, Scheme
 
 FEW = 4  # rows (tokens at once) up to which a product is bound by reading the weights
 

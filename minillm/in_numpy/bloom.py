@@ -11,7 +11,7 @@ minillm/in_numpy or minillm/in_jax.
 
 import numpy as np
 
-from minillm.bloom import BloomConfig, slopes
+from minillm.architecture.bloom import BloomConfig, slopes
 from minillm.in_numpy import model
 from minillm.in_numpy.model import head, tap_layer, write
 from minillm.in_numpy.ops import attend, embedding, gelu, layernorm, linear, no_tap

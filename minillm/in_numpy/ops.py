@@ -20,8 +20,8 @@ d(loss)/dx. Backward is forward read upwards: each step names the forward line t
 import numpy as np
 
 from minillm.in_numpy.quantize import lookup, matmul
-from minillm.quantized import Quantized
-from minillm.rotary import frequencies
+from minillm.architecture.quantized import Quantized
+from minillm.architecture.rope import frequencies
 
 IGNORE = -100  # a target that is not counted: padding
 GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best

@@ -5,13 +5,13 @@
     w       ~ scale * integer      the error is at most scale / 2
 
 Axes: O outputs, I inputs, G groups of a row, N numbers that share a scale, T tokens. The record
-is defined in minillm/quantized.py; the twin is minillm/in_jax/quantize.py. The terms are those of
+is defined in minillm/architecture/quantized.py; the twin is minillm/in_jax/quantize.py. The terms are those of
 Gholami et al. 2021, arXiv:2103.13630, section III.
 """
 
 import numpy as np
 
-from minillm.quantized import GROUP, Quantized, Scheme
+from minillm.architecture.quantized import GROUP, Quantized, Scheme
 
 EXACT = 1024  # that many products of int8, 128 * 128 at most, add up to no more than 2^24: float32 holds such whole numbers exactly
 BLOCK = 512  # rows that are turned back into float32 at once: what a processor's cache holds, instead of the whole matrix

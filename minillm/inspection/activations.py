@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from math import prod
 
-from minillm.bloom import BloomConfig
+from minillm.architecture.bloom import BloomConfig
 from minillm.errors import UserError
 
 # The taps of a block, in the order of the computation. Those of a BLOOM are fewer: no rotary turn, no gate.

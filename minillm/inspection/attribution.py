@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.bloom import BloomConfig
+from minillm.architecture.bloom import BloomConfig
 from minillm.inspection.record import run
 from minillm.inspection.twin import head_matrix, matrix, prompt_tokens
 from minillm.loading import Model

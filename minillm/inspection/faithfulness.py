@@ -19,7 +19,7 @@ from minillm.inspection.record import record, run, through_head
 from minillm.inspection.restart import restart
 from minillm.inspection.twin import forward, prompt_tokens, widened
 from minillm.loading import Model
-from minillm.params import flatten
+from minillm.architecture.tree import flatten
 
 WIDE_BYTES = 2 * 2**30   # no larger float64 copy of the parameters is made
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.bloom import BloomConfig
+from minillm.architecture.bloom import BloomConfig
 from minillm.inspection.lens import largest
 from minillm.inspection.record import run
 from minillm.inspection.twin import head_matrix, matrix, prompt_tokens

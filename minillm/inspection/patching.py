@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minillm.bloom import BloomConfig
+from minillm.architecture.bloom import BloomConfig
 from minillm.errors import UserError
 from minillm.inspection.record import run
 from minillm.inspection.restart import one_head_each, one_position_each, position_axis, random_like, restart, scores_at

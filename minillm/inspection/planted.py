@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.storyworld import Mention, Story
-from minillm.tokenizer import Tokenizer
+from minillm.text.storyworld import Mention, Story
+from minillm.text.tokenizer import Tokenizer
 
 # relation -> (the fact whose next mention is to be known, the facts whose earlier mentions tell it)
 RELATIONS = {

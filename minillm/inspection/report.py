@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm import __version__
-from minillm.bloom import BloomConfig
+from minillm.architecture.bloom import BloomConfig
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.files import write_atomically
@@ -32,7 +32,7 @@ from minillm.inspection.record import record, run
 from minillm.inspection.shown import shown
 from minillm.inspection.twin import prompt_tokens, settled
 from minillm.loading import Model
-from minillm.params import flatten
+from minillm.architecture.tree import flatten
 
 PATTERN_BYTES = 2_500_000   # of attention patterns; more: the least important heads are left out
 LIKELIEST = 10

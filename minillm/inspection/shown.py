@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from minillm.tokenizer import Tokenizer
+from minillm.text.tokenizer import Tokenizer
 
 BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs", "Mn", "Me"}   # controls, formats, surrogates, unassigned, odd spaces, marks

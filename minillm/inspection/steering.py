@@ -18,7 +18,7 @@ from minillm.inspection.edit import Edit, editor, prepared
 from minillm.inspection.record import run
 from minillm.inspection.twin import forward, prompt_tokens, settled
 from minillm.loading import Model
-from minillm.tokenizer import decode_stream
+from minillm.text.tokenizer import decode_stream
 
 ROOM = 64  # prompts and caches are padded to a multiple of this in JAX, so that few shapes are compiled
 

@@ -5,9 +5,9 @@ from importlib import import_module
 
 import numpy as np
 
-from minillm.bloom import BloomConfig
+from minillm.architecture.bloom import BloomConfig
 from minillm.loading import Model, twin_package
-from minillm.params import tree_map
+from minillm.architecture.tree import tree_map
 
 
 def prompt_tokens(model: Model, prompt) -> np.ndarray:
@@ -31,7 +31,7 @@ def settled(model: Model, twin: str) -> Model:
 
 def matrix(weight) -> np.ndarray:
     """A weight as a matrix, at least float32: only this function knows how weights are stored."""
-    if hasattr(weight, "scheme"):                                 # integers and their scales: minillm/quantized.py
+    if hasattr(weight, "scheme"):                                 # integers and their scales: minillm/architecture/quantized.py
         from minillm.in_numpy.quantize import dequantize
         weight = dequantize(replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()}))
     weight = np.asarray(weight)

@@ -7,10 +7,11 @@ import pytest
 from conftest import assert_close, random_config
 from needs import optional
 
-from minillm import checkpoint
-from minillm import tokenizer as tk
+from minillm.formats import checkpoint
+from minillm.text import tokenizer as tk
 from minillm.config import GenerateConfig
-from minillm.params import flatten, init, tree_map
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten, tree_map
 
 torch, transformers = optional("torch"), optional("transformers")
 pytestmark = pytest.mark.needs("torch", "transformers")

@@ -3,7 +3,7 @@
 import pytest
 from needs import optional
 
-from minillm import tokenizer as tk
+from minillm.text import tokenizer as tk
 
 transformers = optional("transformers")
 pytestmark = pytest.mark.needs("transformers")

@@ -1,0 +1,69 @@
+"""Chat templates: how a checkpoint wants a conversation written as one text.
+
+A template is a program that came with the checkpoint (in the language Jinja), so it is never run in this process: see
+child.py. What it gives is what transformers' apply_chat_template gives.
+"""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from minillm.errors import UserError, short
+from minillm.files import one_line, read_json
+
+SECONDS = 5.0
+CHILD = Path(__file__).with_name("child.py")
+
+
+def find(folder) -> str | None:
+    """The chat template of a Hugging Face folder, or None. Raises UserError for a file that is damaged."""
+    folder = Path(folder)
+    try:
+        if (folder / "chat_template.jinja").is_file():
+            return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / 'chat_template.jinja'}: cannot be read ({one_line(error)})") from None
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        found = read_json(folder / name).get("chat_template") if (folder / name).is_file() else None
+        if isinstance(found, list):                               # several by name
+            named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
+            found = named.get("default")
+        if found is not None and not isinstance(found, str):
+            raise UserError(f"{folder / name}: its chat_template is {short(found)}, not a text")
+        if found:
+            return found
+    return None
+
+
+def special_tokens(folder) -> dict[str, str]:
+    """bos_token, eos_token ... of a folder, for its template. Raises UserError for a damaged file."""
+    path = Path(folder) / "tokenizer_config.json"
+    values = read_json(path) if path.is_file() else {}
+    plain = {name: value.get("content") if isinstance(value, dict) else value for name, value in values.items()
+             if name.endswith("_token")}
+    return {name: value for name, value in plain.items() if isinstance(value, str)}
+
+
+def render(template: str, messages: list[dict], special: dict[str, str], add_generation_prompt: bool = True,
+           seconds: float = SECONDS) -> str:
+    """The conversation as one text, up to where the model's answer begins.
+
+    messages: [{"role": "system"|"user"|"assistant", "content": text}, ...]. Raises UserError for a template that does not
+    work, refuses the conversation, reaches outside its sandbox, or needs more time or memory than a template should.
+    """
+    if find_spec("jinja2") is None:
+        raise UserError("a chat template needs the jinja2 package: pip install jinja2")
+    variables = special | {"messages": messages, "add_generation_prompt": add_generation_prompt, "tools": None, "documents": None}
+    asked = json.dumps({"template": template, "variables": variables}).encode()
+    try:                # -I: no module from the working folder or the user's environment
+        done = subprocess.run([sys.executable, "-I", str(CHILD)], input=asked, capture_output=True, timeout=seconds)
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"the chat template was stopped after {seconds:g} s") from None
+    except ValueError:
+        raise UserError("the chat template ended its process: it needs too much memory, or worse") from None
+    if "error" in answer:
+        raise UserError(f"the chat template does not work: {one_line(ValueError(answer['error']))}")
+    return answer["text"]

@@ -1,0 +1,378 @@
+"""A small model from a large one's answers: the teacher, what it says, and how a student's steps are taken.
+
+    run -> training.run -> steps -> in_X.distill.distill_steps -> forward of the teacher; the student's step
+
+The losses and their gradients are in in_numpy/distill.py and in_jax/distill.py. Here is what stands around them, for either
+twin: who the teacher is, text that it writes, its top-k answers kept on disk, and the steps that training.run takes.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from minillm import training
+from minillm.text import tokenizer as tokenizers
+from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_token
+from minillm.text.corpora import Corpus
+from minillm.text.dataset import DESCRIPTION, Dataset, open_dataset, places, prepare
+from minillm.errors import UserError, require
+from minillm.files import one_line, read_json, write_json
+from minillm.loading import Model, longest, twin_package
+from minillm.distillation.pruning import pruned
+from minillm.text.tokenizer import END_OF_TEXT
+
+ROWS = 128                                        # rows that are read or written at once
+FORMAT = "minillm kept targets 1"
+
+
+def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset, *,
+        twin: str = "jax", resume: bool = False, watch=None, cache=None,
+        say=lambda text: None, keep_model: str | None = None) -> dict:
+    """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
+
+    With `cache`, the answers of the teacher are kept there.
+
+    Raises UserError as training.run, for a teacher or data that do not fit, and where a resumed run had another teacher.
+    """
+    check(config, train, how, teacher, dataset)
+    origin = {"teacher": fingerprint(teacher)} | {f"distill {name}": value for name, value in asdict(how).items()}
+    begin = None
+    if how.start == "pruned" and not resume:
+        tokens_NBT, _ = training.batches(dataset, train, 0, 1)
+        begin = pruned(teacher.params, teacher.config, config, tokens_NBT[0])
+    model = twin_package(twin)
+    if twin == "jax":
+        from minillm.in_jax.sharding import use_cpu_devices
+        use_cpu_devices(train.cpu_devices)
+    kept = None
+    if how.kept:
+        require(cache is not None, "cache", cache, "a folder where the teacher's answers are kept")
+        kept = keep(cache, teacher, dataset, train.context, how.kept, model)
+        say(f"the teacher's {how.kept} most probable tokens after each one are in {cache}: they leave out "
+            f"{100 * kept.lost:.2f}% of the probability")
+    steps = steps_of(model, teacher, dataset, config, train, how, kept)
+    return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, watch=watch,
+                        begin=begin, steps=steps, origin=origin, keep=keep_model)
+
+
+def check(config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset):
+    """Refuse a teacher that cannot teach this student on this text. Raises UserError."""
+    check_context(teacher, train.context)
+    if config.vocab_size != teacher.config.vocab_size:
+        raise UserError(f"{teacher.source}: has a vocabulary of {teacher.config.vocab_size}, the student one of "
+                        f"{config.vocab_size}: they must be the same, token by token")
+    if not same_tokenizer(tokenizers.load(dataset.folder), teacher.tokenizer):
+        raise UserError(f"{dataset.folder}: was cut into tokens by another tokenizer than {teacher.source} has: what the teacher "
+                        "says of one token would be taken for another; give the text itself, not a dataset folder")
+    require(how.kept <= config.vocab_size, "top-k", how.kept, f"at most the vocabulary ({config.vocab_size})")
+
+
+def check_context(teacher: Model, context: int):
+    """Refuse rows that the teacher cannot read. Raises UserError."""
+    if teacher.tokenizer is None:
+        raise UserError(f"{teacher.source}: has no tokenizer.json, and a student must cut text as its teacher does")
+    if context > longest(teacher.config):
+        raise UserError(f"context is {context}: the teacher {teacher.source} reads {longest(teacher.config)} tokens; "
+                        "choose a --context of at most that")
+
+
+def same_tokenizer(ours, theirs) -> bool:
+    """Do two tokenizers cut text alike: the same tokens under the same ids, the same merges in the same order?"""
+    def merges(made):
+        return [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair) for pair in made.spec["model"].get("merges", [])]
+    return ours.vocab == theirs.vocab and merges(ours) == merges(theirs)
+
+
+def fingerprint(teacher: Model) -> str:
+    """SHA-256 of a teacher: its config and every number of its parameters, whatever kind of tree they are."""
+    digest = hashlib.sha256(repr(teacher.config).encode())
+
+    def add(path, node):
+        if isinstance(node, dict):
+            for name in sorted(node):
+                add(f"{path}.{name}", node[name])
+        elif isinstance(node, (list, tuple)):
+            for i, part in enumerate(node):
+                add(f"{path}.{i}", part)
+        elif is_dataclass(node):                                 # a matrix in fewer bits: integers, scales, how they are meant
+            for field in fields(node):
+                add(f"{path}.{field.name}", getattr(node, field.name))
+        elif hasattr(node, "dtype"):
+            array = np.ascontiguousarray(node)
+            digest.update(f"{path} {array.shape} {array.dtype}".encode())
+            digest.update(array.tobytes())
+        else:
+            digest.update(f"{path} {node!r}".encode())
+
+    add("", teacher.params)
+    return digest.hexdigest()
+
+
+# How steps are taken ----------------------------------------------------------------------------------------
+
+
+def steps_of(
+    model,
+    teacher: Model,
+    dataset: Dataset,
+    config: ModelConfig,
+    train: TrainConfig,
+    how: DistillConfig,
+    kept=None,
+):
+    """steps(state, first, end), as training.run takes them; see `training.plain_steps`.
+
+    alpha = 0 asks the teacher nothing: that is plain training, the same program. On-policy, the
+    rows of some dispatches are written by the student as it is when they begin; what stands in them
+    is no target, so only the teacher counts.
+    """
+    plain = training.plain_steps(model, dataset, config, train)
+    if how.objective == "responses" or how.alpha == 0 and how.objective != "on-policy":
+        return plain
+    if kept is not None:
+        starts = training.starts_of_rows(dataset, train.context)
+        return lambda state, first, end: model.kept_steps(
+            state,
+            *training.batches(dataset, train, first, end),
+            *kept.rows(
+                np.stack(
+                    [
+                        places(
+                            dataset.train,
+                            step,
+                            seed=train.seed,
+                            batch_size=train.batch_size,
+                            context=train.context,
+                            starts=starts,
+                        )[:, :-1]
+                        for step in range(first, end)
+                    ]
+                )
+            ),
+            config,
+            train,
+            how,
+        )
+    params = model.settle(teacher.params)
+
+    def beside_the_teacher(state, tokens_NBT, targets_NBT, how):
+        return model.distill_steps(
+            state, tokens_NBT, targets_NBT, params, teacher.config, config, train, how
+        )
+
+    def steps(state, first, end):
+        # a function of the step, so that a run can be resumed
+        rng = np.random.default_rng([train.seed, first, 1])
+        if how.objective == "on-policy" and rng.random() < how.student_share:
+            tokens_NBT, targets_NBT = written(
+                model,
+                state["params"],
+                training.batches(dataset, train, first, end)[0],
+                config,
+                how,
+                rng,
+            )
+            return beside_the_teacher(state, tokens_NBT, targets_NBT, replace(how, alpha=1.0))
+        if how.alpha == 0:
+            return plain(state, first, end)
+        return beside_the_teacher(state, *training.batches(dataset, train, first, end), how)
+
+    return steps
+
+
+def written(model, params, tokens_NBT, config: ModelConfig, how: DistillConfig, rng):
+    """(tokens_NBT, targets_NBT) that the student writes, each row from the first token of one of these on."""
+    N, B, T = tokens_NBT.shape
+    first_B = tokens_NBT[..., 0].reshape(-1)
+    coins_NB = rng.random((T, N * B), np.float32)
+    new_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config, GenerateConfig(temperature=how.writing_temperature)))
+    check_token(int(new_BN.max()), config)
+    rows_NBT = np.concatenate([first_B[:, None], new_BN], axis=1).reshape(N, B, T + 1).astype(np.int32)
+    return rows_NBT[..., :-1], rows_NBT[..., 1:]
+
+
+# What the student reads -------------------------------------------------------------------------------------
+
+def text(out: Path, teacher: Model, how: DistillConfig, train: TrainConfig, source: str | None, read, *, twin: str = "jax",
+         resume: bool = False, say=lambda line: None) -> Dataset:
+    """The dataset of a student: that of a folder, of a source that `read(source)` makes a corpus of, or, for `responses`,
+    what the teacher writes into out/data, measured on the held-out part of the other. Raises UserError.
+    """
+    writes, measured_on = how.objective == "responses", None
+    if writes and resume:
+        return open_dataset(out / "data")
+    if source is not None and (Path(source) / DESCRIPTION).is_file():
+        measured_on = open_dataset(source)
+    elif source is not None:
+        folder = out / ("measured" if writes else "data")
+        measured_on = prepare(read(source), teacher.tokenizer, folder, not resume, begin_of(teacher))
+    if not writes:
+        return measured_on
+    say(f"the teacher writes {how.responses:,} texts of up to {train.context} tokens")
+    written = list(write_texts(teacher, how, train.context, train.seed, twin))
+    ended = sum(ended for _, ended in written)
+    say(f"{ended:,} of them came to an end; they are in {out / 'data'}, where minillm pretrain finds them too")
+    corpus = corpus_of([text for text, _ in written], teacher, how, train.seed, measured_on)
+    return prepare(corpus, teacher.tokenizer, out / "data", True, begin_of(teacher))
+
+
+def begin_of(teacher: Model) -> int | None:
+    """The token that opens a document for a teacher whose tokenizer has no end-of-text token of ours: its beginning of text."""
+    return None if END_OF_TEXT in teacher.tokenizer.special_tokens else teacher.config.bos_token_id
+
+
+# What the teacher writes ------------------------------------------------------------------------------------
+
+def write_texts(teacher: Model, how: DistillConfig, length: int, seed: int = 0, twin: str = "jax") -> Iterator[tuple[str, bool]]:
+    """Yield `how.responses` texts that the teacher writes, each with whether it came to an end within `length` tokens.
+
+    A text begins with the beginning-of-text token and ends before an end-of-text token. The k-th is a function of the
+    teacher, the seed and k. Raises UserError for a teacher that does not know how to begin.
+    """
+    config, model = teacher.config, twin_package(twin)
+    if config.bos_token_id is None:
+        raise UserError(f"{teacher.source}: has no beginning-of-text token, so it cannot begin a text of its own: choose "
+                        "another objective")
+    params = model.settle(teacher.params)
+    for begin in range(0, how.responses, ROWS):
+        coins_NB = np.random.default_rng([seed, begin, 2]).random((length, ROWS), np.float32)
+        first_B = np.full(ROWS, config.bos_token_id, np.int32)
+        tokens_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config,
+                                                GenerateConfig(temperature=how.writing_temperature)))
+        check_token(int(tokens_BN.max()), config)
+        for row in tokens_BN[: how.responses - begin]:
+            ends = np.flatnonzero(np.isin(row, config.end_tokens))
+            yield teacher.tokenizer.decode((row[: ends[0]] if len(ends) else row).tolist()), len(ends) > 0
+
+
+def corpus_of(texts: list[str], teacher: Model, how: DistillConfig, seed: int, measured_on: Dataset | None = None) -> Corpus:
+    """Texts as a corpus: to learn from all of them, held out those of a dataset, or, without one, a twentieth.
+
+    Raises UserError where too little was written.
+    """
+    texts = [text for text in texts if text]
+    about = (f"{how.responses} texts written by {Path(teacher.source).name} ({fingerprint(teacher)[:8]}), temperature "
+             f"{how.writing_temperature:g}, seed {seed}")
+    if measured_on is None:
+        count = max(1, len(texts) // 20)
+        train, validation, floor = texts[count:], texts[:count], None
+    else:
+        starts = measured_on.validation_starts
+        ends = [*starts[1:], len(measured_on.validation)]
+        special = list(teacher.tokenizer.special_tokens.values())
+        validation = [teacher.tokenizer.decode([i for i in measured_on.validation[a:b].tolist() if i not in special])
+                      for a, b in zip(starts, ends)]
+        train, floor = texts, None if measured_on.floor_nats is None else measured_on.floor_nats.tolist()
+    if not train:
+        raise UserError(f"{teacher.source}: wrote {len(texts)} texts that are not empty, too few to learn from: ask for more "
+                        "--responses")
+    return Corpus("responses", about, train, validation, floor)
+
+
+# What the teacher says, kept on disk ------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The teacher's `top_k` after every token of a training split, memory-mapped. `lost`: the mean probability left out."""
+
+    ids_NC: np.ndarray
+    log_p_NC: np.ndarray
+    lost: float
+
+    def rows(self, places_NBT):
+        """(ids, log p), each (N, B, T, C), after the tokens that stand at these places."""
+        return self.ids_NC[places_NBT].astype(np.int32), self.log_p_NC[places_NBT].astype(np.float32)
+
+
+def keep(folder, teacher: Model, dataset: Dataset, context: int, k: int, model) -> Kept:
+    """The targets in `folder`; where there are none yet, one pass of the teacher over the training split makes them.
+
+    All is written beside `folder` and put in place by one rename: a pass that was killed leaves nothing. Raises UserError
+    for a folder that holds the targets of another teacher or text, damaged ones, or something else.
+    """
+    folder = Path(folder).resolve()
+    about = {"format": FORMAT, "teacher": fingerprint(teacher), "text": dataset.fingerprint, "context": context, "top_k": k}
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        return open_kept(folder, about)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
+            new = Path(aside, "new")
+            new.mkdir()
+            lost = read_all(new, teacher, dataset, context, k, model)
+            sums = {name: _sha256(new / name) for name in ("ids.npy", "log_p.npy")}
+            write_json(new / "targets.json", about | {"lost_mass": lost, "files": sums})
+            if folder.exists():
+                folder.rmdir()
+            os.replace(new, folder)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({one_line(error)})") from None
+    return open_kept(folder, about)
+
+
+def read_all(folder: Path, teacher: Model, dataset: Dataset, context: int, k: int, model) -> float:
+    """Write ids.npy and log_p.npy, (tokens, C) each, batch by batch; returns the mean probability that was left out."""
+    tokens, params = dataset.train, model.settle(teacher.params)
+    kind = np.uint16 if teacher.config.vocab_size <= 1 << 16 else np.uint32
+    ids_NC = np.lib.format.open_memmap(folder / "ids.npy", "w+", kind, (len(tokens), k))
+    log_p_NC = np.lib.format.open_memmap(folder / "log_p.npy", "w+", np.float16, (len(tokens), k))
+    begins_R, froms_R, tos_R = reading(dataset, context)
+    lost = 0.0
+    for r in range(0, len(begins_R), ROWS):
+        some = np.arange(r, r + ROWS).clip(max=len(begins_R) - 1)                   # the last row again: one shape is compiled
+        places_BT = (begins_R[some, None] + np.arange(context)).clip(max=len(tokens) - 1)
+        ids_BTC, log_p_BTC = map(np.asarray, model.read_top_k(params, tokens[places_BT].astype(np.int32), teacher.config, k))
+        for row in range(min(ROWS, len(begins_R) - r)):
+            begin, a, b = begins_R[r + row], froms_R[r + row], tos_R[r + row]
+            ids_NC[a:b], log_p_NC[a:b] = ids_BTC[row, a - begin : b - begin], log_p_BTC[row, a - begin : b - begin]
+            lost += float(np.sum(1 - np.sum(np.exp(log_p_BTC[row, a - begin : b - begin], dtype=np.float64), axis=-1)))
+    if not np.isfinite(lost):
+        raise UserError(f"{teacher.source}: the teacher's logits are not finite numbers")
+    ids_NC.flush(), log_p_NC.flush()
+    return lost / len(tokens)
+
+
+def reading(dataset: Dataset, context: int):
+    """Rows for the teacher: where each begins, and from where to where what it says is kept. Every place is kept once.
+
+    Where training rows begin at documents, the teacher's do too, so that both see the same text up to where a row runs on
+    into the next document. Elsewhere rows overlap by half, and the later half is kept: every token is seen with at least
+    half of a context before it.
+    """
+    n, starts = len(dataset.train), training.starts_of_rows(dataset, context)
+    if starts is not None:
+        return starts, starts, np.minimum(starts + context, np.append(starts[1:], n))
+    half = max(1, context // 2)
+    begins = np.arange(0, max(1, n - half), half)
+    froms = np.append(0, begins[1:] + half)
+    return begins, froms, np.append(froms[1:], n)
+
+
+def open_kept(folder: Path, about: dict) -> Kept:
+    """The targets in a folder that must be `about` this. Raises UserError."""
+    found = read_json(folder / "targets.json")
+    if found.get("format") != FORMAT:
+        raise UserError(f"{folder}: does not hold kept targets of this kind: give --cache another folder")
+    for name, now in about.items():
+        if found.get(name) != now:
+            raise UserError(f"{folder}: its targets were made with another {name.replace('_', ' ')} ({str(found.get(name))[:12]} "
+                            f"there, {str(now)[:12]} here): give --cache another folder")
+    arrays = {}
+    for name in ("ids.npy", "log_p.npy"):
+        try:
+            if _sha256(folder / name) != found["files"][name]:
+                raise ValueError("its SHA-256 is not the recorded one")
+            arrays[name] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{folder / name}: is damaged ({one_line(error)}): delete the folder, and it is made again") from None
+    return Kept(arrays["ids.npy"], arrays["log_p.npy"], float(found["lost_mass"]))
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,1 +1,0 @@
-"""Checkpoints that others made: each format is one file that reads it exactly or says why not."""

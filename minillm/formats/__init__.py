@@ -1,0 +1,1 @@
+"""Files that models lie in: each format is one file that reads it exactly or says why not."""

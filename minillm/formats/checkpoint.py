@@ -1,0 +1,217 @@
+"""A model on disk: a folder in Hugging Face's format, and beside it the state of the training that made it.
+
+    config.json  generation_config.json  tokenizer.json  tokenizer_config.json      what the model is
+    model.safetensors                                                               its parameters
+    training_state.safetensors                                                      everything that resuming needs
+
+Every file is written beside its place and then renamed into it, so that a reader finds the old one or the new one,
+never half of one. The training state is one file with parameters, moments and step together: whenever a run is killed,
+what it resumes from belongs together.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from minillm.formats import quantized as quantized_folder
+from minillm.text import tokenizer as tokenizers
+from minillm.architecture.bloom import BloomConfig
+from minillm.config import ModelConfig, TrainConfig
+from minillm.errors import UserError
+from minillm.files import make_folder, one_line, read_json, replacing, write_json
+from minillm.formats import bloom, llama, weights
+from minillm.architecture.llama import table
+from minillm.architecture.tree import flatten, unflatten
+from minillm.architecture.quantized import is_ours, scheme_of
+
+STATE = "training_state.safetensors"
+MODEL = "model.safetensors"
+KINDS = {"F32": np.float32, "F64": np.float64}
+
+
+def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", add_bos_token: bool = True,
+               method: str = "round"):
+    """Write a folder that `minillm.load` and Hugging Face's `AutoModelForCausalLM.from_pretrained` open.
+
+    `add_bos_token`: whether the tokenizer puts the beginning-of-text token before a text, as our training does. Quantized
+    matrices are kept as they are, and `method` says how they were found: such a folder opens here alone.
+
+    Raises UserError where the folder cannot be written.
+    """
+    folder = make_folder(folder)
+    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method)
+    save_params(folder, config, params, dtype)
+
+
+def save_description(folder, config, params, tokenizer=None, dtype: str = "float32",
+                     add_bos_token: bool = True,
+                     method: str = "round"):
+    """Write all that `save_model` writes but the parameters. Raises UserError."""
+    folder = Path(folder)
+    values, _ = foreign(config).to_hugging_face(config, {})
+    write_json(folder / "config.json", values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
+    write_json(folder / "generation_config.json", {"bos_token_id": config.bos_token_id, "do_sample": True,
+                                                   "eos_token_id": config.eos_token_id, "temperature": 1.0})
+    if tokenizer is not None:
+        about = tokenizer_config(config, tokenizer, add_bos_token)
+        tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
+        write_json(folder / "tokenizer_config.json", about)
+
+
+def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
+    """What transformers wants to know of a tokenizer beside tokenizer.json."""
+    names = {i: token for token, i in tokenizer.vocab.items()}
+    marks = {"bos_token": names.get(config.bos_token_id), "eos_token": names.get(next(iter(config.end_tokens), None))}
+    return {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False,
+            "add_bos_token": add_bos_token and marks["bos_token"] is not None,
+            **{mark: token for mark, token in marks.items() if token is not None}}
+
+
+def save_params(folder, config, params, dtype: str = "float32"):
+    """Write model.safetensors alone: Hugging Face's names and orientation, float32 or bfloat16; quantized ones under our names."""
+    if scheme_of(params):
+        return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params), {"format": "pt"})
+    _, tensors = foreign(config).to_hugging_face(config, params)
+    tensors = {name: np.ascontiguousarray(array, number_kind(dtype)) for name, array in tensors.items()}
+    write_tensors(Path(folder) / MODEL, tensors, {"format": "pt"})
+
+
+def write_tensors(path: Path, tensors: dict, metadata: dict):
+    """Write a safetensors file, atomically. Raises UserError."""
+    with replacing(path) as beside:
+        try:
+            beside.touch()                                      # save_file would let nobody but its writer read the file
+            mode = beside.stat().st_mode
+            save_file(tensors, beside, metadata=metadata)
+            beside.chmod(mode)
+        except SafetensorError as error:
+            raise OSError(one_line(error)) from None
+
+
+def copy_texts(source: Path, out: Path):
+    """Bring a folder's own tokenizer files and chat template along, as they are. Raises UserError."""
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json"):
+        if (source / name).is_file():
+            with replacing(out / name) as beside:
+                beside.write_bytes((source / name).read_bytes())
+
+
+def foreign(config):
+    """The file that knows the format of a config's model."""
+    return bloom if isinstance(config, BloomConfig) else llama
+
+
+def number_kind(name: str) -> np.dtype:
+    """float32, float16 or bfloat16 as a dtype; bfloat16 is not NumPy's own but comes with JAX. Raises UserError."""
+    if name == "bfloat16":
+        try:
+            from ml_dtypes import bfloat16
+        except ImportError:
+            raise UserError("bfloat16 needs the ml_dtypes package, which comes with JAX: install it, or use float16") from None
+        return np.dtype(bfloat16)
+    if name not in ("float32", "float16"):
+        raise UserError(f"dtype {name!r} is not known: choose float32, float16 or bfloat16")
+    return np.dtype(name)
+
+
+def load_model(folder, dtype: str = "float32"):
+    """(config, params, tokenizer) of a folder of ours or of Hugging Face's; the tokenizer is None where there is none.
+
+    Ours come in by the same code as those of strangers: see foreign/llama.py and foreign/bloom.py. `dtype` is that of the
+    matrices. Raises UserError.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
+    values = read_json(folder / "config.json")
+    format = bloom if values.get("model_type") == "bloom" else llama
+    if is_ours(values):
+        if dtype != "float32":
+            raise UserError(f"{folder}: its matrices are quantized: {dtype} is for those that are float")
+        config, params = quantized_folder.load(folder, format.load_config(folder), values)
+    else:
+        config, params = format.load(folder, number_kind(dtype))
+    return config, params, load_tokenizer(folder, config)
+
+
+def load_tokenizer(folder, config):
+    """The tokenizer.json of a folder, or None. Raises UserError where it has more tokens than the model."""
+    path = Path(folder) / "tokenizer.json"
+    tokenizer = tokenizers.load(folder) if path.exists() else None
+    if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
+        raise UserError(f"{path}: has {tokenizer.vocab_size} tokens, the model {config.vocab_size}: "
+                        "the two do not belong together")
+    return tokenizer
+
+
+def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str,
+                  origin: dict | None = None, notes: dict | None = None):
+    """Write the state of a run, {"params", "moments", "step"}, and all that must stay equal.
+
+    `notes` are what else the run wants to know again; see `training_notes`.
+    """
+    metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)),
+                "train": json.dumps(asdict(train)), "data": data_fingerprint}
+    for name, value in (("origin", origin), ("notes", notes)):
+        metadata |= {name: json.dumps(value)} if value else {}
+    tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(
+        {"params": state["params"], "moments": state["moments"]}).items()}
+    write_tensors(Path(folder) / STATE, tensors, metadata)
+
+
+def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
+    """The state that `save_training` wrote, its arrays NumPy's.
+
+    Raises UserError where there is none, where it is damaged, or where the run it belongs to had another model, other
+    settings or other data: going on from it would be neither run.
+    """
+    path = Path(folder) / STATE
+    tensors, metadata = read_tensors(path, ("F32", "F64"))
+    try:
+        step = int(metadata["step"])
+        before = {what: dict(json.loads(metadata[what])) for what in ("model", "train")}
+        before["origin"] = dict(json.loads(metadata.get("origin", "{}")))
+    except (KeyError, ValueError, TypeError):
+        raise UserError(f"{path}: not a training state that minillm wrote, or a damaged one") from None
+    for what, now in (("model", json.loads(json.dumps(asdict(config)))), ("train", asdict(train)), ("origin", origin or {})):
+        changed = [f"{name} ({before[what].get(name)!r} then, {now.get(name)!r} now)" for name in now | before[what]
+                   if before[what].get(name) != now.get(name)]
+        if changed:
+            raise UserError(f"{path}: the run was started with another {', '.join(changed)}: "
+                            "resume with the same, or start anew in another folder")
+    if metadata.get("data") != data_fingerprint:
+        raise UserError(f"{path}: the run was started with other data: "
+                        "resume with the same, or start anew in another folder")
+    shape = table(config)
+    shape = {"params": shape, "moments": {"mean": shape, "square": shape}}
+    for name, parameter in flatten(shape).items():
+        if name not in tensors or tensors[name].shape != parameter.shape:
+            raise UserError(f"{path}: tensor {name} is absent or has another shape: the file is damaged")
+    return unflatten(tensors, shape) | {"step": step}
+
+
+def training_notes(folder) -> dict:
+    """The `notes` that `save_training` wrote, checked. Raises UserError where there is no state."""
+    with weights.Weights([Path(folder) / STATE], ("F32", "F64")) as file:
+        return notes_of(file.metadata)
+
+
+def notes_of(metadata: dict) -> dict:
+    """{"text": name, "best": {"step", "held_out"} or None} from the metadata of a training state."""
+    try:
+        notes = dict(json.loads(metadata.get("notes", "{}")))
+        best = notes.get("best")
+        return {"text": notes.get("text"),
+                "best": best and {"step": int(best["step"]), "held_out": float(best["held_out"])}}
+    except (ValueError, TypeError, KeyError):
+        return {"text": None, "best": None}
+
+
+def read_tensors(path: Path, numbers: tuple[str, ...]) -> tuple[dict, dict]:
+    """(tensors by name, metadata) of a safetensors file of these kinds of numbers ("F32" ...). Raises UserError."""
+    with weights.Weights([path], numbers) as file:
+        return {name: file.read(name, KINDS[file.kind(name)]) for name in file.names}, file.metadata

@@ -1,0 +1,105 @@
+"""What a checkpoint is, from its headers alone: no weight is read. `minillm inspect-config` prints it."""
+
+from dataclasses import asdict
+from math import prod
+from pathlib import Path
+
+from minillm import loading
+from minillm.formats import checkpoint, quantized as quantized_folder
+from minillm.errors import UserError, short
+from minillm.files import read_json
+from minillm.formats import bloom, llama, llama2c, weights
+from minillm.architecture.tree import flatten
+from minillm.architecture.quantized import is_ours
+
+FLOATS = ("F32", "F16", "BF16")
+PARTS = {"embedding": ("embed_tokens",), "attention": ("q_", "k_", "v_", "o_"), "feed-forward": ("gate_", "up_", "down_"),
+         "head": ("lm_head",), "norms": ("",)}                                # the first that begins a name has it
+
+
+def describe(path) -> dict:
+    """{"path", "format", "config", "parameters", "files", "memory", "kv_cache", "tokenizer", "refused"}.
+
+    `refused` lists, one line each, what `minillm.load` would refuse; what follows from it is left out. Raises UserError
+    where there is nothing to describe.
+    """
+    path = Path(path)
+    if path.is_file() and path.suffix == ".bin":
+        return describe_llama2c(path)
+    if not path.is_dir():
+        raise UserError(f"{path}: there is no such folder or llama2.c .bin file")
+    values = read_json(path / "config.json")
+    format = bloom if values.get("model_type") == "bloom" else llama
+    found = {"path": str(path), "format": f"Hugging Face, model_type {values.get('model_type')!r}", "refused": []}
+    config = attempt(found, lambda: format.load_config(path))
+    if is_ours(values):
+        found["format"] += f", quantized by minillm: {short(values['quantization_config'].get('scheme'))}"
+    opened = attempt(found, lambda: weights.open_folder(path, quantized_folder.KINDS if is_ours(values) else FLOATS))
+    if opened is not None:
+        with opened:
+            found["files"] = describe_files(opened)
+            if config is not None and is_ours(values):
+                attempt(found, lambda: quantized_folder.plan(opened, config, quantized_folder.scheme(path, values)))
+            elif config is not None:
+                attempt(found, lambda: format.plan(opened, config))
+    if config is None:
+        return found | {"config": values}
+    found |= describe_config(config)
+    tokenizer = attempt(found, lambda: checkpoint.load_tokenizer(path, config))
+    begin = attempt(found, lambda: loading.begin_of_prompt(path, tokenizer, config))
+    found["tokenizer"] = describe_tokenizer(tokenizer, begin) if tokenizer else {"none": loading.no_tokenizer(str(path))}
+    return found
+
+
+def describe_llama2c(path: Path) -> dict:
+    """A llama2.c checkpoint and the tokenizer beside it."""
+    found = {"path": str(path), "format": "llama2.c, version 0", "refused": []}
+    config = llama2c.read_header(path)
+    found |= describe_config(config) | {"files": {"number": 1, "bytes": path.stat().st_size, "numbers": {"F32": "all"}}}
+    made = attempt(found, lambda: llama2c.read_tokenizer(llama2c.find_tokenizer(path), config.vocab_size))
+    found["tokenizer"] = describe_tokenizer(made, (config.bos_token_id,)) if made else {"none": "see what is refused"}
+    return found
+
+
+def attempt(found: dict, step):
+    """step(), or None, its UserError noted in `refused`."""
+    try:
+        return step()
+    except UserError as error:
+        found["refused"].append(str(error))
+        return None
+
+
+def describe_config(config) -> dict:
+    """Parameters by part, memory by number kind, and the cost of the cache."""
+    shapes = quantized_folder.shapes(config)
+    sizes = dict.fromkeys(PARTS, 0)
+    for name, shape in flatten(shapes).items():
+        last = name.rpartition(".")[2]
+        sizes[next(part for part, begins in PARTS.items() if last.startswith(begins))] += prod(shape)
+    total = sum(sizes.values())
+    matrices = sum(prod(shape) for shape in flatten(shapes).values() if len(shape) > 1)
+    position = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
+    return {"config": asdict(config), "parameters": {"total": total, **{part: size for part, size in sizes.items() if size}},
+            "memory": {"float32": 4 * total, "float16 or bfloat16": 2 * matrices + 4 * (total - matrices)},
+            "kv_cache": {"bytes_per_token": position, "bytes_of_the_context": position * config.max_position_embeddings}}
+
+
+def describe_files(opened: weights.Weights) -> dict:
+    """How many files, their bytes, and how many numbers of each kind they hold."""
+    kinds = {}
+    for name in opened.names:
+        kinds[opened.kind(name)] = kinds.get(opened.kind(name), 0) + prod(opened.shape(name))
+    paths = {opened.path(name) for name in opened.names}
+    return {"number": len(paths), "bytes": sum(path.stat().st_size for path in paths), "numbers": kinds}
+
+
+def describe_tokenizer(tokenizer, begin) -> dict:
+    """Its engine, size, special tokens, and what stands before every prompt."""
+    names = {i: token for token, i in tokenizer.vocab.items()}
+    special = list(tokenizer.special_tokens)
+    return {"model": tokenizer.spec["model"]["type"] + (", byte-level" if tokenizer.byte_level else
+                                                        ", byte fallback" if tokenizer.spec["model"].get("byte_fallback") else ""),
+            "tokens": len(tokenizer.vocab), "highest_id": tokenizer.vocab_size - 1,
+            "special_tokens": special[:8] + [f"and {len(special) - 8} more"] * (len(special) > 8),
+            "before_a_prompt": [names.get(i, i) for i in begin or ()]}

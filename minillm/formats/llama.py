@@ -1,0 +1,228 @@
+"""LLaMAs in Hugging Face's format, ours among them: config.json and safetensors, read exactly or refused by name.
+
+What config.json leaves out means what it means to `transformers`; what it asks for and this model cannot do is refused.
+Matrices are stored as (out, in) and turned into (in, out). Rotary embedding turns halves there as here.
+"""
+
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from minillm.config import ROPE_TYPES, ModelConfig, RopeScaling
+from minillm.errors import UserError, is_count, is_number, short
+from minillm.files import read_json
+from minillm.formats.weights import open_folder
+from minillm.architecture.llama import table
+from minillm.architecture.tree import flatten, unflatten
+from minillm.architecture.quantized import without_ours
+
+# Our name of a parameter -> Hugging Face's, and whether it is a matrix that Hugging Face keeps as (out, in).
+NAMES = {
+    "embed_tokens": ("model.embed_tokens.weight", False), "norm": ("model.norm.weight", False),
+    "lm_head": ("lm_head.weight", True),
+    "input_layernorm": ("input_layernorm.weight", False),
+    "post_attention_layernorm": ("post_attention_layernorm.weight", False),
+    **{f"{name}_proj": (f"self_attn.{name}_proj.weight", True) for name in "qkvo"},
+    **{f"{name}_bias": (f"self_attn.{name}_proj.bias", False) for name in "qkvo"},
+    **{f"{name}_proj": (f"mlp.{name}_proj.weight", True) for name in ("gate", "up", "down")},
+    **{f"{name}_bias": (f"mlp.{name}_proj.bias", False) for name in ("gate", "up", "down")},
+}
+
+# What transformers' LlamaConfig takes where config.json is silent.
+DEFAULTS = {
+    "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "tie_word_embeddings": False, "attention_bias": False,
+    "mlp_bias": False, "initializer_range": 0.02, "bos_token_id": 1, "eos_token_id": 2,
+}
+
+# Fields that change what a model computes, and the values with which they change nothing.
+NEUTRAL = {
+    "hidden_act": ("silu", "swish"), "quantization_config": (None,), "compression_config": (None,),
+    "rope_interleaved": (False, None), "partial_rotary_factor": (1, None), "sliding_window": (None,),
+    "use_sliding_window": (False, None), "layer_types": (None,), "qk_norm": (False, None), "use_qk_norm": (False, None),
+    "attn_logit_softcapping": (None,), "final_logit_softcapping": (None,), "attention_multiplier": (None,),
+    "embedding_multiplier": (1, None), "residual_multiplier": (1, None), "logits_scaling": (1, None),
+    "num_experts": (None, 0), "num_local_experts": (None, 0), "is_encoder_decoder": (False, None),
+}
+
+
+def load(folder, dtype=np.float32) -> tuple[ModelConfig, dict]:
+    """(config, params), the matrices in `dtype`, norms and biases in float32.
+
+    Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for or of
+    another shape.
+    """
+    config = load_config(folder)
+    with open_folder(Path(folder)) as weights:
+        places = plan(weights, config)
+        leaves = {
+            ours: weights.read(
+                name, dtype if transposed or ours == "embed_tokens" else np.float32, transposed
+            )
+            for ours, (name, transposed) in places.items()
+        }
+    return config, unflatten(leaves, table(config))
+
+
+def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
+    """Our name of each parameter -> the tensor's name, and whether to transpose it; every tensor is
+    accounted for.
+
+    Raises UserError, before a number is read: a tensor that is absent, unasked for or of another
+    shape.
+    """
+    # a damaged number must not make a table of a billion rows
+    if config.num_hidden_layers > len(weights.names):
+        raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
+                        f"{config.num_hidden_layers} layers of config.json")
+    wanted = {}
+    for ours, parameter in flatten(table(config)).items():
+        name, transposed = hugging_face_name(ours)
+        check_shape(weights, name, parameter.shape, transposed)
+        wanted[ours] = (name, transposed)
+    spare = set(weights.names) - {name for name, _ in wanted.values()}
+    # old files hold it, config.json decides
+    spare -= {name for name in spare if name.endswith("rotary_emb.inv_freq")}
+    if config.tie_word_embeddings and "lm_head.weight" in spare:
+        check_tied(weights)
+        spare.discard("lm_head.weight")
+    if spare:
+        raise UserError(
+            f"{weights.path(min(spare))}: tensor {short(min(spare))} is not part of the model that "
+            "config.json describes"
+        )
+    return wanted
+
+
+def check_shape(weights, name: str, shape, transposed: bool):
+    """Refuse a tensor that is absent or has another shape than config.json says. Raises UserError."""
+    if name not in weights.tensors:
+        raise UserError(f"{weights.source}: tensor {name} is absent: the weights do not belong to config.json")
+    found = weights.shape(name)[::-1] if transposed else weights.shape(name)
+    if found != tuple(shape):
+        raise UserError(f"{weights.path(name)}: {name}{' as (in, out)' if transposed else ''} has shape {found}, "
+                        f"config.json says {tuple(shape)}")
+
+
+def check_tied(weights):
+    """Refuse a head that is stored beside the embedding it is tied to, and differs from it. Raises UserError."""
+    name, tied = "lm_head.weight", "model.embed_tokens.weight"
+    same = weights.shape(name) == weights.shape(tied) and np.array_equal(
+        weights.read(name, np.float32), weights.read(tied, np.float32), equal_nan=True)
+    if not same:
+        raise UserError(f"{weights.path(name)}: {name} differs from {tied}, but config.json ties the two "
+                        "(tie_word_embeddings is true)")
+
+
+def load_config(folder) -> ModelConfig:
+    """The ModelConfig in a folder's config.json, as we or any version of transformers write it. Raises UserError."""
+    path = Path(folder) / "config.json"
+    if not Path(folder).is_dir():
+        raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
+    values = read_json(path)
+    try:
+        config = read_config(without_ours(values))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return with_end_of_text(folder, config)
+
+
+def read_config(values: dict) -> ModelConfig:
+    """What a config.json says, as a ModelConfig. Raises UserError."""
+    if values.get("model_type") != "llama":
+        raise UserError(
+            f"model_type is {short(values.get('model_type'))}: llama and bloom are supported"
+        )
+    refuse_unknown(values, NEUTRAL)
+    theta, scaling = read_rope(values)
+    found = {name: values.get(name, default) for name, default in DEFAULTS.items()}
+    found |= {"rope_theta": theta, "rope_scaling": scaling, "head_dim": values.get("head_dim")}
+    found["num_key_value_heads"] = values.get("num_key_value_heads")
+    if found["num_key_value_heads"] is None:
+        found["num_key_value_heads"] = found["num_attention_heads"]
+    if found["head_dim"] is None:
+        sizes = found["hidden_size"], found["num_attention_heads"]
+        found["head_dim"] = (
+            sizes[0] // sizes[1] if all(isinstance(size, int) and size > 0 for size in sizes) else 2
+        )
+    if not is_number(found["initializer_range"]) or found["initializer_range"] <= 0:
+        # of no concern to a model that is trained
+        found["initializer_range"] = DEFAULTS["initializer_range"]
+    found["eos_token_id"] = as_tuple(found["eos_token_id"])
+    return ModelConfig(**{field.name: found[field.name] for field in fields(ModelConfig)})
+
+
+def refuse_unknown(values: dict, neutral: dict):
+    """Raise UserError for a field that asks for a computation that this model does not do."""
+    for name, harmless in neutral.items():
+        if name in values and values[name] not in harmless:
+            raise UserError(f"{name} is {short(values[name])}: not supported, only {harmless[0]!r} is")
+
+
+def read_rope(values: dict) -> tuple[float, RopeScaling | None]:
+    """(rope_theta, scaling) from either layout: rope_theta and rope_scaling, or rope_parameters with rope_theta inside.
+
+    As in transformers 5, rope_scaling goes first where both are there. Raises UserError.
+    """
+    rope = {}
+    for name in ("rope_parameters", "rope_scaling"):
+        if not isinstance(values.get(name) or {}, dict):
+            raise UserError(f"{name} is {short(values[name])}: it must be an object")
+        rope = values.get(name) or rope
+    rope = {name: value for name, value in rope.items() if value is not None}
+    theta = rope.get("rope_theta", values.get("rope_theta", 10000.0))
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if rope.get("partial_rotary_factor", 1) != 1:
+        raise UserError(f"partial_rotary_factor is {short(rope['partial_rotary_factor'])}: not supported, only 1 is")
+    if kind == "default":
+        return theta, None
+    if kind not in ROPE_TYPES:
+        raise UserError(f"rope type is {short(kind)}: default, {', '.join(ROPE_TYPES)} are supported")
+    known = {field.name: rope[field.name] for field in fields(RopeScaling) if field.name in rope}
+    if kind in ("llama3", "yarn"):
+        known.setdefault("original_max_position_embeddings", values.get("max_position_embeddings", 2048))
+        if "original_max_position_embeddings" in values:                      # beside the object it wins
+            known["original_max_position_embeddings"] = values["original_max_position_embeddings"]
+    if kind == "yarn" and "factor" not in known and is_count(known["original_max_position_embeddings"]):
+        known["factor"] = values.get("max_position_embeddings", 2048) / known["original_max_position_embeddings"]
+    if "factor" not in known:
+        raise UserError(f"rope_scaling of type {kind} has no factor")
+    return theta, RopeScaling(**known | {"rope_type": kind})
+
+
+def with_end_of_text(folder, config):
+    """The config with the eos_token_id of generation_config.json, which transformers prefers. Raises UserError."""
+    path = Path(folder) / "generation_config.json"
+    ends = read_json(path).get("eos_token_id") if path.is_file() else None
+    try:
+        return config if ends is None else replace(config, eos_token_id=as_tuple(ends))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def as_tuple(tokens):
+    """A list of token ids as a tuple, several alike once; one alone, and None, as they are."""
+    if not isinstance(tokens, list):
+        return tokens
+    if not all(isinstance(token, int) for token in tokens):
+        raise UserError(f"eos_token_id is {short(tokens)}: it must be a token id or a list of them")
+    unique = tuple(dict.fromkeys(tokens))
+    return unique[0] if len(unique) == 1 else unique or None
+
+
+def hugging_face_name(path: str) -> tuple[str, bool]:
+    """("layers.0.q_proj") -> ("model.layers.0.self_attn.q_proj.weight", True: transposed there)."""
+    *layer, name = path.split(".")
+    theirs, transposed = NAMES[name]
+    return (f"model.{layer[0]}.{layer[1]}.{theirs}" if layer else theirs), transposed
+
+
+def to_hugging_face(config: ModelConfig, params) -> tuple[dict, dict]:
+    """(config.json without its number kind, tensors by name): the inverse of `load`. The arrays may be views."""
+    values = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "attention_dropout": 0.0,
+              "use_cache": True, **asdict(config)}
+    if config.rope_scaling is not None:
+        values["rope_scaling"] = {name: value for name, value in asdict(config.rope_scaling).items() if value is not None}
+    names = {path: hugging_face_name(path) for path in flatten(params)}
+    return values, {names[path][0]: leaf.T if names[path][1] else leaf for path, leaf in flatten(params).items()}

@@ -1,0 +1,1 @@
+"""A whole model in fewer bits: rounding, GPTQ, SmoothQuant, LLM.int8(), and what they cost."""

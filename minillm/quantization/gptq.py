@@ -1,0 +1,80 @@
+"""GPTQ: round one input at a time, and let the inputs that are not rounded yet make up for the error.
+
+Rounding to the nearest asks how far each weight moves. What matters is how far the outputs move, on inputs that occur:
+
+    error(Q) = sum over calibration tokens of |x (W - Q)|^2 = trace of (W - Q)^T H (W - Q),    H = X^T X    (I, I)
+
+Take the inputs in their order. When input i of a row is rounded, and the error is w_i - q_i, the best that the later
+inputs j > i can do is to move by
+
+    w_j  <-  w_j - (w_i - q_i) / U_ii * U_ij,       U the upper Cholesky factor of H^-1:  H^-1 = U^T U
+
+so row i of U holds, for every later input, how much of an error of input i it can take over. Frantar et al. 2022,
+arXiv:2210.17323, Algorithm 1 (there a block of columns at a time, for GPUs); Hassibi and Stork 1992 for the update.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from minillm.in_numpy.quantize import dequantize, fit, pack, to_integers
+from minillm.architecture.quantized import GROUP, Quantized, Scheme
+
+DAMPING = 0.01  # this share of the mean diagonal is added to H, so that inputs that hardly occur do not divide by nothing
+
+
+def gptq(
+    w, hessian_II, scheme: Scheme, transposed: bool = True, damping: float = DAMPING
+) -> Quantized:
+    """The record of a float matrix, rounded with compensation. `w` and `transposed` as in
+    `quantize`, H = X^T X."""
+    w_OI = np.array(w.T if transposed else w, np.float64)
+    width, size = w_OI.shape[1], GROUP if scheme.scale_per == "group32" else w_OI.shape[1]
+    one_row = replace(scheme, scale_per="tensor" if scheme.scale_per == "tensor" else "channel")
+    upper_II = compensation(hessian_II, damping)
+    integers_OI, scales, zeros = np.empty(w_OI.shape, np.int8), [], []
+    for i in range(width):
+        # scales of a group fit what its numbers have become
+        if i % size == 0:
+            scale_O1, zero_O1 = fit_group(w_OI[:, i : i + size], scheme)
+            scales.append(scale_O1), zeros.append(zero_O1)
+        column_O1 = w_OI[:, i : i + 1]
+        integers_O1 = to_integers(column_O1, scale_O1, zero_O1, one_row)
+        integers_OI[:, i : i + 1] = integers_O1
+        rounded_O1 = scale_O1.astype(np.float64) * (
+            integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64))
+        )
+        error_O1 = (column_O1 - rounded_O1) / upper_II[i, i]
+        w_OI[:, i + 1 :] -= error_O1 * upper_II[i, i + 1 :]
+    stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
+    return Quantized(
+        stored,
+        np.concatenate(scales, 1),
+        None if zeros[0] is None else np.concatenate(zeros, 1),
+        None,
+        None,
+        scheme,
+        width,
+        transposed,
+    )
+
+
+def fit_group(w_ON, scheme: Scheme):
+    """The scales (and zeros) of one group of every row."""
+    scale_O1, zero_O1 = fit(w_ON, scheme)
+    return scale_O1[:, :1], None if zero_O1 is None else zero_O1[:, :1]
+
+
+def compensation(hessian_II, damping: float):
+    """U with H^-1 = U^T U, upper triangular, of the damped H."""
+    hessian_II = np.array(hessian_II, np.float64)
+    mean = np.mean(np.diag(hessian_II))
+    hessian_II[np.diag_indices_from(hessian_II)] += damping * mean if mean > 0 else 1.0
+    return np.linalg.cholesky(np.linalg.inv(hessian_II)).T
+
+
+def output_error(w, record: Quantized, hessian_II) -> float:
+    """trace of (W - Q)^T H (W - Q): what rounding did to the outputs on the calibration text."""
+    off = np.asarray(w, np.float64) - dequantize(record, np.float64)
+    off_OI = off.T if record.transposed else off
+    return float(np.sum((off_OI @ hessian_II) * off_OI))

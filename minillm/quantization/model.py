@@ -1,0 +1,279 @@
+"""A whole model in fewer bits: which matrices, by which method, and what it cost.
+
+    round         every matrix to its nearest integers
+    gptq          the matrices of the layers one layer after the other, with error compensation (minillm/quantization/gptq.py)
+    smoothquant   first the norms take over what makes inputs hard to round, then `round`
+    llm-int8      inputs that are large on calibration text stay float, then `round`
+
+Vectors (norms, biases) stay float: they are few. The methods that need to see activations see them on a calibration text.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+import numpy as np
+
+from minillm.errors import UserError
+from minillm.quantization.gptq import gptq
+from minillm.in_numpy import forward_of
+from minillm.in_numpy.model import head
+from minillm.in_numpy.quantize import dequantize, quantize, smoothing
+from minillm.loading import twin_package
+from minillm.architecture.tree import flatten, tree_map, unflatten
+from minillm.architecture.quantized import Quantized, Scheme
+
+METHODS = ("round", "gptq", "smoothquant", "llm-int8")
+# The activation (by its tap's name) that each matrix multiplies.
+INPUT_OF = {"q_proj": "attn_in", "k_proj": "attn_in", "v_proj": "attn_in", "o_proj": "z", "gate_proj": "mlp_in",
+            "up_proj": "mlp_in", "down_proj": "mlp_post"}
+# The norm before them, for the matrices that have one.
+NORM_OF = {"input_layernorm": ("q_proj", "k_proj", "v_proj"), "post_attention_layernorm": ("gate_proj", "up_proj")}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the inputs of the matrices were like on calibration text, by tap name: the largest |x| of each input, H = X^T X."""
+
+    largest: dict
+    hessian: dict
+
+
+def quantize_model(params, config, scheme: Scheme, method: str = "round", tokens_NT=None, alpha: float = 0.5,
+                   threshold: float = 6.0, progress=lambda text: None):
+    """Parameters whose matrices are records. `tokens_NT`: rows of calibration text, for the methods that need one.
+
+    Raises UserError: parameters that are quantized already, numbers that are not finite or too large, no calibration text.
+    """
+    refuse_quantized(params)
+    for path, leaf in flatten(params).items():
+        check_numbers(path, leaf, scheme)
+    if method not in METHODS:
+        raise UserError(f"method {method!r} does not exist: choose {', '.join(METHODS)}")
+    if method != "round" and tokens_NT is None:
+        raise UserError(f"--method {method} needs a calibration text: give --calibration FILE")
+    if method == "gptq":
+        return quantize_by_gptq(params, config, scheme, tokens_NT, progress)
+    if method == "smoothquant":
+        params = smooth(params, observe(params, config, tokens_NT), alpha)
+    columns = outlier_inputs(observe(params, config, tokens_NT), config, threshold) if method == "llm-int8" else {}
+    return quantize_params(params, scheme, columns)
+
+
+def refuse_quantized(params):
+    """Raises UserError where the matrices are records already."""
+    if isinstance(params["embed_tokens"], Quantized):
+        raise UserError(f"the model is quantized already ({params['embed_tokens'].scheme}): rounding twice only adds errors: "
+                        "start from the float model")
+
+
+def check_numbers(path: str, leaf, scheme: Scheme):
+    """Refuse a matrix that no scale can hold. Raises UserError with its name."""
+    if not np.all(np.isfinite(leaf)):
+        raise UserError(f"{path} holds numbers that are not finite: no integers stand for those")
+    most = 65504 if scheme.scale_dtype == "float16" else 1e37
+    if leaf.ndim > 1 and leaf.size and float(np.max(np.abs(leaf))) / scheme.highest > most:
+        raise UserError(f"{path} holds numbers up to {float(np.max(np.abs(leaf))):.3g}: too large for {scheme.scale_dtype} scales")
+
+
+def quantize_params(params, scheme: Scheme, columns=None):
+    """Every matrix rounded to nearest; `columns`: by path, the inputs of a matrix that stay float."""
+    def one(path, leaf):
+        return leaf if leaf.ndim < 2 else quantize(leaf, scheme, path != "embed_tokens", (columns or {}).get(path))
+    return unflatten({path: one(path, leaf) for path, leaf in flatten(params).items()}, params)
+
+
+def dequantize_params(params):
+    """The float parameters that records stand for; float ones as they are."""
+    return tree_map(lambda leaf: dequantize(leaf) if isinstance(leaf, Quantized) else leaf, params)
+
+
+def observe(params, config, tokens_NT, wanted=lambda name: True, batch: int = 8) -> Seen:
+    """Run the model on calibration text and look at what goes into its matrices."""
+    largest, hessian = {}, {}
+
+    def look(name, x):
+        kind = name.rpartition(".")[2]
+        if (kind in INPUT_OF.values() or kind == "final_norm") and wanted(name):
+            x_TI = x.transpose(0, 3, 1, 2, 4).reshape(x.shape[0] * x.shape[3], -1) if kind == "z" else x.reshape(-1, x.shape[-1])
+            largest[name] = np.maximum(largest.get(name, 0), np.max(np.abs(x_TI), axis=0))
+            hessian[name] = hessian.get(name, 0) + (x_TI.T @ x_TI).astype(np.float64)
+        return x
+
+    for i in range(0, len(tokens_NT), batch):
+        forward_of(config)(params, tokens_NT[i : i + batch], config, tap=look)
+    return Seen(largest, hessian)
+
+
+def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda text: None):
+    """Layer by layer: each sees what the layers before it, already rounded, make of the calibration text."""
+    done = quantize_params({**params, "layers": []}, scheme) | {"layers": list(params["layers"])}
+    for i, layer in enumerate(params["layers"]):
+        progress(f"layer {i + 1} of {len(params['layers'])}")
+        seen = observe(done, config, tokens_NT, lambda name: name.startswith(f"layers.{i}."))
+        done["layers"][i] = {name: leaf if leaf.ndim < 2 else gptq(leaf, seen.hessian[f"layers.{i}.{INPUT_OF[name]}"], scheme)
+                             for name, leaf in layer.items()}
+    if "lm_head" in params:
+        done["lm_head"] = gptq(params["lm_head"], observe(done, config, tokens_NT).hessian["final_norm"], scheme)
+    return done
+
+
+def smooth(params, seen: Seen, alpha: float):
+    """SmoothQuant: the norms give their outputs / s, the matrices after them take s x their rows. The model is the same.
+
+    Xiao et al. 2022, arXiv:2211.10438, section 4. What does not come out of a norm (o_proj, down_proj) stays as it is.
+    """
+    layers = []
+    for i, layer in enumerate(params["layers"]):
+        layer = dict(layer)
+        for norm, names in NORM_OF.items():
+            names = [name for name in names if name in layer]
+            w_largest_I = np.max([np.max(np.abs(layer[name]), axis=1) for name in names], axis=0)
+            s_I = smoothing(seen.largest[f"layers.{i}.{INPUT_OF[names[0]]}"], w_largest_I, alpha)
+            layer = scaled(layer, norm, names, 1 / s_I)
+        layers.append(layer)
+    return {**params, "layers": layers}
+
+
+def scaled(layer: dict, norm: str, names, factor_I):
+    """The layer with its norm's outputs times a factor and the rows of the matrices that read them divided by it."""
+    changed = {name: layer[name] * factor_I for name in (norm, f"{norm}_bias") if name in layer}
+    return layer | changed | {name: (layer[name] / factor_I[:, None]).astype(layer[name].dtype) for name in names}
+
+
+def plant_outliers(params, channel: int, factor: float):
+    """A model that computes the same, and has one large activation: the norms' `channel` times `factor`, undone behind it.
+
+    Large models grow such channels by themselves (arXiv:2208.07339, section 4); here its place is known. A factor that is a
+    power of two changes no bit of the float model.
+    """
+    layers = []
+    for layer in params["layers"]:
+        for norm, names in NORM_OF.items():
+            names = [name for name in names if name in layer]
+            factor_I = np.where(np.arange(len(layer[norm])) == channel, factor, 1).astype(layer[norm].dtype)
+            layer = scaled(layer, norm, names, factor_I)
+        layers.append(layer)
+    return {**params, "layers": layers}
+
+
+def outlier_inputs(seen: Seen, config, threshold: float) -> dict:
+    """By path: the inputs of each matrix of the layers whose |x| reached `threshold` on calibration text, if there are any."""
+    found = {}
+    for i in range(config.num_hidden_layers):
+        for name, tap in INPUT_OF.items():
+            columns = np.flatnonzero(seen.largest[f"layers.{i}.{tap}"] >= threshold).astype(np.int32)
+            if len(columns):
+                found[f"layers.{i}.{name}"] = columns
+    return found
+
+
+def size(params) -> dict:
+    """{"bits_per_weight", "bytes", "of_float32"}: of the matrices with their scales; of everything, and over float32."""
+    leaves = list(flatten(params).values())
+    matrices = [leaf for leaf in leaves if leaf.ndim > 1]
+    total = sum(leaf.nbytes for leaf in leaves)
+    return {"bits_per_weight": 8 * sum(leaf.nbytes for leaf in matrices) / sum(leaf.size for leaf in matrices),
+            "bytes": total, "of_float32": total / (4 * sum(leaf.size for leaf in leaves))}
+
+
+def matrix_errors(before, after) -> list[dict]:
+    """[{"name", "relative", "largest"}]: of every matrix |w - w'| / |w| (root of sums of squares), and the largest |w - w'|."""
+    rows = []
+    for (path, w), record in zip(flatten(before).items(), flatten(after).values()):
+        if w.ndim > 1:
+            off = dequantize(record) - w
+            rows.append({"name": path, "relative": float(np.linalg.norm(off) / max(np.linalg.norm(w), 1e-30)),
+                         "largest": float(np.max(np.abs(off)))})
+    return rows
+
+
+def drift(before, after, config, tokens_BT) -> list[dict]:
+    """[{"layer", "residual", "logits"}]: how far both models are apart after each layer, as a share of the numbers' size.
+
+    `logits` is read off the residual stream by the float model's final norm and head, as a logit lens does.
+    """
+    seen = []
+    for params in (before, after):
+        kept = {}
+        forward_of(config)(params, tokens_BT, config, tap=lambda name, x: kept.setdefault(name, x))
+        seen.append(kept)
+    readout = head(before)
+    rows = []
+    for i in range(config.num_hidden_layers):
+        a, b = (kept[f"layers.{i}.resid_post"] for kept in seen)
+        a_lens, b_lens = (normal(x) * before["norm"] @ readout for x in (a, b))
+        rows.append({"layer": i, "residual": apart(a, b), "logits": apart(a_lens, b_lens)})
+    return rows
+
+
+def normal(x):
+    """x over its root mean square."""
+    return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + 1e-6)
+
+
+def apart(a, b) -> float:
+    """|a - b| / |a|, root mean squares."""
+    return float(np.sqrt(np.mean((a - b) ** 2) / np.mean(a**2)))
+
+
+def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", batch: int = 8) -> dict:
+    """What fewer bits did to predictions on held-out text, over all counted targets.
+
+    loss_before, loss_after, difference    nats per token
+    standard_error    of the difference, paired: rows are texts of their own, tokens within a row are not independent
+    kl                mean KL(before || after), nats
+    agreement         share of targets where both models find the same token most probable
+    """
+    run, rows = runner(config, twin), []
+    for i in range(0, len(tokens_NT), batch):
+        missing = batch - len(tokens_NT[i : i + batch])                                      # padded: one shape to compile
+        tokens_BT = np.pad(tokens_NT[i : i + batch], ((0, missing), (0, 0)))
+        targets_BT = np.pad(targets_NT[i : i + batch], ((0, missing), (0, 0)), constant_values=-1)
+        rows.append(np.asarray(run(before, after, tokens_BT, targets_BT))[: batch - missing])
+    count_N, before_N, after_N, kl_N, same_N = np.concatenate(rows).T.astype(np.float64)
+    total, change_N = count_N.sum(), after_N - before_N
+    mean = change_N.sum() / total
+    spread = np.sqrt(np.sum((change_N - mean * count_N) ** 2) * len(count_N) / max(len(count_N) - 1, 1)) / total
+    return {"tokens": int(total), "rows": len(count_N), "loss_before": before_N.sum() / total, "loss_after": after_N.sum() / total,
+            "difference": float(mean), "standard_error": float(spread), "kl": kl_N.sum() / total, "agreement": same_N.sum() / total}
+
+
+@cache
+def runner(config, twin: str):
+    """`damage` of (before, after, tokens, targets) by NumPy, or compiled by JAX, once for all that have the same arrays."""
+    package, module = twin_package(twin), import_module(f"minillm.in_{twin}.quantize")
+    forward = package.forward_of(config)
+
+    def run(before, after, tokens_BT, targets_BT):
+        return module.damage(*(forward(params, tokens_BT, config)[0] for params in (before, after)), targets_BT)
+
+    if twin == "numpy":
+        return run
+    import jax
+    return jax.jit(run)
+
+
+def draw(errors: list[dict], drifts: list[dict], path, title: str):
+    """A figure: the error of every matrix, and how far the two models are apart after each layer."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    kinds = list(dict.fromkeys(row["name"].rpartition(".")[2] for row in errors))
+    for kind in kinds:
+        rows = [row for row in errors if row["name"].rpartition(".")[2] == kind]
+        layers = [int(row["name"].split(".")[1]) if row["name"].startswith("layers.") else -1 for row in rows]
+        left.plot(layers, [100 * row["relative"] for row in rows], marker="o", markersize=4, linewidth=1, label=kind)
+    left.set(xlabel="layer (-1: embedding and head)", ylabel="error of the matrix (%)", title=title)
+    left.legend(frameon=False, fontsize=8)
+    for name, style in (("residual", "-"), ("logits", "--")):
+        right.plot([row["layer"] for row in drifts], [100 * row[name] for row in drifts], style, marker="o", markersize=4,
+                   label={"residual": "residual stream", "logits": "logits read off it"}[name])
+    right.set(xlabel="after layer", ylabel="difference from the float model (%)", title="drift through the layers")
+    right.legend(frameon=False)
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        axes.set_ylim(bottom=0)
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)

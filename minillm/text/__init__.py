@@ -1,0 +1,1 @@
+"""Text and tokens: the tokenizer, corpora, datasets of token ids, n-gram models, the story world."""

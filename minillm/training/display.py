@@ -1,0 +1,216 @@
+"""What a person sees of a run: a live bar while it trains, a line an evaluation, the loss curve at the end."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from minillm.config import TrainConfig
+from minillm.training.curves import RISE, has_risen, held_out_losses, learned_nothing, lowest
+
+
+class Display:
+    """Listens to training.run (see training.Silent): the bar shows tokens/s, loss, distance from the floor, time left.
+
+    `floor_per_token` is in nats, or None. Where the output is no terminal, the bar is left out and the lines stay.
+    """
+
+    def __init__(self, console: Console, train: TrainConfig, floor_per_token: float | None = None):
+        self.console, self.floor = console, floor_per_token
+        self.bar = Progress(BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
+                            TimeRemainingColumn(compact=True), TextColumn("left"), console=console,
+                            disable=not console.is_terminal)
+        self.task = self.bar.add_task("training", total=train.steps, figures="compiling")
+
+    def started(self, step: int):
+        self.bar.update(self.task, completed=step)
+        self.bar.start()
+
+    def stepped(self, step: int, loss: float, tokens_per_second: float):
+        figures = f"loss {loss:.3f}"
+        if self.floor is not None:
+            figures += f" = floor {100 * (loss / self.floor - 1):+.0f}%"
+        if tokens_per_second:
+            figures += f"  {tokens_per_second:,.0f} tokens/s"
+        self.bar.update(self.task, completed=step, figures=figures)
+
+    def evaluated(self, record: dict):
+        line = f"step {record['step']:6,}  held-out loss {record['held_out']:.4f}"
+        if "above_floor" in record:
+            line += (f"  {record['nats_per_document']:.1f} nats/story, floor {record['floor_per_document']:.1f} "
+                     f"({100 * record['above_floor']:+.1f}%)")
+        elif "bits_per_byte" in record:
+            line += f"  {record['bits_per_byte']:.4f} bits/byte"
+        lowest = record.get("lowest")
+        now = record.get("on_eval_rows", record["held_out"])
+        if lowest and now > RISE * lowest["held_out"]:
+            rise = 100 * (now / lowest["held_out"] - 1)
+            line += f"  rising: {rise:.0f}% above step {lowest['step']:,}"
+        say(self.bar.console, line)
+
+    def sampled(self, step: int, text: str):
+        say(self.bar.console, f"step {step:6,}  writes: {' '.join(text.split())}", style="italic")
+
+    def finished(self):
+        self.bar.stop()
+
+
+def say(console: Console, text: str, **style):
+    """Print plain text: wrapped at words on a terminal, lines left whole in a file or a pipe."""
+    console.print(text, highlight=False, markup=False, soft_wrap=not console.is_terminal, **style)
+
+
+def say_how_it_went(console: Console, summary: dict, records: list[dict]) -> bool:
+    """Print where the held-out loss was lowest; warn where it rose again or nothing was learned.
+
+    `records` are those of metrics.jsonl. Returns whether the model is worth using.
+    """
+    losses = [r["loss"] for r in records if "loss" in r]
+    held_out = held_out_losses(records)
+    if learned_nothing(losses, held_out):
+        say(console, f"warning: the model learned nothing: the loss was {losses[0]:.2f} at first, "
+                     f"{max(losses):.4g} at its "
+                     f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a "
+                     f"tenth of the --learning-rate",
+            style="bold red")
+        return False
+    step = lowest(held_out)
+    if step is None:
+        return True
+    holds = (", and the folder holds the model of that step" if summary["model_step"] == step else
+             f"; the folder holds the model of step {summary['model_step']:,}")
+    say(console, f"lowest held-out loss: {held_out[step]:.4f} at step {step:,}{holds}")
+    if has_risen(held_out):
+        last = max(held_out)
+        advice = "Take fewer steps, more text, or a smaller model"
+        if summary["keep"] != "best":
+            advice += "; --keep best would have kept the model of that step"
+        say(console, f"warning: after step {step:,} the held-out loss rose to "
+                     f"{held_out[last]:.4f}: the model learns the training "
+                     f"text by heart, which it reads {summary['epochs']:.3g} times. {advice}",
+            style="bold yellow")
+    return True
+
+
+def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | None = None,
+               epochs: float | None = None):
+    """Draw the loss of a run (nats per token) to a PNG, with a mark where held out is lowest.
+
+    `lines` are levels to compare with, by name; `epochs`: how many times the text was read.
+    """
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
+
+    train = [(r["step"] + 1, r["loss"]) for r in records if "loss" in r]
+    held_out = sorted(held_out_losses(records).items())
+    steps = "step" if epochs is None else f"step (the text is read {epochs:.3g} times in all)"
+    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
+    if train:
+        axes.plot(*zip(*train), color="#9db7d5", linewidth=1, label="training batch")
+    if held_out:
+        axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3, label="held out")
+        best = lowest(dict(held_out))
+        if best is not None:
+            level = dict(held_out)[best]
+            axes.plot([best], [level], color="#1f4e8c", linestyle="", marker="D", markersize=8,
+                      fillstyle="none",
+                      label=f"lowest: {level:.3f} at step {best:,}")
+    for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
+        axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
+    axes.set(xlabel=steps, ylabel="loss (nats per token)", title=title, yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    figure.savefig(Path(path), dpi=130)
+    pyplot.close(figure)
+
+
+def table(console: Console, title: str, rows: list[tuple], headers: tuple):
+    """Print rows as a table; numbers to the right."""
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for i, header in enumerate(headers):
+        grid.add_column(header, justify="left" if i == 0 else "right")
+    for row in rows:
+        grid.add_row(*(escape(str(cell)) for cell in row))
+    console.print(grid)
+
+
+def show_description(found: dict):
+    """Print what `describe` found: a table a part, then what is refused."""
+    console = Console()
+    say(console, f"{found['path']}: {found['format']}")
+
+    def section(title, rows: dict):
+        say(console, title, style="bold")
+        grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for name, value in rows.items():
+            grid.add_row(f"  {name.replace('_', ' ')}", escape(str(value)))
+        console.print(grid)
+
+    section("config", {name: printable(value) for name, value in found["config"].items()})
+    if "parameters" in found:
+        total = found["parameters"]["total"]
+        section("parameters", {part: f"{size:>13,}  {size / total:6.1%}" for part, size in found["parameters"].items()})
+        section("memory of the parameters", {kind: megabytes(size) for kind, size in found["memory"].items()})
+        cache = found["kv_cache"]
+        section("keys and values kept while writing (float32)",
+                {"a token": f"{cache['bytes_per_token']:,} bytes", "the whole context": megabytes(cache["bytes_of_the_context"])})
+    if "files" in found:
+        files = found["files"]
+        kinds = ", ".join(f"{kind}: {size if isinstance(size, str) else format(size, ',')}" for kind, size in files["numbers"].items())
+        section("files", {"number": files["number"], "size": megabytes(files["bytes"]), "numbers": kinds})
+    if "tokenizer" in found:
+        section("tokenizer", {name: printable(value) for name, value in found["tokenizer"].items()})
+    for reason in found["refused"]:
+        say(console, f"refused: {reason}", style="bold red")
+    if not found["refused"]:
+        say(console, "nothing is refused: minillm.load reads it")
+
+
+def show_parity(rows: list[dict], first: dict | None, tolerance: float):
+    """Print the differences, tap by tap, and the verdict."""
+    console = Console()
+    grid = Table("activation", "largest difference", "relative", "", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        grid.add_row(row["tap"], f"{row['difference']:.2e}", f"{row['relative']:.2e}", "" if row["same"] else "[bold red]differs[/]")
+    console.print(grid)
+    say(console, f"the same to {tolerance:g} at all {len(rows)} activations" if first is None else
+        f"{first['tap']} is the first that differs: by {first['relative']:.2e} of its largest number (tolerance {tolerance:g})")
+
+
+def show_quantized(found: dict):
+    """Print what fewer bits saved and what they cost."""
+    console = Console()
+    rows = [("scheme", f"{found['scheme']}, {found['method']}"), ("bits per weight", f"{found['bits_per_weight']:.2f}, scales included"),
+            ("memory", f"{megabytes(found['bytes'])}, {found['of_float32']:.3f} of float32"), ("file", megabytes(found["file_bytes"]))]
+    if "difference" in found:
+        rows += [("loss before", f"{found['loss_before']:.4f} nats a token on {found['tokens']:,}"),
+                 ("loss after", f"{found['loss_after']:.4f}"),
+                 ("difference", f"{found['difference']:+.5f} ± {found['standard_error']:.5f} (paired standard error)"),
+                 ("mean KL", f"{found['kl']:.5f} nats"), ("same first choice", f"{100 * found['agreement']:.2f}%")]
+    else:
+        rows.append(("loss", "not measured: give --text FILE or --data DIR"))
+    for row in found["worst"]:
+        rows.append((f"error of {row['name']}", f"{100 * row['relative']:.2f}%, at most {row['largest']:.2g}"))
+    grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in rows:
+        grid.add_row(name, value)
+    console.print(grid)
+
+
+def printable(value) -> str:
+    """A value of a stranger's file on one line of visible characters."""
+    text = str(value)
+    return text if text.isprintable() and len(text) <= 200 else ascii(text)[:200]
+
+
+def megabytes(size: int) -> str:
+    """1,040,128 -> "1.0 MB" (a million bytes)."""
+    return f"{size / 1e6:,.1f} MB"
