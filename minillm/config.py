@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 from minillm.errors import UserError, is_count, is_number, require
 
@@ -60,6 +61,8 @@ class ModelConfig:
 
     Raises UserError for a combination that is no model. Source: Touvron et al. 2023, arXiv:2302.13971, section 2.2.
     """
+
+    model_type: ClassVar[str] = "llama"
 
     vocab_size: int
     hidden_size: int

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from minillm.formats import checkpoint
+from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.architecture.bloom import BloomConfig
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError
-from minillm.files import read_json
 from minillm.architecture.tree import tree_map
 from minillm.text.tokenizer import Tokenizer, decode_stream
 
@@ -121,26 +121,6 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
                         f".bin files: leave it out")
     config, params, made = checkpoint.load_model(path, dtype)
     return Model(config, params, made, str(path), begin_of_prompt(path, made, config))
-
-
-def begin_of_prompt(folder: Path, tokenizer: Tokenizer | None, config) -> tuple[int, ...]:
-    """The ids that stand before every prompt of a folder's model: what its tokenizer puts there by itself.
-
-    tokenizer_config.json's add_bos_token decides; where it says nothing, the post-processor of tokenizer.json does.
-    """
-    path = folder / "tokenizer_config.json"
-    added = read_json(path).get("add_bos_token") if path.is_file() else None
-    if added is None:
-        return () if tokenizer is None else tokenizer.begin
-    return (config.bos_token_id,) if added is True and config.bos_token_id is not None else ()
-
-
-def no_tokenizer(source: str) -> str:
-    """Why text cannot become tokens, and what to do."""
-    if (Path(source) / "tokenizer.model").is_file():
-        return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
-                "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
-    return "there is no tokenizer.json, so text cannot become tokens"
 
 
 def longest(config) -> int:

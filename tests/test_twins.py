@@ -77,7 +77,8 @@ def bloom_case(name, rng, dtype):
     config = random_bloom(rng)
     params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
     cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config), "mlp": (params["layers"][0], x),
-             "block": (params["layers"][0], x, 0, None, config), "attention": (params["layers"][0], x, 0, None, config)}
+             "block": (params["layers"][0], x, 0, None, config), "attention": (params["layers"][0], x, 0, None, config),
+             "block_alone": (params["layers"][0], x, config), "final_norm": (params, x, config)}
     return cases.get(name)
 
 
@@ -153,6 +154,8 @@ def case(name, twin, rng, dtype):
         "head": lambda: (params,),
         "block": lambda: (params["layers"][0], x, 0, turn, None, config),
         "attention": lambda: (params["layers"][0], x, 0, turn, None, config),
+        "block_alone": lambda: (params["layers"][0], x, config),
+        "final_norm": lambda: (params, x, config),
         "mlp": lambda: (params["layers"][0], x),
         "init_cache": lambda: (config, n, d, dtype),
         "write": lambda: (normal(rng, dtype, 6, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
@@ -204,7 +207,8 @@ def state_of(twin, state):
 
 
 # Functions whose arguments or results are not arrays: they have tests of their own, named here.
-TESTED_ELSEWHERE = {"tap_layer": "test_taps.py", "forward_of": "test_variations.py", "prefill": "test_generate.py", "generate": "test_generate.py"}
+TESTED_ELSEWHERE = {"tap_layer": "test_taps.py", "forward_of": "test_variations.py",
+                    "module_of": "test_variations.py", "prefill": "test_generate.py", "generate": "test_generate.py"}
 
 
 @pytest.mark.parametrize("module", MODULES)

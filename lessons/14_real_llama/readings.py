@@ -22,7 +22,7 @@ from minillm.config import ModelConfig
 from minillm.formats.describe import describe
 from minillm.errors import UserError
 from minillm.in_numpy.model import forward, init_cache
-from minillm.loading import no_tokenizer
+from minillm.formats.checkpoint import no_tokenizer
 from minillm.architecture.tree import tree_map
 from minillm.architecture.quantized import scheme_of
 

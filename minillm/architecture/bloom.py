@@ -8,11 +8,12 @@
      "norm": (D,), "norm_bias": (D,),
      "lm_head": (D, V)}                       # absent when the head is tied to the embedding
 
-The names are the LLaMA's (params.py) where the parts are the same. Nothing here is trained: see foreign/bloom.py.
+The names are the LLaMA's (params.py) where the parts are the same. Nothing here is trained: see formats/bloom.py.
 """
 
 from dataclasses import dataclass
 from math import floor, log2
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from minillm.errors import is_count, is_number, require
 @dataclass(frozen=True)
 class BloomConfig:
     """The shape of one BLOOM. Raises UserError for a combination that is no model."""
+
+    model_type: ClassVar[str] = "bloom"
 
     vocab_size: int
     hidden_size: int
@@ -53,6 +56,11 @@ class BloomConfig:
     def head_dim(self) -> int:
         """E = D / H."""
         return self.hidden_size // self.num_attention_heads
+
+    @property
+    def intermediate_size(self) -> int:
+        """F = 4 D."""
+        return 4 * self.hidden_size
 
     @property
     def num_key_value_heads(self) -> int:

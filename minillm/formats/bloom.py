@@ -34,6 +34,21 @@ FUSED = "self_attention.query_key_value."
 NEUTRAL = {"apply_residual_connection_post_layernorm": (False, None), "quantization_config": (None,),
            "compression_config": (None,), "is_encoder_decoder": (False, None)}
 
+# What a module of transformers takes in or gives out, as our tap; heads: the field of the config that counts them.
+MODULES = (
+    ("transformer.word_embeddings", "out", "embed", None), ("transformer.word_embeddings_layernorm", "out", "embed_norm", None),
+    ("transformer.ln_f", "out", "final_norm", None),
+    ("transformer.h.{i}.input_layernorm", "in", "layers.{i}.resid_pre", None),
+    ("transformer.h.{i}.input_layernorm", "out", "layers.{i}.attn_in", None),
+    ("transformer.h.{i}.self_attention.dense", "in", "layers.{i}.z", "num_attention_heads"),
+    ("transformer.h.{i}.self_attention.dense", "out", "layers.{i}.attn_out", None),
+    ("transformer.h.{i}.post_attention_layernorm", "in", "layers.{i}.resid_mid", None),
+    ("transformer.h.{i}.post_attention_layernorm", "out", "layers.{i}.mlp_in", None),
+    ("transformer.h.{i}.mlp.dense_h_to_4h", "out", "layers.{i}.mlp_up", None),
+    ("transformer.h.{i}.mlp.dense_4h_to_h", "in", "layers.{i}.mlp_post", None),
+    ("transformer.h.{i}.mlp.dense_4h_to_h", "out", "layers.{i}.mlp_out", None),
+    ("transformer.h.{i}", "out", "layers.{i}.resid_post", None))
+
 
 def load(folder, dtype=np.float32) -> tuple[BloomConfig, dict]:
     """(config, params), the matrices in `dtype`, norms and biases in float32. Raises UserError as foreign/llama.py does."""

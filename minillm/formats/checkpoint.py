@@ -19,7 +19,6 @@ from safetensors.numpy import save_file
 
 from minillm.formats import quantized as quantized_folder
 from minillm.text import tokenizer as tokenizers
-from minillm.architecture.bloom import BloomConfig
 from minillm.config import ModelConfig, TrainConfig
 from minillm.errors import UserError
 from minillm.files import make_folder, one_line, read_json, replacing, write_json
@@ -30,6 +29,7 @@ from minillm.architecture.quantized import is_ours, scheme_of
 
 STATE = "training_state.safetensors"
 MODEL = "model.safetensors"
+FORMATS = {"llama": llama, "bloom": bloom}
 KINDS = {"F32": np.float32, "F64": np.float64}
 
 
@@ -52,7 +52,7 @@ def save_description(folder, config, params, tokenizer=None, dtype: str = "float
                      method: str = "round"):
     """Write all that `save_model` writes but the parameters. Raises UserError."""
     folder = Path(folder)
-    values, _ = foreign(config).to_hugging_face(config, {})
+    values, _ = format_of(config.model_type).to_hugging_face(config, {})
     write_json(folder / "config.json", values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
     write_json(folder / "generation_config.json", {"bos_token_id": config.bos_token_id, "do_sample": True,
                                                    "eos_token_id": config.eos_token_id, "temperature": 1.0})
@@ -75,7 +75,7 @@ def save_params(folder, config, params, dtype: str = "float32"):
     """Write model.safetensors alone: Hugging Face's names and orientation, float32 or bfloat16; quantized ones under our names."""
     if scheme_of(params):
         return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params), {"format": "pt"})
-    _, tensors = foreign(config).to_hugging_face(config, params)
+    _, tensors = format_of(config.model_type).to_hugging_face(config, params)
     tensors = {name: np.ascontiguousarray(array, number_kind(dtype)) for name, array in tensors.items()}
     write_tensors(Path(folder) / MODEL, tensors, {"format": "pt"})
 
@@ -100,9 +100,9 @@ def copy_texts(source: Path, out: Path):
                 beside.write_bytes((source / name).read_bytes())
 
 
-def foreign(config):
-    """The file that knows the format of a config's model."""
-    return bloom if isinstance(config, BloomConfig) else llama
+def format_of(model_type: str):
+    """The file that knows the Hugging Face folders of a family; the LLaMA's refuses what nobody knows, by name."""
+    return FORMATS.get(model_type, llama)
 
 
 def number_kind(name: str) -> np.dtype:
@@ -128,7 +128,7 @@ def load_model(folder, dtype: str = "float32"):
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
     values = read_json(folder / "config.json")
-    format = bloom if values.get("model_type") == "bloom" else llama
+    format = format_of(values.get("model_type"))
     if is_ours(values):
         if dtype != "float32":
             raise UserError(f"{folder}: its matrices are quantized: {dtype} is for those that are float")
@@ -146,6 +146,27 @@ def load_tokenizer(folder, config):
         raise UserError(f"{path}: has {tokenizer.vocab_size} tokens, the model {config.vocab_size}: "
                         "the two do not belong together")
     return tokenizer
+
+
+def begin_of_prompt(folder: Path, tokenizer, config) -> tuple[int, ...]:
+    """The ids that stand before every prompt of a folder's model: what its tokenizer puts there.
+
+    tokenizer_config.json's add_bos_token decides; where it says nothing, the post-processor of
+    tokenizer.json does.
+    """
+    path = folder / "tokenizer_config.json"
+    added = read_json(path).get("add_bos_token") if path.is_file() else None
+    if added is None:
+        return () if tokenizer is None else tokenizer.begin
+    return (config.bos_token_id,) if added is True and config.bos_token_id is not None else ()
+
+
+def no_tokenizer(source: str) -> str:
+    """Why text cannot become tokens, and what to do."""
+    if (Path(source) / "tokenizer.model").is_file():
+        return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
+                "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
+    return "there is no tokenizer.json, so text cannot become tokens"
 
 
 def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str,

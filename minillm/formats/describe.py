@@ -4,11 +4,10 @@ from dataclasses import asdict
 from math import prod
 from pathlib import Path
 
-from minillm import loading
 from minillm.formats import checkpoint, quantized as quantized_folder
 from minillm.errors import UserError, short
 from minillm.files import read_json
-from minillm.formats import bloom, llama, llama2c, weights
+from minillm.formats import llama2c, weights
 from minillm.architecture.tree import flatten
 from minillm.architecture.quantized import is_ours
 
@@ -29,7 +28,7 @@ def describe(path) -> dict:
     if not path.is_dir():
         raise UserError(f"{path}: there is no such folder or llama2.c .bin file")
     values = read_json(path / "config.json")
-    format = bloom if values.get("model_type") == "bloom" else llama
+    format = checkpoint.format_of(values.get("model_type"))
     found = {"path": str(path), "format": f"Hugging Face, model_type {values.get('model_type')!r}", "refused": []}
     config = attempt(found, lambda: format.load_config(path))
     if is_ours(values):
@@ -46,8 +45,8 @@ def describe(path) -> dict:
         return found | {"config": values}
     found |= describe_config(config)
     tokenizer = attempt(found, lambda: checkpoint.load_tokenizer(path, config))
-    begin = attempt(found, lambda: loading.begin_of_prompt(path, tokenizer, config))
-    found["tokenizer"] = describe_tokenizer(tokenizer, begin) if tokenizer else {"none": loading.no_tokenizer(str(path))}
+    begin = attempt(found, lambda: checkpoint.begin_of_prompt(path, tokenizer, config))
+    found["tokenizer"] = describe_tokenizer(tokenizer, begin) if tokenizer else {"none": checkpoint.no_tokenizer(str(path))}
     return found
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.errors import UserError, missing
 from minillm.files import replacing
 from minillm.in_numpy.quantize import dequantize, integers, take_rows
@@ -42,7 +42,7 @@ def export(path, model) -> list[str]:
     check(model, config, scheme)
     tensors = {gguf_name(name): tensor(name, leaf, config) for name, leaf in flatten(model.params).items()}
     with replacing(Path(path)) as beside:
-        writer = gguf.GGUFWriter(beside, "llama")
+        writer = gguf.GGUFWriter(beside, family(config).gguf)
         write_config(writer, config, scheme, gguf)
         write_tokenizer(writer, model, gguf)
         for name, leaf in tensors.items():
@@ -57,8 +57,8 @@ def export(path, model) -> list[str]:
 
 def check(model, config, scheme):
     """Refuse what cannot be written. Raises UserError."""
-    if isinstance(config, BloomConfig):
-        raise UserError(f"{model.source}: GGUF export is for LLaMAs, this is a BLOOM")
+    if family(config).gguf is None:
+        raise UserError(f"{model.source}: GGUF export is for LLaMAs, this is a {family(config).name}")
     if scheme is not None and (scheme.scale_per != "group32" or scheme.zero_point):
         raise UserError(f"{model.source}: its scheme is {scheme}: GGUF's Q8_0 and Q4_0 are int8-group32 and int4-group32 "
                         "without zero point")

@@ -46,6 +46,24 @@ NEUTRAL = {
     "num_experts": (None, 0), "num_local_experts": (None, 0), "is_encoder_decoder": (False, None),
 }
 
+# What a module of transformers takes in or gives out, as our tap; heads: the field of the config that counts them.
+MODULES = (
+    ("model.embed_tokens", "out", "embed", None), ("model.norm", "out", "final_norm", None),
+    ("model.layers.{i}.input_layernorm", "in", "layers.{i}.resid_pre", None),
+    ("model.layers.{i}.input_layernorm", "out", "layers.{i}.attn_in", None),
+    ("model.layers.{i}.self_attn.q_proj", "out", "layers.{i}.q", "num_attention_heads"),
+    ("model.layers.{i}.self_attn.k_proj", "out", "layers.{i}.k", "num_key_value_heads"),
+    ("model.layers.{i}.self_attn.v_proj", "out", "layers.{i}.v", "num_key_value_heads"),
+    ("model.layers.{i}.self_attn.o_proj", "in", "layers.{i}.z", "num_attention_heads"),
+    ("model.layers.{i}.self_attn.o_proj", "out", "layers.{i}.attn_out", None),
+    ("model.layers.{i}.post_attention_layernorm", "in", "layers.{i}.resid_mid", None),
+    ("model.layers.{i}.post_attention_layernorm", "out", "layers.{i}.mlp_in", None),
+    ("model.layers.{i}.mlp.gate_proj", "out", "layers.{i}.mlp_pre", None),
+    ("model.layers.{i}.mlp.up_proj", "out", "layers.{i}.mlp_up", None),
+    ("model.layers.{i}.mlp.down_proj", "in", "layers.{i}.mlp_post", None),
+    ("model.layers.{i}.mlp.down_proj", "out", "layers.{i}.mlp_out", None),
+    ("model.layers.{i}", "out", "layers.{i}.resid_post", None))
+
 
 def load(folder, dtype=np.float32) -> tuple[ModelConfig, dict]:
     """(config, params), the matrices in `dtype`, norms and biases in float32.

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.architecture import bloom
-from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.errors import UserError, short
 from minillm.formats.weights import open_folder
-from minillm.architecture.llama import table
-from minillm.architecture.tree import flatten, tree_map, unflatten
+from minillm.architecture.tree import flatten, unflatten
 from minillm.architecture.quantized import (GROUP, PARTS, Quantized, Scheme, read_scheme, scheme_of,
                                             write_scheme)
 
@@ -28,7 +26,7 @@ STORED = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "U8": np.uint8, "
 
 def shapes(config) -> dict:
     """The tree of shapes of a config's parameters."""
-    return bloom.table(config) if isinstance(config, BloomConfig) else tree_map(lambda row: row.shape, table(config))
+    return family(config).shapes(config)
 
 
 def about(params, method: str) -> dict:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 
 from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
-from minillm.in_jax.bloom import forward_of
+from minillm.in_jax.family import forward_of
 from minillm.in_jax.generate import ROOM, sample
 from minillm.in_jax.model import forward, init_cache
 from minillm.in_jax.ops import IGNORE, cross_entropy, softmax

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_token
-from minillm.in_jax.bloom import forward_of
+from minillm.in_jax.family import forward_of
 from minillm.in_jax.model import init_cache
 from minillm.in_jax.ops import softmax
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import ModelConfig, TrainConfig
-from minillm.in_jax.bloom import forward_of
+from minillm.in_jax.family import forward_of
 from minillm.in_jax.model import loss_and_grads
 from minillm.in_jax.ops import IGNORE, cross_entropy
 from minillm.in_jax.optimizer import clip, init_moments, learning_rate, update

@@ -12,7 +12,6 @@ minillm/in_numpy or minillm/in_jax.
 import numpy as np
 
 from minillm.architecture.bloom import BloomConfig, slopes
-from minillm.in_numpy import model
 from minillm.in_numpy.model import head, tap_layer, write
 from minillm.in_numpy.ops import attend, embedding, gelu, layernorm, linear, no_tap
 
@@ -31,7 +30,7 @@ def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
         past = None if cache is None else cache["layers"][i]
         x_BTD, past = block(layer, x_BTD, start, past, config, tap_layer(tap, i))
         kept.append(past)
-    x_BTD = tap("final_norm", layernorm(x_BTD, params["norm"], params["norm_bias"], eps))
+    x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
     logits_BTV = tap("logits", linear(x_BTD, head(params)))
     return logits_BTV, None if cache is None else {"length": start + tokens_BT.shape[1], "layers": kept}
 
@@ -46,6 +45,16 @@ def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
     normed_BTD = tap("mlp_in", layernorm(mid_BTD, layer["post_attention_layernorm"],
                                          layer["post_attention_layernorm_bias"], eps))
     return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
+
+
+def block_alone(layer, x_BTD, config: BloomConfig, tap=no_tap):
+    """One block on whole texts from position 0, without a cache. (B, T, D) -> (B, T, D)."""
+    return block(layer, x_BTD, 0, None, config, tap)[0]
+
+
+def final_norm(params, x_BTD, config: BloomConfig):
+    """The LayerNorm after the last block."""
+    return layernorm(x_BTD, params["norm"], params["norm_bias"], config.layer_norm_epsilon)
 
 
 def attention(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
@@ -68,8 +77,3 @@ def mlp(layer, x_BTD, tap=no_tap):
     """down(gelu(up(x))). (B, T, D) -> (B, T, D)."""
     up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer["up_bias"]))
     return linear(tap("mlp_post", gelu(up_BTF)), layer["down_proj"], layer["down_bias"])
-
-
-def forward_of(config):
-    """The `forward` for a config: BLOOM's from this file, LLaMA's from model.py."""
-    return forward if isinstance(config, BloomConfig) else model.forward

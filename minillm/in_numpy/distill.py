@@ -17,7 +17,7 @@ p = softmax(teacher / T) and q = softmax(student / T).
 import numpy as np
 
 from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
-from minillm.in_numpy.bloom import forward_of
+from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.generate import sample
 from minillm.in_numpy.model import forward, forward_backward, init_cache
 from minillm.in_numpy.ops import IGNORE, cross_entropy, cross_entropy_backward, softmax

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_token
-from minillm.in_numpy.bloom import forward_of
+from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.model import init_cache
 from minillm.in_numpy.ops import softmax
 

@@ -31,7 +31,7 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
         past = None if cache is None else cache["layers"][i]
         x_BTD, past = block(layer, x_BTD, start, turn, past, config, tap_layer(tap, i))
         kept.append(past)
-    x_BTD = tap("final_norm", rmsnorm(x_BTD, params["norm"], config.rms_norm_eps))
+    x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
     logits_BTV = tap("logits", linear(x_BTD, head(params)))
     return logits_BTV, None if cache is None else {"length": start + T, "layers": kept}
 
@@ -50,6 +50,18 @@ def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     normed_BTD = rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps)
     normed_BTD = tap("mlp_in", normed_BTD)
     return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
+
+
+def block_alone(layer, x_BTD, config: ModelConfig, tap=no_tap):
+    """One block on whole texts from position 0, without a cache. (B, T, D) -> (B, T, D)."""
+    T = x_BTD.shape[1]
+    turn = rotation(np.arange(T), config, T, x_BTD.dtype)
+    return block(layer, x_BTD, 0, turn, None, config, tap)[0]
+
+
+def final_norm(params, x_BTD, config: ModelConfig):
+    """The RMSNorm after the last block."""
+    return rmsnorm(x_BTD, params["norm"], config.rms_norm_eps)
 
 
 def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):

@@ -7,7 +7,7 @@ state and the batch.
 import numpy as np
 
 from minillm.config import ModelConfig, TrainConfig
-from minillm.in_numpy.bloom import forward_of
+from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.model import loss_and_grads
 from minillm.in_numpy.ops import IGNORE, cross_entropy
 from minillm.in_numpy.optimizer import clip, init_moments, learning_rate, update

@@ -4,23 +4,22 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from math import prod
 
-from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.errors import UserError
 
-# The taps of a block, in the order of the computation. Those of a BLOOM are fewer: no rotary turn, no gate.
+# The taps of a block, in the order of the computation. A family may have fewer: see architecture/family.py.
 LAYER_AXES = {
     "resid_pre": "BTD", "attn_in": "BTD", "q": "BKGTE", "k": "BKTE", "v": "BKTE", "rot_q": "BKGTE", "rot_k": "BKTE",
     "scores": "BKGTS", "pattern": "BKGTS", "z": "BKGTE", "attn_out": "BTD", "resid_mid": "BTD", "mlp_in": "BTD",
     "mlp_pre": "BTF", "mlp_up": "BTF", "mlp_post": "BTF", "mlp_out": "BTD", "resid_post": "BTD"}
-LLAMA_ONLY = ("rot_q", "rot_k", "mlp_pre")
 OUTER_AXES = {"embed": "BTD", "embed_norm": "BTD", "final_norm": "BTD", "logits": "BTV"}
 
 
 def tap_names(config) -> list[str]:
     """Every activation of a model by name, in the order of the computation."""
-    bloom = isinstance(config, BloomConfig)
-    inner = [name for name in LAYER_AXES if not (bloom and name in LLAMA_ONLY)]
-    return (["embed"] + ["embed_norm"] * bloom
+    about = family(config)
+    inner = [name for name in LAYER_AXES if name not in about.missing_taps]
+    return ([*about.embedding_taps]
             + [f"layers.{i}.{name}" for i in range(config.num_hidden_layers) for name in inner] + ["final_norm", "logits"])
 
 
@@ -53,7 +52,7 @@ def sizes(config, batch: int, length: int) -> dict[str, int]:
     """The length of each axis."""
     K, D = config.num_key_value_heads, config.hidden_size
     return {"B": batch, "T": length, "S": length, "K": K, "G": config.num_attention_heads // K, "E": config.head_dim, "D": D,
-            "F": getattr(config, "intermediate_size", 4 * D), "V": config.vocab_size}
+            "F": config.intermediate_size, "V": config.vocab_size}
 
 
 def shape_of(name: str, config, batch: int, length: int) -> tuple[int, ...]:

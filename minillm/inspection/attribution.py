@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.inspection.record import run
 from minillm.inspection.twin import head_matrix, matrix, prompt_tokens
 from minillm.loading import Model
@@ -94,7 +94,7 @@ def attribute_logits(
 
 def first(config) -> tuple[str, ...]:
     """The start of the residual stream: the embedding, after its norm in a BLOOM."""
-    return ("embed_norm",) if isinstance(config, BloomConfig) else ("embed",)
+    return family(config).embedding_taps[-1:]
 
 
 def through_norm(model: Model, last_TD, direction_TD):
@@ -105,7 +105,7 @@ def through_norm(model: Model, last_TD, direction_TD):
     """
     params, config = model.params, model.config
     weighted_TD = direction_TD * matrix(params["norm"])
-    if isinstance(config, BloomConfig):
+    if family(config).norm_subtracts_mean:
         scale_T1 = 1 / np.sqrt(np.var(last_TD, axis=-1, keepdims=True) + config.layer_norm_epsilon)
         return scale_T1 * (weighted_TD - weighted_TD.mean(-1, keepdims=True)), direction_TD @ matrix(params["norm_bias"])
     scale_T1 = 1 / np.sqrt(np.mean(last_TD * last_TD, axis=-1, keepdims=True) + config.rms_norm_eps)

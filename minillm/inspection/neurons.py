@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.inspection.lens import largest
 from minillm.inspection.record import run
 from minillm.inspection.twin import head_matrix, matrix, prompt_tokens
@@ -58,7 +58,7 @@ def top_tokens(model: Model, rows_BT, neurons: Sequence[tuple[int, int]], count:
 def promoted(model: Model, neurons: Sequence[tuple[int, int]], count: int = 6) -> np.ndarray:
     """The tokens whose logits each (layer, unit) raises most, on the direct path: (N, M)."""
     written_ND = np.stack([matrix(model.params["layers"][layer]["down_proj"])[unit] for layer, unit in neurons])
-    if isinstance(model.config, BloomConfig):
+    if family(model.config).norm_subtracts_mean:
         written_ND = written_ND - written_ND.mean(-1, keepdims=True)
     logits_NV = (written_ND * matrix(model.params["norm"])) @ head_matrix(model)    # the norm's scale changes no order
     return largest(logits_NV, min(count, model.config.vocab_size))

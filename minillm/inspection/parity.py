@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from minillm.architecture.bloom import BloomConfig
 from minillm.errors import UserError, missing
 from minillm.files import replacing
+from minillm.formats.checkpoint import format_of
 from minillm.formats.weights import Weights
 from minillm.loading import Model, twin_package
 
@@ -62,7 +62,7 @@ def reference(folder, tokens_BT, config) -> dict[str, np.ndarray]:
     transformers.utils.logging.set_verbosity_error()
     theirs = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager",
                                                                local_files_only=True).eval()
-    seen, H = {}, config.num_attention_heads
+    seen = {}
 
     def keep(name, x, heads=None):
         x = x[0] if isinstance(x, tuple) else x
@@ -75,43 +75,10 @@ def reference(folder, tokens_BT, config) -> dict[str, np.ndarray]:
     def after(module, name, heads=None):
         module.register_forward_hook(lambda _, args, out: keep(name, out, heads))
 
-    if isinstance(config, BloomConfig):
-        inner = theirs.transformer
-        after(inner.word_embeddings, "embed")
-        after(inner.word_embeddings_layernorm, "embed_norm")
-        after(inner.ln_f, "final_norm")
-        for i, layer in enumerate(inner.h):
-            at = f"layers.{i}."
-            before(layer.input_layernorm, at + "resid_pre")
-            after(layer.input_layernorm, at + "attn_in")
-            before(layer.self_attention.dense, at + "z", H)
-            after(layer.self_attention.dense, at + "attn_out")
-            before(layer.post_attention_layernorm, at + "resid_mid")
-            after(layer.post_attention_layernorm, at + "mlp_in")
-            after(layer.mlp.dense_h_to_4h, at + "mlp_up")
-            before(layer.mlp.dense_4h_to_h, at + "mlp_post")
-            after(layer.mlp.dense_4h_to_h, at + "mlp_out")
-            after(layer, at + "resid_post")
-    else:
-        inner = theirs.model
-        after(inner.embed_tokens, "embed")
-        after(inner.norm, "final_norm")
-        for i, layer in enumerate(inner.layers):
-            at = f"layers.{i}."
-            before(layer.input_layernorm, at + "resid_pre")
-            after(layer.input_layernorm, at + "attn_in")
-            after(layer.self_attn.q_proj, at + "q", H)
-            after(layer.self_attn.k_proj, at + "k", config.num_key_value_heads)
-            after(layer.self_attn.v_proj, at + "v", config.num_key_value_heads)
-            before(layer.self_attn.o_proj, at + "z", H)
-            after(layer.self_attn.o_proj, at + "attn_out")
-            before(layer.post_attention_layernorm, at + "resid_mid")
-            after(layer.post_attention_layernorm, at + "mlp_in")
-            after(layer.mlp.gate_proj, at + "mlp_pre")
-            after(layer.mlp.up_proj, at + "mlp_up")
-            before(layer.mlp.down_proj, at + "mlp_post")
-            after(layer.mlp.down_proj, at + "mlp_out")
-            after(layer, at + "resid_post")
+    for path, side, tap, heads in format_of(config.model_type).MODULES:
+        for i in range(config.num_hidden_layers if "{i}" in path else 1):
+            watch = before if side == "in" else after
+            watch(theirs.get_submodule(path.format(i=i)), tap.format(i=i), heads and getattr(config, heads))
     with torch.no_grad():
         out = theirs(torch.tensor(np.asarray(tokens_BT), dtype=torch.long), output_attentions=True)
     for i, pattern in enumerate(out.attentions or ()):

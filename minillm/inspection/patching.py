@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.errors import UserError
 from minillm.inspection.record import run
 from minillm.inspection.restart import one_head_each, one_position_each, position_axis, random_like, restart, scores_at
@@ -155,14 +155,14 @@ def patch_best(model: Model, clean, corrupt, site: str, by: str, target: Target 
 
 
 def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], twin: str) -> dict[str, np.ndarray]:
-    """d score / d activations of a target. Raises UserError for a BLOOM in NumPy."""
+    """d score / d activations of a target. Raises UserError where NumPy has no backward pass."""
     if twin == "jax":
         from minillm.inspection import compiled
         rival = -1 if target.rival is None else target.rival
         found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival, model.config, names)[1]
         return {name: np.asarray(found[name]) for name in names}
-    if isinstance(model.config, BloomConfig):
-        raise UserError("gradients of a BLOOM need the jax twin: NumPy has no backward for it")
+    if not family(model.config).backward_by_hand:
+        raise UserError(f"gradients of a {family(model.config).name} need --twin jax: the numpy twin has no backward pass for it")
     if hasattr(model.params["layers"][0]["o_proj"], "scheme"):
         raise UserError("gradients of a quantized model need the jax twin: NumPy's backward is for float matrices")
     return gradients_by_hand(model, tokens_BT, target, names)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm import __version__
-from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.files import write_atomically
@@ -108,17 +108,16 @@ class Page:
         return self.data | {"arrays": self.arrays, "labels": labels, "left_out": self.missing}
 
     def add_model(self, twin: str, prompt):
-        config, bloom = self.config, isinstance(self.config, BloomConfig)
+        config, about = self.config, family(self.config)
         leaves = flatten(self.model.params).values()
         self.data |= {
             "version": __version__, "source": Path(self.model.source.removesuffix(" (llama2.c)")).name, "twin": twin,
-            "family": "BLOOM" if bloom else "LLaMA", "layers": self.L, "heads": self.H, "groups": config.num_key_value_heads,
+            "family": about.name, "layers": self.L, "heads": self.H, "groups": config.num_key_value_heads,
             "hidden": config.hidden_size, "head_dim": config.head_dim, "vocab": config.vocab_size, "length": self.T,
             "parameters": int(sum(leaf.size for leaf in leaves)), "numbers": self.seen["logits"].dtype.name,
             "tokens": self.tokens_BT[0].tolist(), "begun": len(self.model.begin) if isinstance(prompt, str) else 0}
-        if bloom:
-            self.left_out("queries and keys after rotation, the MLP's gate", "a BLOOM has none: its positions are slopes of attention, "
-                          "its MLP has one matrix in")
+        if about.missing_because:
+            self.left_out(*about.missing_because)
 
     def add_checks(self, checks):
         self.data["checks"] = [{"name": each.name, "meaning": each.meaning, "difference": each.difference, "verdict": each.verdict,

@@ -7,7 +7,6 @@ Turner et al. 2023, arXiv:2308.10248, section 3; Panickssery et al. 2023, arXiv:
 """
 
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from minillm.inspection.activations import axes_of, matching
 from minillm.inspection.edit import Edit, editor, prepared
 from minillm.inspection.record import run
 from minillm.inspection.twin import forward, prompt_tokens, settled
-from minillm.loading import Model
+from minillm.loading import Model, twin_package
 from minillm.text.tokenizer import decode_stream
 
 ROOM = 64  # prompts and caches are padded to a multiple of this in JAX, so that few shapes are compiled
@@ -52,7 +51,7 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", ed
     check_prompt(ids, config)
     if any(edit.positions is not None for edit in edits):
         raise UserError("edits while generating change every position: leave positions out")
-    names, package = matching(names, config), import_module(f"minillm.in_{twin}")
+    names, package = matching(names, config), twin_package(twin)
     plan, values = prepared(edits, config, 1, 1, model.params["norm"].dtype)
     count = min(how.max_new_tokens, config.max_position_embeddings - len(ids))
     coins = np.random.default_rng(how.seed).random(count, np.float32)

@@ -1,11 +1,9 @@
 """The pieces of a forward pass that inspection needs, for both twins and both model families."""
 
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 
-from minillm.architecture.bloom import BloomConfig
 from minillm.loading import Model, twin_package
 from minillm.architecture.tree import tree_map
 
@@ -51,25 +49,18 @@ def widened(params):
 
 def block(twin: str, layer, x_BTD, config, tap):
     """One block on whole texts from position 0."""
-    if isinstance(config, BloomConfig):
-        return import_module(f"minillm.in_{twin}.bloom").block(layer, x_BTD, 0, None, config, tap)[0]
-    ops, T = import_module(f"minillm.in_{twin}.ops"), x_BTD.shape[1]
-    turn = ops.rotation(np.arange(T), config, T, x_BTD.dtype)
-    return import_module(f"minillm.in_{twin}.model").block(layer, x_BTD, 0, turn, None, config, tap)[0]
+    return twin_package(twin).module_of(config).block_alone(layer, x_BTD, config, tap)
 
 
 def norm(twin: str, params, x, config):
-    """The final norm of any model: RMSNorm, or a BLOOM's LayerNorm."""
-    ops = import_module(f"minillm.in_{twin}.ops")
-    if isinstance(config, BloomConfig):
-        return ops.layernorm(x, params["norm"], params["norm_bias"], config.layer_norm_epsilon)
-    return ops.rmsnorm(x, params["norm"], config.rms_norm_eps)
+    """The final norm of any model: RMSNorm, or LayerNorm."""
+    return twin_package(twin).module_of(config).final_norm(params, x, config)
 
 
 def unembed(twin: str, params, x, config):
     """Logits of a residual stream: the final norm, then the head. x (..., D) -> (..., V)."""
-    module = import_module(f"minillm.in_{twin}.model")
-    return module.linear(norm(twin, params, x, config), module.head(params))
+    package = twin_package(twin)
+    return package.linear(norm(twin, params, x, config), package.head(params))
 
 
 def outer(params) -> dict:

@@ -1,0 +1,52 @@
+"""What sets a family of models apart, in one record. Nothing else asks which family a model is of.
+
+A new family is one file here, one in each twin, one in formats/, and a line in four tables: FAMILIES here, MODULES in
+in_numpy/family.py and in_jax/family.py, FORMATS in formats/checkpoint.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from minillm.architecture import bloom, llama
+from minillm.architecture.tree import tree_map
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family.
+
+    name                 as people say it
+    shapes               config -> the tree of shapes of its parameters
+    embedding_taps       activations before the first layer, in order: the last one starts the residual stream
+    missing_taps         activations of a LLaMA's layer that this family's layers have not
+    missing_because      what these are, and why they are missing, in words; or None
+    norm_subtracts_mean  LayerNorm does, RMSNorm does not
+    backward_by_hand     can in_numpy take gradients?
+    gguf                 its architecture in GGUF files, or None where it is not exported
+    """
+
+    name: str
+    shapes: Callable
+    embedding_taps: tuple[str, ...] = ("embed",)
+    missing_taps: tuple[str, ...] = ()
+    missing_because: tuple[str, str] | None = None
+    norm_subtracts_mean: bool = False
+    backward_by_hand: bool = False
+    gguf: str | None = None
+
+
+FAMILIES = {
+    "llama": Family(
+        "LLaMA", lambda config: tree_map(lambda row: row.shape, llama.table(config)),
+        backward_by_hand=True, gguf="llama"),
+    "bloom": Family(
+        "BLOOM", bloom.table, ("embed", "embed_norm"), ("rot_q", "rot_k", "mlp_pre"),
+        ("queries and keys after rotation, the MLP's gate",
+         "a BLOOM has no rotary positions (its attention falls off with distance) and no gate"),
+        norm_subtracts_mean=True),
+}
+
+
+def family(config) -> Family:
+    """The family of a config, by its `model_type`."""
+    return FAMILIES[config.model_type]

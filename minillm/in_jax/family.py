@@ -1,0 +1,15 @@
+"""Which file runs a family's models. Twin: minillm/in_numpy/family.py."""
+
+from minillm.in_jax import bloom, model
+
+MODULES = {"llama": model, "bloom": bloom}
+
+
+def module_of(config):
+    """The file that runs a config's family: its forward, block_alone, final_norm."""
+    return MODULES[config.model_type]
+
+
+def forward_of(config):
+    """The forward of a config's family."""
+    return module_of(config).forward
