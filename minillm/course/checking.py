@@ -9,7 +9,7 @@ import ast
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,41 @@ class Checks:
     cases: Callable = field(default=lambda task, rng: exercises.cases_of(task, rng))
 
 
+class Known:
+    """A function that answers each case once and then remembers; with function None it knows `answers` alone."""
+
+    def __init__(self, function, answers=None):
+        self.function, self.answers = function, {} if answers is None else answers
+
+    def __call__(self, *case):
+        key = key_of(case)
+        if key not in self.answers:
+            self.answers[key] = exercises.answer_of(self.function, case)
+        return self.answers[key]
+
+
+def key_of(case) -> bytes:
+    """Equal for equal cases."""
+    return plain.record(list(case), inwards=True)
+
+
+def remembering(checks: Checks) -> Checks:
+    """The same checks, for many files on one set of inputs: cases and right answers are made once."""
+    def known(ways):
+        return {hint: tuple(map(Known, functions if isinstance(functions, tuple) else (functions,)))
+                for hint, functions in ways.items()}
+
+    def cases(task, rng):
+        if task.name not in made:
+            made[task.name] = checks.cases(task, rng)
+        return made[task.name]
+
+    made = {}
+    tasks = [replace(task, oracle=Known(task.oracle), mistakes=known(task.mistakes), accepted=known(task.accepted))
+             for task in checks.tasks]
+    return replace(checks, tasks=tasks, cases=cases)
+
+
 def read_checks(folder: Path, reference: Path | None = None) -> Checks:
     """The checks of the lesson in `folder`. Raises UserError."""
     folder = Path(folder)
@@ -77,7 +112,7 @@ def check(folder: Path, file: Path, seed: int | None = None, seconds: float = LI
         raise UserError(f"{file}: there is no such file")
     seed = secrets.randbelow(2**31) if seed is None else seed
     checks = read_checks(folder)
-    tasks, printed = judge_file(checks, file.read_bytes(), [seed], Limits(**vars(LIMITS) | {"seconds": seconds}))
+    tasks, printed = judge_file(checks, file.read_bytes(), [seed], replace(LIMITS, seconds=seconds))
     if tasks[0]["kind"] in WHOLE_FILE:
         raise UserError(f"{file}: {tasks[0]['message']}")
     return {"lesson": Path(folder).name, "file": str(file), "seed": seed, "tasks": tasks,
@@ -123,6 +158,7 @@ def _result(task, checks, cases, answers, limits) -> dict:
     if isinstance(answers, Stopped):
         return _failed(task, "timeout" if answers.reason in ("time", "total") else "error", answers.reason,
                        STOPPED.get(answers.reason, STOPPED["exit"]).format(**vars(limits)))
+    task = task.against(answers) if hasattr(task, "against") else task
     return exercises.verdict(task, checks.hints, cases, answers) | {"helped": []}
 
 
