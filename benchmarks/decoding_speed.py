@@ -5,7 +5,7 @@
 Shapes of the TinyLlamas (260K, 15M, 110M parameters) with random weights; 200 new tokens a round, rounds interleaved,
 compilation apart. Plain C is plain_llama.c beside this file, built with -Ofast and OpenMP where there is a C compiler: the loops
 of llama2.c, which takes part itself where --llama2c names its program (its Makefile's `runomp`). Hugging Face takes part where
-torch and transformers are installed (`pip install -e .[parity]`).
+torch and transformers are installed (`pip install -e ".[parity]"`).
 """
 
 import argparse

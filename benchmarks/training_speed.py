@@ -2,7 +2,7 @@
 
     python benchmarks/training_speed.py [--rounds 3] [--only small]
 
-Needs torch (`pip install -e .[parity]`). Each contender lives in its own process and is told when to run; rounds
+Needs torch (`pip install -e ".[parity]"`). Each contender lives in its own process and is told when to run; rounds
 are interleaved, so that a change in the machine's mood meets all of them. Compile time is reported apart.
 """
 

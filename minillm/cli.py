@@ -322,6 +322,7 @@ def add_assignment(new):
     new.add_argument("--due", metavar="TIME", help="as 2026-10-01T23:59+02:00; without an offset it is UTC")
     new.add_argument("--late", type=float, default=0.0, metavar="N", help="percent of the points that each day begun after that costs")
     new.add_argument("--title", metavar="TEXT", help="of the assignment (default: its lessons)")
+    new.add_argument("--install", metavar="SPEC", help="what pip installs for students (default: a wheel of this minillm, put into the handout)")
     new.add_argument("--seconds", type=float, default=10.0, metavar="N", help="time limit of a task (three times that where a lesson needs JAX)")
     new.add_argument("--memory", type=int, default=1024, metavar="N", help="memory limit in MB (at least 3072 where a lesson needs JAX)")
     add_sandbox(new)
@@ -345,7 +346,7 @@ def add_assignment(new):
     new.add_argument("folder", metavar="DIR", help="what minillm assignment new made")
     new.add_argument("--visibility", choices=("visible", "after_due_date", "after_published", "hidden"), default="visible", help="when students see each task's result")
     new.add_argument("--leaderboard", action="store_true", help="show the points on a leaderboard")
-    new.add_argument("--install", default="minillm", metavar="SPEC", help="what pip installs in the workflows for GitHub and Classroom 50")
+    new.add_argument("--install", metavar="SPEC", help="what pip installs in the workflows for GitHub and Classroom 50 (default: as the handout)")
 
 
 def option(name: str) -> str:

@@ -1,5 +1,11 @@
 """The one exception that means "the user asked for something impossible", and the checks of settings that raise it."""
 
+import re
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
 
 class UserError(ValueError):
     """One line: which file or option, what was wrong, what to do. The command line prints it and exits with status 2."""
@@ -9,6 +15,29 @@ def require(condition: bool, name: str, value, rule: str):
     """Raise UserError naming a setting, its value and the rule that it broke, unless `condition`."""
     if not condition:
         raise UserError(f"{name} is {short(value)}: it must be {rule}")
+
+
+def missing(what: str, package: str, extra: str) -> UserError:
+    """The error for a package that comes with an extra: what needs it, and the command that installs it."""
+    return UserError(f"{what} needs {package}, which is not installed: {pip()} install {packages(package, extra)}")
+
+
+def pip() -> str:
+    """The command that is pip of the Python that runs this."""
+    found = shutil.which("pip")
+    here = found and Path(found).parent == Path(sys.executable).parent
+    return "pip" if here else f"{sys.executable} -m pip"
+
+
+def packages(package: str, extra: str) -> str:
+    """What pip is to install: the extra in a clone of the source, elsewhere the packages that it stands for."""
+    if (Path(__file__).parents[1] / "pyproject.toml").is_file():
+        return f'-e ".[{extra}]" (in the clone)'
+    try:
+        named = [line for line in requires("minillm-course") or [] if f"extra == '{extra}'" in line]
+    except PackageNotFoundError:
+        named = [package]
+    return " ".join(re.match(r"[\w.\[\]-]+", line)[0] for line in named)
 
 
 def short(value) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from minillm.bloom import BloomConfig
-from minillm.errors import UserError
+from minillm.errors import UserError, missing
 from minillm.files import replacing
 from minillm.foreign.weights import Weights
 from minillm.loading import Model, twin_package
@@ -58,7 +58,7 @@ def reference(folder, tokens_BT, config) -> dict[str, np.ndarray]:
         import torch
         import transformers
     except ImportError as error:
-        raise UserError(f"--against transformers needs {error.name}: pip install torch transformers") from None
+        raise missing("--against transformers", error.name, "parity") from None
     transformers.utils.logging.set_verbosity_error()
     theirs = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager",
                                                                local_files_only=True).eval()

@@ -14,6 +14,9 @@ jax.config.update("jax_disable_most_optimizations", True)
 # As every training run does (TrainConfig.cpu_devices), so that runs in this process equal runs in their own.
 jax.config.update("jax_num_cpu_devices", 2)
 
+from needs import (pytest_configure, pytest_runtest_setup,  # noqa: F401  (pytest finds them here)
+                   pytest_terminal_summary)
+
 from minillm.bloom import BloomConfig
 from minillm.bloom import table as bloom_table
 from minillm.config import ModelConfig

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import minillm
-from minillm.assignments import classroom, gradescope, gradescope_run, reports, sandbox, submissions, wire
+from minillm.assignments import classroom, gradescope, gradescope_run, reports, sandbox, submissions, wheel, wire
 from minillm.assignments.assignment import Assignment, Part, after_lateness, days_late, read_assignment
 from minillm.assignments.box import Box
 from minillm.assignments.grading import grade_lesson, read_lesson_key, seed_of
@@ -52,7 +53,9 @@ def graded(key, source, seconds=5.0):
 
 def test_solutions_do_not_travel_with_the_handout(made):
     handout = {path.relative_to(made / "handout").as_posix(): path.read_bytes() for path in (made / "handout").rglob("*") if path.is_file()}
-    assert set(handout) == {"README.md", "assignment.json", f"{LESSON.name}.py", f"checks/{LESSON.name}/test_exercise.py"}
+    assert set(handout) == {"README.md", "assignment.json", f"{LESSON.name}.py", f"checks/{LESSON.name}/test_exercise.py", wheel.NAME}
+    with zipfile.ZipFile(io.BytesIO(handout.pop(wheel.NAME))) as files:
+        assert "minillm/cli.py" in files.namelist() and not [name for name in files.namelist() if "solution" in name or "mistakes" in name]
     secret = json.loads((made / "key" / "secret.json").read_text(encoding="utf-8"))["seed"].encode()
     for data in handout.values():
         assert secret not in data and SOLUTION.encode()[40:200] not in data
@@ -83,7 +86,8 @@ def test_nothing_is_written_unless_the_reference_is_proved(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("options, what", [
     ({"lessons": "99"}, "99"), ({"lessons": "02,2"}, "--lessons"), ({"lessons": ""}, "--lessons"), ({"points": "03=4"}, "--points"), ({"points": "02.none=1"}, "--points"),
-    ({"points": "02=-1"}, "--points"), ({"points": "02=2O"}, "2O is no number"), ({"points": "02=nan"}, "--points"), ({"points": "02=0"}, "--points"), ({"due": "tomorrow"}, "--due"), ({"late": 101}, "--late"), ({"seconds": 0}, "--seconds")])
+    ({"points": "02=-1"}, "--points"), ({"points": "02=2O"}, "2O is no number"), ({"points": "02=nan"}, "--points"), ({"points": "02=0"}, "--points"), ({"due": "tomorrow"}, "--due"), ({"late": 101}, "--late"), ({"seconds": 0}, "--seconds"),
+    ({"install": "it's"}, "--install")])
 def test_impossible_wishes_are_refused_by_name(options, what, tmp_path):
     with pytest.raises(UserError, match=what):
         make(**{"lessons": "02", "out": tmp_path / "hw", "say": lambda text: None, "way": WAY} | options)
@@ -564,15 +568,57 @@ def test_the_archive_in_a_folder_laid_out_like_gradescope_s(made, tmp_path, monk
     assert [test["number"] for test in failed] == ["2.5"] and "base" in failed[0]["tags"]
 
 
+def installs(place) -> set[str]:
+    """Every command of the handout's README and of both workflows that installs something."""
+    readme = (place / "handout" / "README.md").read_text(encoding="utf-8")
+    tests = json.loads((place / "classroom50" / "tests.json").read_text(encoding="utf-8"))["tests"]
+    workflow = yaml.safe_load((place / "github" / "check.yml").read_text(encoding="utf-8"))
+    found = {line.strip() for line in readme.splitlines() if "pip install" in line}
+    return found | {test["setup"] for test in tests} | {step["run"].strip() for step in workflow["jobs"]["check"]["steps"] if "pip" in step.get("run", "")}
+
+
+def test_students_install_the_file_they_are_given_or_what_the_teacher_names(made, tmp_path, monkeypatch):
+    """README and workflows say the same; nothing but the handout and the index's packages is needed."""
+    from minillm.assignments import making
+    monkeypatch.setattr(gradescope, "requirements", lambda key: "")
+    monkeypatch.setattr(making, "prove", lambda *_: [])
+    gradescope.write(made, say=lambda text: None)
+    assert installs(made) == {f"pip install ./{wheel.NAME}"} and (made / "handout" / wheel.NAME).is_file()
+    make("02", tmp_path / "hw", install="ours @ https://x.org/a.whl", way="none", say=lambda text: None)
+    gradescope.write(tmp_path / "hw", say=lambda text: None)
+    assert installs(tmp_path / "hw") == {'pip install "ours @ https://x.org/a.whl"'}
+    assert not list((tmp_path / "hw" / "handout").glob("*.whl"))
+
+
+def test_an_assignment_is_made_where_no_sandbox_works(tmp_path, monkeypatch):
+    """Only the reference and the stub run then; a way that was asked for by name is still refused."""
+    monkeypatch.setattr(sandbox, "works", lambda way, *_: "not here" if way != "none" else "")
+    make("02", tmp_path / "hw", say=lambda text: None)
+    assert json.loads((tmp_path / "hw" / "key" / "proof.json").read_text(encoding="utf-8"))["sandbox"] == "none"
+    with pytest.raises(UserError, match="not here"):
+        make("02", tmp_path / "hw2", way="bubblewrap", say=lambda text: None)
+
+
+def test_a_handout_s_minillm_makes_no_assignment(tmp_path, monkeypatch):
+    """It came without solutions, and says so."""
+    from minillm.assignments import making
+    from minillm.course.lessons import read_lesson
+    for path in LESSON.folder.glob("*.*"):
+        if path.name != "solution.py":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(making, "find", lambda which: read_lesson(tmp_path))
+    with pytest.raises(UserError, match="without solutions"):
+        make("02", tmp_path / "hw", way=WAY, say=lambda text: None)
+
+
 def test_files_beside_it(made):
-    gradescope.write(made, install="minillm==1.0", say=lambda text: None)
+    gradescope.write(made, install="our-minillm==1.0", say=lambda text: None)
     tests = json.loads((made / "classroom50" / "tests.json").read_text(encoding="utf-8"))
     assert tests["schema"] == "classroom50/tests/v1" and sum(test["points"] for test in tests["tests"]) == 15
     for test in tests["tests"]:
-        assert set(test) == {"name", "type", "setup", "run", "timeout", "points"} and test["type"] == "run" and isinstance(test["points"], int) and "minillm==1.0" in test["setup"]
-    import yaml
+        assert set(test) == {"name", "type", "setup", "run", "timeout", "points"} and test["type"] == "run" and isinstance(test["points"], int) and test["setup"] == "pip install our-minillm==1.0"
     workflow = yaml.safe_load((made / "github" / "check.yml").read_text(encoding="utf-8"))
-    assert [step.get("run") for step in workflow["jobs"]["check"]["steps"]][-1] == "minillm assignment check ."
+    assert [step.get("run") for step in workflow["jobs"]["check"]["steps"]][-2:] == ["pip install our-minillm==1.0\n", "minillm assignment check ."]
 
 
 def test_a_worker_that_ends_costs_one_submission(made, monkeypatch):

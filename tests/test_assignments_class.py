@@ -17,8 +17,7 @@ from minillm.assignments.assignment import read_assignment
 from minillm.assignments.making import make
 from minillm.course.lessons import all_lessons
 
-BUBBLEWRAP = sandbox.works("bubblewrap")
-WAY = "none" if BUBBLEWRAP else "bubblewrap"
+WAY = "none" if sandbox.works("bubblewrap") else "bubblewrap"
 UNSEEN = {"15_inside/alias.py"}       # keeps the model's arrays where copies are needed; arrays that travel are copies
 TABLES = ("grades.csv", "class.txt", "class.html")
 LESSONS = {lesson.number: lesson.folder for lesson in all_lessons()}
@@ -122,7 +121,7 @@ def test_killed_in_the_middle_it_goes_on_and_all_is_as_without(small, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(BUBBLEWRAP), reason=f"needs bubblewrap: {BUBBLEWRAP}")
+@pytest.mark.needs("bubblewrap")
 def test_a_class_of_sixty_twice(tmp_path):
     """Every lesson, every mistake and alternative of it. Prints how long it took."""
     make(",".join(LESSONS), tmp_path / "hw", say=lambda text: None)

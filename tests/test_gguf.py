@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import gguf
 import numpy as np
 import pytest
 from conftest import random_bloom, random_config, random_params
@@ -14,7 +15,6 @@ from minillm.quantized import scheme_named
 from minillm.quantizing import dequantize_params, quantize_model
 from minillm.tokenizer import train
 
-gguf = pytest.importorskip("gguf")
 STORIES = ["the cat sat on the mat and the dog sat on the cat. "] * 20
 
 

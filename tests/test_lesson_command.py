@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jupytext
+import nbclient
+import nbformat
 import pytest
 
 from minillm import cli
@@ -127,7 +130,6 @@ def test_a_lesson_has_many_names():
 
 def test_the_notebook(minillm, tmp_path):
     """Made from the same sources; a second one does not overwrite the first."""
-    jupytext = pytest.importorskip("jupytext", reason="needs jupytext (the extra notebook)")
     paths = []
     for _ in range(2):
         status, out, _ = minillm("notebook", "1")
@@ -145,9 +147,6 @@ def test_the_notebook(minillm, tmp_path):
 @pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
 def test_a_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     """With the stub as it is, and with the solution written into its cell."""
-    pytest.importorskip("jupytext", reason="needs jupytext (the extra notebook)")
-    nbclient = pytest.importorskip("nbclient", reason="needs nbclient (the extra notebook)")
-    import nbformat
     from minillm.course.notebooks import write_notebook
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     lesson = find(name)
@@ -159,26 +158,3 @@ def test_a_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
         printed = "".join(output.get("text", "") for output in done.cells[-1].outputs)
         points, of = (int(n) for n in printed.rsplit(" points", 1)[0].rsplit("\n", 1)[-1].split(" of "))
         assert (points == of) is passed and (passed or points == 0), printed
-
-
-@pytest.mark.slow
-def test_an_installed_package_brings_its_lessons(tmp_path):
-    """The wheel holds the lessons and every module; checked outside the clone, nothing is written into it."""
-    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)],
-                          capture_output=True, text=True)
-    if done.returncode and "No module named 'setuptools'" in done.stderr:
-        pytest.skip("needs setuptools to build a wheel without a network")
-    assert done.returncode == 0, done.stderr
-    import zipfile
-    wheel = next(tmp_path.glob("*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        archive.extractall(tmp_path / "installed")
-    for path in [*ROOT.glob("minillm/**/*.py"), ROOT / "minillm" / "reference_curves.json"]:
-        assert path.relative_to(ROOT).as_posix() in names
-    assert f"minillm/_lessons/{FIRST.name}/lesson.md" in names and not any("__pycache__" in name for name in names)
-    run = subprocess.run([sys.executable, "-m", "minillm", "lesson", "check", "1", "--folder", str(tmp_path / "course")], cwd=tmp_path,
-                         env=os.environ | {"PYTHONPATH": str(tmp_path / "installed"), "PYTHONUTF8": "1"}, capture_output=True, encoding="utf-8")
-    assert run.returncode == 1 and "0 of 8 points" in run.stdout, run.stderr
-    after = {path.relative_to(tmp_path / "installed").as_posix() for path in (tmp_path / "installed").rglob("*") if path.is_file()}
-    assert {name for name in after - names if "__pycache__" not in name} == set()

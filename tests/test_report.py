@@ -5,9 +5,9 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 
+import needs
 import numpy as np
 import pytest
 from conftest import random_bloom, random_config, random_params
@@ -185,18 +185,15 @@ def test_stories260k_under_a_megabyte(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """Chromium without network, noting every request and every line of its console."""
-    selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: the page is not opened in a browser")
-    chromium, driver = (next((found for name in names if (found := shutil.which(name))), None)
-                        for names in (("chromium", "chromium-browser", "google-chrome"), ("chromedriver",)))
-    if not (chromium and driver):
-        pytest.skip("chromium or chromedriver is not installed: the page is not opened in a browser")
+    needs.require("chromium", "chromedriver")
+    from selenium import webdriver as selenium
     options = selenium.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = needs.program("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                      "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    made = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
+    made = selenium.Chrome(options=options, service=selenium.ChromeService(needs.program("chromedriver")))
     made.execute_cdp_cmd("Network.enable", {})
     made.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
     yield made

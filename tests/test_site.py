@@ -1,5 +1,5 @@
 """Promise: the built site works from disk, without a network, in a browser: no error, no request, formulas, tabs, search, both colour
-schemes, a phone's width. Needs the docs extra, Chromium and selenium, and is skipped with the reason where they are missing.
+schemes, a phone's width. Needs the docs extra and Chromium, and is skipped with the reason where they are missing.
 
     python -m pytest tests/test_site.py -m ""                             builds the site and looks at it
     SCREENSHOTS=DIR AXE=axe.min.js python -m pytest tests/test_site.py -m ""     also keeps pictures, and asks axe-core about accessibility
@@ -7,12 +7,13 @@ schemes, a phone's width. Needs the docs extra, Chromium and selenium, and is sk
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
+from selenium import webdriver
 
 from minillm.course.lessons import all_lessons
 
@@ -25,15 +26,10 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 pytestmark = pytest.mark.slow
 
 
-def browser_path():
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site, built strictly, in a folder away from the repository."""
-    for module in ("mkdocs", "material", "mkdocstrings", "latex2mathml"):
-        pytest.importorskip(module, reason="needs the docs extra")
+    needs.require("mkdocs", "material", "mkdocstrings", "latex2mathml")
     out = tmp_path_factory.mktemp("site")
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)}
     for command in (["docs/build.py"], ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(out)], ["docs/check_site.py", str(out)]):
@@ -44,16 +40,14 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (the extra browser)")
-    if browser_path() is None or shutil.which("chromedriver") is None:
-        pytest.skip("needs chromium and chromedriver")
+    needs.require("chromium", "chromedriver")
     options = webdriver.ChromeOptions()
-    options.binary_location = browser_path()
+    options.binary_location = needs.program("chromium")
     for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                      "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(needs.program("chromedriver")))
     driver.execute_cdp_cmd("Network.enable", {})
     driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
     forget = "Object.keys(localStorage).filter(k => k.endsWith('__palette')).forEach(k => localStorage.removeItem(k))"

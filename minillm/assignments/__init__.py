@@ -6,7 +6,7 @@ def command(options) -> int:
     if options.action == "new":
         from minillm.assignments.making import make
         make(options.lessons, options.out, options.points, options.seed_per_student, options.due, options.late, options.title, options.seconds,
-             options.memory, options.sandbox)
+             options.memory, options.sandbox, install=options.install)
     elif options.action == "check":
         from minillm.assignments.student import check
         return check(options.folder, options.only, options.seed, options.json)

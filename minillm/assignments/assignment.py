@@ -43,7 +43,7 @@ class Part:
 @dataclass(frozen=True)
 class Assignment:
     """`due` in ISO 8601 with its offset from UTC, or None; `late`: percent of the points that each day begun after it costs;
-    `grace`: minutes after it that cost nothing."""
+    `grace`: minutes after it that cost nothing; `install`: what pip installs for students, in the handout's folder."""
 
     title: str
     parts: list[Part]
@@ -51,6 +51,7 @@ class Assignment:
     late: float = 0.0
     grace: float = 15.0
     limits: Limits = field(default_factory=Limits)
+    install: str | None = None
     format: int = FORMAT
 
     @property

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import minillm
 from minillm.assignments.assignment import Assignment, find_key, read_assignment
+from minillm.assignments.wheel import pip_install
 from minillm.errors import UserError, require
 from minillm.files import make_folder
 
@@ -68,18 +69,24 @@ jobs:
       - uses: actions/setup-python@v5
         with:
           python-version: "3.12"
-      - run: {install}
+      - run: |
+          {install}
       - run: minillm assignment check .
 """
 
 
-def write(folder, visibility: str = "visible", leaderboard: bool = False, install: str = "minillm", say=print) -> Path:
-    """Write gradescope.zip, github/check.yml and classroom50/tests.json into the folder of an assignment. Raises UserError."""
+def write(folder, visibility: str = "visible", leaderboard: bool = False, install: str | None = None, say=print) -> Path:
+    """Write gradescope.zip, github/check.yml and classroom50/tests.json into the folder of an assignment. Raises UserError.
+
+    install: what pip installs in the two workflows (default: what the handout says).
+    """
     key = find_key(folder)
     if key == Path(folder):
         raise UserError(f"{folder}: is the key itself, to which nothing may be added: name the folder that has it as key/, where gradescope.zip is to lie")
     assignment = read_assignment(key)
-    require("'" not in install and "\n" not in install and install.isprintable(), "--install", install, "one requirement of pip on one line, without '")
+    if not (install := install or assignment.install):
+        raise UserError(f"{key}: an older minillm made it, which did not note what students install: name it with --install")
+    pip = pip_install(install)
     archive = Path(folder) / "gradescope.zip"
     settings = {"visibility": visibility, "leaderboard": leaderboard}
     files = {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode(), "requirements.txt": requirements(key).encode(),
@@ -96,7 +103,6 @@ def write(folder, visibility: str = "visible", leaderboard: bool = False, instal
             made.writestr(member, data)
     os.replace(part, archive)
     archive.chmod(0o600)                                          # it holds the key
-    pip = f"pip install --quiet '{install}'"
     workflow = make_folder(Path(folder) / "github") / "check.yml"
     workflow.write_text(WORKFLOW.format(install=pip), encoding="utf-8")
     tests = make_folder(Path(folder) / "classroom50") / "tests.json"

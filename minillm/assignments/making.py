@@ -13,6 +13,7 @@ from minillm.assignments import sandbox
 from minillm.assignments.assignment import Assignment, Part, moment, rounded
 from minillm.assignments.grading import grade_lesson, read_lesson_key, seed_of
 from minillm.assignments.reference import libraries
+from minillm.assignments.wheel import NAME, pip_install, wheel
 from minillm.course import exercises
 from minillm.course.checking import check as check_together
 from minillm.course.lessons import Lesson, find, load_module
@@ -26,20 +27,25 @@ MONTHS = "January February March April May June July August September October No
 
 
 def make(lessons: str, out, points: str | None = None, per_student: bool = False, due: str | None = None, late: float = 0.0, title: str | None = None,
-         seconds: float = sandbox.Limits.seconds, memory: int = sandbox.Limits.memory, way: str = "auto", seed: str | None = None, say=print) -> Assignment:
-    """Write handout and key into the new folder `out`. Raises UserError; nothing is written then."""
+         seconds: float = sandbox.Limits.seconds, memory: int = sandbox.Limits.memory, way: str = "auto", seed: str | None = None, install: str | None = None, say=print) -> Assignment:
+    """Write handout and key into the new folder `out`. Raises UserError; nothing is written then.
+
+    install: what pip installs for the students; without it the handout holds a wheel of this minillm.
+    """
     out = Path(out)
     require(not out.exists() or out.is_dir() and not any(out.iterdir()), "--out", str(out), "a new or an empty folder")
     require(0 <= late <= 100, "--late", late, "a percentage, 0 to 100")
     require(0.1 <= seconds <= 600, "--seconds", seconds, "0.1 to 600")
     require(128 <= memory <= 65536, "--memory", memory, "128 to 65536 (MB)")
+    install = install or f"./{NAME}"
+    pip_install(install)
     chosen = [find(which.strip()) for which in lessons.split(",") if which.strip()]
     require(len({lesson.name for lesson in chosen}) == len(chosen) > 0, "--lessons", lessons, "one or more different lessons, such as 03,05")
     parts = with_points([part_of(lesson) for lesson in chosen], points)             # refuses wrong wishes before long work
     assignment = Assignment(title or "Lessons " + ", ".join(lesson.number for lesson in chosen), parts,
-                            moment(due, "--due").isoformat(timespec="minutes") if due else None, late, limits=sandbox.Limits(seconds=seconds, memory=memory))
+                            moment(due, "--due").isoformat(timespec="minutes") if due else None, late, limits=sandbox.Limits(seconds=seconds, memory=memory), install=install)
     secret = {"seed": seed or secrets.token_hex(16), "per_student": per_student}
-    way = sandbox.choose(way)
+    way = for_own_code(way)
     with tempfile.TemporaryDirectory(prefix="minillm-") as place:
         key, handout = make_folder(Path(place) / "key"), make_folder(Path(place) / "handout")
         for lesson in chosen:
@@ -59,6 +65,8 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
         (key / "secret.json").chmod(0o600)
         write_json(key / "proof.json", proof)
         (handout / "README.md").write_text(instructions(assignment), encoding="utf-8")
+        if install == f"./{NAME}":
+            (handout / NAME).write_bytes(wheel())
         make_folder(out)
         shutil.copytree(handout, out / "handout")
         shutil.copytree(key, out / "key")
@@ -71,7 +79,19 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
     return assignment
 
 
+def for_own_code(way: str) -> str:
+    """Where the reference and the stub run: as submissions will where a sandbox works here, but they need none.
+
+    Raises UserError for a way that was asked for by name and does not work.
+    """
+    if way != "auto":
+        return sandbox.choose(way)
+    return next((name for name in ("bubblewrap", "user") if not sandbox.works(name)), "none")
+
+
 def part_of(lesson: Lesson) -> Part:
+    if not (lesson.folder / "solution.py").is_file():
+        raise UserError(f"{lesson.folder}: this minillm came from a handout, without solutions: make assignments from a clone")
     tests = load_module(lesson.folder / "test_exercise.py", "test_exercise")
     exercises.check_tasks(tests.TASKS, tests.HINTS)
     imported = libraries(*((lesson.folder / name).read_bytes() for name in ("solution.py", "exercise.py")))
@@ -168,7 +188,14 @@ def instructions(assignment: Assignment) -> str:
 
 {assignment.of:g} points. {due}
 
-1. Install minillm (`pip install minillm`, or as your teacher says). The lesson of a file: `minillm lesson open {assignment.parts[0].name[:2]}`.
+1. Install minillm in this folder; it needs Python 3.11 or later:
+
+        python3 -m venv .venv
+        . .venv/bin/activate
+        {pip_install(assignment.install)}
+
+   On Windows the first two are `py -m venv .venv` and `.venv\\Scripts\\activate`. In a new terminal, activate it again.
+   The lesson of a file: `minillm lesson open {assignment.parts[0].name[:2]}`.
 2. Write in the files below, in place of `raise NotImplementedError` and `None`. Keep the names of the files and of the functions.
 3. Check yourself, as often as you like, in this folder:
 

@@ -1,6 +1,6 @@
 """Where the lessons are, and the reader's own copies: `minillm lesson`.
 
-    lessons/NN_name/   in a clone beside the package, in an installed package inside it (setup.py puts them there); only read
+    lessons/NN_name/   in a clone beside the package, in an installed package inside it (the build puts them there); only read
     ~/minillm-course/  the reader's: NN_name/exercise.py, figures and results of demos, notebooks; progress.json
 """
 
@@ -52,7 +52,7 @@ def lessons_folder() -> Path:
     for folder in (PACKAGE / "_lessons", PACKAGE.parent / "lessons"):
         if folder.is_dir():
             return folder
-    raise UserError(f"{PACKAGE}: this installation came without lessons: install minillm anew, or work in a clone")
+    raise UserError(f"{PACKAGE}: this installation came without lessons: work in a clone of the repository")
 
 
 def all_lessons() -> list[Lesson]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from minillm.course.lessons import Lesson
 from minillm.course.pages import lesson_page
-from minillm.errors import UserError
+from minillm.errors import missing
 
 CHECK = """# Write in the cell above, run it, then run this one.
 from minillm.course.notebooks import check_here
@@ -21,7 +21,7 @@ def write_notebook(lesson: Lesson, folder: Path) -> Path:
     try:
         import jupytext
     except ModuleNotFoundError:
-        raise UserError('notebooks need jupytext: pip install "minillm[notebook]"') from None
+        raise missing("a notebook", "jupytext", "notebook") from None
     text, _ = lesson_page(lesson, "notebook")
     notebook = jupytext.reads(text, fmt="md")
     new = jupytext.reads("```python\n0\n```", fmt="md").cells[0].__class__

@@ -6,7 +6,7 @@
 
 Our integers and scales are written as they are, nothing is rounded again. llama.cpp turns neighbours (0, 1), (2, 3) where
 we turn halves, so the rows of q and k change places within each head, as in its own converter. A matrix whose rows 32 does
-not divide is written in float32. Needs the `gguf` package: pip install minillm[gguf]. Format: github.com/ggml-org/ggml, docs/gguf.md.
+not divide is written in float32. Needs the extra `gguf`. Format: github.com/ggml-org/ggml, docs/gguf.md.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.bloom import BloomConfig
-from minillm.errors import UserError
+from minillm.errors import UserError, missing
 from minillm.files import replacing
 from minillm.in_numpy.quantize import dequantize, integers, take_rows
 from minillm.params import flatten
@@ -37,7 +37,7 @@ def export(path, model) -> list[str]:
     try:
         import gguf
     except ImportError:
-        raise UserError("GGUF needs the gguf package: pip install gguf (or minillm[gguf])") from None
+        raise missing("GGUF", "gguf", "gguf") from None
     config, scheme = model.config, scheme_of(model.params)
     check(model, config, scheme)
     tensors = {gguf_name(name): tensor(name, leaf, config) for name, leaf in flatten(model.params).items()}

@@ -5,14 +5,15 @@ from importlib import import_module
 import numpy as np
 import pytest
 from conftest import assert_close, random_config
+from needs import optional
 
 from minillm import checkpoint
 from minillm import tokenizer as tk
 from minillm.config import GenerateConfig
 from minillm.params import flatten, init, tree_map
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch, transformers = optional("torch"), optional("transformers")
+pytestmark = pytest.mark.needs("torch", "transformers")
 
 TEXTS = ("The fox said: \"I'll wait, they've gone; it's 1234!\"\r\n\r\n  Don't.", "Größe, Straße  \t x",
          "小狐狸，三个苹果。", "छोटी लोमड़ी। १२३४", "👩‍👧‍👦 ❤️ 🇿🇦", "")

@@ -1,10 +1,12 @@
 """A tokenizer saved by us gives the same ids in `transformers` (optional: `make parity`)."""
 
 import pytest
+from needs import optional
 
 from minillm import tokenizer as tk
 
-transformers = pytest.importorskip("transformers")
+transformers = optional("transformers")
+pytestmark = pytest.mark.needs("transformers")
 
 TEXTS = ("The fox said: \"I'll wait, they've gone; it's 1234!\"\r\n\r\n  Don't.", "Größe, Straße  \t x",
          "小狐狸，三个苹果。", "छोटी लोमड़ी। १२३४", "می‌خواهد؟ ٣٤٥٦", "ትንሽ ቀበሮ።", "e\u0301\u0327 \xa0\u2028\x85\x1c",
