@@ -277,7 +277,7 @@ def parser() -> argparse.ArgumentParser:
 
 def add_lesson(new):
     """`minillm lesson ACTION`; what they do is in course/lessons.py."""
-    actions = new.add_subparsers(required=True, metavar="list|open|run|check|notebook")
+    actions = new.add_subparsers(required=True, metavar="list|open|run|check|solution|notebook")
 
     def action(name, help, example):
         new = actions.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
@@ -297,6 +297,9 @@ def add_lesson(new):
     new.add_argument("file", nargs="?", metavar="FILE", help="check this file instead")
     new.add_argument("--seed", type=int, metavar="N", help="of the random inputs (default: new ones each time)")
     new.add_argument("--json", action="store_true", help="print one JSON object")
+    new = action("solution", "show the reference solution with a discussion, once your exercise has all points",
+                 "minillm lesson solution 1")
+    new.add_argument("--show", action="store_true", help="show it before your exercise has all points")
     action("notebook", "write the lesson as a Jupyter notebook", "minillm lesson notebook 1")
 
 

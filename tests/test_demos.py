@@ -1,10 +1,12 @@
 """Promise: every demo, run again, gives what was committed: exact numbers equal, measured ones within the stated band."""
 
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
 from minillm.course import demos
 from minillm.course.lessons import all_lessons, with_package
@@ -30,6 +32,19 @@ def test_a_demo_run_again_gives_the_same(name, tmp_path):
     again = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert demos.compare(demos.read_results(LESSONS[name].folder), again) == []
     assert list(tmp_path.glob("*.svg"))
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_word_of_a_table_is_cut_off_at_80_columns(name):
+    import runpy
+    demo = runpy.run_path(str(LESSONS[name].folder / "demo.py"), run_name="demo")
+    for _, table in demo["tables"](demos.read_results(LESSONS[name].folder)):
+        console = Console(width=80, file=io.StringIO(), highlight=False)
+        console.print(*demos.narrow(table, 80), sep="\n")
+        printed = console.file.getvalue()
+        assert max(map(len, printed.splitlines())) <= 80
+        words = " ".join([str(text) for column in table.columns for text in (column.header, *column.cells)]).split()
+        assert [word for word in words if word not in printed] == []
 
 
 # The machinery ----------------------------------------------------------------------------------------------

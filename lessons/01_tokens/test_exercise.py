@@ -85,28 +85,29 @@ def random_words(rng, different, longest=6, letters=3):
 def words_of_tokens(rng):
     yield ({(7, 7, 7): 1},)
     yield ({(5,): 2, (6,): 1},)
-    for size in range(1, 16):
-        yield (random_words(rng, size),)
+    for size in (1, 1, 1, 2, 2, 2, 3, 3, *range(4, 12)):
+        yield (random_words(rng, size, 3 if size < 3 else 6),)
 
 
 def words_and_pairs(rng):
     yield (7, 7, 7), (7, 7), 256
-    for _ in range(40):
-        word = random_word(rng, 14, letters=2)
+    for longest in (4,) * 20 + (14,) * 30:
+        word = random_word(rng, longest, letters=2)
         yield word, (int(97 + rng.integers(2)), int(97 + rng.integers(2))), int(rng.integers(256, 999))
 
 
 def words_to_train_on(rng):
     yield {b"aaa": 1}, 3
     yield {b"cd": 2, b"ab": 2}, 1
-    for size in range(1, 26):
-        yield {bytes(word): times for word, times in random_words(rng, size, 8).items()}, int(rng.integers(1, 12))
+    for size in (1, 1, 1, 2, 2, 2, 2, 3, 3, 3, *range(4, 22)):
+        yield {bytes(word): times for word, times in random_words(rng, size, 4 if size < 4 else 8).items()}, int(rng.integers(1, 12))
 
 
 def words_and_merges(rng):
     yield b"abc", [(98, 99), (97, 98)]
     yield b"abc", [(98, 99), (97, 256), (97, 98)]
     yield b"abab", [(97, 98)]
+    yield b" a ", []
     for _ in range(60):
         words = {bytes(word): times for word, times in random_words(rng, 12, 8).items()}
         space = b" " * int(rng.integers(0, 3))

@@ -61,24 +61,26 @@ def documents(rng, vocab_size, most=6, longest=12):
 def texts(rng):
     yield [[0, 0], [0, 0]], 2
     yield [[0, 3, 3, 3, 0]], 4
-    for _ in range(25):
+    for most, longest in ((1, 3),) * 8 + ((2, 4),) * 6 + ((6, 12),) * 15:
         size = int(rng.integers(2, 9))
-        yield documents(rng, size), size
+        yield documents(rng, size, most, longest), size
 
 
 def counts_and_alphas(rng):
     yield np.zeros((3, 3)), 1.0
-    for _ in range(25):
-        size = int(rng.integers(2, 9))
+    for largest in (3,) * 8 + (9,) * 17:
+        size = int(rng.integers(2, largest))
         yield rng.integers(0, 6, (size, size)).astype(float), float(rng.choice([0.01, 0.1, 0.5, 1.0, 2.0]))
 
 
 def texts_and_models(rng):
     yield [[0, 0]], np.array([[0.5, 0.5], [0.5, 0.5]])
+    yield [[0, 1, 0], [0, 0]], np.array([[0.25, 0.75], [0.5, 0.5]])
+    yield [[0, 1, 1, 0]], np.array([[0.25, 0.75], [1.0, 0.0]])          # after token 1 only the end is possible
     for _ in range(25):
         size = int(rng.integers(3, 9))
         P = rng.dirichlet(np.ones(size), size)
-        P[2] = np.eye(size)[0]                                     # after token 2, the model calls all but the end impossible
+        P[2] = np.eye(size)[0]                                          # after token 2 only the end is possible
         yield documents(rng, size), P
 
 

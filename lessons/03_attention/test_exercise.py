@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import ops
 
 HINTS = {
@@ -37,10 +37,11 @@ HINTS = {
     "masked_by_zero": Hint(
         "Masked scores were set to 0. A zero is a score like any other: exp(0) is 1.",
         "Pass a row of zeros with its end masked through softmax: how much weight does the end get?"),
-    "masked_by_large_number": Hint(
-        "Masked scores were set to a large negative number. It works as long as no real score is as low; -inf is low enough for certain, and "
-        "exp(-inf) is exactly 0.",
-        "What is the largest number that a forbidden score may be, if the allowed ones may be anything? NumPy calls it -np.inf."),
+    "large_negative": Hint(
+        "This passes: a large negative number in place of -inf is common in PyTorch code. It is safe while every real score is far above it, "
+        "and it fails in two cases: in float16, where -1e9 does not exist, and in a row where everything is masked, which becomes an even "
+        "average instead of NaN, so that the mistake goes unseen.",
+        "Compute the softmax of [-1e9, -1e9] and of [-np.inf, -np.inf]."),
     "inf_times_zero": Hint(
         "The mask was multiplied with: where it is 0, infinity times 0 is not a number, and that spoils even the scores that should stay.",
         "Evaluate -np.inf * 0, and look up np.where, which chooses and does not multiply."),
@@ -85,39 +86,39 @@ HINTS = {
 # ---- Fresh inputs, small ones first ------------------------------------------------------------------------
 
 def queries_and_keys(rng):
-    for T, S, E in ((1, 1, 4), (2, 3, 4), *rng.integers(2, 12, (30, 3))):
-        yield rng.standard_normal((T, E)), rng.standard_normal((S, E))
+    for T, S, E in ((1, 1, 2), (1, 2, 2), (2, 1, 3), *sizes(rng, 2, 9, (30, 3))):
+        yield normal(rng, T, E), normal(rng, S, E)
 
 
 def square_scores(rng):
-    for T in (2, 3, 1, *rng.integers(2, 12, 20)):
-        yield (3 * rng.standard_normal((T, T)),)
+    for T in (2, 3, 1, *rng.integers(2, 9, 20)):
+        yield (3 * normal(rng, T, T),)
 
 
 def rows_of_scores(rng):
     yield (np.array([[0.0, 1.0]]),)
     yield (np.array([[1000.0, 1001.0]]),)
     yield (np.array([[1000.0, 1001.0], [-1000.0, -1001.0]]),)
-    for T, S in ((2, 3), *rng.integers(2, 12, (20, 2))):
-        x = rng.uniform(0.5, 6) * rng.standard_normal((T, S))
+    for T, S in ((2, 3), *sizes(rng, 2, 9, (20, 2))):
+        x = int(rng.integers(1, 6)) * normal(rng, T, S)
         x[:, 1:][rng.random((T, S - 1)) < 0.2] = -np.inf
         yield (x,)
 
 
 def one_head(rng):
-    for T, E, M in ((1, 2, 2), (2, 4, 1), *rng.integers(2, 10, (30, 3))):
-        yield rng.standard_normal((T, E)), rng.standard_normal((T, E)), rng.standard_normal((T, M))
+    for T, E, M in ((1, 1, 1), (2, 1, 1), (2, 1, 1), (1, 2, 2), (2, 2, 1), *sizes(rng, 2, 8, (30, 3))):
+        yield normal(rng, T, E), normal(rng, T, E), normal(rng, T, M)
 
 
 def columns(rng):
     yield np.arange(8.0).reshape(2, 4), 2
-    for T, H, E in rng.integers(2, 7, (30, 3)):
-        yield rng.standard_normal((T, H * E)), int(H)
+    for T, H, E in sizes(rng, 2, 6, (30, 3)):
+        yield normal(rng, T, H * E), int(H)
 
 
 def many_heads(rng):
-    for T, K, G, E in ((2, 2, 2, 2), (3, 2, 3, 2), (2, 3, 1, 4), *rng.integers(2, 6, (30, 4))):
-        q, k, v = (rng.standard_normal((T, heads * E)) for heads in (K * G, K, K))
+    for T, K, G, E in ((1, 2, 2, 1), (1, 2, 2, 1), (2, 2, 1, 1), (2, 2, 2, 1), (2, 2, 2, 2), (2, 3, 1, 4), *sizes(rng, 2, 5, (30, 4))):
+        q, k, v = (normal(rng, T, heads * E) for heads in (K * G, K, K))
         yield q, k, v, int(K * G), int(K)
 
 
@@ -195,6 +196,9 @@ def grouped(q, k, v, H, K, key_of=lambda h, H, K: h // (H // K), scale=1.0, join
     return join(z).reshape(z.shape[1], -1)
 
 
+LARGE_NEGATIVE = (-1e4, -1e5, -1e6, -1e7, -1e8, -1e9, -1e10, -1e12, -1e20, -1e30, float(np.finfo(np.float32).min),
+                  float(np.finfo(np.float64).min))
+
 TASKS = [
     number("SECOND", "attention on paper", 5.0,
            {"looks_ahead": (8 + 3 * 4 - 4 * 8) / 8, "no_scale": (8 + 9 * 4) / 10, "divided_by_E": (8 + 3**0.5 * 4) / (1 + 3**0.5),
@@ -207,9 +211,8 @@ TASKS = [
          {"wrong_triangle": (lambda s: right_mask(s.T).T, lambda s: np.where(np.tri(len(s), dtype=bool), -np.inf, s)),
           "not_itself": lambda s: np.where(np.tri(len(s), k=-1, dtype=bool), s, -np.inf),
           "masked_by_zero": np.tril, "looks_ahead": lambda s: s,
-          "masked_by_large_number": tuple(masked_with(low) for low in (-1e4, -1e5, -1e6, -1e8, -1e9, -1e10, -1e20, -1e30, np.finfo(np.float32).min,
-                                                                       np.finfo(np.float64).min)),
-          "inf_times_zero": multiplied_mask}),
+          "inf_times_zero": multiplied_mask},
+         accepted={"large_negative": tuple(masked_with(low) for low in LARGE_NEGATIVE)}),
     Task("softmax", "scores to shares", ops.softmax, rows_of_scores,
          {"no_shift": softmax_over(-1, shift=False), "one_shift": softmax_over(-1, whole=True),
           "over_queries": (softmax_over(0), softmax_over(0, shift=False)),

@@ -4,7 +4,7 @@ import numpy as np
 
 from minillm import bloom
 from minillm.config import ModelConfig
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import ops
 
 HINTS = {
@@ -70,7 +70,7 @@ HINTS = {
 
 # ---- Fresh inputs, small ones first --------------------------------------------------------------------------
 
-def sizes(rng):
+def widths(rng):
     yield 2, 10000.0
     yield 8, 10000.0
     for _ in range(20):
@@ -78,28 +78,29 @@ def sizes(rng):
 
 
 def theta_of(rng):
-    return float(10 ** rng.uniform(1, 4))
+    return float(rng.choice([10, 100, 1000, 10000]))
 
 
 def vectors(rng):
     yield np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([1]), 10000.0
-    for T, half in rng.integers(2, 8, (20, 2)):
-        yield rng.standard_normal((T, 2 * half)), np.sort(rng.choice(50, T, replace=False)), theta_of(rng)
+    yield np.ones((1, 4)), np.array([1]), 100.0
+    for T, half in sizes(rng, 1, 6, (20, 2)):
+        yield normal(rng, T, 2 * half), np.sort(rng.choice(9, T, replace=False)), theta_of(rng)
 
 
 def heads(rng):
-    for T, H, half in ((2, 2, 2), *rng.integers(2, 6, (20, 3))):
-        yield rng.standard_normal((T, 2 * half * H)), int(H), int(rng.integers(0, 9)) + np.arange(T), theta_of(rng)
+    for T, H, half in ((1, 2, 2), *sizes(rng, 2, 5, (20, 3))):
+        yield normal(rng, T, 2 * half * H), int(H), int(rng.integers(0, 9)) + np.arange(T), theta_of(rng)
 
 
 def texts(rng):
-    for T, half in ((2, 2), *rng.integers(3, 9, (20, 2))):
-        yield (*2 * rng.standard_normal((3, T, 2 * half)), theta_of(rng))
+    for T, half in ((2, 1), (2, 1), (2, 2), *sizes(rng, 2, 7, (20, 2))):
+        yield (*normal(rng, 3, T, 2 * half), theta_of(rng))
 
 
 def continued(rng):
-    for S, N, half in ((1, 1, 2), (3, 2, 2), *rng.integers(2, 7, (20, 3))):
-        q, k, v = 2 * rng.standard_normal((3, S + N, 2 * half))
+    for S, N, half in ((1, 1, 1), (1, 1, 1), (1, 2, 1), (2, 1, 1), (1, 1, 2), (3, 2, 2), *sizes(rng, 2, 6, (20, 3))):
+        q, k, v = normal(rng, 3, S + N, 2 * half)
         theta = theta_of(rng)
         yield q[S:], k[S:], v[S:], right_rotate(k, np.arange(S + N), theta)[:S], v[:S], theta
 
@@ -172,7 +173,7 @@ def first_of_double(H):
 TASKS = [
     number("FULL_TURN", "a full turn on paper", 2 * np.pi * 100,
            {"radians_only": 100.0, "half_exponent": 2 * np.pi * 10, "angle_from_D": 2 * np.pi * 1000}, tolerance=2e-3),
-    Task("frequencies", "how fast each pair turns", right_frequencies, sizes,
+    Task("frequencies", "how fast each pair turns", right_frequencies, widths,
          {"half_exponent": lambda E, theta: theta ** (-np.arange(E // 2) / E), "grows": lambda E, theta: 1 / right_frequencies(E, theta)}),
     Task("rotate", "turn pairs by their position", right_rotate, vectors,
          {"interleaved": side_by_side, "clockwise": lambda x, positions, theta: right_rotate(x, -positions, theta), "one_speed": same_speed,

@@ -6,7 +6,7 @@ import numpy as np
 
 from minillm import params as tables
 from minillm.config import ModelConfig
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.course.lessons import load_module
 from minillm.in_numpy import model, ops
 
@@ -93,11 +93,17 @@ HINTS = {
 # ---- Fresh inputs, small ones first ----------------------------------------------------------------------------
 
 def rows(rng):
-    for T, D in ((2, 3), *rng.integers(2, 12, (25, 2))):
-        yield 10 ** rng.uniform(-2, 1) * rng.standard_normal((T, D)) + rng.uniform(-1, 1), rng.standard_normal(D), float(10 ** rng.uniform(-3, -1))
+    for T, D in ((1, 2), (1, 2), (2, 2), *sizes(rng, 2, 9, (25, 2))):
+        scale, shift = rng.choice([0.01, 0.1, 1.0, 10.0]), rng.choice([-1, 0, 1])
+        x = np.round(scale * (normal(rng, T, D) + shift), 3)
+        yield np.where(x == 0, scale, x), normal(rng, D), float(rng.choice([0.1, 0.01, 0.001]))
 
 
-def some_config(rng, layers=1, tied=True):
+def some_config(rng, layers=1, tied=True, tiny=False):
+    if tiny:
+        return ModelConfig(vocab_size=2, hidden_size=2, intermediate_size=1, num_hidden_layers=layers, num_attention_heads=1,
+                           num_key_value_heads=1, head_dim=2, max_position_embeddings=16, rms_norm_eps=0.01,
+                           tie_word_embeddings=tied)
     K, G = rng.integers(1, 3, 2)
     return ModelConfig(vocab_size=int(rng.integers(5, 12)), hidden_size=int(rng.integers(3, 9)), intermediate_size=int(rng.integers(3, 9)),
                        num_hidden_layers=layers, num_attention_heads=int(K * G), num_key_value_heads=int(K), head_dim=2 * int(rng.integers(1, 3)),
@@ -106,28 +112,31 @@ def some_config(rng, layers=1, tied=True):
 
 def some_params(config, rng):
     """Every number at random, norms around 1; matrices neither so large nor so small that a part of the model drowns another."""
-    return tables.tree_map(lambda w: (w.ndim == 1) + rng.standard_normal(w.shape) * (0.5 if w.ndim == 1 else len(w) ** -0.5),
-                           tables.init(config, rng, np.float64))
+    def drawn(w):
+        scale = 0.5 if w.ndim == 1 else len(w) ** -0.5
+        return np.round((w.ndim == 1) + scale * rng.standard_normal(w.shape), 1) + 0.05
+
+    return tables.tree_map(drawn, tables.init(config, rng, np.float64))
 
 
 def layers_and_rows(rng):
-    for _ in range(20):
-        config = some_config(rng)
-        layer = some_params(config, rng)["layers"][0]
-        yield {name: layer[name] for name in ("gate_proj", "up_proj", "down_proj")}, rng.standard_normal((int(rng.integers(2, 6)), config.hidden_size))
+    for T, D, F in ((1, 1, 1), (1, 1, 1), (1, 1, 2), (1, 2, 1), *sizes(rng, 2, 7, (20, 3))):
+        shapes = {"gate_proj": (D, F), "up_proj": (D, F), "down_proj": (F, D)}
+        yield {name: normal(rng, *shape) for name, shape in shapes.items()}, normal(rng, T, D)
 
 
 def blocks(rng):
-    for _ in range(20):
-        config = some_config(rng)
-        x = 2 * rng.standard_normal((int(rng.integers(2, 6)), config.hidden_size))
+    for i in range(20):
+        config = some_config(rng, tiny=i < 6)
+        x = 2 * normal(rng, int(rng.integers(2, 6)) if i > 5 else 1 + i // 3, config.hidden_size)
         yield some_params(config, rng)["layers"][0], x, asking.Attention(), config.rms_norm_eps
 
 
 def models(rng):
-    for i in range(20):
-        config = some_config(rng, layers=1 + i % 3, tied=bool(i % 2))
-        yield some_params(config, rng), rng.integers(0, config.vocab_size, int(rng.integers(2, 6))), asking.Attention(), config.rms_norm_eps
+    for i in range(24):
+        config = some_config(rng, layers=1 + i % 3, tied=bool(i % 2), tiny=i < 6)
+        tokens = rng.integers(0, config.vocab_size, int(rng.integers(2, 6)) if i > 5 else 1)
+        yield some_params(config, rng), tokens, asking.Attention(), config.rms_norm_eps
 
 
 def shapes(rng):

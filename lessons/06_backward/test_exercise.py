@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import ops
 
 HINTS = {
@@ -44,8 +44,23 @@ HINTS = {
         "stand side by side in an array that is larger than the parameter.",
         "Print the shape of each derivative beside the shape of what it belongs to. Then set dy to zero for the last text: does the result change?"),
     "averaged": Hint(
-        "The derivatives of all tokens were averaged. They add up; a mean over tokens, where there is one, is part of the loss and comes in with dy.",
-        "Let every dy be 1 and count by hand what one more in b does to the sum of all y."),
+        "The derivatives of all tokens were averaged, but they add up: the parameter changes the loss at each place that it serves. A mean over "
+        "tokens, where there is one, is part of the loss and comes in with the derivative from above.",
+        "Pass one token, then the same token twice: the parameter's derivative must double."),
+    "averaged_rows": Hint(
+        "The rows of a token that occurs several times were averaged, but they add up: each place where the token occurs changes the loss.",
+        "Let a text be the same token three times, dx all ones: its row must be all threes."),
+    "differences": Hint(
+        "You used finite differences, such as `numeric`: the first eight digits are right and the later ones are not. They are for checking a "
+        "backward, and they need two forwards for each number of x: a model of a million parameters would need two million. The exercise is the "
+        "formula.",
+        "Derive it on paper, then hold it against `numeric`: they should agree to about eight digits."),
+    "eps_forgotten": Hint(
+        "eps is missing in the backward. It is under the root in the forward, so the root that comes back in must hold it too.",
+        "Make x as small as the root of eps and compare with `numeric`."),
+    "order": Hint(
+        "The derivatives are right and in the wrong order: they come in the order of the arguments, dq, dk, dv.",
+        "Print the shapes of what you return beside those of q, k and v, for K = 1 and G = 2."),
     "dw_transposed": Hint(
         "dw came out transposed, (out, in). A derivative has the shape of what it belongs to.",
         "Print dw.shape and w.shape for a w that is not square."),
@@ -141,46 +156,48 @@ HINTS = {
 # ---- Fresh inputs, small ones first ----------------------------------------------------------------------------
 
 def maps(rng):
-    for B, T, wide, out in ((2, 1, 2, 3), *rng.integers(2, 6, (20, 4))):
-        yield rng.standard_normal((B, T, out)), rng.standard_normal((B, T, wide)), rng.standard_normal((wide, out)), rng.standard_normal(out)
+    for B, T, wide, out in ((1, 1, 1, 1), (2, 1, 1, 1), (1, 2, 1, 2), (2, 2, 1, 1), (2, 1, 2, 2), (2, 1, 2, 3), *sizes(rng, 2, 5, (20, 4))):
+        yield normal(rng, B, T, out), normal(rng, B, T, wide), normal(rng, wide, out), normal(rng, out)
 
 
 def lookups(rng):
     yield np.ones((1, 3, 1)), np.array([[1, 1, 1]]), np.zeros((2, 1))
-    for B, T, V, D in rng.integers(2, 7, (20, 4)):
-        yield rng.standard_normal((B, T, D)), rng.integers(0, V, (B, T)), rng.standard_normal((V, D))
+    for B, T, V, D in sizes(rng, 2, 5, (20, 4)):
+        yield normal(rng, B, T, D), rng.integers(0, V, (B, T)), normal(rng, V, D)
 
 
 def norms(rng):
-    for B, T, D in ((1, 1, 2), (2, 1, 2), *rng.integers(2, 6, (20, 3))):
-        x = 10 ** rng.uniform(-1, 1) * rng.standard_normal((B, T, D))
-        yield rng.standard_normal((B, T, D)), x, rng.standard_normal(D), float(10 ** rng.uniform(-3, -1))
+    for B, T, D in ((1, 1, 2), (1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 1, 2), *sizes(rng, 2, 5, (20, 3))):
+        x = np.round(rng.choice([0.1, 1.0, 10.0]) * normal(rng, B, T, D), 2)
+        yield normal(rng, B, T, D), x, normal(rng, D), float(rng.choice([0.1, 0.01, 0.001]))
 
 
 def turns(rng):
-    for heads, T, half in ((1, 1, 1), *rng.integers(1, 6, (20, 3))):
+    for heads, T, half in ((1, 1, 1), *sizes(rng, 1, 5, (20, 3))):
         angle = np.arange(1, T + 1)[:, None] * rng.uniform(0.1, 1.5, half)
-        yield rng.standard_normal((heads, T, 2 * half)), rng.standard_normal((heads, T, 2 * half)), np.cos(angle), np.sin(angle)
+        yield normal(rng, heads, T, 2 * half), normal(rng, heads, T, 2 * half), np.cos(angle), np.sin(angle)
 
 
 def gates(rng):
-    for T, F in ((1, 1), (1, 2), *rng.integers(1, 7, (20, 2))):
-        yield rng.standard_normal((T, F)), 2 * rng.standard_normal((T, F)), rng.standard_normal((T, F))
+    for T, F in ((1, 1), (1, 2), *sizes(rng, 1, 6, (20, 2))):
+        yield normal(rng, T, F), 2 * normal(rng, T, F), normal(rng, T, F)
 
 
 def predictions(rng):
     yield 1.0, np.zeros((1, 1, 4)), np.array([[2]])
     yield 1.0, np.log(np.array([[[1.0, 1, 2], [1, 2, 5]]])), np.array([[2, 0]])
-    for i, (B, T, V) in enumerate(rng.integers(2, 6, (20, 3))):
+    yield 1.0, np.array([[[0.0, 1.0], [1.0, -1.0]]]), np.array([[0, -100]])
+    yield 2.0, np.array([[[0.0, 1.0, 0.5], [1.0, -1.0, 0.0]]]), np.array([[2, -100]])
+    for i, (B, T, V) in enumerate(sizes(rng, 2, 6, (20, 3))):
         targets = rng.integers(0, V, (B, T))
         targets[rng.random((B, T)) < 0.3] = -100
         targets[0, 0], targets[-1, -1] = 0, -100
-        yield 1.0 if i < 3 else float(rng.uniform(0.5, 2)), 2 * rng.standard_normal((B, T, V)), targets
+        yield 1.0 if i < 3 else float(rng.choice([0.5, 1.5, 2.0])), 2 * normal(rng, B, T, V), targets
 
 
 def heads(rng):
-    for K, G, T, E in ((1, 1, 2, 2), (1, 2, 2, 4), (2, 2, 3, 4), *rng.integers(2, 5, (20, 4))):
-        yield rng.standard_normal((K, G, T, E)), rng.standard_normal((K, G, T, E)), *rng.standard_normal((2, K, T, E))
+    for K, G, T, E in ((1, 1, 2, 1), (1, 1, 2, 1), (1, 2, 2, 1), (1, 2, 2, 1), (1, 1, 2, 2), (1, 2, 2, 4), (2, 2, 3, 4), *sizes(rng, 2, 5, (20, 4))):
+        yield normal(rng, K, G, T, E), normal(rng, K, G, T, E), *normal(rng, 2, K, T, E)
 
 
 # ---- The right answers: minillm's own ---------------------------------------------------------------------------
@@ -279,10 +296,16 @@ def attend_of(through=lambda p, dp: p * (dp - np.sum(dp * p, axis=-1, keepdims=T
     return wrong
 
 
+def reordered(places):
+    return lambda *case: tuple(right_attend(*case)[i] for i in places)
+
+
 def groups(take):
     """One way to treat the query heads of a group, for dk and dv, for dk alone, for dv alone."""
     return attend_of(group_k=take, group_v=take), attend_of(group_k=take), attend_of(group_v=take)
 
+
+BY_DIFFERENCES = {"tolerance": 1e-11, "nearly": {"differences": 1e-7}}
 
 FIRST = number("FIRST", "a small block on paper", 3.82, {"residual_lost": 1.82, "second_term": 4.0, "second_term_added": 4.18, "sum_in_second_term": 3.64,
                                                          "weight_forgotten": 2.252}, tolerance=1e-3)
@@ -294,8 +317,9 @@ TASKS = [
     Task("linear_backward", "y = x w + b", ops.linear_backward, maps,
          {"not_summed": NOT_SUMMED, "averaged": (linear_of(dw=mean_w, db=lambda dy: dy.mean(axis=(0, 1))), linear_of(dw=mean_w),
                                                  linear_of(db=lambda dy: dy.mean(axis=(0, 1)))),
-          "dw_transposed": linear_of(dw=lambda x, dy: np.einsum("bti,bto->oi", x, dy)), "w_not_transposed": linear_of(dx=lambda dy, w: dy @ w)}),
-    Task("embedding_backward", "rows of a table", ops.embedding_backward, lookups, {"overwritten": last_place, "averaged": mean_place}),
+          "dw_transposed": linear_of(dw=lambda x, dy: np.einsum("bti,bto->oi", x, dy)), "w_not_transposed": linear_of(dx=lambda dy, w: dy @ w)},
+         returns=("dx", "dw", "db"), **BY_DIFFERENCES),
+    Task("embedding_backward", "rows of a table", ops.embedding_backward, lookups, {"overwritten": last_place, "averaged_rows": mean_place}, **BY_DIFFERENCES),
     Task("rmsnorm_backward", "norm each token", ops.rmsnorm_backward, norms,
          {"second_term": norm_of(second=lambda dn, n, x: 0), "second_term_added": norm_of(second=lambda dn, n, x: -n * np.mean(dn * n, axis=-1, keepdims=True)),
           "sum_in_second_term": norm_of(second=lambda dn, n, x: n * np.sum(dn * n, axis=-1, keepdims=True)),
@@ -308,22 +332,26 @@ TASKS = [
           "not_summed": tuple(norm_of(dweight=dweight) for dweight in (
               lambda dy, n, x: dy * n, lambda dy, n, x: np.sum(dy * n, axis=1), lambda dy, n, x: np.sum(dy * n, axis=0),
               lambda dy, n, x: np.sum(dy * n, axis=-1))),
-          "averaged": norm_of(dweight=lambda dy, n, x: np.mean(dy * n, axis=(0, 1)))}, points=2),
+          "averaged": norm_of(dweight=lambda dy, n, x: np.mean(dy * n, axis=(0, 1))),
+          "eps_forgotten": lambda dy, x, weight, eps: norm_of()(dy, x, weight, 0.0)},
+         points=2, returns=("dx", "dweight"), **BY_DIFFERENCES),
     Task("rope_backward", "turn back", ops.rope_backward, turns,
          {"turned_forwards": lambda dy, x, cos, sin: ops.rope(dy, cos, sin), "not_turned": lambda dy, x, cos, sin: dy,
           "one_sine": (one_sine(1, 1), one_sine(-1, -1)),
           "cos_for_sin": (lambda dy, x, cos, sin: ops.rope(dy, sin, -cos), lambda dy, x, cos, sin: ops.rope(dy, sin, cos)),
-          "half_turn": lambda dy, x, cos, sin: ops.rope(dy, -cos, sin)}),
+          "half_turn": lambda dy, x, cos, sin: ops.rope(dy, -cos, sin)}, **BY_DIFFERENCES),
     Task("swiglu_backward", "through the gate", ops.swiglu_backward, gates,
          {"slope_of_one": gated(slope=lambda s, gate: s), "slope_of_sigmoid": (gated(slope=lambda s, gate: s * (1 - s)),
                                                                               gated(slope=lambda s, gate: gate * s * (1 - s))),
           "slope_added": (gated(slope=lambda s, gate: s + gate * s * (1 + s)), gated(slope=lambda s, gate: s - gate * s * (1 - s))),
           "up_left_out": gated(up_of=lambda up: 1.0), "dup_of_gate": gated(dup=lambda dy, gate, s: dy * gate),
-          "exchanged": lambda dy, gate, up: ops.swiglu_backward(dy, gate, up)[::-1]}),
+          "exchanged": lambda dy, gate, up: ops.swiglu_backward(dy, gate, up)[::-1]},
+         returns=("dgate", "dup"), **BY_DIFFERENCES),
     Task("cross_entropy_backward", "where it all begins", ops.cross_entropy_backward, predictions,
          {"no_share": entropy_of(share=lambda counted, V: 1), "share_of_all": entropy_of(share=lambda counted, V: counted.size),
           "share_of_vocabulary": entropy_of(share=lambda counted, V: np.sum(counted) * V), "padding": (padded_last, clipped_padding, out_of_range),
-          "target_forgotten": entropy_of(minus=0.0), "loss_upside_down": entropy_of(sign=-1.0), "dloss_left_out": entropy_of(used=False)}, points=2),
+          "target_forgotten": entropy_of(minus=0.0), "loss_upside_down": entropy_of(sign=-1.0), "dloss_left_out": entropy_of(used=False)}, points=2,
+         **BY_DIFFERENCES),
     Task("attend_backward", "attention with shared keys", right_attend, heads,
          {"diagonal": attend_of(through=lambda p, dp: p * (1 - p) * dp),
           "softmax_skipped": (attend_of(through=lambda p, dp: dp), attend_of(through=lambda p, dp: np.tril(dp))),
@@ -331,5 +359,7 @@ TASKS = [
           "no_scale": (attend_of(scale_q=False, scale_k=False), attend_of(scale_q=False), attend_of(scale_k=False)),
           "group_overwritten": groups(lambda x: x[:, -1]) + groups(lambda x: x[:, 0]), "group_averaged": groups(lambda x: x.mean(axis=1)),
           "group_not_summed": groups(lambda x: x), "pattern_not_transposed": (attend_of(turn_k=False, turn_v=False), attend_of(turn_k=False),
-                                                                             attend_of(turn_v=False))}, points=3),
+                                                                             attend_of(turn_v=False)),
+          "order": tuple(reordered(places) for places in ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)))},
+         points=3, returns=("dq", "dk", "dv"), **BY_DIFFERENCES),
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minillm.config import TrainConfig
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import optimizer
 
 HINTS = {
@@ -117,35 +117,35 @@ HINTS = {
 
 def pushes(rng):
     yield np.array([1.0]), np.array([2.0]), np.array([0.0]), 0.1, 0.9
-    for n, m in rng.integers(1, 5, (15, 2)):
-        yield *rng.standard_normal((3, n, m)), float(rng.uniform(0.01, 1)), float(rng.uniform(0.3, 0.95))
+    for n, m in sizes(rng, 1, 4, (15, 2)):
+        yield *normal(rng, 3, n, m), float(rng.choice([0.1, 0.2, 0.5])), float(rng.choice([0.4, 0.6, 0.9]))
 
 
 def directions(rng):
     yield np.array([1.0]), np.array([0.0]), np.array([0.0]), 0, 0.9, 0.999, 1e-8
-    for i, n in enumerate(rng.integers(1, 6, 25)):
-        size = 10 ** rng.uniform(-3, 1)
+    for i, n in enumerate((1,) * 8 + (2,) * 6 + (4,) * 11):
+        size = rng.choice([0.001, 0.01, 0.1, 1.0, 10.0])
         step = 0 if i < 3 else int(rng.integers(1, 30))
-        mean, square = (np.zeros(n), np.zeros(n)) if step == 0 else (size * rng.standard_normal(n), size**2 * rng.uniform(0.2, 2, n))
-        yield size * rng.standard_normal(n), mean, square, step, float(rng.uniform(0.5, 0.95)), float(rng.uniform(0.9, 0.999)), float(10 ** rng.uniform(-4, -2))
+        mean, square = (np.zeros(n), np.zeros(n)) if step == 0 else (size * normal(rng, n), size**2 * np.round(rng.uniform(0.2, 2, n), 1))
+        yield size * normal(rng, n), mean, square, step, float(rng.choice([0.5, 0.8, 0.9])), float(rng.choice([0.95, 0.99, 0.999])), float(rng.choice([1e-2, 1e-3, 1e-4]))
 
 
 def models(rng):
-    for i, (a, b) in enumerate(((1, 1), *rng.integers(1, 5, (20, 2)))):
-        shapes = {"embed": (int(a) + 1, int(b)), "norm": (int(b),), "down_proj": (int(b), int(a))}
-        params, grads = ({name: rng.standard_normal(shape) for name, shape in shapes.items()} for _ in range(2))
+    for i, (a, b) in enumerate(((1, 1), *sizes(rng, 1, 5, (20, 2)))):
+        shapes = {"down_proj": (int(b), int(a)), "norm": (int(b),)} | ({} if i < 8 else {"embed": (int(a) + 1, int(b))})
+        params, grads = ({name: normal(rng, *shape) for name, shape in shapes.items()} for _ in range(2))
         step = 0 if i < 2 else int(rng.integers(1, 30))
-        means, squares = ({name: power(rng.standard_normal(shape)) * (step > 0) for name, shape in shapes.items()}
+        means, squares = ({name: power(normal(rng, *shape)) * (step > 0) for name, shape in shapes.items()}
                           for power in (lambda x: x, lambda x: x * x))
-        yield (params, grads, means, squares, step, float(rng.uniform(0.05, 0.5)), float(rng.uniform(0.5, 0.95)), float(rng.uniform(0.9, 0.999)),
-               float(10 ** rng.uniform(-4, -2)), float(rng.uniform(0.1, 1)))
+        yield (params, grads, means, squares, step, float(rng.choice([0.1, 0.2, 0.5])), float(rng.choice([0.5, 0.8, 0.9])),
+               float(rng.choice([0.95, 0.99, 0.999])), float(rng.choice([1e-2, 1e-3, 1e-4])), float(rng.choice([0.1, 0.3, 1.0])))
 
 
 def gradients(rng):
     yield {"a": np.array([3.0]), "b": np.array([4.0])}, 1.0
     yield {"a": np.array([0.3]), "b": np.array([0.4])}, 1.0
-    for i, (a, b) in enumerate(rng.integers(1, 5, (20, 2))):
-        grads = {"embed": rng.standard_normal((a + 1, b)), "norm": 0.3 * rng.standard_normal(b), "down_proj": 3 * rng.standard_normal((b, a))}
+    for i, (a, b) in enumerate(sizes(rng, 1, 5, (20, 2))):
+        grads = {"embed": normal(rng, a + 1, b), "norm": 0.3 * normal(rng, b), "down_proj": 3 * normal(rng, b, a)}
         yield grads, float(optimizer.global_norm(grads) * (rng.uniform(0.2, 0.9) if i % 3 else rng.uniform(1.1, 3)))
 
 
@@ -258,13 +258,15 @@ TASKS = [
           "old_mean": lambda w, g, mean, rate, beta: (w - rate * mean, beta * mean + g),
           "averaged_momentum": lambda w, g, mean, rate, beta: (w - rate * (beta * mean + (1 - beta) * g), beta * mean + (1 - beta) * g),
           "momentum_left_out": lambda w, g, mean, rate, beta: (w - rate * g, beta * mean + g),
-          "looks_ahead": lambda w, g, mean, rate, beta: (w - rate * (beta * (beta * mean + g) + g), beta * mean + g)}),
+          "looks_ahead": lambda w, g, mean, rate, beta: (w - rate * (beta * (beta * mean + g) + g), beta * mean + g)},
+         returns=("w", "mean")),
     Task("adam", "every number its own scale", right_adam, directions,
          {"no_correction": adam_of(first=never, second=never), "t_from_0": (adam_of(first=from_zero, second=from_zero), divides_by_zero),
           "one_correction": (adam_of(second=never), adam_of(first=never)), "corrected_kept": adam_of(keep=True),
           "eps_inside": adam_of(root=lambda square, eps: np.sqrt(square + eps)), "no_root": adam_of(root=lambda square, eps: square + eps),
           "square_of_mean": adam_of(squared=lambda g, mean: mean * mean),
-          "exchanged": lambda g, mean, square, step, beta1, beta2, eps: right_adam(g, mean, square, step, beta2, beta1, eps)}, points=2),
+          "exchanged": lambda g, mean, square, step, beta1, beta2, eps: right_adam(g, mean, square, step, beta2, beta1, eps)}, points=2,
+         returns=("direction", "mean", "square")),
     Task("adamw", "a whole model, with decay", right_adamw, models,
          {"decay_in_gradient": (decay_in_gradient(), decay_in_gradient(norms_too=True)),
           "decay_of_all": adamw_of(lambda w, direction, rate, decay: w - rate * (direction + decay * w)),
@@ -272,7 +274,7 @@ TASKS = [
           "no_decay": adamw_of(lambda w, direction, rate, decay: w - rate * direction),
           "grows": adamw_of(lambda w, direction, rate, decay: w - rate * (direction - decay * w * (w.ndim == 2))),
           "decay_after": adamw_of(lambda w, direction, rate, decay: (w - rate * direction) * (1 - rate * decay * (w.ndim == 2)))},
-         needs=("adam",), points=2),
+         needs=("adam",), points=2, returns=("params", "means", "squares")),
     Task("clip", "one length for all", right_clip, gradients,
          {"per_tensor": lambda grads, most: {name: right_clip({name: g}, most)[name] for name, g in grads.items()},
           "per_number": lambda grads, most: {name: np.clip(g, -most, most) for name, g in grads.items()},

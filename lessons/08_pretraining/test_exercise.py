@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number
 from minillm.course.lessons import load_module
 from minillm.in_numpy import ops
 
@@ -106,7 +106,7 @@ def collections(rng):
     yield [[1], [1], [2]], 1 / 3
     yield [[3], [1], [1], [2], [3, 1], [3], [4]], 2 / 7
     for _ in range(25):
-        n = int(rng.integers(4, 12))
+        n = int(rng.integers(4, 9))
         yield [[int(t) for t in rng.integers(1, 4, rng.integers(1, 3))] for _ in range(n)], int(rng.integers(1, n - 1)) / n
 
 
@@ -121,25 +121,26 @@ def moments_of_training(rng):
 def texts(rng):
     yield np.arange(10, 18), np.array([1, 3]), 3
     for _ in range(20):
-        T, n = int(rng.integers(2, 7)), int(rng.integers(15, 30))
+        T, n = int(rng.integers(2, 5)), int(rng.integers(9, 20))
         yield rng.integers(0, 50, n), rng.integers(1, n - T - 2, int(rng.integers(1, 4))), T
 
 
 def answers(rng):
     yield np.array([[1000.0, 0.0], [1000.0, 1000.0]]), np.array([0, 1])
+    yield np.array([[0.0, 1.0], [1.0, -1.0], [0.5, 0.0]]), np.array([0, IGNORE, 1])
     for i in range(20):
-        T, V = int(rng.integers(4, 8)), int(rng.integers(3, 7)) if i % 2 else 150
+        T, V = int(rng.integers(4, 6 if i < 10 else 8)), int(rng.integers(2, 5)) if i % 2 or i < 10 else 150
         targets = rng.integers(0, V, T)
         targets[1 + rng.permutation(T - 1)[: int(rng.integers(1, T - 2))]] = IGNORE     # at least two are counted
         if targets[1:].max() < 0:
             targets[1] = 0
-        yield rng.standard_normal((T, V)) * (1000 if i % 5 == 0 else 2), targets
+        yield normal(rng, T, V) * (1000 if i % 5 == 0 else 2), targets
 
 
 def held_out(rng):
-    for _ in range(20):
-        size, T = int(rng.integers(2, 5)), int(rng.integers(4, 9))
-        N = size * int(rng.integers(1, 4)) + int(rng.integers(1, size))
+    for i in range(24):
+        size, T = int(rng.integers(2, 3 if i < 8 else 5)), int(rng.integers(2, 4) if i < 8 else rng.integers(4, 9))
+        N = size * int(rng.integers(1, 2 if i < 8 else 4)) + int(rng.integers(1, size))
         inputs, targets = rng.integers(0, 6, (N, T)), rng.integers(0, 6, (N, T))
         for row in targets:
             row[int(rng.integers(1, T + 1)):] = IGNORE
@@ -281,7 +282,7 @@ TASKS = [
            {"base": 9.0, "no_logarithm": 512.0, "sign": float(-np.log(512))}, tolerance=2e-3),
     Task("split", "held out is held out", right_split, collections,
          {"train_in_validation": lambda documents, share: (documents, right_split(documents, share)[1]), "copies": cut_only,
-          "copies_in_validation": copies_in_validation, "each_once": without_copies}),
+          "copies_in_validation": copies_in_validation, "each_once": without_copies}, returns=("train", "validation")),
     Task("visits", "which rows at which step", right_visits, moments_of_training,
          {"same_order": (same_order(lambda seed: np.random.default_rng([seed, 0])), same_order(np.random.default_rng)),
           "not_shuffled": lambda step, seed, batch_size, count: [visit % count for visit in range(step * batch_size, (step + 1) * batch_size)],
@@ -291,7 +292,7 @@ TASKS = [
          points=2),
     Task("rows", "inputs and targets", right_rows, texts,
          {"not_shifted": rows_with(lambda tokens, places: tokens[places]), "shifted_twice": rows_with(lambda tokens, places: tokens[places + 2]),
-          "backwards": rows_with(lambda tokens, places: tokens[places - 1]), "rolled": rows_with(lambda tokens, places: np.roll(tokens[places], -1, axis=1))}),
+          "backwards": rows_with(lambda tokens, places: tokens[places - 1]), "rolled": rows_with(lambda tokens, places: np.roll(tokens[places], -1, axis=1))}, returns=("inputs", "targets")),
     Task("loss", "the loss of a row, padding aside", right_loss, answers,
          {"shifted_twice": lambda logits, targets: right_loss(logits[:-1], targets[1:]), "base": lambda logits, targets: right_loss(logits, targets) / np.log(2),
           "overflow": (by_probabilities, by_log_sum), "sign": lambda logits, targets: -right_loss(logits, targets),

@@ -59,7 +59,7 @@ def until(pieces, stop):
     """Yield a text, which comes in pieces, up to where the first of the strings in the tuple `stop` begins: that one and all after it
     is not shown.
 
-    A stop string may be spread over several pieces. What is shown cannot be taken back, so hold back what could still become one, and
-    nothing else. When one is found, ask for no more pieces.
+    A stop string may be spread over several pieces. What is shown cannot be taken back, so hold back what could still become one: at
+    most the last m - 1 characters, where m is the length of the longest stop string. When one is found, ask for no more pieces.
     """
     raise NotImplementedError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number
 from minillm.course.lessons import load_module
 from minillm.in_numpy import ops
 from minillm.in_numpy.model import write
@@ -123,45 +123,61 @@ HINTS = {
 
 # ---- Fresh inputs, small ones first ------------------------------------------------------------------------------
 
+def short(p, digits):
+    """Rounded to so many digits, and still adding up to 1; 0 where that rounds to 0."""
+    p = np.round(p, digits)
+    p[np.argmax(p)] += 1 - p.sum()
+    return p
+
+
 def coins_on_tokens(rng):
     for p, coin in (((0.5, 0.5), 0.25), ((0.5, 0.5), 0.5), ((0.0, 1.0), 0.0), ((0.125, 0.25, 0.0, 0.625), 0.375), ((0.1, 0.9), 0.2), ((0.75, 0.25), 0.8)):
         yield np.array(p), coin
-    for V in rng.integers(2, 12, 30):
-        yield asking.some_p(rng, V), float(rng.uniform(0, 0.99))
+    for V in (2,) * 8 + (3,) * 8 + (8,) * 16:
+        yield short(asking.some_p(rng, V), 2), round(float(rng.uniform(0, 0.99)), 3) + 0.0005
 
 
 def logits_and_temperatures(rng):
     yield np.array([0.0, 1.0]), 2.0
     yield np.array([0.0, np.log(4)]), 0.5
     yield np.array([1000.0, 1001.0]), 0.5
-    for V in rng.integers(2, 12, 20):
-        yield 2 * rng.standard_normal(V), float(rng.choice([0.3, 0.5, 0.8, 1.5, 3.0]))
+    for V in (2,) * 5 + (3,) * 5 + (8,) * 10:
+        yield 2 * normal(rng, V), float(rng.choice([0.3, 0.5, 0.8, 1.5, 3.0]))
 
 
 def thresholds(rng):
     yield np.array([0.125, 0.25, 0.625]), 0.5
     yield np.array([0.125, 0.5, 0.25, 0.125]), 0.5
     yield np.array([0.25, 0.125, 0.5, 0.125]), 0.75
-    for V in rng.integers(3, 12, 30):
-        yield asking.some_p(rng, V), float(rng.uniform(0.2, 0.95))
+    for V in (3,) * 8 + (4,) * 8 + (9,) * 16:
+        yield distinct(rng, V), round(float(rng.uniform(0.2, 0.95)), 2) + 0.005
+
+
+def distinct(rng, V):
+    """Probabilities with two digits after the point, no two alike."""
+    while len(set(p := short(asking.some_p(rng, V), 2))) < V or p.min() <= 0:
+        pass
+    return p
 
 
 def caches(rng):
-    for S, length, T, E in ((4, 1, 1, 1), (5, 2, 1, 2), *((int(rng.integers(9, 13)), *(int(n) for n in rng.integers(1, 4, 3))) for _ in range(20))):
-        yield rng.standard_normal((S, E)), rng.standard_normal((T, E)), length
+    for S, length, T, E in ((4, 1, 1, 1), (4, 1, 2, 1), (5, 2, 2, 1), (5, 2, 1, 2), *((int(rng.integers(9, 13)), *(int(n) for n in rng.integers(1, 4, 3))) for _ in range(20))):
+        yield normal(rng, S, E), normal(rng, T, E), length
 
 
 def continued(rng):
-    for S, length, T, E in ((4, 1, 1, 2), (6, 3, 2, 2), *((int(rng.integers(9, 13)), *(int(n) for n in rng.integers(2, 5, 3))) for _ in range(20))):
-        yield (*2 * rng.standard_normal((3, T, E)), *2 * rng.standard_normal((2, S, E)), length)
+    for S, length, T, E in ((2, 1, 1, 1), (3, 1, 1, 1), (3, 1, 2, 1), (4, 1, 2, 1), (4, 1, 1, 2), (6, 3, 2, 2),
+                        *((int(rng.integers(9, 13)), *(int(n) for n in rng.integers(2, 5, 3))) for _ in range(20))):
+        yield (*normal(rng, 3, T, E), *normal(rng, 2, S, E), length)
 
 
 def texts_to_write(rng):
     """Models whose end comes soon, late, or never (7 is no token of theirs)."""
-    for n in range(24):
+    for n in range(40):
         end = 7 if n % 2 else int(rng.integers(0, 6))
         prompt = [int(token) for token in rng.integers(0, 6, rng.integers(1, 4))]
-        yield asking.Model(int(rng.integers(2**31)), None if end == 7 else end), prompt, rng.random(int(rng.integers(3, 8))).tolist(), end
+        coins = (rng.integers(0, 100, int(rng.integers(1, 4 if n < 12 else 8))) + 0.5) / 100
+        yield asking.Model(int(rng.integers(2**31)), None if end == 7 else end), prompt, coins.tolist(), end
 
 
 STOPS = ("###", "--", "END")
@@ -169,6 +185,13 @@ STOPS = ("###", "--", "END")
 
 def streams(rng):
     yield ["ab", "c"], ("--",)
+    yield ["-", "a"], ("--",)
+    yield ["a", "-", "-"], ("--",)
+    yield ["a-", "b-"], ("--",)
+    yield ["a-", "b--"], ("--",)
+    yield ["E", "N", "D"], ("END",)
+    yield ["EE", "ND"], ("END",)
+    yield ["EN", "x"], ("END",)
     yield ["a-", "-b"], ("--",)
     yield ["a##", "b###c", "d"], ("###",)
     yield ["a--b###c"], ("###", "--")
@@ -327,18 +350,20 @@ TASKS = [
     Task("attend", "attention from the cache", right_attend, continued,
          {"mask_too_short": (attending(lambda t, n, T: n + t), attending(lambda t, n, T: t + 1), attending(lambda t, n, T: n)),
           "sees_the_room": attending(lambda t, n, T: 10**6), "sees_ahead": attending(lambda t, n, T: n + T), "stale": (only(new=False), only(new=True))},
-         call=asking.attend, needs=("remember",), points=2),
+         call=asking.attend, needs=("remember",), points=2, returns=("z", "kept_k", "kept_v")),
     Task("generate", "the loop", right_generate, texts_to_write,
          {"same_coin": (writing(coin_of=lambda coins, n: coins[0]), writing(coin_of=lambda coins, n: coins[-1])),
           "reads_again": writing(feed=lambda prompt, written, cache: ([*prompt, *written], None)),
           "read_twice": writing(feed=lambda prompt, written, cache: ([*prompt, *written], cache)),
           "forgets": writing(feed=lambda prompt, written, cache: ([written[-1]], None)), "end_included": writing(keep_end=True),
-          "prompt_included": writing(keep_prompt=True), "one_call_more": writing(more=True)}, call=asking.generate, needs=("sample",), points=2),
+          "prompt_included": writing(keep_prompt=True), "one_call_more": writing(more=True)}, call=asking.generate, needs=("sample",), points=2,
+         returns=("the list", "the number of tokens that the model read")),
     Task("until", "stop strings in a stream", streaming(until), streams,
          {"piece_by_piece": streaming(searched_apart), "shown_too_early": streaming(lambda pieces, stop: ending(pieces, stop, early=True)),
           "stop_shown": streaming(lambda pieces, stop: ending(pieces, stop, shows_stop=True)),
           "first_listed": streaming(lambda pieces, stop: ending(pieces, stop, end_of=lambda found: found[0])),
           "tail_lost": streaming(lambda pieces, stop: ending(pieces, stop, tail=False)),
           "held_to_the_end": (streaming(at_the_end), streaming(lambda pieces, stop: at_the_end(pieces, stop, search=True)))},
-         call=asking.until, points=2),
+         call=asking.until, points=2,
+         returns=("the text shown", "the number of pieces asked for", "whether all was shown as soon as it could be")),
 ]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number
 from minillm.course.lessons import load_module
 from minillm.in_numpy import optimizer
 
@@ -112,21 +112,21 @@ HINTS = {
 
 def states(rng):
     for D in (1, 2, *rng.integers(2, 6, 8)):
-        state = {"w": rng.standard_normal(D), "velocity": rng.standard_normal(D), "steps": int(rng.integers(0, 9))}
-        yield state, rng.standard_normal(D), float(rng.uniform(0.1, 1)), float(rng.uniform(0.5, 0.95))
+        state = {"w": normal(rng, D), "velocity": normal(rng, D), "steps": int(rng.integers(0, 9))}
+        yield state, normal(rng, D), float(rng.choice([0.1, 0.2, 0.5])), float(rng.choice([0.5, 0.8, 0.9]))
 
 
 def to_descend(rng):
     for _ in range(3):
-        params, example = ({"a": rng.standard_normal(2).astype(np.float32), "b": rng.standard_normal((2, 2)).astype(np.float32)} for _ in range(2))
-        yield params, example, float(rng.uniform(0.02, 0.2))
+        params, example = ({"a": normal(rng, 1).astype(np.float32), "b": normal(rng, 1, 1).astype(np.float32)} for _ in range(2))
+        yield params, example, float(rng.choice([0.05, 0.1, 0.2]))
 
 
 def vectors(rng):
     yield np.array([3, 4, 0], np.float32), 1.0
     yield np.array([3, 4, 0], np.float32), 10.0
     for _ in range(6):
-        yield rng.standard_normal(3).astype(np.float32), float(rng.uniform(0.5, 3))
+        yield normal(rng, 3).astype(np.float32), float(rng.choice([0.5, 1.0, 2.0, 3.0]))
 
 
 def calls(rng):
@@ -135,7 +135,7 @@ def calls(rng):
 
 def series(rng):
     for _ in range(3):
-        yield rng.standard_normal((4, 2)).astype(np.float32), float(rng.uniform(0.5, 0.95))
+        yield normal(rng, 3, 1).astype(np.float32), float(rng.choice([0.5, 0.8, 0.9]))
 
 
 def seeds(rng):
@@ -215,7 +215,7 @@ TASKS = [
     number("STEPS", "when compiling pays, on paper", 250, {"not_the_saving": 13 / 0.06, "units": 0.25}, tolerance=1e-3),
     Task("momentum_step", "make it pure", changing(), states,
          {"mutates": (changing("w", "velocity", "steps"), changing("w", "velocity"), changing("velocity"), changing("w")),
-          "old_velocity": changing(old_velocity=True)}, call=asking.momentum_step),
+          "old_velocity": changing(old_velocity=True)}, call=asking.momentum_step, returns=("the new state", "the given state after the call")),
     Task("descend", "a gradient without writing it", descending(), to_descend,
          {"uphill": descending(sign=-1), "loss_after": descending(after=True), "wrong_argument": descending(argument=1)},
          call=asking.descend, tolerance=1e-4),
@@ -226,14 +226,18 @@ TASKS = [
          call=asking.clip, tolerance=1e-4),
     Task("averages", "a recurrence as one loop", averaged(), series,
          {"unrolled": averaged(same_size=False), "side_effect": raising("UnexpectedTracerError"), "before_update": averaged(before=True),
-          "starts_from_first": averaged(start=lambda xs: xs[0]), "last_only": averaged(last=True)}, call=asking.averages, points=2, tolerance=1e-4),
+          "starts_from_first": averaged(start=lambda xs: xs[0]), "last_only": averaged(last=True)}, call=asking.averages, returns=("the averages", "whether the program has one size for every T"), points=2, tolerance=1e-4),
     Task("noisy", "a key for each", noised(), seeds,
          {"same_key": noised(apart=False), "fixed_key": (noised(other=False), noised(other=False, apart=False)),
-          "hidden_state": noised(same=False), "variance": noised(size=False)}, call=asking.noisy),
+          "hidden_state": noised(same=False), "variance": noised(size=False)}, call=asking.noisy,
+         returns=("whether the same key gives the same noise", "whether another key gives other noise",
+                  "whether each array has noise of its own", "whether its standard deviation is right")),
     Task("compile_step", "static, compiled once, donated", compiled(), calls,
          {"not_static": raising("TypeError"), "recompiles": (compiled(times=4), compiled(times=4, old_gone=False)),
           "not_compiled": compiled(times=4, traced=False, old_gone=False), "not_donated": compiled(old_gone=False),
-          "batch_donated": compiled(batch_gone=True)}, call=asking.compile_step, points=2, tolerance=1e-4),
+          "batch_donated": compiled(batch_gone=True)}, call=asking.compile_step,
+         returns=("the state after four steps", "how often Python ran the step", "whether it ran on tracers",
+                  "whether the old state was given away", "whether the batch was given away"), points=2, tolerance=1e-4),
     Task("seconds", "how long it takes", timed(), machines,
          {"not_waited": (timed(waits=False),), "compilation_counted": (timed(counts_compiling=True), timed(counts_compiling=True, waits=False)),
           "warm_up_not_waited": timed(warm_up_waited=False)}, call=asking.seconds, tolerance=0.02),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.course.lessons import load_module
 from minillm.in_numpy import quantize as ours
 from minillm.quantized import Quantized, Scheme
@@ -28,6 +28,17 @@ HINTS = {
         "The largest number was taken, not the largest absolute value. Where the largest weight is negative, it does not fit into the "
         "integers.",
         "Quantize [0.1, -2.0] on paper: with the scale that you get, which integer is -2.0?"),
+    "divided_by_scale": Hint(
+        "The integers were divided by the scale. A scale is the step between two neighbouring integers, so an integer stands for that many "
+        "steps.",
+        "With a scale of 0.5, which number does the integer 3 stand for?"),
+    "signed_sizes": Hint(
+        "The largest numbers were taken with their sign. What counts is how far from zero the activations and weights of an input reach, on "
+        "either side.",
+        "Run it on x = [[-100, 1]]: the first input is the difficult one, and its s must be the larger."),
+    "same_exponent": Hint(
+        "Both sizes have the exponent alpha. The exponents share out the difficulty, so they add up to 1.",
+        "With alpha = 1, s must not depend on the weights at all: does it?"),
     "inverse_scale": Hint(
         "The scale is the wrong way round. Here it is what an integer is multiplied with to get the number back; some papers, "
         "LLM.int8() among them, call the inverse of this the scale.",
@@ -66,8 +77,8 @@ HINTS = {
         "columns.",
         "Multiply integers and scales of a matrix of two rows and three columns, then of a square one: what does NumPy do with the shapes?"),
     "wrong_type": Hint(
-        "The numbers have another type than was asked for. np.round gives floats, and whole numbers in float64 take eight bytes each, "
-        "not one; a sum of products of int8 is asked for in int32, which is what processors add up in.",
+        "The integers have another dtype than the one asked for: int8 for what is stored, int32 for sums of products. Wider types take two to "
+        "eight times the memory, uint8 has no negative numbers, and np.round alone leaves floats.",
         "Print the dtype of the array of integers, and its nbytes."),
     "int8_overflow": Hint(
         "The product was computed in integers that are too small. One product of two int8 can be 16129, and many are added up; NumPy "
@@ -112,13 +123,13 @@ def matrices(rng):
     """One scale: a single row of the grid, folded."""
     yield (np.array([[0.1, -2.0]]),)
     yield (np.array([[1.0, -1.0]]),)
-    for O, I in ((1, 4), (2, 2), *rng.integers(2, 8, (25, 2))):
+    for O, I in ((1, 2), (1, 3), (2, 2), *sizes(rng, 2, 7, (25, 2))):
         w = on_grid(rng, 1, O * I).reshape(O, I)
         yield (w if np.max(w) > 0 else -w,)
 
 
 def row_matrices(rng):
-    for O, I in ((2, 3), (2, 2), *rng.integers(2, 8, (25, 2))):
+    for O, I in ((2, 3), (2, 2), *sizes(rng, 2, 7, (25, 2))):
         w = on_grid(rng, O, I)
         if O > 2 and rng.random() < 0.5:
             w[rng.integers(0, O)] = 0
@@ -128,27 +139,28 @@ def row_matrices(rng):
 
 def integers_and_scales(rng):
     yield np.array([[100, -3]], np.int8), 0.5
-    for O, I in rng.integers(2, 7, (20, 2)):
-        yield rng.integers(-127, 128, (O, I)).astype(np.int8), rng.uniform(0.01, 3, (O, 1))
+    for O, I in sizes(rng, 2, 6, (20, 2)):
+        yield rng.integers(-127, 128, (O, I)).astype(np.int8), np.round(rng.uniform(0.01, 3, (O, 1)), 2)
 
 
 def integer_pairs(rng):
     yield np.array([[100, 100]], np.int8), np.array([[100, 100]], np.int8)
-    for T, I, O in ((2, 3, 1), (1, 2, 2), (4, 300, 5), *rng.integers(2, 9, (20, 3))):
+    for T, I, O in ((2, 3, 1), (1, 2, 2), (4, 300, 5), *sizes(rng, 2, 8, (20, 3))):
         yield rng.integers(-127, 128, (T, I)).astype(np.int8), rng.integers(-127, 128, (O, I)).astype(np.int8)
-    yield np.full((1, 1101), 127, np.int8), np.full((2, 1101), 127, np.int8)
+    yield np.full((1, 4), 127, np.int8), np.full((1, 4), 127, np.int8)
+    yield np.full((1, 1101), 127, np.int8), np.full((1, 1101), 127, np.int8)
 
 
 def layers(rng):
-    for T, I, O in ((1, 2, 2), (2, 3, 1), (3, 2, 3), *rng.integers(2, 9, (25, 3))):
-        x = rng.standard_normal((T, I)) * 10 ** rng.uniform(-2, 1, (T, 1))
+    for T, I, O in ((1, 2, 1), (1, 2, 2), (2, 2, 1), (2, 3, 1), (3, 2, 3), *sizes(rng, 2, 8, (25, 3))):
+        x = normal(rng, T, I) * rng.choice([0.01, 0.1, 1.0, 10.0], (T, 1))
         scales = rng.integers(1, 64, (O, 1)) / 1024
         yield x, rng.integers(-127, 128, (O, I)).astype(np.int8), scales
 
 
 def calibration(rng):
-    for T, I, O in ((2, 2, 2), (3, 2, 1), *rng.integers(2, 8, (25, 3))):
-        x, w = rng.standard_normal((T, I)) * 10 ** rng.uniform(-1, 2, I), rng.standard_normal((O, I))
+    for T, I, O in ((2, 2, 1), (1, 2, 1), (2, 2, 2), (3, 2, 1), *sizes(rng, 2, 7, (25, 3))):
+        x, w = normal(rng, T, I) * rng.choice([0.1, 1.0, 10.0, 100.0], I), normal(rng, O, I)
         if I > 2 and rng.random() < 0.5:
             x[:, rng.integers(0, I)] = 0
         yield x, w, float(rng.choice([0.25, 0.4, 0.5, 0.75]))
@@ -280,7 +292,7 @@ TASKS = [
          {"whole_step": tuple(partial(right_predicted, share=share) for share in (1, 1 / 2, 1 / 12)),
           "not_a_share": lambda w: largest(w) / 127 / 12**0.5, "scale_128": partial(right_predicted, step=1 / 128),
           "signed_max": partial(right_predicted, size=lambda w: w)}),
-    Task("dequantize", "and back", right_dequantize, integers_and_scales, {"inverse_scale": lambda integers, scales: integers / scales}),
+    Task("dequantize", "and back", right_dequantize, integers_and_scales, {"divided_by_scale": lambda integers, scales: integers / scales}),
     Task("quantize_rows", "a scale for each output", right_rows, row_matrices,
          {"wrong_axis": (by_rows(lambda w: np.max(np.abs(w), axis=0, keepdims=True) / 127), by_rows(lambda w: np.max(np.abs(w), axis=0)[:, None] / 127),
                          by_rows(lambda w: np.max(np.abs(w), axis=1) / 127)),
@@ -297,7 +309,8 @@ TASKS = [
          needs=("quantize_rows", "integer_product"), points=2),
     Task("smoothing", "move the difficulty", right_smoothing, calibration,
          {"exponents_swapped": factor(lambda alpha: 1 - alpha, lambda alpha: alpha), "inverted": inverted,
-          "signed_max": (*(factor(size=not_size, w_size=w_size, guard=guard) for w_size in (not_size, np.abs) for guard in (np.abs, not_size)),
+          "same_exponent": factor(w_power=lambda alpha: alpha),
+          "signed_sizes": (*(factor(size=not_size, w_size=w_size, guard=guard) for w_size in (not_size, np.abs) for guard in (np.abs, not_size)),
                          factor(w_size=not_size)),
           "wrong_axis": factor(axis=1, guard=None), "zero_factor": factor(guard=None)}),
 ]

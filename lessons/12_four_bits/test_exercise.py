@@ -3,7 +3,7 @@
 import numpy as np
 
 from minillm import gptq
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, number, sizes
 from minillm.in_numpy import quantize as ours
 from minillm.quantized import Scheme
 
@@ -133,7 +133,7 @@ def bytes_of_two(rng):
 
 def grouped_matrices(rng):
     """O * I is a multiple of 32, so that wrong groups are possible too; every group has a largest number of 7 scales."""
-    for O, I in ((1, 32), (2, 48), (1, 64), (4, 40), (2, 80), (3, 64), (2, 112), (4, 72)):
+    for O, I in ((1, 32), (1, 40), (2, 48), (1, 64), (4, 40), (2, 80), (3, 64), (2, 112), (4, 72)):
         w = np.empty((O, I))
         for start in range(0, I, 32):
             size = min(32, I - start)
@@ -146,7 +146,7 @@ def grouped_matrices(rng):
 
 def rows_with_zero(rng):
     """Rows that begin at a number below 0, at 0, or above; nothing halfway, whole scales that float32 holds."""
-    for O, I in ((1, 3), (2, 4), *rng.integers(2, 9, (20, 2))):
+    for O, I in ((1, 3), (1, 2), (1, 2), (1, 3), (1, 3), (2, 4), *sizes(rng, 2, 8, (20, 2))):
         w = np.empty((O, I))
         for o in range(O):
             scale, low = rng.integers(1, 64) / 64, int(rng.integers(-15, 1))
@@ -170,6 +170,7 @@ def columns(rng):
     for O, I in ((1, 2), (2, 3), *rng.integers(2, 6, (25, 2))):
         x = rng.standard_normal((20, I)) @ rng.standard_normal((I, I))
         yield 4 * rng.standard_normal((O, I)), gptq.compensation(x.T @ x, 0.01), int(rng.integers(0, I)), rng.uniform(0.3, 0.9, (O, 1))
+    yield np.array([[9.0, 0.5]]), np.array([[2.0, 1.0], [0.0, 1.0]]), 0, np.array([[0.8]])
     yield np.array([[9.0, 0.5, 1.0]]), np.array([[2.0, 1.0, -1.0], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]]), 0, np.array([[0.8]])
     yield np.array([[2.0, 0.5, 1.0]]), np.array([[2.0, 1.0, -1.0], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]]), 1, np.array([[0.8]])
 
@@ -296,11 +297,11 @@ TASKS = [
           "shifted": unpacked(signed=lambda n: n - 8)}),
     Task("quantize_groups", "a scale for 32 numbers", right_groups, grouped_matrices,
          {"scale_8": by_eight, "across_rows": (flat(lambda s: s), flat(lambda s: s[:, 0]), down_columns), "ragged": ragged,
-          "one_scale_a_row": (whole_rows(False), whole_rows(True))}, tolerance=1e-6),
+          "one_scale_a_row": (whole_rows(False), whole_rows(True))}, tolerance=1e-6, returns=("integers", "scales")),
     Task("quantize_with_zero", "a grid that need not be even", right_zero, rows_with_zero,
          {"sixteen_steps": (with_zero(steps=16), with_zero(steps=16, clip=True)), "zero_left_out": (with_zero(reach=False), with_zero(reach=False, clip=True)),
           "zero_sign": (with_zero(sign=-1), zero_subtracted), "zero_not_rounded": with_zero(whole=lambda z: z), "unsigned": with_zero(lowest=0)},
-         tolerance=1e-6),
+         tolerance=1e-6, returns=("integers", "scales", "zeros")),
     Task("factor", "who can make up for whom", gptq.compensation, hessians,
          {"no_damping": factored(lambda H, d: 0), "absolute_damping": factored(lambda H, d: d * np.eye(len(H))),
           "damped_everywhere": factored(lambda H, d: d * np.mean(np.diag(H))),
@@ -308,5 +309,5 @@ TASKS = [
           "not_inverted": factored(of=lambda H: np.linalg.cholesky(H).T)}, tolerance=1e-7),
     Task("compensate", "one step of GPTQ", right_compensate, columns,
          {"no_compensation": stepped(move=False), "not_divided": stepped(divide=False), "wrong_sign": stepped(sign=1), "column_not_row": stepped(row=False),
-          "error_without_scale": stepped(scaled=False), "not_clipped": stepped(clip=False)}, points=2),
+          "error_without_scale": stepped(scaled=False), "not_clipped": stepped(clip=False)}, points=2, returns=("integers", "w")),
 ]

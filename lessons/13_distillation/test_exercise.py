@@ -3,7 +3,7 @@
 import numpy as np
 
 from minillm.config import DistillConfig
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.in_numpy import distill, ops
 
 HINTS = {
@@ -25,8 +25,8 @@ HINTS = {
         "The logits were multiplied by T. A high temperature must make the shares more alike, not less.",
         "Soften (0, 2) with T = 1 and T = 100: the second must be close to one half each."),
     "temperature_after": Hint(
-        "The temperature came after the softmax. Shares divided by T are the same shares, and they no longer add up to 1.",
-        "Print the sum of each row for T = 2."),
+        "The temperature came after the softmax, or nowhere. Shares divided by T are the same shares; it is the logits that are divided.",
+        "Soften (0, 2) with T = 1 and with T = 100: the second must be close to one half each, and add up to 1."),
     "no_shift": Hint(
         "exp overflows: exp(1000) is inf, and inf / inf is not a number. Taking the same number from all logits of a row changes no share.",
         "Soften (1000, 1001) and (0, 1) with T = 1: both must give the same."),
@@ -85,6 +85,10 @@ HINTS = {
     "renormalised": Hint(
         "The kept tokens were made to add up to 1. So the student is taught that all others are impossible, which is not what the teacher said.",
         "A teacher that says 1/2, 1/4, 1/4, of which one token is kept: what is p of that token, what is left for the others?"),
+    "raw_logits": Hint(
+        "Those are the logits themselves. A logit becomes the log of a probability only when the log of the sum over all V tokens is taken off, "
+        "the tokens that are not kept included.",
+        "Compute exp of what you return for k = V - 1: do the probabilities add up to less than 1?"),
     "not_logs": Hint(
         "Those are probabilities. Asked for are their logarithms.",
         "Can what you return be positive?"),
@@ -102,8 +106,8 @@ HINTS = {
 def rows_of_logits(rng):
     yield np.array([[0.0, 2.0]]), 2.0
     yield np.array([[1000.0, 1001.0], [0.0, -1000.0]]), 1.0
-    for N, V in ((1, 3), *rng.integers(2, 9, (20, 2))):
-        yield 3 * rng.standard_normal((N, V)), float(rng.uniform(0.5, 5))
+    for N, V in ((1, 2), (1, 3), *sizes(rng, 2, 7, (20, 2))):
+        yield 3 * normal(rng, N, V), float(rng.choice([0.5, 2.0, 4.0]))
 
 
 def pairs(rng, far=True):
@@ -112,31 +116,32 @@ def pairs(rng, far=True):
     if far:
         yield np.array([[0.0, -1000.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [0.0, 1.0]]), 1.0
         yield np.array([[0.0, 1.0]]), np.array([[0.0, -1000.0]]), 2.0
-    for N, V in ((2, 3), *rng.integers(2, 9, (25, 2))):
-        teacher = 2 * rng.standard_normal((N, V))
-        yield teacher, teacher + 2 * rng.standard_normal((N, V)), float(rng.uniform(1.2, 4))
+    for N, V in ((1, 2), (1, 2), (2, 2), (2, 3), *sizes(rng, 2, 7, (25, 2))):
+        teacher = 2 * normal(rng, N, V)
+        yield teacher, np.round(teacher + 2 * normal(rng, N, V), 1), float(rng.choice([1.5, 2.0, 3.0, 4.0]))
 
 
 def with_targets(rng):
     for teacher, student, temperature in pairs(rng, far=False):
-        yield teacher, student, rng.integers(0, teacher.shape[1], len(teacher)), float(rng.uniform(0.1, 0.9)), temperature
+        yield teacher, student, rng.integers(0, teacher.shape[1], len(teacher)), float(rng.choice([0.1, 0.3, 0.7, 0.9])), temperature
 
 
 def matrices(rng):
-    for N, D, V in ((1, 1, 2), *rng.integers(2, 7, (20, 3))):
-        yield (rng.standard_normal((D, V)), rng.standard_normal((D, V)), rng.standard_normal((N, D)), float(rng.uniform(1.2, 3)),
-               float(rng.uniform(0.1, 1)))
+    for N, D, V in ((1, 1, 2), (2, 1, 2), *sizes(rng, 2, 6, (20, 3))):
+        yield (normal(rng, D, V), normal(rng, D, V), normal(rng, N, D), float(rng.choice([1.5, 2.0, 3.0])),
+               float(rng.choice([0.1, 0.2, 0.5])))
 
 
 def to_keep(rng):
     yield np.array([[0.0, 3.0, 1.0]]), 1
-    for N, V in ((2, 4), *rng.integers(3, 10, (20, 2))):
-        yield 2 * rng.standard_normal((N, V)), int(rng.integers(1, V))
+    for N, V in ((1, 3), (2, 2), (2, 3), (2, 4), *sizes(rng, 3, 9, (20, 2))):
+        rows = [rng.choice(np.arange(-30, 31), V, replace=False) / 10 for _ in range(N)]      # no two alike
+        yield np.array(rows), int(rng.integers(1, V))
 
 
 def kept(rng):
     for logits, k in to_keep(rng):
-        yield *right_top_k(logits, k), logits + rng.standard_normal(logits.shape)
+        yield *right_top_k(logits, k), np.round(logits + normal(rng, *logits.shape), 1)
 
 
 # ---- The right answers: minillm's own ----------------------------------------------------------------------
@@ -301,7 +306,7 @@ TASKS = [
            {"direction": 0.5, "nats_not_bits": 0.625 * np.log(2), "mean_over_vocabulary": 0.625 / 4, "cross_entropy": 2.375}, tolerance=1e-3),
     Task("soften", "softmax with a temperature", right_soften, rows_of_logits,
          {"times_temperature": lambda x, t: ops.softmax(x * t),
-          "temperature_after": lambda x, t: ops.softmax(x) / t,
+          "temperature_after": (lambda x, t: ops.softmax(x) / t, lambda x, t: ops.softmax(x)),
           "no_shift": quiet(lambda x, t: np.exp(x / t) / np.exp(x / t).sum(axis=-1, keepdims=True))}),
     Task("kl", "how far the student is from the teacher", right_kl, pairs,
          {"one_side": (compared(forward, student_t=one), compared(forward, teacher_t=one)), "no_T2": compared(forward, factor=one),
@@ -316,9 +321,12 @@ TASKS = [
     Task("mixed", "the teacher and the text", right_mixed, with_targets,
          {"shares_swapped": blended(lambda a: 1 - a, lambda a: a), "not_shares": blended(share_text=lambda a: 1),
           "hard_softened": blended(text_t=lambda t: t), "T2_on_both": blended(text_factor=lambda t: t * t), "sum_over_tokens": text_summed}, needs=("kl",)),
-    Task("learn", "one step", right_learn, matrices, {"teacher_learns": both_learn, "uphill": uphill, "mean_twice": mean_twice}, needs=("kl_gradient",)),
+    Task("learn", "one step", right_learn, matrices, {"teacher_learns": both_learn, "uphill": uphill, "mean_twice": mean_twice},
+         needs=("kl_gradient",), returns=("teacher_w", "student_w")),
     Task("top_k", "a teacher in short", right_top_k, to_keep,
-         {"least_probable": (least, turned), "renormalised": kept_shares, "not_logs": probabilities}),
+         {"least_probable": (least, turned), "renormalised": kept_shares, "not_logs": probabilities,
+          "raw_logits": lambda logits, k: (right_top_k(logits, k)[0], -np.sort(-logits, axis=-1)[:, :k])},
+         returns=("ids", "log_p")),
     Task("top_k_kl", "learning from what was kept", right_top_k_kl, kept,
          {"rest_dropped": named_alone, "renormalised": (renormalised_p, renormalised_both, renormalised_q), "rest_even": spread_evenly,
           "sum_over_tokens": rows_added},

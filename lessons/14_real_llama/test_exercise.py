@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.foreign import llama, llama2c
 
 HINTS = {
@@ -181,24 +181,26 @@ def models(rng):
     yield {"model.norm.weight": norm}, {"norm": (2,)}
     yield {"model.layers.3.self_attn.q_proj.weight": w}, {"layers.3.q_proj": (2, 3)}
     yield {"model.embed_tokens.weight": w, "lm_head.weight": -w}, {"embed_tokens": (3, 2), "lm_head": (2, 3)}
+    yield {"model.layers.3.self_attn.q_proj.weight": w[:2]}, {"layers.3.q_proj": (2, 2)}
+    yield {f"model.layers.{i}.mlp.up_proj.weight": w[:1] + i for i in (1, 10)}, {f"layers.{i}.up_proj": (2, 1) for i in (1, 10)}
     for layers, O, tied in ((1, 4, True), (2, 6, False), (11, 4, True)):
         shapes = some_shapes(rng, layers, 4, O, 2, 6, 7, tied)
         tensors = {}
         for name, shape in shapes.items():
             theirs, turned = llama.hugging_face_name(name)
-            tensors[theirs] = rng.standard_normal(shape[::-1] if turned else shape)
+            tensors[theirs] = normal(rng, *(shape[::-1] if turned else shape))
         yield tensors, shapes
 
 
 def columns(rng):
     yield np.arange(6.0)[None], 1
-    for D, heads, pairs in ((2, 2, 2), (2, 2, 3), *zip(rng.integers(1, 5, 15), rng.integers(1, 5, 15), rng.integers(2, 6, 15))):
-        yield rng.standard_normal((D, heads * 2 * pairs)), int(heads)
+    for D, heads, pairs in ((1, 2, 2), (1, 1, 3), (2, 2, 3), *zip(rng.integers(1, 5, 15), rng.integers(1, 5, 15), rng.integers(2, 6, 15))):
+        yield normal(rng, D, heads * 2 * pairs), int(heads)
 
 
 def keys(rng):
-    for K, G, T, E in ((2, 2, 1, 1), (3, 2, 2, 2), *rng.integers(1, 5, (20, 4))):
-        yield rng.standard_normal((K, T, E)), int(K * G)
+    for K, G, T, E in ((2, 2, 1, 1), (3, 2, 2, 2), *sizes(rng, 1, 5, (20, 4))):
+        yield normal(rng, K, T, E), int(K * G)
 
 
 def recordings(rng):
@@ -211,9 +213,12 @@ def recordings(rng):
     yield {"a": np.array([1000.0, 0.002])}, {"a": np.array([1000.0, 0.001])}, 1e-3
     yield {"a": np.array([1.0, np.nan]), "b": np.zeros(1)}, {"a": np.array([1.0, 2.0]), "b": np.ones(1)}, 0.1
     yield {"a": np.full(3, np.nan)}, {"a": np.ones(3)}, 0.1
+    yield {"q": np.array([1.5]), "attn_out": np.array([9.0])}, {"q": np.array([1.0]), "attn_out": np.array([1.0])}, 0.1
+    two = {"layers.2.q": np.array([1.0]), "layers.10.q": np.array([1.0])}
+    yield {name: 1.5 * x for name, x in two.items()}, two, 0.1
     yield {"a": np.r_[np.ones(999), -9.0]}, {"a": np.ones(1000)}, 0.1
     for case in range(14):
-        theirs = {name: float(10 ** rng.uniform(-3, 3)) * rng.standard_normal((3, 20)) for name in names}
+        theirs = {name: float(10 ** rng.uniform(-3, 3)) * normal(rng, 3, 20) for name in names}
         ours = {name: x + 1e-6 * np.max(np.abs(x)) * rng.standard_normal(x.shape) for name, x in theirs.items()}
         begin, growth = int(rng.integers(len(names))), 0.01
         for name in names[begin:] if case % 5 else ():

@@ -13,8 +13,8 @@ import numpy as np
 #    the logit of "Ann"; if all of it went to "Ann", it would add 12. Of what the head does add, which share comes from "Ann"?
 FROM_ANN = None
 
-# 2. At one token, the stream after the last layer is the sum of three parts: embedding (0, 1), a head (1, 2), an mlp (0, 4).
-#    The final norm has weights 1 and eps 0; the head matrix has the column (10, 5) for "Ann". What does the head, of these
+# 2. At one token, the stream after the last layer is the sum of three parts: embedding (6, 1), a head (3, 4), an mlp (5, -3).
+#    The final norm has weights 1 and eps 0; the head matrix has the column (2, 6) for "Ann". What does the head, of these
 #    three parts, add to the logit of "Ann"? (The answer is a whole number.)
 FROM_HEAD = None
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.course.exercises import Hint, Task, number
+from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.course.lessons import load_module
 from minillm.in_numpy import ops
 from minillm.inspection.restart import random_like
@@ -37,6 +37,13 @@ HINTS = {
     "no_norm": Hint(
         "The final norm is missing. The head was trained on what the norm gives; a raw stream is longer or shorter, and each of its numbers has another weight.",
         "Compute the last layer's row and compare it with the model's own logits: there the lens must be exact."),
+    "eps_forgotten": Hint(
+        "eps is missing under the root. For a long stream it changes nothing that one sees; the model was trained with it all the same.",
+        "Pass a row of zeros with eps = 0.1: there must be no division by zero."),
+    "left_out": Hint(
+        "The part was taken out and the stream normed again without it. That is ablation: the divisor changes too, and the numbers no longer add "
+        "up to the logit.",
+        "Add up your parts, and compare with the logit of the stream."),
     "no_weight": Hint(
         "The norm was done without its weight: the numbers of the stream are scaled one by one before the head reads them.",
         "Compute the last layer's row and compare it with the model's own logits, once with weights of 1 and once with others."),
@@ -104,20 +111,22 @@ def runs(rng):
 
 def streams(rng):
     yield np.array([[3.0, 4.0], [6.0, 8.0]]), np.array([1.0, 2.0]), np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]), 0.0
-    for N, D, V in rng.integers(2, 9, (20, 3)):
-        yield (rng.uniform(0.3, 3, (N, 1)) * rng.standard_normal((N, D)), rng.uniform(0.2, 2, D), rng.standard_normal((D, V)), float(rng.choice([0, 1e-5, 0.1])))
+    for N, D, V in ((1, 2, 1), (2, 2, 1), *sizes(rng, 2, 7, (20, 3))):
+        x = rng.choice([0.5, 1, 2, 3], (N, 1)) * normal(rng, N, D)
+        yield x, np.round(rng.uniform(0.2, 2, D), 1), normal(rng, D, V), float(rng.choice([0, 1e-5, 0.1]))
 
 
 def taken_apart(rng):
     yield np.array([[0.0, 1.0], [3.0, 2.0], [0.0, 1.0]]), np.array([1.0, 2.0]), np.array([[10.0, 1.0], [5.0, 0.0]]), 0, 0.0
-    for N, D, V in rng.integers(2, 9, (20, 3)):
-        yield rng.uniform(0.2, 2, (N, 1)) * rng.standard_normal((N, D)), rng.uniform(0.2, 2, D), rng.standard_normal((D, V)), int(rng.integers(V)), float(rng.choice([0, 1e-5, 0.1]))
+    for N, D, V in ((2, 2, 1), (2, 2, 1), *sizes(rng, 2, 7, (20, 3))):
+        parts = rng.choice([0.5, 1, 2], (N, 1)) * normal(rng, N, D)
+        yield parts, np.round(rng.uniform(0.2, 2, D), 1), normal(rng, D, V), int(rng.integers(V)), float(rng.choice([0, 1e-5, 0.1]))
 
 
 def heads(rng):
-    for T, D in ((1, 2), (2, 3), *rng.integers(2, 7, (20, 2))):
-        written = rng.uniform(0.1, 2, (T, 1)) * rng.standard_normal((T, D))
-        yield asking.Rest(rng, D, each=True), written + rng.standard_normal((T, D)), written, rng.uniform(0.5, 3, (T, 1)) * rng.standard_normal((T, D))
+    for T, D in ((1, 2), (2, 1), (2, 1), (2, 2), (2, 3), *sizes(rng, 2, 7, (20, 2))):
+        written = rng.choice([0.5, 1, 2], (T, 1)) * normal(rng, T, D)
+        yield asking.Rest(rng, D, each=True), written + normal(rng, T, D), written, rng.choice([0.5, 1, 2], (T, 1)) * normal(rng, T, D)
 
 
 def pairs(rng):
@@ -125,7 +134,7 @@ def pairs(rng):
     made = 0
     while made < 20:
         T, D = rng.integers(2, 7, 2) if made else (2, 2)
-        score, clean = asking.Rest(rng, D), rng.standard_normal((T, D))
+        score, clean = asking.Rest(rng, D), normal(rng, T, D)
         corrupt = clean.copy()
         changed = rng.random(T) < 0.6
         corrupt[changed] = rng.standard_normal((int(changed.sum()), D))
@@ -162,6 +171,14 @@ def shares(divisor, weighted=True):
     def answer(parts, weight, head, token, eps):
         return parts * (weight if weighted else 1) @ head[:, token] / divisor(parts, parts.sum(0), eps)
     return answer
+
+
+def left_out(parts, weight, head, token, eps):
+    def logits(stream):
+        return right_lens(stream, weight, head, eps)[..., token]
+
+    stream = parts.sum(0)
+    return logits(stream) - logits(stream - parts)
 
 
 def rms(parts, stream, eps):
@@ -213,20 +230,22 @@ TASKS = [
     Task("lens", "stop after each layer", right_lens, streams,
          {"no_norm": (lambda x, weight, head, eps: x @ head, lambda x, weight, head, eps: x * weight @ head),
           "no_weight": lambda x, weight, head, eps: right_lens(x, np.ones_like(weight), head, eps),
-          "one_rms": (one_rms(-1), one_rms(slice(None)), one_rms(0))}),
-    number("FROM_HEAD", "attribution on paper", 4.0,
-           {"own_rms": 20 / 2.5**0.5, "no_norm": 20.0, "length_not_rms": 20 / 50**0.5, "pythagoras": 20 / 11**0.5, "no_root": 0.8}, tolerance=1e-3),
+          "one_rms": (one_rms(-1), one_rms(slice(None)), one_rms(0)),
+          "eps_forgotten": lambda x, weight, head, eps: right_lens(x, weight, head, 0.0)}),
+    number("FROM_HEAD", "attribution on paper", 3.0,
+           {"own_rms": 30 / 12.5**0.5, "no_norm": 30.0, "length_not_rms": 30 / 200**0.5, "pythagoras": 30 / 48**0.5, "no_root": 0.3,
+            "left_out": (14 * 2 + 2 * 6) / 10 - (11 * 2 - 2 * 6) / 62.5**0.5}, tolerance=1e-3),
     Task("attribution", "a logit as a sum", shares(rms), taken_apart,
          {"own_rms": shares(lambda parts, stream, eps: np.sqrt(np.mean(parts**2, -1) + eps)),
           "pythagoras": shares(lambda parts, stream, eps: np.sqrt(np.mean(parts**2, -1).sum() + eps)),
           "no_norm": (shares(lambda *_: 1.0), shares(lambda *_: 1.0, weighted=False)), "no_weight": shares(rms, weighted=False),
           "length_not_rms": (shares(lambda parts, stream, eps: np.sqrt(np.sum(stream**2) + eps)), shares(lambda parts, stream, eps: np.sqrt(np.sum(stream**2)))),
-          "no_root": shares(lambda parts, stream, eps: np.mean(stream**2) + eps)}, points=2),
+          "no_root": shares(lambda parts, stream, eps: np.mean(stream**2) + eps), "left_out": left_out}, points=2),
     Task("ablation", "take a head out, with a control", ablated(), heads,
          {"no_control": without_control, "noise_unscaled": ablated(lambda written, noise: 1.0),
           "one_length": ablated(lambda written, noise: np.linalg.norm(written) / np.linalg.norm(noise)),
           "unit_noise": ablated(lambda written, noise: 1 / np.linalg.norm(noise, axis=-1, keepdims=True)),
-          "sign": ablated(sign=-1), "added": (ablated(effect=1, control=1), ablated(effect=1))}, points=2),
+          "sign": ablated(sign=-1), "added": (ablated(effect=1, control=1), ablated(effect=1))}, points=2, returns=("effect", "control")),
     Task("patching", "which token carries the answer", patched(), pairs,
          {"backwards": (patched(into="clean"), patched(into="clean", share=lambda s, low, high: (high - s) / (high - low))),
           "off_by_one": (patched(put=lambda t, T: t + 1, at=lambda t, T: t + 1), patched(put=lambda t, T: (t - 1) % T, at=lambda t, T: (t - 1) % T),

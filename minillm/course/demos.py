@@ -44,15 +44,51 @@ def main(demo: dict):
         stream.reconfigure(errors="replace")
     from rich.console import Console
     console = Console(highlight=False)
+    if expected := time_before(path.parent, options.full):
+        console.print(f"This takes about {expected:.0f} seconds on two quiet cores.", style="dim")
     results = run(demo, console, options.full)
     for _, table in demo["tables"](results):
-        console.print(table)
+        console.print(*narrow(table, console.width), "", sep="\n")
     out = make_folder(options.out)
     write_json(out / results_name(options.full), results)
     if not options.no_figures and not options.full:
         for name, _, svg in draw(demo, results, "light"):
             (out / f"{name}.svg").write_text(svg, encoding="utf-8")
     print(f"{results['measured']['seconds']['value']:.0f} seconds; {results_name(options.full)} is in {out}")
+
+
+def time_before(folder: Path, full: bool = False) -> float | None:
+    """The seconds that the committed results took, if there are any."""
+    try:
+        return read_json(folder / results_name(full))["measured"]["seconds"]["value"]
+    except (UserError, KeyError, TypeError):
+        return None
+
+
+def narrow(table, width: int) -> list:
+    """A rich table without lines between its columns, in several parts where its words do not fit into `width`."""
+    from rich import box
+    from rich.table import Table
+    heads = [str(column.header) for column in table.columns]
+    cells = [list(map(str, column.cells)) for column in table.columns]
+    longest = [max(map(len, " ".join([head, *column]).split()), default=0) + 2 for head, column in zip(heads, cells)]
+    parts, room = [[]], width - longest[0]
+    for i in range(1, len(heads)):
+        if room < longest[i] and parts[-1]:
+            parts.append([])
+            room = width - longest[0]
+        parts[-1].append(i)
+        room -= longest[i]
+    made = []
+    for part in parts:
+        new = Table(title=table.title if not made else None, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
+                    header_style="bold")
+        for i in (0, *part):
+            new.add_column(table.columns[i].header, justify=table.columns[i].justify, overflow="fold")
+        for row in zip(*(table.columns[i].cells for i in (0, *part))):
+            new.add_row(*row)
+        made.append(new)
+    return made
 
 
 def results_name(full: bool) -> str:

@@ -36,6 +36,9 @@ from minillm.errors import UserError
 
 STATUS = ("passed", "failed", "error", "todo", "waits", "timeout")
 LONGEST = 400        # characters of a value that is shown
+MOST = 24            # numbers of an array, or of a dict of arrays, that are shown
+MANY = 12            # of two arrays with more numbers than this, only the largest difference is shown
+SMALLEST = 1e-5      # arrays of smaller numbers are compared as if their largest were this: they may be rounding alone
 NEARLY = 1e-5        # relative difference up to which the first digits count as right
 
 
@@ -245,7 +248,7 @@ def _same(actual, expected, tolerance) -> bool:
     if not np.array_equal(actual[~finite], expected[~finite], equal_nan=True):
         return False
     scale = np.max(np.abs(expected[finite]), initial=0.0)
-    return np.all(np.abs(actual[finite] - expected[finite]) <= tolerance * max(scale, 1e-12))
+    return np.all(np.abs(actual[finite] - expected[finite]) <= tolerance * max(scale, SMALLEST))
 
 
 def numbers(value) -> np.ndarray | None:
@@ -391,18 +394,34 @@ def _kind_of_keys(keys) -> str:
 
 
 def example_of(task: Task, case, answer, right) -> str:
-    """The case with the answer and the right one, of a tuple only the entries that are wrong."""
+    """The case with the answer and the right one; of several values only those that are wrong."""
     asked = call(task, case)
     if isinstance(answer, Raises):
         return f"{asked} raises {answer.name}"
-    pairs = [(None, answer, right)]
-    if task.returns and all(isinstance(x, tuple) and len(x) == len(task.returns) for x in (answer, right)):
-        pairs = [(name, a, r) for name, a, r in zip(task.returns, answer, right) if not same(a, r, task.tolerance)]
     said = []
-    for name, a, r in pairs:
+    for name, a, r in differences(answer, right, task.tolerance, task.returns):
         given, expected = show_two(a, r)
-        said.append(f"gives {given}, right is {expected}" if name is None else f"{name} is {given}, right is {expected}")
-    return f"{asked}{' ' if pairs[0][0] is None else ': '}{'; '.join(said)}"
+        said.append(f"{name or ''} {'is' if name else 'gives'} {given}, right is {expected}".strip())
+    more = f"; and {len(said) - 2} more" if len(said) > 2 else ""
+    return f"{asked}{' ' if said[0].startswith('gives') else ': '}{'; '.join(said[:2])}{more}"
+
+
+def differences(answer, right, tolerance: float, returns: Sequence[str] = (), name: str = ""):
+    """Yields (name, what it is, what it should be) for each part that is wrong; the name is "" for the whole."""
+    if isinstance(right, (tuple, Mapping)) and isinstance(answer, type(right)) and len(answer) == len(right) and right:
+        keys = right.keys() if isinstance(right, Mapping) else range(len(right))
+        if not isinstance(right, Mapping) or answer.keys() == keys:
+            for key in keys:
+                if not same(answer[key], right[key], tolerance):
+                    part = returns[key] if returns else f"entry {show(key)}"
+                    yield from differences(answer[key], right[key], tolerance, (), f"{name} {part}".strip())
+            return
+    a, r = numbers(answer), numbers(right)
+    if a is not None and r is not None and a.shape == r.shape and r.size > MANY:
+        far = np.abs(a.astype(complex) - r)
+        at = np.unravel_index(np.argmax(np.where(np.isfinite(far), far, np.inf)), r.shape)
+        name, answer, right = f"{name or 'the answer'}{list(map(int, at))}", a[at], r[at]
+    yield name, answer, right
 
 
 def show_two(a, b) -> tuple[str, str]:
@@ -427,7 +446,7 @@ def _shown(value, digits) -> str:
     if isinstance(value, Raises):
         return f"an exception ({value.name})"
     if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__"):
-        text = np.array2string(np.asarray(value), precision=digits, separator=", ", threshold=40)
+        text = np.array2string(np.asarray(value), precision=digits, separator=", ", threshold=MOST)
         return " ".join(text.split())
     if isinstance(value, float):
         return f"{value:.{digits}g}"
@@ -435,8 +454,10 @@ def _shown(value, digits) -> str:
         inside = ", ".join(_shown(item, digits) for item in value)
         return f"[{inside}]" if type(value) is list else f"({inside}{',' * (len(value) == 1)})"
     if type(value) is dict:
+        if size(value) > MOST and all(isinstance(item, np.ndarray) for item in value.values()):
+            return "{" + ", ".join(f"{key} {item.shape}" for key, item in value.items()) + "}"
         return "{" + ", ".join(f"{_shown(key, digits)}: {_shown(item, digits)}" for key, item in value.items()) + "}"
-    return repr(value)
+    return value.__name__ if callable(value) and hasattr(value, "__name__") else repr(value)
 
 
 def show_text(text: str) -> str:
@@ -456,7 +477,7 @@ def size(value) -> int:
     if isinstance(value, np.ndarray):
         return value.size
     if isinstance(value, Mapping):
-        return sum(size(key) + size(item) for key, item in value.items())
+        return sum(map(size, value.values()))
     if isinstance(value, (list, tuple, set, frozenset)):
         return sum(map(size, value))
     return 1

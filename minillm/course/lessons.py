@@ -4,6 +4,7 @@
     ~/minillm-course/  the reader's: NN_name/exercise.py, figures and results of demos, notebooks; progress.json
 """
 
+import ast
 import json
 import os
 import re
@@ -141,12 +142,13 @@ def now() -> str:
 
 def run_demo(lesson: Lesson, folder=None, full: bool = False) -> int:
     """Run the lesson's demo in a process of its own; figures and results.json go to the reader's folder."""
-    out = own_folder(lesson, folder)
+    exercise, _ = own_exercise(lesson, folder)
+    out = exercise.parent
     command = [sys.executable, str(lesson.folder / "demo.py"), "--out", str(out), *(["--full"] if full else [])]
     status = subprocess.run(command, env=with_package()).returncode
     if status == 0:
         remember(lesson, folder, run=now())
-        print(f"\nresults.json and the figures are in {out}. Next: minillm lesson check {lesson.number}")
+        print(f"Next: the exercise, {out / 'exercise.py'}\n      minillm lesson check {int(lesson.number)}")
     return 1 if status else 0
 
 
@@ -165,10 +167,12 @@ def command(options) -> int:
         return run_demo(lesson, options.folder, options.full)
     if options.action == "check":
         return check(lesson, options)
+    if options.action == "solution":
+        return solution(lesson, options)
     if options.action == "notebook":
         from minillm.course.notebooks import write_notebook
         path = write_notebook(lesson, own_folder(lesson, options.folder))
-        print(f"{path}: open it with jupyter lab, or in your editor")
+        print(f"{path}: open it in your editor, or with\n  {sys.executable} -m jupyter lab {path}")
         return 0
     return open_lesson(lesson, options)
 
@@ -177,14 +181,65 @@ def show_list(folder=None) -> int:
     """A table of the lessons, and how far the reader is."""
     from rich.console import Console
     from rich.table import Table
-    known, grid = progress(folder).get("lessons", {}), Table("", "lesson", "question", "demo run", "points", header_style="bold")
-    for lesson in all_lessons():
+    lessons, known = all_lessons(), progress(folder).get("lessons", {})
+    grid = Table("", "lesson and its question", "time", "points", header_style="bold", pad_edge=False)
+    grid.columns[2].justify = grid.columns[3].justify = "right"
+    grid.columns[2].no_wrap = grid.columns[3].no_wrap = True
+    for lesson in lessons:
         entry = known.get(lesson.name, {})
-        score = f"{entry['points']} of {entry['of']}" if "points" in entry else "-"
-        grid.add_row(lesson.number, lesson.title, lesson.front.get("question", ""), "yes" if "run" in entry else "-", score)
-    Console().print(grid)
-    print("minillm lesson open 1 shows a lesson, run 1 its demonstration, check 1 checks your exercise.")
+        of = points_of(lesson)
+        score = f"{entry['points']} of {of}" if "points" in entry else f"{of}"
+        title = f"[bold]{lesson.title}[/]{' (demo run)' if 'run' in entry else ''}"
+        grid.add_row(lesson.number, f"{title}\n{lesson.front.get('question', '')}", time_of(lesson), score)
+    console = Console(highlight=False)
+    console.print(grid)
+    console.print(progress_line(folder))
+    todo = next((lesson for lesson in lessons if not complete(known.get(lesson.name, {}))), None)
+    number = int(todo.number) if todo else 1
+    console.print(f"minillm lesson open {number} shows a lesson, run {number} runs its demonstration,\n"
+                  f"check {number} checks your exercise, solution {number} shows ours.")
     return 0
+
+
+def points_of(lesson: Lesson) -> int:
+    """The points of a lesson's exercise, read from the source of its checks."""
+    tree = ast.parse((lesson.folder / "test_exercise.py").read_text(encoding="utf-8"))
+    tasks = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+             and node.func.id in ("Task", "number")]
+    return sum(next((word.value.value for word in task.keywords if word.arg == "points"), 1) for task in tasks)
+
+
+def time_of(lesson: Lesson) -> str:
+    """How long a lesson takes with pencil and exercise, as its front matter says."""
+    minutes = lesson.front.get("pencil")
+    return "-" if minutes is None else f"{minutes} min" if minutes < 60 else f"{minutes / 60:.2g} h"
+
+
+def complete(entry: dict) -> bool:
+    """Does an entry of progress.json hold all points of its lesson?"""
+    return "points" in entry and entry["points"] == entry.get("of")
+
+
+def progress_line(folder=None) -> str:
+    """A bar over all lessons, how many are complete, and the points so far."""
+    lessons, known = all_lessons(), progress(folder).get("lessons", {})
+    entries = [known.get(lesson.name, {}) for lesson in lessons]
+    bar = "".join("█" if complete(entry) else "▒" if entry.get("points") else "·" for entry in entries)
+    points, of = sum(entry.get("points", 0) for entry in entries), sum(map(points_of, lessons))
+    return f"{bar}  {sum(map(complete, entries))} of {len(lessons)} lessons complete, {points} of {of} points"
+
+
+def next_step(lesson: Lesson) -> str:
+    """What to do after a lesson: the next one with its question, or what follows the course."""
+    following = [other for other in all_lessons() if other.number > lesson.number]
+    if following:
+        other = following[0]
+        return f"Next: lesson {other.number}, {other.title}. {other.front.get('question', '')}\n" \
+               f"  minillm lesson open {int(other.number)}"
+    return ("This was the last lesson. What next: train a model on a text of your own\n"
+            "  minillm pretrain YOUR_TEXT.txt --out runs/mine\n"
+            "open the report on a model\n  minillm inspect runs/mine\n"
+            "and read the package itself, beginning with minillm/in_numpy/model.py.")
 
 
 def check(lesson: Lesson, options) -> int:
@@ -195,32 +250,90 @@ def check(lesson: Lesson, options) -> int:
         file, new = own_exercise(lesson, options.folder)
         if new:
             print(f"your copy of the exercise is now {file}: write in it, then run this again")
+    refuse_package(file)
     report = judge(lesson.folder, file, options.seed)
     if not options.file:
         remember(lesson, options.folder, points=report["points"], of=report["of"], checked=now(),
                  passed=[task["name"] for task in report["tasks"] if task["status"] == "passed"])
-    print(json.dumps(report)) if options.json else show_report(report)
+    if options.json:
+        print(json.dumps(report))
+    else:
+        show_report(report)
+        if report["points"] == report["of"]:
+            after_full_points(lesson, file, None if options.file else options.folder, own=not options.file)
     return 0 if report["points"] == report["of"] else 1
 
 
+def after_full_points(lesson: Lesson, file: Path, folder, own: bool):
+    """Compare the reader's code with the package's, offer the solution, and say what comes next."""
+    from rich.console import Console
+    from minillm.course.solutions import comparison
+    console = Console(highlight=False)
+    if rows := comparison(lesson, file):
+        console.print("\nWell done. Lines of code: yours, and in the package, where it is read in earnest", style="bold")
+        for row in rows:
+            console.print(f"  {row}", soft_wrap=True)
+    console.print(f"\nThe reference solution, with a discussion:\n  minillm lesson solution {int(lesson.number)}")
+    console.print(next_step(lesson))
+    if own:
+        console.print(f"\n{progress_line(folder)}")
+
+
+def solution(lesson: Lesson, options) -> int:
+    """Show the reference solution and its discussion, once the check has passed or with --show."""
+    from rich.console import Console
+    from minillm.course.solutions import WIDTH, show_solution
+    entry = progress(options.folder).get("lessons", {}).get(lesson.name, {})
+    if not complete(entry) and not options.show:
+        score = f"you have {entry['points']} of {entry['of']} points" if "points" in entry else "it was not checked yet"
+        raise UserError(f"lesson {lesson.number}: the solution is shown when your exercise has all points ({score}); "
+                        "with --show it is shown now")
+    console = Console(highlight=False)
+    show_solution(lesson, Console(highlight=False, width=min(WIDTH, console.width)))
+    return 0
+
+
+def refuse_package(file: Path):
+    """Raise UserError for an exercise that imports minillm: there the functions are written already."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return                                                   # the check says what is wrong with it
+    for node in ast.walk(tree):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else \
+            [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if any(name.partition(".")[0] == "minillm" for name in names):
+            raise UserError(f"{file}: line {node.lineno} imports minillm, where the functions of the exercise are written "
+                            "already; a grader does not have it: write them yourself and take the import out")
+
+
 def show_report(report: dict):
-    """The report as a person reads it: a line a task, below it the hint."""
+    """The report as a person reads it: a line for each task, below it the hint."""
     from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
     console = Console(highlight=False, force_jupyter=False)
-    words = {"passed": "passed", "failed": "not yet", "error": "not yet", "timeout": "too slow", "todo": "to do", "waits": "waits"}
-    colours = {"passed": "green", "failed": "red", "error": "red", "timeout": "red"}
     if report["printed"]:
         console.print("what the file printed:", style="dim")
         console.print(Padding(escape(report["printed"].rstrip()), (0, 0, 1, 4)))
     for task in report["tasks"]:
-        console.print(f"[{colours.get(task['status'], 'default')}]{words[task['status']]:>8}[/]  [bold]{task['name']}[/]  " + (f"{task['earned']} of {task['points']}" if task["points"] else "for practice"))
-        if task["message"] and (task["status"] != "todo" or "there is no" in task["message"]):
-            console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
-        if task.get("example") and task["hint"] is None:
-            console.print(Padding(escape(task["example"]), (0, 2, 0, 10)))
+        show_task(task, console)
     console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} judges with the same inputs again)")
+
+
+def show_task(task: dict, console):
+    """One task: its status and points, what is wrong, and the smallest input that fails where no hint explains it."""
+    from rich.markup import escape
+    from rich.padding import Padding
+    words = {"passed": "passed", "todo": "to do", "waits": "waits", "timeout": "too slow"}
+    colours = {"passed": "green", "failed": "red", "error": "red", "timeout": "red"}
+    points = f"{task['earned']} of {task['points']}" if task["points"] else "for practice"
+    console.print(f"[{colours.get(task['status'], 'default')}]{words.get(task['status'], 'not yet'):>8}[/]  "
+                  f"[bold]{task['name']}[/]  {points}")
+    if task["message"] and (task["status"] != "todo" or "there is no" in task["message"]):
+        console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
+    if task.get("example") and task["hint"] is None:
+        console.print(Padding(escape(task["example"]), (0, 2, 0, 10)))
 
 
 def open_lesson(lesson: Lesson, options) -> int:

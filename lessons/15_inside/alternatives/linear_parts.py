@@ -1,7 +1,7 @@
 """Attribution by the linearity of what follows the norm; the lens row by row; patches by a mask; the control by unit vectors."""
 
 FROM_ANN = 2.4 / 4
-FROM_HEAD = 20 / 5
+FROM_HEAD = 30 / 10
 
 
 def record(run):

@@ -1,7 +1,7 @@
 """Number by number, as on paper."""
 
 FROM_ANN = 0.6
-FROM_HEAD = 4.0
+FROM_HEAD = 3.0
 
 
 def lens(x, weight, head, eps):

@@ -1,3 +1,3 @@
-"""20 by the root of 50."""
+"""30 by the root of 200."""
 
-FROM_HEAD = 2.828427
+FROM_HEAD = 2.12132

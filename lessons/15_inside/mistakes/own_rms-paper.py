@@ -1,3 +1,3 @@
-"""20 by the root of 2.5."""
+"""30 by the root of 12.5."""
 
-FROM_HEAD = 12.6491
+FROM_HEAD = 8.48528
