@@ -15,8 +15,10 @@ def command(options) -> int:
         submit(options.folder, options.name, options.out)
     elif options.action == "grade":
         from minillm.assignments.classroom import grade
-        grade(options.submissions, options.key, options.out, options.sandbox, options.jobs, options.times)
-        print(f"{options.out}: grades.csv, class.html for you, students/ for them")
+        grade(options.submissions, options.key, options.out, options.sandbox, options.jobs, options.times, options.roster, options.extensions,
+              options.overrides, options.lms, options.only, options.anonymous, options.names)
+        if not options.names:
+            print(f"{options.out}: grades.csv, class.html for you, students/ for them")
     else:
         from minillm.assignments.gradescope import write
         write(options.folder, options.visibility, options.leaderboard, options.install)

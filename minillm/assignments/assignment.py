@@ -1,7 +1,8 @@
 """What an assignment is: lessons with points, a time, limits. The same assignment.json lies in the handout and in the key.
 
-    hw1/handout/  README.md  assignment.json  NN_name.py (stubs)  checks/NN_name/ (public checks)            goes to the students
-    hw1/key/      assignment.json  secret.json  lessons/NN_name/ (hidden checks, reference, stub)  proof.json      stays with the teacher
+    hw1/handout/  README.md AGENTS.md  assignment.json  minillm_course-*.whl               goes to the students
+                  NN_name.py NN_name.ipynb NN_name.html (stub, the same as a notebook, the lesson)  checks/NN_name (as data)
+    hw1/key/      assignment.json  secret.json  proof.json  lessons/NN_name/ (checks, reference, stub)     stays with the teacher
 """
 
 import hashlib
@@ -9,19 +10,19 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
 
-from minillm.assignments.sandbox import Limits
+from minillm.course.running import Limits
 from minillm.errors import UserError
 from minillm.files import read_json
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Part:
     """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by task, `about` in words.
 
-    practice: tasks without points, because the answer to them is in how a function runs and not in what it returns, so that only the
-    student's own process could give it; see making.prove. libraries: what a submission may import besides Python's own library.
+    practice: tasks without points, because their right answer is always the same, so that it could be given without the function;
+    see making.prove. libraries: what a submission may import besides Python's own library.
     """
 
     name: str

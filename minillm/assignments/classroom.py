@@ -17,7 +17,7 @@ import minillm
 from minillm.assignments import reports, sandbox
 from minillm.assignments.assignment import Assignment, digest_of, find_key, read_assignment
 from minillm.assignments.collecting import Submission, collect
-from minillm.assignments.grading import Grader, clean, result
+from minillm.assignments.grading import Grader, clean, result, stub_of
 from minillm.assignments.records import Records, read_records
 from minillm.course.running import sweep
 from minillm.errors import UserError
@@ -36,12 +36,14 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
     if Path(out).resolve().is_relative_to(Path(submissions).resolve()):
         raise UserError(f"--out {out}: lies in {submissions}, where it would be taken for a student's: choose a folder outside")
     _whole(key, [part.name for part in assignment.parts], say)
-    handed_in = collect(Path(submissions), assignment.files, say)
+    handed_in = collect(Path(submissions), assignment.files, say, stubs_of(key, assignment))
     if names:
         for submission in handed_in:
             say(reports.plain(f"{submission.student}: {', '.join(submission.files) or 'nothing'}"
                               + (f" ({'; '.join(submission.notes)})" if submission.notes else "")))
         return []
+    if lms and not roster:
+        raise UserError(f"--lms {lms}: needs --roster FILE, the class as {lms} exports it, for its ids")
     students = [submission.student for submission in handed_in]
     records = read_records(assignment, students, times, roster, extensions, overrides, say)
     if assignment.late and not records.times:
@@ -55,7 +57,7 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, tim
         if way == "none":
             say("WARNING: submissions run with your own rights, without a sandbox: they can read and change whatever you can.")
         results = _grade_all(handed_in, key, assignment, out, way, jobs, only, records, lms, anonymous, say)
-        _tables(out, assignment, handed_in, results, records, lms, anonymous)
+        _tables(out, key, assignment, handed_in, results, records, lms, anonymous)
         _tell(out, assignment, handed_in, results, records, say)
     return [results[student] for student in students if student in results]
 
@@ -83,14 +85,14 @@ def _grade_all(handed_in, key, assignment, out, way, jobs, only, records, lms, a
             for count, done in enumerate(as_completed(running), 1):
                 submission = running[done]
                 found = done.result() | {"digest": submission.digest, "checks": digest, "sandbox": way,
-                                         "notes": submission.notes}
+                                         "notes": submission.notes, "stem": submission.stem}
                 write_json(result_file(out, submission.student), found)
                 results[submission.student] = found
                 lacking = "; ".join([*submission.notes, *(f"{name}: {why}" for name, why in submission.problems.items())])
                 score = reports.score_line(assignment, found, records)
                 say(reports.plain(f"  {submission.student}: {score}" + (f" ({lacking})" if lacking else "")))
                 if count % TABLES_EVERY == 0:
-                    _tables(out, assignment, handed_in, results, records, lms, anonymous)
+                    _tables(out, key, assignment, handed_in, results, records, lms, anonymous, whole=False)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -109,10 +111,16 @@ def _safely(grader: Grader, submission: Submission) -> dict:
             for part in grader.assignment.parts]}
 
 
-def _tables(out, assignment, handed_in, results, records, lms, anonymous):
+def _tables(out, key, assignment, handed_in, results, records, lms, anonymous, whole=True):
+    """Pages and tables of what is graded so far; at the end also who is alike, and the sources beside what failed."""
     ordered = [results[submission.student] for submission in handed_in if submission.student in results]
-    files = {submission.student: submission.files for submission in handed_in}
-    reports.write_all(out, assignment, ordered, records, files, lms, anonymous)
+    files = {submission.student: submission.files for submission in handed_in} if whole else {}
+    reports.write_all(out, assignment, ordered, records, files, lms, anonymous, stubs_of(key, assignment))
+
+
+def stubs_of(key: Path, assignment: Assignment) -> dict[str, bytes]:
+    """{file: the stub as the handout has it}."""
+    return {part.file: stub_of(key / "lessons" / part.name).encode() for part in assignment.parts}
 
 
 def _tell(out, assignment, handed_in, results, records: Records, say):

@@ -76,7 +76,7 @@ class Submission:
         return total.hexdigest()
 
 
-def collect(place: Path, names: list[str], say=lambda text: None) -> list[Submission]:
+def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) -> list[Submission]:
     """All submissions in a folder or an archive, in the order of their students' names. Raises UserError."""
     place = Path(place)
     if place.is_dir():
@@ -102,7 +102,7 @@ def collect(place: Path, names: list[str], say=lambda text: None) -> list[Submis
             "is a submission into a folder of its student's name")
     if not students:
         raise UserError(f"{place}: no submissions in it (a folder or a .zip for each student)")
-    return [_submission(entries, names) for _, entries in sorted(students.items())]
+    return [_submission(entries, names, stubs or {}) for _, entries in sorted(students.items())]
 
 
 def _without_outer(files, names, place, say):
@@ -150,15 +150,18 @@ def _by_student(files, passed_over) -> dict:
     return students
 
 
-def _submission(entries, names) -> Submission:
+def _submission(entries, names, stubs) -> Submission:
     """One student's files, of whatever there is under the name; never raises."""
     student = unicodedata.normalize("NFC", entries[0][0])
     notes = [] if len(entries) == 1 else [f"handed in as {' and '.join(sorted(printable(e[0]) for e in entries))}: taken together"]
-    return read_files([found for _, _, files in entries for found in files], names, student, notes, entries[0][1])
+    return read_files([found for _, _, files in entries for found in files], names, student, notes, entries[0][1], stubs)
 
 
-def read_files(found: list[Found], names, student: str, notes=(), stem: str = "") -> Submission:
-    """The wanted files among those found: under their names, else under names that can mean only them."""
+def read_files(found: list[Found], names, student: str, notes=(), stem: str = "", stubs=None) -> Submission:
+    """The wanted files among those found: under their names, else under names that can mean only them.
+
+    stubs: {name: bytes} of the handout; a file that is still the stub counts only where nothing else does.
+    """
     files, problems, notes, broken = {}, {}, list(notes), []
     archives = [f for f in found if f.name.lower().endswith(".zip")]
     if archives and not any(_is(f.name, name) or _means(f.name, names) for f in found for name in names):
@@ -168,13 +171,13 @@ def read_files(found: list[Found], names, student: str, notes=(), stem: str = ""
                                  for inner in _in_archive(io.BytesIO(archive.read(LARGEST_ARCHIVE)))]
             except Unreadable as error:
                 broken.append(f"the archive cannot be read ({error})" if len(archives) == 1 else f"{printable(archive.name)} cannot be read ({error})")
-    meant = {}
-    for f in found:
-        if (name := _means(f.name, names)) and not any(_is(other.name, name) for other in found):
-            meant.setdefault(name, []).append(f)
     for name in names:
         exact = [f for f in found if _is(f.name, name)]
-        chosen, problem = _choose(exact or meant.get(name, []), notes, name)
+        written = [f for f in exact if not _equals(f, (stubs or {}).get(name))]
+        meant = [f for f in found if _means(f.name, names) == name and f not in exact]
+        chosen, problem = _choose(written or meant or exact, notes, name)
+        if problem == "" and chosen is None and len(names) > 1 and any(f.rank == -1 for f in found):
+            problem = f"one file was handed in where {len(names)} are asked for"
         if chosen is None and not problem:
             problem = broken[0] if broken else MISSING + _instead(found, names)
         if chosen is not None:
@@ -207,6 +210,13 @@ def _choose(candidates: list[Found], notes, name) -> tuple[Found | None, str]:
     if len(candidates) > len(best):
         notes.append(f"of {len(candidates)} files {name} the {'topmost' if depth < max(len(f.parts) for f in candidates) else 'latest'} counts")
     return best[0], ""
+
+
+def _equals(found: Found, stub: bytes | None) -> bool:
+    try:
+        return stub is not None and found.read(LARGEST).split() == stub.split()
+    except Unreadable:
+        return False
 
 
 def _is(file: str, name: str) -> bool:
@@ -354,7 +364,7 @@ def _hidden(name: str) -> bool:
 
 def _instead(found, names) -> str:
     """What is there under other names, for a message about a file that is missing."""
-    others = sorted({printable(f.name) for f in found if f.name and f.rank != -1} - {*names})
+    others = sorted({printable(f.name) for f in found if f.name and f.rank != -1 and not _means(f.name, names)})
     return f"; handed in: {', '.join(others[:5])}{' and others' if len(others) > 5 else ''}" if others else ""
 
 

@@ -22,7 +22,8 @@ from minillm.errors import UserError, require
 from minillm.files import make_folder
 
 PACKAGE = Path(minillm.__file__).parent
-ABOVE = ("numpy", "jax", "jaxlib", "ml_dtypes", "scipy", "tokenizers", "safetensors", "rich", "matplotlib", "jinja2")
+ABOVE = ("numpy", "jax", "jaxlib", "ml_dtypes", "scipy", "tokenizers", "safetensors", "rich", "matplotlib", "jinja2",
+         "psutil", "pyseccomp")
 SETUP = """#!/usr/bin/env bash
 # Made by minillm: installs what grading needs. Gradescope runs it once, as root, when the autograder is uploaded.
 set -euo pipefail
@@ -31,6 +32,7 @@ root="$(dirname "$here")"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends python3 python3-venv ca-certificates
+apt-get install -y -qq --no-install-recommends libseccomp2
 apt-get install -y -qq --no-install-recommends bubblewrap || echo "no bubblewrap: submissions will run as another user"
 enough() { command -v "$1" > /dev/null && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; }
 python=python3
@@ -50,7 +52,7 @@ set -u
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 umask 077
 mkdir -p "$root/results"
-chmod -R go-rwx "$root/source" "$root/submission" "$root/results" 2> /dev/null
+chmod -R go-rwx "$root/source" "$root/submission" "$root/results" "$root/submission_metadata.json" 2> /dev/null
 cd "$root/source" || exit 1
 PYTHONPATH="$root/source" PYTHONDONTWRITEBYTECODE=1 exec "$root/venv/bin/python" -m minillm.assignments.gradescope_run "$root"
 """
@@ -86,6 +88,8 @@ def write(folder, visibility: str = "visible", leaderboard: bool = False, instal
     assignment = read_assignment(key)
     if not (install := install or assignment.install):
         raise UserError(f"{key}: an older minillm made it, which did not note what students install: name it with --install")
+    require(not leaderboard or visibility == "visible", "--leaderboard", "--visibility " + visibility,
+            "used with --visibility visible alone: the board shows points at once")
     pip = pip_install(install)
     archive = Path(folder) / "gradescope.zip"
     settings = {"visibility": visibility, "leaderboard": leaderboard}
@@ -93,7 +97,7 @@ def write(folder, visibility: str = "visible", leaderboard: bool = False, instal
              "gradescope.json": json.dumps(settings).encode()}
     files |= {f"key/{path.relative_to(key).as_posix()}": path.read_bytes() for path in sorted(key.rglob("*")) if path.is_file() and "__pycache__" not in path.parts}
     files |= {f"minillm/{path.relative_to(PACKAGE).as_posix()}": path.read_bytes() for path in sorted(PACKAGE.rglob("*"))
-              if path.suffix in (".py", ".json") and "__pycache__" not in path.parts and "_lessons" not in path.parts}
+              if path.suffix in (".py", ".json", ".html") and "__pycache__" not in path.parts and "_lessons" not in path.parts}
     part = archive.with_name("gradescope.zip.part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as made:
         for name, data in files.items():
@@ -114,14 +118,17 @@ def write(folder, visibility: str = "visible", leaderboard: bool = False, instal
 
 def requirements(key: Path) -> str:
     """The versions here of all libraries that grading the reference imports. Raises UserError."""
-    code = ("import sys, pathlib; from minillm.assignments.worker import Grader; from minillm.assignments import gradescope_run; k = pathlib.Path(sys.argv[1])\n"
-            "g = Grader(k, 'none'); r = g.grade('x', {p.file: (k / 'lessons' / p.name / 'solution.py').read_bytes() for p in g.assignment.parts}, {})\n"
-            "assert r['earned'] == r['of'], r\nprint(' '.join({m.partition('.')[0] for m in sys.modules}))")
+    code = ("import sys, pathlib; from minillm.assignments.grading import Grader; from minillm.assignments import gradescope_run\n"
+            "from minillm.assignments.collecting import Submission; k = pathlib.Path(sys.argv[1]); g = Grader(k, 'none')\n"
+            "files = {p.file: (k / 'lessons' / p.name / 'solution.py').read_bytes() for p in g.assignment.parts}\n"
+            "r = g.grade(Submission('x', files, {}))\n"
+            "assert all(t['status'] in ('passed', 'practice') for p in r['parts'] for t in p['tasks']), r\n"
+            "print(' '.join({m.partition('.')[0] for m in sys.modules}))")
     ended = subprocess.run([sys.executable, "-c", code, str(key)], capture_output=True, encoding="utf-8", errors="replace",
                            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))})
     if ended.returncode:
         raise UserError(f"{key}: the reference does not get all points here: {ended.stderr[-300:]}")
-    imported = set(ended.stdout.split()) | {"numpy"}
+    imported = set(ended.stdout.split()) | {"numpy", "pyseccomp"}
     return "".join(f"{name}=={importlib.metadata.version(name)}\n" for name in ABOVE if name in imported)
 
 

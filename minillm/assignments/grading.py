@@ -52,6 +52,11 @@ def read_lesson(key: Path, part: Part):
     return read_checks(folder, folder / "solution.py")
 
 
+def stub_of(folder: Path) -> str:
+    """The stub of a lesson as the handout has it."""
+    return re.sub(r"minillm lesson check \d+", "minillm assignment check", (folder / "exercise.py").read_text(encoding="utf-8"))
+
+
 def seed_of(secret: str, student: str | None) -> int:
     """The seed of a student's hidden inputs; the same for all where `student` is None."""
     text = f"{secret}\n{student or ''}".encode("utf-8", "surrogatepass")

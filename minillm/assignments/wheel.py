@@ -5,7 +5,6 @@ what `pip wheel` builds from the clone, but for the lessons' solutions.
 """
 
 import base64
-import functools
 import hashlib
 import io
 import re
@@ -33,12 +32,15 @@ def pip_install(install: str) -> str:
     return "pip install " + (install if re.fullmatch(r"[\w./=:-]+", install) else f'"{install}"')
 
 
-@functools.cache
-def wheel() -> bytes:
-    """The wheel, byte for byte the same from a clone and from an installed minillm. Raises UserError."""
+def wheel(assigned=()) -> bytes:
+    """The wheel, byte for byte the same from a clone and from an installed minillm. Raises UserError.
+
+    assigned: lessons whose checks, which are functions, are left out: the handout has them as data.
+    """
     info = f"minillm_course-{minillm.__version__}.dist-info"
     files = {f"minillm/{name}": data for name, data in tree(PACKAGE).items() if not name.startswith("_lessons/")}
-    files |= {f"minillm/_lessons/{name}": data for name, data in tree(lessons_folder()).items()}
+    checks = {f"{lesson}/test_exercise.py" for lesson in assigned}
+    files |= {f"minillm/_lessons/{name}": data for name, data in tree(lessons_folder()).items() if name not in checks}
     files |= {f"{info}/{name}": data for name, data in (metadata() | {"WHEEL": WHEEL.encode()}).items()}
     record = "".join(f"{name},sha256={digest(data)},{len(data)}\n" for name, data in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
