@@ -64,7 +64,7 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
     require(len({lesson.name for lesson in chosen}) == len(chosen) > 0, "--lessons", lessons, "one or more different lessons, such as 03,05")
     parts = with_points([part_of(lesson) for lesson in chosen], points)             # refuses wrong wishes before long work
     assignment = Assignment(title or "Lessons " + ", ".join(lesson.number for lesson in chosen), parts,
-                            moment(due, "--due").isoformat(timespec="minutes") if due else None, late, limits=Limits(seconds=seconds, memory=memory), install=install)
+                            moment(due, "--due").isoformat(timespec="minutes") if due else None, late, limits=Limits(seconds=seconds, total=6 * seconds, memory=memory), install=install)
     secret = {"seed": seed or secrets.token_hex(16), "per_student": per_student}
     way = for_own_code(way)
     with tempfile.TemporaryDirectory(prefix="minillm-") as place:

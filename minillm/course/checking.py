@@ -175,7 +175,8 @@ def _of_file(task, found, limits) -> dict:
     """The result of every task when the file itself cannot be read."""
     if found.file is None:
         reason = found.reason.partition(":")[0]
-        return _failed(task, "error", "import", "Reading the file: " + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits)))
+        kind, where = ("answers", "") if reason == "answers" else ("import", "Reading the file: ")
+        return _failed(task, "error", kind, where + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits)))
     line = f"line {found.file.line}: " if found.file.line else ""
     if found.file.name in ("SyntaxError", "IndentationError", "TabError"):
         return _failed(task, "error", "syntax", f"{line}not Python yet ({found.file.message})")

@@ -33,7 +33,9 @@ JAX = ("jax", "jaxlib", "ml_dtypes", "opt_einsum", "scipy", "scipy.libs")
 PRINTED = 4000                               # characters of output that are kept
 ANSWERS = 128 * 2**20                        # bytes of all answers of a process
 PATIENCE = 3                                 # seconds by the clock for each second of a core
-TICK = 0.02                                  # seconds between two looks at the process
+TICK = 0.03                                  # seconds between two looks at the process
+RECORDS = 50                                 # that are read in one look
+TREE = 0.5                                   # seconds between two looks for processes below it, which reads all of /proc
 THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT = THREADS | {"PATH": "/usr/bin:/bin", "HOME": "/", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
                          "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu"}
@@ -234,7 +236,7 @@ class _Process:
                                         env=environment, cwd=folder, start_new_session=os.name != "nt", pass_fds=sandbox.fds)
         for fd in sandbox.fds:
             os.close(fd)
-        self.tree = psutil.Process(self.process.pid)
+        self.tree, self.looked = [psutil.Process(self.process.pid)], 0.0
         self.drain = threading.Thread(target=self._drain, daemon=True)
         self.drain.start()
 
@@ -259,11 +261,14 @@ class _Process:
     def _used(self) -> tuple[float, int]:
         """(seconds of a core, bytes of memory) of the process and all below it, also of those that have ended."""
         seconds, memory = 0.0, 0
-        with contextlib.suppress(psutil.Error):
-            for process in (self.tree, *self.tree.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    seconds += sum(process.cpu_times()[:4])
-                    memory += process.memory_info().rss
+        if time.monotonic() - self.looked > TREE:
+            self.looked = time.monotonic()
+            with contextlib.suppress(psutil.Error):
+                self.tree[1:] = self.tree[0].children(recursive=True)
+        for process in self.tree:
+            with contextlib.suppress(psutil.Error):
+                seconds += sum(process.cpu_times()[:4])
+                memory += process.memory_info().rss
         return seconds, memory
 
     def _progress(self) -> list:
@@ -271,7 +276,9 @@ class _Process:
         new = []
         with open(self.answers.name, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            while self.at + 8 <= size and len(new) < 100:
+            for _ in range(RECORDS):                             # more in one look are nobody's progress
+                if self.at + 8 > size:
+                    break
                 file.seek(self.at)
                 length = int.from_bytes(file.read(8), "little")
                 if self.at + 8 + length > size:
@@ -293,9 +300,11 @@ class _Process:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(TICK)
                     break
+                news = self._progress()
+                self.looked = 0.0 if news and not ready else self.looked
                 seconds, memory = self._used()
                 now = time.monotonic()
-                for value in self._progress():
+                for value in news:
                     if value == "ready" and not ready:
                         ready, start_used, start_began = True, seconds, now
                     elif ready and waiting and value == ["task", waiting[0]]:

@@ -1,0 +1,3 @@
+"""A loop without end while the file is read."""
+while True:
+    pass
