@@ -106,18 +106,18 @@ def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) ->
 
 
 def _without_outer(files, names, place, say):
-    """The files without a folder that stands around all submissions."""
-    while len({found.parts[0] for found in files}) == 1 and all(len(found.parts) > 1 for found in files):
-        holders = {}
-        for found in files:
-            if len(found.parts) > 2 or found.name.lower().endswith((".zip", ".py", ".ipynb")):
-                kind = next((n for n in names if _is(found.name, n)), found.parts[-1].rpartition(".")[2])
-                holders.setdefault(kind, set()).add(found.parts[1])
-        if max(map(len, holders.values()), default=0) < 2 or any(_is(f.parts[1], n) for f in files for n in names if len(f.parts) == 2):
-            return files
-        say(f"{place}: the submissions are in {files[0].parts[0]}")
-        files = [Found(found.parts[1:], found.read, found.rank) for found in files]
-    return files
+    """The files without the folders that stand around all submissions: below them, two or more hold the same thing."""
+    common = os.path.commonprefix([found.parts[:-1] for found in files])
+    holders: dict[str, set] = {}
+    for found in files:
+        inside = found.parts[len(common):]
+        if common and (len(inside) > 1 or inside[0].lower().endswith(".zip")):
+            kind = next((name for name in names if _is(found.name, name)), found.name.rpartition(".")[2].lower())
+            holders.setdefault(kind, set()).add(inside[0])
+    if max(map(len, holders.values()), default=0) < 2:
+        return files
+    say(f"{place}: the submissions are in {'/'.join(map(printable, common))}")
+    return [Found(found.parts[len(common):], found.read, found.rank) for found in files]
 
 
 def _by_student(files, passed_over) -> dict:
@@ -164,10 +164,10 @@ def read_files(found: list[Found], names, student: str, notes=(), stem: str = ""
     """
     files, problems, notes, broken = {}, {}, list(notes), []
     archives = [f for f in found if f.name.lower().endswith(".zip")]
-    if archives and not any(_is(f.name, name) or _means(f.name, names) for f in found for name in names):
+    if archives and not all(any(_is(f.name, name) or _means(f.name, names) == name for f in found) for name in names):
         for archive in archives:
             try:
-                found = found + [Found((*archive.parts[:-1], *inner.parts), inner.read, archive.rank)
+                found = found + [Found((*archive.parts, *inner.parts), inner.read, archive.rank)
                                  for inner in _in_archive(io.BytesIO(archive.read(LARGEST_ARCHIVE)))]
             except Unreadable as error:
                 broken.append(f"the archive cannot be read ({error})" if len(archives) == 1 else f"{printable(archive.name)} cannot be read ({error})")
@@ -300,6 +300,8 @@ def _in_folder(folder: Path) -> list[Found]:
             if entry.is_dir(follow_symlinks=False):
                 if len(parts) < DEEPEST:
                     waiting.append((entry.path, (*parts, entry.name)))
+                else:
+                    found.append(Found((*parts, ""), lambda most: b""))
                 if entry.name.lower().endswith(".py"):           # a folder with the name of a file
                     found.append(Found((*parts, entry.name), lambda most, path=Path(entry.path): read_file(path, most)))
             else:
