@@ -88,8 +88,7 @@ def test_nothing_is_written_unless_the_reference_is_proved(tmp_path, monkeypatch
     for path in LESSON.folder.glob("*.*"):
         (broken / path.name).write_bytes(path.read_bytes())
     (broken / "solution.py").write_text(SOLUTION.replace("np.exp(nats)", "np.exp(nats) + 1"), encoding="utf-8")
-    from minillm.course.lessons import read_lesson
-    monkeypatch.setattr(making, "find", lambda which: read_lesson(broken))
+    monkeypatch.setattr(making, "find", lambda which: checking.replace(LESSON, folder=broken))
     with pytest.raises(UserError, match="the reference does not pass perplexity"):
         make("02", tmp_path / "hw", way=WAY, say=lambda text: None)
     assert not (tmp_path / "hw").exists()
@@ -295,7 +294,7 @@ def test_imports_that_the_grader_has_not_are_warned_about(made, tmp_path, capsys
     said = capsys.readouterr().out
     submit(folder, "ada")
     for text in (said, capsys.readouterr().out):
-        assert "imports minillm, which is not there when it is graded" in text
+        assert "imports minillm, which is not there when it is checked or graded" in text
     (folder / f"{LESSON.name}.py").write_text(SOLUTION, encoding="utf-8")
     submit(folder, "ada")
     assert "WARNING" not in capsys.readouterr().out

@@ -71,8 +71,9 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
         key, handout = make_folder(Path(place) / "key"), make_folder(Path(place) / "handout")
         for lesson in chosen:
             copy_lesson(lesson, key / "lessons" / lesson.name)
-            hand_out(lesson, handout, secret["seed"])
         practice = {part.name: prove(part, key, secret, assignment, way, say) for part in parts}
+        for lesson in chosen:
+            hand_out(lesson, handout, secret["seed"])
         assignment = replace(assignment, parts=with_points([replace(part, practice=practice[part.name], points=part_of(lesson).points)
                                                             for part, lesson in zip(parts, chosen)], points))
         proof = {"made": date.today().isoformat(), "minillm": __version__, "sandbox": way,

@@ -41,7 +41,7 @@ def publish(checks: Checks, seeds: list[list[int]]) -> bytes:
         cases = [case for cases in sets for case in cases]
         rows = {"sizes": [len(cases) for cases in sets], "cases": cases,
                 "rights": [exercises.answer_of(task.oracle, case) for case in cases]}
-        rows |= {kind: [(hint, [_small(exercises.answer_of(function, case)) for case in cases])
+        rows |= {kind: [(hint, [exercises.answer_of(function, case) for case in cases])
                         for hint, function in ways[kind]] for kind in ways}
         made.append(plain.record(rows, inwards=True))
     return b"".join(made)
@@ -80,14 +80,6 @@ def read_published(data: bytes, what: str) -> Checks:
 
 def _plain(value):
     return dict(value) if hasattr(value, "keys") else list(value) if isinstance(value, tuple) else value
-
-
-def _small(answer):
-    """A mistake's arrays in float32: enough to recognise them, half the size."""
-    if isinstance(answer, np.ndarray) and answer.dtype == np.float64:
-        with np.errstate(all="ignore"):
-            return answer.astype(np.float32)
-    return type(answer)(map(_small, answer)) if type(answer) in (list, tuple) else answer
 
 
 def _lookup(cases, answers) -> Known:
