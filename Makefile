@@ -25,6 +25,7 @@ docs: $(BIN)/.installed-docs
 	$(BIN)/python docs/build.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	$(BIN)/python docs/check_site.py
+	@echo "The site is made. Open site/index.html in a browser."
 
 docs-serve: $(BIN)/.installed-docs
 	$(BIN)/python docs/build.py
@@ -44,7 +45,9 @@ benchmark: $(BIN)/.installed-parity
 	$(BIN)/python benchmarks/training_speed.py
 
 $(BIN)/python:
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "minillm needs Python 3.11 or later: make PYTHON=python3.13, or as yours is called"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 $(BIN)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .

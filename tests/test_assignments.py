@@ -466,7 +466,7 @@ def test_grades_of_another_assignment_are_not_overwritten(made, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ada.py").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="another assignment"):
-        classroom.grade(tmp_path / "in", made / "key", tmp_path / "grades", say=lambda text: None)
+        classroom.grade(tmp_path / "in", made / "key", tmp_path / "grades", WAY, say=lambda text: None)
     assert not (tmp_path / "grades" / "grades.csv").exists()
 
 

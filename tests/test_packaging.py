@@ -71,6 +71,12 @@ def test_an_installed_package_brings_its_lessons(installed):
     assert after == before
 
 
+def test_an_installed_package_opens_a_lesson_that_names_files_of_the_clone(installed):
+    lesson = next(each for each in all_lessons() if "{{ link benchmarks/" in each.text)
+    run = python(installed, "-m", "minillm", "lesson", "open", lesson.name, "--no-browser", "--folder", installed.parent / "pages")
+    assert run.returncode == 0, run.stderr
+
+
 def test_a_handout_gets_the_wheel_that_is_built_without_its_solutions(built):
     made, expected = files_of(io.BytesIO(wheel.wheel())), files_of(built)
     assert {name for name in expected if name not in made} == {name for name in expected if name.endswith("/solution.py")}
