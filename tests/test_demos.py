@@ -1,4 +1,5 @@
-"""Promise: every demo, run again, gives what was committed: exact numbers equal, measured ones within the stated band."""
+"""Promise: every demo, run again, gives what was committed: exact numbers equal, measured ones
+within the stated band."""
 
 import io
 import json
@@ -26,8 +27,13 @@ def test_the_committed_results_are_sealed_and_within_their_own_bands(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_demo_run_again_gives_the_same(name, tmp_path):
-    done = subprocess.run([sys.executable, str(LESSONS[name].folder / "demo.py"), "--out", str(tmp_path)], env=with_package(), cwd=tmp_path,
-                          capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(LESSONS[name].folder / "demo.py"), "--out", str(tmp_path)],
+        env=with_package(),
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr
     again = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert demos.compare(demos.read_results(LESSONS[name].folder), again) == []
@@ -37,17 +43,21 @@ def test_a_demo_run_again_gives_the_same(name, tmp_path):
 @pytest.mark.parametrize("name", LESSONS)
 def test_no_word_of_a_table_is_cut_off_at_80_columns(name):
     import runpy
+
     demo = runpy.run_path(str(LESSONS[name].folder / "demo.py"), run_name="demo")
     for _, table in demo["tables"](demos.read_results(LESSONS[name].folder)):
         console = Console(width=80, file=io.StringIO(), highlight=False)
         console.print(*demos.narrow(table, 80), sep="\n")
         printed = console.file.getvalue()
         assert max(map(len, printed.splitlines())) <= 80
-        words = " ".join([str(text) for column in table.columns for text in (column.header, *column.cells)]).split()
+        words = " ".join(
+            [str(text) for column in table.columns for text in (column.header, *column.cells)]
+        ).split()
         assert [word for word in words if word not in printed] == []
 
 
-# The machinery ----------------------------------------------------------------------------------------------
+# The machinery
+# ----------------------------------------------------------------------------------------------
 
 DEMO = '''"""A demo."""
 from minillm.course.demos import measured
@@ -64,6 +74,7 @@ def figures(results, new):
 def demo(tmp_path):
     """(folder, the demo's names) with a results.json that it wrote."""
     import runpy
+
     (tmp_path / "demo.py").write_text(DEMO, encoding="utf-8")
     names = runpy.run_path(str(tmp_path / "demo.py"))
     (tmp_path / "results.json").write_text(json.dumps(demos.run(names, None)), encoding="utf-8")
@@ -86,10 +97,12 @@ def test_a_number_changed_by_hand_is_found(demo):
 
 def test_comparing_two_runs_finds_every_difference(demo):
     results = demos.read_results(demo[0])
+
     def changed(change):
         again = json.loads(json.dumps(results))
         change(again)
         return demos.compare(results, again)
+
     assert changed(lambda r: r["exact"].update(x=0.3333333334)) == []
     assert changed(lambda r: r["measured"]["loss"].update(value=2.01)) == []
     assert len(changed(lambda r: r["exact"].update(x=0.33334))) == 1
@@ -101,8 +114,13 @@ def test_comparing_two_runs_finds_every_difference(demo):
 
 def test_figures_come_in_two_colour_schemes_and_are_the_same_each_time(demo):
     folder, names = demo
-    drawn = {scheme: list(demos.draw(names, demos.read_results(folder), scheme)) for scheme in ("light", "dark")}
+    drawn = {
+        scheme: list(demos.draw(names, demos.read_results(folder), scheme))
+        for scheme in ("light", "dark")
+    }
     assert drawn["light"] == list(demos.draw(names, demos.read_results(folder), "light"))
     assert drawn["light"] != drawn["dark"]
     for scheme, ink in demos.INK.items():
-        assert ink["lines"][0] in drawn[scheme][0][2] and drawn[scheme][0][1] == "A line that rises."
+        assert (
+            ink["lines"][0] in drawn[scheme][0][2] and drawn[scheme][0][1] == "A line that rises."
+        )

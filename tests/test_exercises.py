@@ -1,5 +1,5 @@
-"""Promise: every exercise is fair. The solution gets all points and the stub none; every mistake is told what it is, and
-nothing else; whatever is right passes, however it is written."""
+"""Promise: every exercise is fair. The solution gets all points and the stub none; every mistake
+is told what it is, and nothing else; whatever is right passes, however it is written."""
 
 import json
 import re
@@ -17,24 +17,34 @@ MANY = range(100, 140)
 
 
 def untouched(tasks, change):
-    """{task: "passed"} for those that a change to the solution does not define, nor need: they cannot change.
+    """{task: "passed"} for those that a change to the solution does not define, nor need: they
+    cannot change.
 
     (That a task says what it needs is checked by the slow run, which judges all of them.)
     """
     touched = set()
     for task in tasks:
-        if task.name == "load" or re.search(rf"\b{task.name}\b", change) or touched & set(task.needs):
+        if (
+            task.name == "load"
+            or re.search(rf"\b{task.name}\b", change)
+            or touched & set(task.needs)
+        ):
             touched.add(task.name)
     return {task.name: "passed" for task in tasks if touched and task.name not in touched}
 
 
 def parts(kind):
-    return [(name, path.name) for name, lesson in LESSONS.items() for path in sorted((lesson.folder / kind).glob("*.py"))]
+    return [
+        (name, path.name)
+        for name, lesson in LESSONS.items()
+        for path in sorted((lesson.folder / kind).glob("*.py"))
+    ]
 
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
-    """Judges a file, or the solution with another file run on top of it, in this process: {task: result}."""
+    """Judges a file, or the solution with another file run on top of it, in this process: {task:
+    result}."""
     place, tests = tmp_path_factory.mktemp("exercises"), {}
 
     def of(name):
@@ -54,7 +64,9 @@ def judged(tmp_path_factory):
                 before = untouched(of(name).TASKS, change)
         path = place / "the_exercise.py"
         path.write_text(text, encoding="utf-8")
-        found = exercises.run(of(name).TASKS, of(name).HINTS, load_module(path, exercises.STUDENT), seed, before)
+        found = exercises.run(
+            of(name).TASKS, of(name).HINTS, load_module(path, exercises.STUDENT), seed, before
+        )
         return {result["name"]: result for result in found}
 
     judge.tests = of
@@ -70,12 +82,16 @@ def test_the_contract(name):
     shown = {path.stem.partition("-")[0] for path in (folder / "mistakes").glob("*.py")}
     remarks = {name for task in tests.TASKS for name in task.accepted}
     passing = {path.stem.partition("-")[0] for path in (folder / "alternatives").glob("*.py")}
-    assert shown == tests.HINTS.keys() - remarks, "every hint has a file in mistakes/, and every file a hint"
+    assert shown == tests.HINTS.keys() - remarks, (
+        "every hint has a file in mistakes/, and every file a hint"
+    )
     assert remarks <= passing, "every remark has a file in alternatives/"
     assert len(list((folder / "alternatives").glob("*.py"))) >= 2
     stub = (folder / "exercise.py").read_text(encoding="utf-8")
     for task in tests.TASKS:
-        assert re.search(rf"^(def {task.name}\(|class {task.name}\b|{task.name} = None)", stub, re.MULTILINE), task.name
+        assert re.search(
+            rf"^(def {task.name}\(|class {task.name}\b|{task.name} = None)", stub, re.MULTILINE
+        ), task.name
     for hint in tests.HINTS.values():
         assert hint.misconception.endswith((".", "?")) and hint.see.endswith((".", "?"))
 
@@ -99,7 +115,9 @@ def test_a_mistake_gets_its_own_hint_and_no_other(name, file, judged):
     assert {result["hint"] for result in found.values()} - {None} == {earned(file)}, found
     failed = [result for result in found.values() if result["status"] == "failed"]
     assert len(failed) == 1, found
-    assert all(result["status"] in ("passed", "failed", "waits") for result in found.values()), found
+    assert all(result["status"] in ("passed", "failed", "waits") for result in found.values()), (
+        found
+    )
     assert len(failed[0]["example"]) <= 600, "the smallest failing input is small"
 
 
@@ -116,21 +134,35 @@ def test_no_seed_gives_another_answer(name, judged):
     """The whole matrix once more, on many seeds: a hint must not depend on luck."""
     remarks = {hint for task in judged.tests(name).TASKS for hint in task.accepted}
     for seed in MANY:
-        assert all(result["status"] == "passed" for result in judged(name, seed=seed).values()), seed
+        assert all(result["status"] == "passed" for result in judged(name, seed=seed).values()), (
+            seed
+        )
         for kind in ("mistakes", "alternatives"):
             for path in sorted((LESSONS[name].folder / kind).glob("*.py")):
                 found = judged(name, f"{kind}/{path.name}", seed)
                 hints = {result["hint"] for result in found.values()} - {None}
-                expected = {earned(path.name)} if kind == "mistakes" or earned(path.name) in remarks else set()
+                expected = (
+                    {earned(path.name)}
+                    if kind == "mistakes" or earned(path.name) in remarks
+                    else set()
+                )
                 assert hints == expected, (path.name, seed)
 
 
-# The machinery ----------------------------------------------------------------------------------------------
+# The machinery
+# ----------------------------------------------------------------------------------------------
+
 
 def double(**more):
     """A task: double a number. Who squares it, or adds two, has a misconception of that name."""
-    return Task("double", "twice", lambda x: 2 * x, lambda rng: [(2,), *((int(x),) for x in rng.integers(3, 99, 5))],
-                {"squares": lambda x: x * x, "raises": lambda x: 1 / 0}, **more)
+    return Task(
+        "double",
+        "twice",
+        lambda x: 2 * x,
+        lambda rng: [(2,), *((int(x),) for x in rng.integers(3, 99, 5))],
+        {"squares": lambda x: x * x, "raises": lambda x: 1 / 0},
+        **more,
+    )
 
 
 HINTS = {"squares": Hint("You squared.", "Try 3."), "raises": Hint("It raised.", "Try 0.")}
@@ -167,26 +199,56 @@ def test_the_verdict_needs_data_alone():
     assert exercises.verdict(task, HINTS, cases, answers)["hint"] == "squares"
     errors = [Raises("KeyError", "'oops'", 12)] * len(cases)
     result = exercises.verdict(task, HINTS, cases, errors)
-    assert (result["status"], result["message"]) == ("error", "It raises KeyError: 'oops' (line 12 of your file)")
+    assert (result["status"], result["message"]) == (
+        "error",
+        "It raises KeyError: 'oops' (line 12 of your file)",
+    )
     assert exercises.verdict(task, HINTS, cases, [exercises.NotWritten()])["status"] == "todo"
 
 
 X = np.array([[0.5, 1.5], [2.5, 3.5]])
 
 
-@pytest.mark.parametrize("answer, kind, words", [
-    (None, "none", "It returns None"), ("text", "dtype", "is text where an array of numbers"),
-    (X + 0j, "dtype", "is complex numbers"), (np.array([["a", "b"]] * 2), "dtype", "an array of text"),
-    (np.array([[1, None], [2, 3]]), "dtype", "an array of objects"), (lambda: X, "dtype", "a function"),
-    (X.ravel(), "shape", "has the shape (4,) where (2, 2)"), (X * np.nan, "nan", "holds NaN"),
-    (X + np.inf, "inf", "holds inf"), (X.astype(np.float32) * 1.1, "dtype", "is in float32"),
-    (X * (1 + 1e-7), "precision", "first digits are right"), (X + 1, "value", "wrong on 1 of 1 inputs")])
+@pytest.mark.parametrize(
+    "answer, kind, words",
+    [
+        (None, "none", "It returns None"),
+        ("text", "dtype", "is text where an array of numbers"),
+        (X + 0j, "dtype", "is complex numbers"),
+        (np.array([["a", "b"]] * 2), "dtype", "an array of text"),
+        (np.array([[1, None], [2, 3]]), "dtype", "an array of objects"),
+        (lambda: X, "dtype", "a function"),
+        (X.ravel(), "shape", "has the shape (4,) where (2, 2)"),
+        (X * np.nan, "nan", "holds NaN"),
+        (X + np.inf, "inf", "holds inf"),
+        (X.astype(np.float32) * 1.1, "dtype", "is in float32"),
+        (X * (1 + 1e-7), "precision", "first digits are right"),
+        (X + 1, "value", "wrong on 1 of 1 inputs"),
+    ],
+)
 def test_a_wrong_answer_is_told_what_is_wrong_with_it(answer, kind, words):
     task = Task("f", "an array", lambda: X)
     result = exercises.verdict(task, {}, [()], [answer])
-    assert (result["status"], result["kind"]) == ("failed", kind) and words in result["message"], result
+    assert (result["status"], result["kind"]) == ("failed", kind) and words in result["message"], (
+        result
+    )
     given, right = result["example"].removeprefix("f() gives ").split(", right is ")
     assert given != right, "two equal texts explain no difference"
+
+
+@pytest.mark.parametrize(
+    "given, right",
+    [
+        (np.float64(1 + 1e-8), 1.0),
+        (np.array([1 + 1e-8]), np.array([1.0])),
+        (np.float32(0.1), 0.1),
+        ([1, 2.0 + 1e-8], [1, 2]),
+        (np.arange(40.0) + 1e-8, np.arange(40.0)),
+    ],
+)
+def test_two_numbers_that_differ_are_shown_with_the_digits_that_differ(given, right):
+    one, two = exercises.show_two(given, right)
+    assert one.strip("[].") != two.strip("[].")
 
 
 def test_of_a_tuple_only_what_is_wrong_is_named():
@@ -202,7 +264,10 @@ def test_an_accepted_answer_passes_with_a_remark():
 
 
 def test_nearly_right_has_a_hint_of_its_own():
-    assert verdict(lambda x: 2 * x + 1e-9 * x, tolerance=1e-12, nearly={"raises": 1e-8})["hint"] == "raises"
+    assert (
+        verdict(lambda x: 2 * x + 1e-9 * x, tolerance=1e-12, nearly={"raises": 1e-8})["hint"]
+        == "raises"
+    )
     assert verdict(lambda x: 2 * x + 1e-6 * x, nearly={"raises": 1e-8})["kind"] == "precision"
 
 
@@ -215,52 +280,100 @@ def test_what_is_not_written_is_to_do_and_what_raises_is_an_error():
     assert exercises.judge(double(), HINTS, object(), np.random.default_rng(0))["status"] == "todo"
     result = verdict(lambda x: raising(KeyError("oops")))
     assert result["status"] == "error" and result["hint"] is None
-    assert result["message"] == "It raises KeyError: 'oops'" and result["example"] == "double(2) raises KeyError"
+    assert (
+        result["message"] == "It raises KeyError: 'oops'"
+        and result["example"] == "double(2) raises KeyError"
+    )
 
 
 def test_an_answer_cannot_change_the_inputs():
     task = Task("f", "first", lambda xs: xs[0], lambda rng: [([1, 2],), ([3],)])
+
     class Changes:
         def f(self, xs):
             first = xs.pop(0)
             xs.append(99)
             return first
+
     assert exercises.judge(task, {}, Changes(), np.random.default_rng(0))["status"] == "passed"
 
 
 def test_a_task_waits_for_those_it_needs():
     tasks = [double(), Task("after", "more", lambda: 1, needs=("double",))]
     found = list(exercises.run(tasks, HINTS, Student(lambda x: x * x), 0))
-    assert [result["status"] for result in found] == ["failed", "waits"] and found[1]["hint"] is None
+    assert [result["status"] for result in found] == ["failed", "waits"] and found[1][
+        "hint"
+    ] is None
 
 
 def test_a_number_by_hand_shows_neither_the_answer_nor_the_input():
     task = number("N", "a number", 1.75, {"squares": 2.5}, tolerance=1e-3)
+
     def of(value):
         student = type("S", (), {"N": value})()
         return exercises.judge(task, HINTS, student, np.random.default_rng(0))
-    assert of(1.7501)["status"] == "passed" and of(2.5)["hint"] == "squares" and of(None)["status"] == "todo"
+
+    assert (
+        of(1.7501)["status"] == "passed"
+        and of(2.5)["hint"] == "squares"
+        and of(None)["status"] == "todo"
+    )
     assert of(9.0)["status"] == "failed" and "1.75" not in of(9.0)["message"]
     assert of("a lot")["status"] == "failed" and of([1.75, 2])["status"] == "failed"
-    for value, words in (("1.75", "without quotes"), (1.8, "rounded too far"), ([1.75], "one number is expected")):
+    for value, words in (
+        ("1.75", "without quotes"),
+        (1.8, "rounded too far"),
+        ([1.75], "one number is expected"),
+    ):
         assert words in of(value)["message"] and not of(value)["example"], value
     share = number("N", "a share", 0.36, {}, tolerance=1e-3)
     assert "a percentage" in exercises.verdict(share, {}, [()], [36])["message"]
 
 
-@pytest.mark.parametrize("a, b, equal", [
-    (1, 1.0, True), ([1, 2], (1, 2), True), (np.array([1, 2]), [1, 2], True), ([], (), True), ({1: [2]}, {1: (2,)}, True),
-    (1 + 1e-12, 1.0, True), (1 + 1e-6, 1.0, False), ([1e9, 1.0], [1e9, 1.0 + 1e-3], True), (float("nan"), float("nan"), True),
-    (float("inf"), float("inf"), True), (1e300, float("inf"), False), (float("nan"), 1.0, False), (None, 0, False), (0, None, False), (None, None, True),
-    ("a", "a", True), ("a", b"a", False), (1, True, False), (np.True_, True, True), ([1, 2], [1, 2, 3], False), ([[1], [2, 3]], [[1], [2, 3]], True),
-    (np.zeros((2, 1)), np.zeros(2), False), ({1: 2}, {1: 2, 3: 0}, False), (Raises("KeyError"), Raises("KeyError"), True),
-    (Raises("KeyError"), Raises("ValueError"), False), (Raises("KeyError"), 1, False), ({1, 2}, {2, 1}, True), ("2.5", 2.5, False)])
+@pytest.mark.parametrize(
+    "a, b, equal",
+    [
+        (1, 1.0, True),
+        ([1, 2], (1, 2), True),
+        (np.array([1, 2]), [1, 2], True),
+        ([], (), True),
+        ({1: [2]}, {1: (2,)}, True),
+        (1 + 1e-12, 1.0, True),
+        (1 + 1e-6, 1.0, False),
+        ([1e9, 1.0], [1e9, 1.0 + 1e-3], True),
+        (float("nan"), float("nan"), True),
+        (float("inf"), float("inf"), True),
+        (1e300, float("inf"), False),
+        (float("nan"), 1.0, False),
+        (None, 0, False),
+        (0, None, False),
+        (None, None, True),
+        ("a", "a", True),
+        ("a", b"a", False),
+        (1, True, False),
+        (np.True_, True, True),
+        ([1, 2], [1, 2, 3], False),
+        ([[1], [2, 3]], [[1], [2, 3]], True),
+        (np.zeros((2, 1)), np.zeros(2), False),
+        ({1: 2}, {1: 2, 3: 0}, False),
+        (Raises("KeyError"), Raises("KeyError"), True),
+        (Raises("KeyError"), Raises("ValueError"), False),
+        (Raises("KeyError"), 1, False),
+        ({1, 2}, {2, 1}, True),
+        ("2.5", 2.5, False),
+    ],
+)
 def test_what_counts_as_the_same(a, b, equal):
     assert exercises.same(a, b, 1e-9) is equal
 
 
 def test_a_broken_contract_is_refused():
-    for tasks, hints in (([], {}), ([double(), double()], HINTS), ([double(needs=("gone",))], HINTS), ([double()], {}),
-                         ([double()], HINTS | {"unused": Hint("a.", "b.")})):
+    for tasks, hints in (
+        ([], {}),
+        ([double(), double()], HINTS),
+        ([double(needs=("gone",))], HINTS),
+        ([double()], {}),
+        ([double()], HINTS | {"unused": Hint("a.", "b.")}),
+    ):
         with pytest.raises(UserError):
             exercises.check_tasks(tasks, hints)

@@ -17,7 +17,7 @@ def pair_counts(words):
 def merge(word, pair, new):
     merged, i = [], 0
     while i < len(word):
-        if tuple(word[i:i + 2]) == pair:
+        if tuple(word[i : i + 2]) == pair:
             merged.append(new)
             i += 2
         else:
@@ -34,7 +34,9 @@ def train(words, n):
         best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
         if best is None or counts[best] < 2:
             break
-        words = {tuple(merge(word, best, 256 + len(merges))): times for word, times in words.items()}
+        words = {
+            tuple(merge(word, best, 256 + len(merges))): times for word, times in words.items()
+        }
         merges.append(best)
     return merges
 

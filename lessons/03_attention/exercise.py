@@ -1,7 +1,8 @@
 """Exercise of lesson 03: attention, from one number on paper to grouped heads.
 
-Letters: T tokens (queries), S tokens that are looked at (keys), E the size of a head, H query heads, K key/value heads.
-All arrays are NumPy's, in float64. Check yourself:  minillm lesson check 3
+Letters: T tokens (queries), S tokens that are looked at (keys), E the size of a head, H query
+heads, K key/value heads. All arrays are NumPy's, in float64.
+Check yourself:  minillm lesson check 3
 """
 
 import numpy as np
@@ -18,14 +19,16 @@ SECOND = None
 
 
 def scores(q, k):
-    """q k^T / sqrt(E). q (T, E), k (S, E) -> (T, S): row t holds the scores of query t, one for each key."""
+    """q k^T / sqrt(E). q (T, E), k (S, E) -> (T, S): row t holds the scores of query t, one for
+    each key."""
     raise NotImplementedError
 
 
 def masked(x):
-    """The scores x, with -inf (np.inf with a minus) wherever a key stands later than its query. x (T, T) -> (T, T).
+    """The scores x, with -inf (np.inf with a minus) wherever a key comes after its query. x (T, T)
+    -> (T, T).
 
-    A token may look at itself.
+    A token may look at itself. (A large negative number such as -1e9 passes too, with a remark.)
     """
     raise NotImplementedError
 
@@ -33,25 +36,30 @@ def masked(x):
 def softmax(x):
     """exp(x) / sum(exp(x)) within each row. x (T, S) -> (T, S), each row adding up to 1.
 
-    Scores may be as large as 1000 or as small as -1000, and -inf; every row has at least one finite score.
+    Scores may be as large as 1000 or as small as -1000, and -inf; every row has at least one
+    finite score.
     """
     raise NotImplementedError
 
 
 def attention(q, k, v):
-    """Causal attention of one head. q (T, E), k (T, E), v (T, M) -> (T, M): row t is a weighted mean of v[0] ... v[t]."""
+    """Causal attention of one head. q (T, E), k (T, E), v (T, M) -> (T, M): row t is a weighted
+    mean of v[0] ... v[t]."""
     raise NotImplementedError
 
 
 def split_heads(x, heads):
-    """(T, heads * E) -> (heads, T, E). The first E columns of x belong to head 0, the next E to head 1, and so on."""
+    """(T, heads * E) -> (heads, T, E). The first E columns of x belong to head 0, the next E to
+    head 1, and so on."""
     raise NotImplementedError
 
 
 def grouped_attention(q, k, v, H, K):
-    """Causal attention of H query heads that share K key/value heads. q (T, H * E), k and v (T, K * E) -> (T, H * E).
+    """Causal attention of H query heads that share K key/value heads. q (T, H * E), k and v
+    (T, K * E) -> (T, H * E).
 
-    G = H // K neighbouring query heads form a group: heads 0 ... G-1 use key/value head 0, the next G use head 1, and so on.
-    In the result the columns of head 0 come first, then those of head 1, and so on. A loop over the heads is fine.
+    G = H // K neighbouring query heads form a group: heads 0 ... G-1 use key/value head 0, the
+    next G use head 1, and so on. In the result the columns of head 0 come first, then those of
+    head 1, and so on. A loop over the heads is fine.
     """
     raise NotImplementedError

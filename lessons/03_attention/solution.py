@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SECOND = 5                    # scores 0 and ln 3, weights 1/4 and 3/4: 8/4 + 4 * 3/4
+SECOND = 5  # scores 0 and ln 3, weights 1/4 and 3/4: 8/4 + 4 * 3/4
 
 
 def scores(q, k):

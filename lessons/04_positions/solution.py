@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FULL_TURN = 2 * np.pi * 100                       # frequencies 1 and 10000^(-2/4) = 1/100
+FULL_TURN = 2 * np.pi * 100  # frequencies 1 and 10000^(-2/4) = 1/100
 
 
 def frequencies(E, theta):
@@ -12,11 +12,19 @@ def frequencies(E, theta):
 def rotate(x, positions, theta):
     angle = positions[:, None] * frequencies(x.shape[1], theta)
     first, second = np.split(x, 2, axis=1)
-    return np.concatenate([first * np.cos(angle) - second * np.sin(angle), first * np.sin(angle) + second * np.cos(angle)], axis=1)
+    return np.concatenate(
+        [
+            first * np.cos(angle) - second * np.sin(angle),
+            first * np.sin(angle) + second * np.cos(angle),
+        ],
+        axis=1,
+    )
 
 
 def rotate_heads(x, H, positions, theta):
-    return np.concatenate([rotate(head, positions, theta) for head in np.split(x, H, axis=1)], axis=1)
+    return np.concatenate(
+        [rotate(head, positions, theta) for head in np.split(x, H, axis=1)], axis=1
+    )
 
 
 def attention(q, k, v, theta):

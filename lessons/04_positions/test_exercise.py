@@ -1,4 +1,5 @@
-"""What is checked in exercise 04, and which misconceptions are recognised. The words used here: minillm/course/exercises.py."""
+"""What is checked in exercise 04, and which misconceptions are recognised. The words used here:
+minillm/course/exercises.py."""
 
 import numpy as np
 
@@ -9,66 +10,102 @@ from minillm.in_numpy import ops
 
 HINTS = {
     "angle_from_D": Hint(
-        "The angles were made from the width of the model. Each head turns by itself: its frequencies come from E, and all heads turn alike.",
-        "For two heads, turn x whose two halves of columns are equal: the two heads of the result must be equal too."),
+        "You made the angles from the width of the model. Each head turns by itself: its "
+        "frequencies come from E, and all heads turn alike.",
+        "For two heads, turn an x whose two halves of columns are equal: the two heads of the "
+        "result must be equal too.",
+    ),
     "radians_only": Hint(
-        "This is how many tokens turn the pair by one radian. A full turn is more than six of those.",
-        "Multiply your number by the frequency: what angle is it, and is (cos, sin) of it (1, 0)?"),
+        "This is how many tokens turn the pair by one radian. A full turn is more than six "
+        "radians.",
+        "Multiply your number by the frequency: which angle is it, and is (cos, sin) of it (1, 0)?",
+    ),
     "half_exponent": Hint(
-        "The exponent is i/E; with 2i/E the frequencies go nearly down to 1/theta, with i/E only to its square root.",
-        "Print the last frequency for E = 64 and theta = 10000: it should be close to 1/10000."),
+        "The exponent is i/E; with 2i/E the frequencies go nearly down to 1/theta, with i/E only "
+        "to its square root.",
+        "Print the last frequency for E = 64 and theta = 10000: it should be close to 1/10000.",
+    ),
     "grows": Hint(
-        "The frequencies grow. The first pair turns by one radian a token, and each later one more slowly.",
-        "Print them: is the first one 1 and the last one the smallest?"),
+        "Your frequencies grow. The first pair turns by one radian per token, and each later "
+        "pair more slowly.",
+        "Print them: is the first one 1 and the last one the smallest?",
+    ),
     "interleaved": Hint(
-        "Columns side by side, 2i and 2i+1, were turned as pairs. Here (as in Hugging Face) column i goes with column i + E/2. Both are "
-        "rotary embedding, and a checkpoint made for one is broken in the other.",
-        "Turn [1, 0, 0, 0] by a quarter turn, theta = 1: in which column does the 1 end up?"),
+        "You turned neighbouring columns, 2i and 2i + 1, as pairs. Here (as in Hugging Face) "
+        "column i goes with column i + E/2. Both are rotary embeddings, but a checkpoint made "
+        "for one does not work with the other.",
+        "Turn [1, 0, 0, 0] by a quarter turn, theta = 1: in which column does the 1 end up?",
+    ),
     "clockwise": Hint(
-        "The pairs were turned the other way. Scores cannot tell, as long as queries and keys turn alike; keys that somebody else turned can.",
-        "Turn [1, 0] by a quarter turn, position pi/2: is the result [0, 1] or [0, -1]?"),
+        "You turned the pairs the other way. Scores do not change as long as queries and keys "
+        "turn alike, but keys that another program turned no longer fit.",
+        "Turn [1, 0] by a quarter turn, position pi/2: is the result [0, 1] or [0, -1]?",
+    ),
     "one_speed": Hint(
-        "All pairs turned at the same speed. Then positions that are 2 pi apart look the same, in every pair.",
-        "Turn a vector of four ones to position 1: do both pairs give the same two numbers?"),
+        "All your pairs turned at the same speed. Then positions 2 pi apart look the same in "
+        "every pair.",
+        "Turn a vector of four ones to position 1: do both pairs give the same two numbers?",
+    ),
     "not_turned": Hint(
-        "Nothing was turned, so the order of the words does not matter to the scores.",
-        "Exchange the first two rows of k and v: the result of the last token must change."),
+        "You turned nothing, so the order of the words does not affect the scores.",
+        "Exchange the first two rows of k and v: the result of the last token must change.",
+    ),
     "turned_v": Hint(
-        "The values were turned too. Positions are for finding; what is fetched should be the same wherever it was found.",
-        "Let all rows of v be equal: then every row of the result must be that row."),
+        "You turned the values too. Positions are for finding; what is fetched should be the "
+        "same wherever it was found.",
+        "Let all rows of v be equal: then every row of the result must be that row.",
+    ),
     "one_side": Hint(
-        "Only one of q and k was turned. The distance enters the score as the difference of two angles, so both must turn.",
-        "Shift all positions by 5 and compute the scores again: they must not change."),
+        "You turned only one of q and k. The distance enters the score as the difference of two "
+        "angles, so both must turn.",
+        "Shift all positions by 5 and compute the scores again: they must not change.",
+    ),
     "restarts": Hint(
-        "The new tokens were counted from 0 again. They stand after those that were kept.",
-        "Compute attention on a whole text, then on its first part and go on: the last rows must agree."),
+        "You counted the new tokens from 0 again. They come after the kept ones.",
+        "Compute attention on a whole text, then on its first part and go on: the last rows must "
+        "agree.",
+    ),
     "first_is_one": Hint(
-        "The new tokens stand one place too far: the first token of a text is at position 0, so S kept tokens hold the positions up to S - 1. "
-        "Inside one text nobody notices, since only differences count.",
-        "Compute attention on a whole text, then on its first part and go on: the last rows must agree."),
+        "Your new tokens are one position too far: the first token of a text is at position 0, "
+        "so S kept tokens have the positions 0 to S - 1. Inside one text this goes unseen, since "
+        "only differences count.",
+        "Compute attention on a whole text, then on its first part and go on: the last rows must "
+        "agree.",
+    ),
     "turned_twice": Hint(
-        "The old keys were turned once more. They were kept as they were used, with their angle in them.",
-        "Compute attention on a whole text, then keep rotate(k) of its first part and go on: the last rows must agree."),
+        "You turned the old keys a second time. They were kept after turning.",
+        "Compute attention on a whole text, then keep rotate(k) of its first part and go on: the "
+        "last rows must agree.",
+    ),
     "mask_restarts": Hint(
-        "New token t was shown the first t + 1 keys only. It stands after all the old ones, so it sees all of them.",
-        "Print the mask for two new tokens after three old ones: it has two rows, and five columns."),
+        "You showed new token t only the first t + 1 keys. It comes after all the old ones, so "
+        "it sees all of them.",
+        "Print the mask for two new tokens after three old ones: it has two rows and five columns.",
+    ),
     "from_zero": Hint(
-        "The heads were counted from 0, so the first slope is 1 and the whole list is one step too steep.",
-        "Print the slopes for 8 heads: they are 1/2, 1/4, ... 1/256."),
+        "You counted the heads from 0, so the first slope is 1 and the whole list is one step "
+        "too steep.",
+        "Print the slopes for 8 heads: they are 1/2, 1/4, ... 1/256.",
+    ),
     "power_of_two": Hint(
-        "The formula for powers of two was used for every H. For other numbers the paper's models (and BLOOM) take two lists.",
-        "Compare slopes(12)[:8] with slopes(8): they must be the same."),
+        "You used the formula for powers of two for every H. For other numbers the models of the "
+        "paper (and BLOOM) combine two lists.",
+        "Compare slopes(12)[:8] with slopes(8): they must be the same.",
+    ),
     "first_of_double": Hint(
-        "The heads that are left got the first slopes of the longer list, not every other one. The second, fourth, ... of it are those of the "
-        "shorter list: those are taken.",
-        "Print slopes(12): is any slope in it twice?"),
+        "You gave the remaining heads the first slopes of the longer list. Take every other one: "
+        "the second, fourth, ... are already in the shorter list.",
+        "Print slopes(12): is any slope in it twice?",
+    ),
     "sorted": Hint(
-        "The slopes were sorted. Which head has which slope was fixed when the model was trained.",
-        "Compare slopes(12)[:8] with slopes(8): they must be the same."),
+        "You sorted the slopes. Which head has which slope was fixed when the model was trained.",
+        "Compare slopes(12)[:8] with slopes(8): they must be the same.",
+    ),
 }
 
 
-# ---- Fresh inputs, small ones first --------------------------------------------------------------------------
+# ---- Fresh inputs, small ones first -------------------------------------------------------------
+
 
 def widths(rng):
     yield 2, 10000.0
@@ -90,7 +127,12 @@ def vectors(rng):
 
 def heads(rng):
     for T, H, half in ((1, 2, 2), *sizes(rng, 2, 5, (20, 3))):
-        yield normal(rng, T, 2 * half * H), int(H), int(rng.integers(0, 9)) + np.arange(T), theta_of(rng)
+        yield (
+            normal(rng, T, 2 * half * H),
+            int(H),
+            int(rng.integers(0, 9)) + np.arange(T),
+            theta_of(rng),
+        )
 
 
 def texts(rng):
@@ -99,7 +141,15 @@ def texts(rng):
 
 
 def continued(rng):
-    for S, N, half in ((1, 1, 1), (1, 1, 1), (1, 2, 1), (2, 1, 1), (1, 1, 2), (3, 2, 2), *sizes(rng, 2, 6, (20, 3))):
+    for S, N, half in (
+        (1, 1, 1),
+        (1, 1, 1),
+        (1, 2, 1),
+        (2, 1, 1),
+        (1, 1, 2),
+        (3, 2, 2),
+        *sizes(rng, 2, 6, (20, 3)),
+    ):
         q, k, v = normal(rng, 3, S + N, 2 * half)
         theta = theta_of(rng)
         yield q[S:], k[S:], v[S:], right_rotate(k, np.arange(S + N), theta)[:S], v[:S], theta
@@ -109,45 +159,85 @@ def numbers_of_heads(rng):
     return [(8,), (12,), *((int(H),) for H in (1, 2, 3, 4, 5, 6, 7, 16, 20, 24, 32, 40))]
 
 
-# ---- The right answers: minillm's own --------------------------------------------------------------------------
+# ---- The right answers: minillm's own -----------------------------------------------------------
+
 
 def config(E, theta):
-    return ModelConfig(vocab_size=2, hidden_size=E, intermediate_size=1, num_hidden_layers=1, num_attention_heads=1,
-                       num_key_value_heads=1, head_dim=E, max_position_embeddings=1, rope_theta=theta)
+    return ModelConfig(
+        vocab_size=2,
+        hidden_size=E,
+        intermediate_size=1,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        head_dim=E,
+        max_position_embeddings=1,
+        rope_theta=theta,
+    )
 
 
 def right_frequencies(E, theta):
     from minillm.rotary import frequencies
+
     return frequencies(config(E, theta), 1)[0]
 
 
 def right_rotate(x, positions, theta):
-    return ops.rope(x, *ops.rotation(np.asarray(positions), config(x.shape[1], theta), 1, np.float64))
+    return ops.rope(
+        x, *ops.rotation(np.asarray(positions), config(x.shape[1], theta), 1, np.float64)
+    )
 
 
 def right_heads(x, H, positions, theta):
-    return np.concatenate([right_rotate(head, positions, theta) for head in np.split(x, H, axis=1)], axis=1)
+    return np.concatenate(
+        [right_rotate(head, positions, theta) for head in np.split(x, H, axis=1)], axis=1
+    )
 
 
-def attended(q, k, v, theta, old_k=None, old_v=None, first=None, start=None, turn_q=True, turn_k=True, turn_v=False, turn_old=False):
-    """minillm.in_numpy.ops.attend on what `go_on` is given; `first` is the position of the first new token."""
+def attended(
+    q,
+    k,
+    v,
+    theta,
+    old_k=None,
+    old_v=None,
+    first=None,
+    start=None,
+    turn_q=True,
+    turn_k=True,
+    turn_v=False,
+    turn_old=False,
+):
+    """minillm.in_numpy.ops.attend on what `go_on` is given; `first` is the position of the first
+    new token."""
     old_k, old_v = (k[:0], v[:0]) if old_k is None else (old_k, old_v)
     S = len(old_k)
     positions = (S if first is None else first) + np.arange(len(q))
     q = right_rotate(q, positions, theta) if turn_q else q
-    k = np.concatenate([right_rotate(old_k, np.arange(S), theta) if turn_old else old_k, right_rotate(k, positions, theta) if turn_k else k])
+    k = np.concatenate(
+        [
+            right_rotate(old_k, np.arange(S), theta) if turn_old else old_k,
+            right_rotate(k, positions, theta) if turn_k else k,
+        ]
+    )
     v = np.concatenate([old_v, right_rotate(v, positions, theta) if turn_v else v])
-    return ops.attend(q[None, None, None], k[None, None], v[None, None], S if start is None else start)[0, 0, 0]
+    return ops.attend(
+        q[None, None, None], k[None, None], v[None, None], S if start is None else start
+    )[0, 0, 0]
 
 
 def going_on(**how):
     def wrong(q, k, v, old_k, old_v, theta):
-        given = {name: value(len(old_k)) if callable(value) else value for name, value in how.items()}
+        given = {
+            name: value(len(old_k)) if callable(value) else value for name, value in how.items()
+        }
         return attended(q, k, v, theta, old_k, old_v, **given)
+
     return wrong
 
 
-# ---- What each misconception answers -----------------------------------------------------------------------------
+# ---- What each misconception answers ------------------------------------------------------------
+
 
 def side_by_side(x, positions, theta):
     order = np.arange(x.shape[1]).reshape(-1, 2).T.ravel()
@@ -159,10 +249,13 @@ def same_speed(x, positions, theta):
 
 
 def angles_from_D(x, H, positions, theta):
-    """The right halves of every head, but its frequencies are the first ones of a head as wide as the model."""
+    """The right halves of every head, but its frequencies are the first ones of a head as wide as
+    the model."""
     D, E = x.shape[1], x.shape[1] // H
     angle = np.asarray(positions)[:, None] * right_frequencies(D, theta)[: E // 2]
-    return np.concatenate([ops.rope(head, np.cos(angle), np.sin(angle)) for head in np.split(x, H, axis=1)], axis=1)
+    return np.concatenate(
+        [ops.rope(head, np.cos(angle), np.sin(angle)) for head in np.split(x, H, axis=1)], axis=1
+    )
 
 
 def first_of_double(H):
@@ -171,22 +264,90 @@ def first_of_double(H):
 
 
 TASKS = [
-    number("FULL_TURN", "a full turn on paper", 2 * np.pi * 100,
-           {"radians_only": 100.0, "half_exponent": 2 * np.pi * 10, "angle_from_D": 2 * np.pi * 1000}, tolerance=2e-3),
-    Task("frequencies", "how fast each pair turns", right_frequencies, widths,
-         {"half_exponent": lambda E, theta: theta ** (-np.arange(E // 2) / E), "grows": lambda E, theta: 1 / right_frequencies(E, theta)}),
-    Task("rotate", "turn pairs by their position", right_rotate, vectors,
-         {"interleaved": side_by_side, "clockwise": lambda x, positions, theta: right_rotate(x, -positions, theta), "one_speed": same_speed,
-          "first_is_one": lambda x, positions, theta: right_rotate(x, positions + 1, theta)}, needs=("frequencies",)),
-    Task("rotate_heads", "several heads side by side", right_heads, heads,
-         {"angle_from_D": (lambda x, H, positions, theta: right_rotate(x, positions, theta), angles_from_D)}, needs=("rotate",)),
-    Task("attention", "attention that knows positions", attended, texts,
-         {"turned_v": lambda *case: attended(*case, turn_v=True), "not_turned": lambda *case: attended(*case, turn_q=False, turn_k=False),
-          "one_side": (lambda *case: attended(*case, turn_k=False), lambda *case: attended(*case, turn_q=False))}, needs=("rotate",), points=2),
-    Task("go_on", "continue from kept keys", going_on(), continued,
-         {"restarts": going_on(first=0), "first_is_one": going_on(first=lambda S: S + 1), "turned_twice": going_on(turn_old=True),
-          "mask_restarts": going_on(start=0), "turned_v": going_on(turn_v=True)}, needs=("rotate", "attention"), points=2),
-    Task("slopes", "ALiBi for any number of heads", bloom.slopes, numbers_of_heads,
-         {"from_zero": lambda H: 2.0 ** (-8 * np.arange(H) / H), "power_of_two": lambda H: 2.0 ** (-8 * np.arange(1, H + 1) / H),
-          "first_of_double": first_of_double, "sorted": lambda H: np.sort(bloom.slopes(H))[::-1]}),
+    number(
+        "FULL_TURN",
+        "a full turn on paper",
+        2 * np.pi * 100,
+        {"radians_only": 100.0, "half_exponent": 2 * np.pi * 10, "angle_from_D": 2 * np.pi * 1000},
+        tolerance=2e-3,
+    ),
+    Task(
+        "frequencies",
+        "how fast each pair turns",
+        right_frequencies,
+        widths,
+        {
+            "half_exponent": lambda E, theta: theta ** (-np.arange(E // 2) / E),
+            "grows": lambda E, theta: 1 / right_frequencies(E, theta),
+        },
+    ),
+    Task(
+        "rotate",
+        "turn pairs by their position",
+        right_rotate,
+        vectors,
+        {
+            "interleaved": side_by_side,
+            "clockwise": lambda x, positions, theta: right_rotate(x, -positions, theta),
+            "one_speed": same_speed,
+            "first_is_one": lambda x, positions, theta: right_rotate(x, positions + 1, theta),
+        },
+        needs=("frequencies",),
+    ),
+    Task(
+        "rotate_heads",
+        "several heads side by side",
+        right_heads,
+        heads,
+        {
+            "angle_from_D": (
+                lambda x, H, positions, theta: right_rotate(x, positions, theta),
+                angles_from_D,
+            )
+        },
+        needs=("rotate",),
+    ),
+    Task(
+        "attention",
+        "attention that knows positions",
+        attended,
+        texts,
+        {
+            "turned_v": lambda *case: attended(*case, turn_v=True),
+            "not_turned": lambda *case: attended(*case, turn_q=False, turn_k=False),
+            "one_side": (
+                lambda *case: attended(*case, turn_k=False),
+                lambda *case: attended(*case, turn_q=False),
+            ),
+        },
+        needs=("rotate",),
+        points=2,
+    ),
+    Task(
+        "go_on",
+        "continue from kept keys",
+        going_on(),
+        continued,
+        {
+            "restarts": going_on(first=0),
+            "first_is_one": going_on(first=lambda S: S + 1),
+            "turned_twice": going_on(turn_old=True),
+            "mask_restarts": going_on(start=0),
+            "turned_v": going_on(turn_v=True),
+        },
+        needs=("rotate", "attention"),
+        points=2,
+    ),
+    Task(
+        "slopes",
+        "ALiBi for any number of heads",
+        bloom.slopes,
+        numbers_of_heads,
+        {
+            "from_zero": lambda H: 2.0 ** (-8 * np.arange(H) / H),
+            "power_of_two": lambda H: 2.0 ** (-8 * np.arange(1, H + 1) / H),
+            "first_of_double": first_of_double,
+            "sorted": lambda H: np.sort(bloom.slopes(H))[::-1],
+        },
+    ),
 ]

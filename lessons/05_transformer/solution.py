@@ -2,7 +2,7 @@
 
 import numpy as np
 
-PARAMETERS = 2184             # embedding 800; two layers of 192 for attention, 480 for the mlp, 16 for norms; the last norm 8
+PARAMETERS = 2184  # embedding 800; two layers of 192 for attention, 480 for the mlp, 16 for norms; the last norm 8
 
 
 def rmsnorm(x, weight, eps):

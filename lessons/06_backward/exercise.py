@@ -1,15 +1,18 @@
 """Exercise of lesson 06: the backward of everything in a LLaMA.
 
-Letters: B texts, T tokens, D model, F feed-forward, V vocabulary, K key/value heads, G queries for each, E head size. Arrays are NumPy's,
-in float64. Check yourself:  minillm lesson check 6
+Letters: B texts, T tokens, D model, F feed-forward, V vocabulary, K key/value heads, G queries for
+each, E head size. Arrays are NumPy's, in float64.
+Check yourself:  minillm lesson check 6
 
-The forwards are given. A backward takes the derivative of the loss with respect to what the forward returned, then the forward's own
-arguments, and returns the derivatives with respect to the arguments named, in this order. `dx` always means d(loss)/dx, and has x's shape.
+The forwards are given. A backward takes the derivative of the loss with respect to what the
+forward returned, then the forward's own arguments, and returns the derivatives with respect to the
+arguments named, in this order. `dx` always means d(loss)/dx, and has x's shape.
 """
 
 import numpy as np
 
-# Work this out on paper. One token of D = 2 numbers goes through a small block, y = x + rmsnorm(x), with
+# Work this out on paper. One token of D = 2 numbers goes through a small block, y = x
+# + rmsnorm(x), with
 #
 #     x = (1, 7)      weight = (5, 1)      eps = 0      dy = (2, 5)
 #
@@ -17,7 +20,7 @@ import numpy as np
 FIRST = None
 
 
-# ---- The forwards, given -------------------------------------------------------------------------------------
+# ---- The forwards, given ------------------------------------------------------------------------
 
 def linear(x, w, b):
     return x @ w + b
@@ -37,7 +40,8 @@ def softmax(x):
 
 
 def cross_entropy(logits, targets):
-    """Mean over the counted targets of -log softmax(logits)[target]; targets of -100 are padding and not counted."""
+    """Mean over the counted targets of -log softmax(logits)[target]; targets of -100 are padding
+    and not counted."""
     counted = targets != -100
     chosen = np.take_along_axis(softmax(logits), np.where(counted, targets, 0)[..., None], axis=-1)[..., 0]
     return -np.sum(np.log(chosen)[counted]) / np.sum(counted)
@@ -53,21 +57,27 @@ def swiglu(gate, up):
 
 
 def pattern(q, k):
-    """The shares of attention: softmax of the masked scores. q (K, G, T, E), k (K, T, E) -> (K, G, T, T)."""
+    """The shares of attention: softmax of the masked scores. q (K, G, T, E), k (K, T, E)
+    -> (K, G, T, T)."""
     T, E = q.shape[-2:]
     scores = q @ k[:, None].swapaxes(-1, -2) / np.sqrt(E)
     return softmax(np.where(np.tri(T, dtype=bool), scores, -np.inf))
 
 
 def attend(q, k, v):
-    """Causal attention; the G queries of a group meet the same key/value head. v (K, T, E) -> (K, G, T, E)."""
+    """Causal attention; the G queries of a group meet the same key/value head. v (K, T, E)
+    -> (K, G, T, E)."""
     return pattern(q, k) @ v[:, None]
 
 
 def numeric(function, x, dy, h=1e-6):
-    """dx of any function, slowly: every number of x is moved a little up and a little down. Hold your backward against it:
+    """dx of any function, slowly, by finite differences: each number of x is moved a little up and
+    down. Compare your backward with it:
 
     numeric(lambda x: rmsnorm(x, weight, eps), x, dy)   and   rmsnorm_backward(dy, x, weight, eps)[0]
+
+    They agree to about eight digits. It is for checking: an answer made with it is recognised and
+    does not pass.
     """
     dx = np.zeros(x.shape)
     for place in np.ndindex(x.shape):
@@ -78,17 +88,19 @@ def numeric(function, x, dy, h=1e-6):
     return dx
 
 
-# ---- The backwards, yours -------------------------------------------------------------------------------------
+# ---- The backwards, yours -----------------------------------------------------------------------
 
 def linear_backward(dy, x, w, b):
-    """dx, dw, db. dy (B, T, out), x (B, T, in), w (in, out), b (out,): one w and one b served every token of every text."""
+    """dx, dw, db. dy (B, T, out), x (B, T, in), w (in, out), b (out,): one w and one b served
+    every token of every text."""
     raise NotImplementedError
 
 
 def embedding_backward(dx, tokens, table):
-    """dtable (V, D). dx (B, T, D), tokens (B, T). A token may stand in many places.
+    """dtable (V, D). dx (B, T, D), tokens (B, T). A token may occur in many places.
 
-    What the embedding returned is the x of the model, so the derivative of what was returned is called dx here; everywhere else it is dy.
+    What the embedding returned is the x of the model, so the derivative of what was returned is
+    called dx here; everywhere else it is dy.
     """
     raise NotImplementedError
 
@@ -109,10 +121,12 @@ def swiglu_backward(dy, gate, up):
 
 
 def cross_entropy_backward(dloss, logits, targets):
-    """dlogits (B, T, V). dloss is a number (1.0 where the loss is the end of it all), targets (B, T) token ids or -100."""
+    """dlogits (B, T, V). dloss is a number (1.0 where the loss is the last step), targets (B, T)
+    token ids or -100."""
     raise NotImplementedError
 
 
 def attend_backward(dz, q, k, v):
-    """dq, dk, dv. dz and q (K, G, T, E), k and v (K, T, E): the derivatives have the same shapes."""
+    """dq, dk, dv. dz and q (K, G, T, E), k and v (K, T, E): the derivatives have the same
+    shapes."""
     raise NotImplementedError

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-FIRST = 3.82                  # rms 5, n (0.2, 1.4), dn (10, 5), mean of dn n 4.5: 2 + (10 - 0.2 * 4.5) / 5
+FIRST = 3.82  # rms 5, n (0.2, 1.4), dn (10, 5), mean of dn n 4.5: 2 + (10 - 0.2 * 4.5) / 5
 
 
-# ---- The forwards, given -------------------------------------------------------------------------------------
+# ---- The forwards, given ------------------------------------------------------------------------
+
 
 def linear(x, w, b):
     return x @ w + b
@@ -25,9 +26,12 @@ def softmax(x):
 
 
 def cross_entropy(logits, targets):
-    """Mean over the counted targets of -log softmax(logits)[target]; targets of -100 are padding and not counted."""
+    """Mean over the counted targets of -log softmax(logits)[target]; targets of -100 are padding
+    and not counted."""
     counted = targets != -100
-    chosen = np.take_along_axis(softmax(logits), np.where(counted, targets, 0)[..., None], axis=-1)[..., 0]
+    chosen = np.take_along_axis(softmax(logits), np.where(counted, targets, 0)[..., None], axis=-1)[
+        ..., 0
+    ]
     return -np.sum(np.log(chosen)[counted]) / np.sum(counted)
 
 
@@ -41,21 +45,27 @@ def swiglu(gate, up):
 
 
 def pattern(q, k):
-    """The shares of attention: softmax of the masked scores. q (K, G, T, E), k (K, T, E) -> (K, G, T, T)."""
+    """The shares of attention: softmax of the masked scores. q (K, G, T, E), k (K, T, E)
+    -> (K, G, T, T)."""
     T, E = q.shape[-2:]
     scores = q @ k[:, None].swapaxes(-1, -2) / np.sqrt(E)
     return softmax(np.where(np.tri(T, dtype=bool), scores, -np.inf))
 
 
 def attend(q, k, v):
-    """Causal attention; the G queries of a group meet the same key/value head. v (K, T, E) -> (K, G, T, E)."""
+    """Causal attention; the G queries of a group meet the same key/value head. v (K, T, E)
+    -> (K, G, T, E)."""
     return pattern(q, k) @ v[:, None]
 
 
 def numeric(function, x, dy, h=1e-6):
-    """dx of any function, slowly: every number of x is moved a little up and a little down. Hold your backward against it:
+    """dx of any function, slowly, by finite differences: each number of x is moved a little up and
+    down. Compare your backward with it:
 
     numeric(lambda x: rmsnorm(x, weight, eps), x, dy)   and   rmsnorm_backward(dy, x, weight, eps)[0]
+
+    They agree to about eight digits. It is for checking: an answer made with it is recognised and
+    does not pass.
     """
     dx = np.zeros(x.shape)
     for place in np.ndindex(x.shape):
@@ -66,7 +76,8 @@ def numeric(function, x, dy, h=1e-6):
     return dx
 
 
-# ---- The backwards, yours -------------------------------------------------------------------------------------
+# ---- The backwards, yours -----------------------------------------------------------------------
+
 
 def linear_backward(dy, x, w, b):
     rows_dy = dy.reshape(-1, dy.shape[-1])

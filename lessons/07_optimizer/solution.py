@@ -2,7 +2,7 @@
 
 import numpy as np
 
-WEIGHT = 3.27                 # directions -1 and 3/4: 4 - 0.2 (-1 + 2) = 3.8, then 3.8 - 0.2 (0.75 + 1.9)
+WEIGHT = 3.27  # directions -1 and 3/4: 4 - 0.2 (-1 + 2) = 3.8, then 3.8 - 0.2 (0.75 + 1.9)
 
 
 def momentum(w, g, mean, rate, beta):
@@ -20,7 +20,9 @@ def adam(g, mean, square, step, beta1, beta2, eps):
 def adamw(params, grads, means, squares, step, rate, beta1, beta2, eps, decay):
     new_params, new_means, new_squares = {}, {}, {}
     for name, w in params.items():
-        direction, new_means[name], new_squares[name] = adam(grads[name], means[name], squares[name], step, beta1, beta2, eps)
+        direction, new_means[name], new_squares[name] = adam(
+            grads[name], means[name], squares[name], step, beta1, beta2, eps
+        )
         if w.ndim == 2:
             direction = direction + decay * w
         new_params[name] = w - rate * direction

@@ -1,4 +1,5 @@
-"""How the functions of exercise 08 are asked. Goes into the process in which they run: nothing here is an answer."""
+"""How the functions of exercise 08 are asked. Goes into the process in which they run: nothing
+here is an answer."""
 
 import numpy as np
 
@@ -6,7 +7,8 @@ IGNORE = -100
 
 
 class MeanLoss:
-    """A model that finds one token after another more or less surprising, and has memory for `size` rows."""
+    """A model that finds one token after another more or less surprising, and has memory for
+    `size` rows."""
 
     def __init__(self, costs, size):
         self.costs, self.size = costs, size
@@ -33,7 +35,13 @@ def train_step(state):
 
 def fresh(seed, size):
     rng = np.random.default_rng(seed)
-    return {"seed": seed, "step": 0, "w": rng.standard_normal(size), "mean": np.zeros(size), "rng": rng}
+    return {
+        "seed": seed,
+        "step": 0,
+        "w": rng.standard_normal(size),
+        "mean": np.zeros(size),
+        "rng": rng,
+    }
 
 
 def run_on(state, steps):
@@ -45,7 +53,8 @@ def run_on(state, steps):
 
 
 def load(student, seed, before, after, size):
-    """w after each step of the run that was loaded, then of the one that was saved: saving must not change it."""
+    """w after each step of the run that was loaded, then of the one that was saved: saving must
+    not change it."""
     state = fresh(seed, size)
     run_on(state, before)
     text = student.save(state)

@@ -38,9 +38,9 @@ def loss(logits, targets):
 def evaluate(mean_loss, inputs, targets, batch_size):
     nats = counted = 0
     for i in range(0, len(inputs), batch_size):
-        part = targets[i:i + batch_size]
+        part = targets[i : i + batch_size]
         n = np.sum(part != IGNORE)
-        nats += n * mean_loss(inputs[i:i + batch_size], part)
+        nats += n * mean_loss(inputs[i : i + batch_size], part)
         counted += n
     return nats / counted
 

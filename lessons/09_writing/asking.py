@@ -1,4 +1,5 @@
-"""How the functions of exercise 09 are asked. Goes into the process in which they run: nothing here is an answer."""
+"""How the functions of exercise 09 are asked. Goes into the process in which they run: nothing
+here is an answer."""
 
 import numpy as np
 
@@ -9,7 +10,8 @@ def some_p(rng, V):
 
 
 class Model:
-    """Probabilities that hang on every token so far. Its cache is the list of them, and `read` counts the tokens that it was given."""
+    """Probabilities that hang on every token so far. Its cache is the list of them, and `read`
+    counts the tokens that it was given."""
 
     def __init__(self, seed, end):
         self.seed, self.end, self.read = seed, end, 0
@@ -40,7 +42,8 @@ def until(student, pieces, stop):
 
 
 def streamed(function, pieces, stop):
-    """(what was shown, how many pieces were asked for, was every character shown as soon as it could be)."""
+    """(what was shown, how many pieces were asked for, was every character shown as soon as it
+    could be)."""
     read, text, shown, timely = 0, "", "", True
 
     def fed():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-PROBABILITY = 9 / 25          # p = .4 .3 .2 .1; squares 16 9 4 1 of 30; A and B reach 25/30
+PROBABILITY = 9 / 25  # p = .4 .3 .2 .1; squares 16 9 4 1 of 30; A and B reach 25/30
 
 
 def sample(p, coin):
@@ -55,7 +55,7 @@ def until(pieces, stop):
         text += piece
         found = [text.find(word, shown) for word in stop if text.find(word, shown) >= 0]
         if found:
-            yield text[shown:min(found)]
+            yield text[shown : min(found)]
             return
         safe = max(shown, len(text) - longest + 1)
         yield text[shown:safe]

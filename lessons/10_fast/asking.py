@@ -1,4 +1,5 @@
-"""How the functions of exercise 10 are asked. Goes into the process in which they run: nothing here is an answer."""
+"""How the functions of exercise 10 are asked. Goes into the process in which they run: nothing
+here is an answer."""
 
 import warnings
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ import numpy as np
 
 def curve(params, example):
     """Some smooth loss, different in both arguments."""
-    return jnp.sum(jnp.tanh(params["a"] * example["a"])) + jnp.sum((params["b"] @ example["b"] - params["a"][0]) ** 2)
+    return jnp.sum(jnp.tanh(params["a"] * example["a"])) + jnp.sum(
+        (params["b"] @ example["b"] - params["a"][0]) ** 2
+    )
 
 
 def descend(student, *case):
@@ -34,14 +37,17 @@ def clip(student, g, limit):
 
 
 def compile_step(student, w, b):
-    """(what four steps give, how often Python ran the step, did it run on stand-ins, is the old state gone, is the batch)."""
+    """(what four steps give, how often Python ran the step, did it run on stand-ins, is the old
+    state gone, is the batch)."""
     ran = []
 
     def step(state, batch, config):
         ran.append(isinstance(batch, jax.core.Tracer))
         for _ in range(config.turns):
             state = {"w": 0.5 * state["w"] + jnp.sum(batch)}
-        return state, batch * state["w"][0]               # an array of the batch's shape: memory that was given away is taken
+        return state, batch * state["w"][
+            0
+        ]  # an array of the batch's shape: memory that was given away is taken
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -50,11 +56,18 @@ def compile_step(student, w, b):
             old, batch = state, jnp.array(b)
             state, _ = fast(state, batch, Config(turns))
             gone.append((old["w"].is_deleted(), batch.is_deleted()))
-        return np.asarray(state["w"]), len(ran), all(ran), all(old for old, _ in gone), any(batch for _, batch in gone)
+        return (
+            np.asarray(state["w"]),
+            len(ran),
+            all(ran),
+            all(old for old, _ in gone),
+            any(batch for _, batch in gone),
+        )
 
 
 def averages(student, xs, beta):
     """(the averages, has the program the same size for twice as many rows?)"""
+
     def size(T):
         return len(jax.make_jaxpr(student.averages)(np.zeros((T, 2), np.float32), 0.5).jaxpr.eqns)
 
@@ -62,17 +75,30 @@ def averages(student, xs, beta):
 
 
 def noisy(student, seed, scale):
-    """Is the noise (the same for the same key, another for another, another for every array, of the right size)?"""
+    """Is the noise (the same for the same key, another for another, another for every array, of
+    the right size)?"""
     xs = [np.full(2000, 5.0, np.float32), np.zeros(2000, np.float32), np.ones(2000, np.float32)]
-    first, again, other = ([np.asarray(noised) - x for noised, x in zip(student.noisy(key, [jnp.asarray(x) for x in xs], scale), xs, strict=True)]
-                           for key in (jax.random.key(seed), jax.random.key(seed), jax.random.key(seed + 1)))
+    first, again, other = (
+        [
+            np.asarray(noised) - x
+            for noised, x in zip(
+                student.noisy(key, [jnp.asarray(x) for x in xs], scale), xs, strict=True
+            )
+        ]
+        for key in (jax.random.key(seed), jax.random.key(seed), jax.random.key(seed + 1))
+    )
     sizes = [np.std(noise) / scale for noise in first]
-    return (all(np.allclose(a, b, atol=1e-5) for a, b in zip(first, again)), not any(np.allclose(a, b, atol=1e-3) for a, b in zip(first, other)),
-            not any(np.allclose(first[i], first[j], atol=1e-3) for i, j in ((0, 1), (0, 2), (1, 2))), all(0.9 < size < 1.1 for size in sizes))
+    return (
+        all(np.allclose(a, b, atol=1e-5) for a, b in zip(first, again)),
+        not any(np.allclose(a, b, atol=1e-3) for a, b in zip(first, other)),
+        not any(np.allclose(first[i], first[j], atol=1e-3) for i, j in ((0, 1), (0, 2), (1, 2))),
+        all(0.9 < size < 1.1 for size in sizes),
+    )
 
 
 class Machine:
-    """A device with a clock, and a function on it: compiled in its first call, started in each, done some time later."""
+    """A device with a clock, and a function on it: compiled in its first call, started in each,
+    done some time later."""
 
     DISPATCH = 0.001
 

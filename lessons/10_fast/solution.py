@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-STEPS = 250                   # 13 s / (60 ms - 8 ms)
+STEPS = 250  # 13 s / (60 ms - 8 ms)
 
 
 def momentum_step(state, gradient, rate, beta):

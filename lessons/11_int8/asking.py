@@ -1,4 +1,5 @@
-"""How the functions of exercise 11 are asked. Goes into the process in which they run: nothing here is an answer."""
+"""How the functions of exercise 11 are asked. Goes into the process in which they run: nothing
+here is an answer."""
 
 import numpy as np
 
@@ -16,13 +17,16 @@ def typed(answer, dtype):
 
 
 def agreed(w, integers, scales):
-    """Rows of zeros may have any positive scale: 1 is written in its place. Where a scale is none at all, integers mean nothing."""
+    """Rows of zeros may have any positive scale: 1 is written in its place. Where a scale is none
+    at all, integers mean nothing."""
     integers, scales = np.array(integers), np.array(scales, float)
     if integers.shape != w.shape or scales.shape not in ((len(w), 1), (len(w),)):
         return integers, scales
     column = scales.reshape(-1, 1)
     good = np.isfinite(column) & (column > 0)
-    return np.where(good, integers, 0), np.where(good & ~w.any(axis=1, keepdims=True), 1.0, column).reshape(scales.shape)
+    return np.where(good, integers, 0), np.where(
+        good & ~w.any(axis=1, keepdims=True), 1.0, column
+    ).reshape(scales.shape)
 
 
 def quantize(student, w):

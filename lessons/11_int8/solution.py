@@ -2,7 +2,7 @@
 
 import numpy as np
 
-RETURNED = 0.74               # scale 2.54 / 127 = 0.02; 0.735 / 0.02 = 36.75, so 37; 37 * 0.02
+RETURNED = 0.74  # scale 2.54 / 127 = 0.02; 0.735 / 0.02 = 36.75, so 37; 37 * 0.02
 
 
 def quantize(w):

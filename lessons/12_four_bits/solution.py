@@ -2,7 +2,7 @@
 
 import numpy as np
 
-BITS = 3.1875                 # 3 + (16 + 8) / 128
+BITS = 3.1875  # 3 + (16 + 8) / 128
 
 
 def pack(integers):
@@ -41,5 +41,5 @@ def compensate(w, U, i, scales):
     error = w[:, i] - scales[:, 0] * integers
     w = w.copy()
     w[:, i] = scales[:, 0] * integers
-    w[:, i + 1:] -= np.outer(error / U[i, i], U[i, i + 1:])
+    w[:, i + 1 :] -= np.outer(error / U[i, i], U[i, i + 1 :])
     return integers.astype(np.int8), w

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-BITS = 0.625                  # 1/2 * 2 - 1/4 * 1 - 1/8 * 1 + 1/8 * 0
+BITS = 0.625  # 1/2 * 2 - 1/4 * 1 - 1/8 * 1 + 1/8 * 0
 
 
 def soften(logits, temperature):
@@ -23,7 +23,9 @@ def kl(teacher, student, temperature):
 
 
 def kl_gradient(teacher, student, temperature):
-    return temperature * (soften(student, temperature) - soften(teacher, temperature)) / len(student)
+    return (
+        temperature * (soften(student, temperature) - soften(teacher, temperature)) / len(student)
+    )
 
 
 def mixed(teacher, student, targets, alpha, temperature):

@@ -4,14 +4,21 @@ import json
 
 import numpy as np
 
-PLACE = 286                   # 8 + 152 + 96 + 2 * (2 * 6 + 3)
+PLACE = 286  # 8 + 152 + 96 + 2 * (2 * 6 + 3)
 
 
 def read_header(data):
     length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + length])
+    header = json.loads(data[8 : 8 + length])
     header.pop("__metadata__", None)
-    return {name: (entry["dtype"], tuple(entry["shape"]), *(8 + length + offset for offset in entry["data_offsets"])) for name, entry in header.items()}
+    return {
+        name: (
+            entry["dtype"],
+            tuple(entry["shape"]),
+            *(8 + length + offset for offset in entry["data_offsets"]),
+        )
+        for name, entry in header.items()
+    }
 
 
 def decoded(part, dtype):
@@ -32,8 +39,13 @@ def settings(config):
 
     heads = config["num_attention_heads"]
     theta = said("rope_parameters", {}).get("rope_theta", said("rope_theta", 10000.0))
-    return {"theta": theta, "eps": said("rms_norm_eps", 1e-6), "kv_heads": said("num_key_value_heads", heads),
-            "head_dim": said("head_dim", config["hidden_size"] // heads), "tied": said("tie_word_embeddings", False)}
+    return {
+        "theta": theta,
+        "eps": said("rms_norm_eps", 1e-6),
+        "kv_heads": said("num_key_value_heads", heads),
+        "head_dim": said("head_dim", config["hidden_size"] // heads),
+        "tied": said("tie_word_embeddings", False),
+    }
 
 
 def our_name(name):
@@ -43,7 +55,10 @@ def our_name(name):
 
 
 def orient(tensors, shapes):
-    return {our_name(name): w if w.ndim == 1 or "embed_tokens" in name else w.T for name, w in tensors.items()}
+    return {
+        our_name(name): w if w.ndim == 1 or "embed_tokens" in name else w.T
+        for name, w in tensors.items()
+    }
 
 
 def halves(w, heads):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-FROM_ANN = 0.6                # 0.2 * 12 of 0.8 * 2 + 0.2 * 12
-FROM_HEAD = 3                 # the stream is (14, 2), its rms 10; (3, 4) . (2, 6) = 30
+FROM_ANN = 0.6  # 0.2 * 12 of 0.8 * 2 + 0.2 * 12
+FROM_HEAD = 3  # the stream is (14, 2), its rms 10; (3, 4) . (2, 6) = 30
 
 
 def record(run):
@@ -27,7 +27,9 @@ def attribution(parts, weight, head, token, eps):
 
 
 def ablation(nats, stream, written, noise):
-    length = np.linalg.norm(written, axis=-1, keepdims=True) / np.linalg.norm(noise, axis=-1, keepdims=True)
+    length = np.linalg.norm(written, axis=-1, keepdims=True) / np.linalg.norm(
+        noise, axis=-1, keepdims=True
+    )
     return nats(stream - written) - nats(stream), nats(stream - noise * length) - nats(stream)
 
 

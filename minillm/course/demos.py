@@ -1,11 +1,13 @@
-"""What a lesson's demo.py is made of: run it, write results.json and figures, compare two runs. See lessons/README.md.
+"""What a lesson's demo.py is made of: run it, write results.json and figures, compare two runs.
+See lessons/README.md.
 
 A demo.py has three functions:
-    compute(console, full) -> {"exact": {...}, "measured": {name: measured(value, low, high)}}     the work
-    tables(results)        -> yields (name, rich.table.Table)                                      what it prints
-    figures(results, new)  -> yields (name, description, figure); `new(...)` makes a matplotlib figure in the right colours
-`results` is what results.json holds, and tables and figures are made from it alone: the pages make them anew from the
-committed file, so that a table, a figure and a number of a page can never disagree.
+    compute(console, full)   the work -> {"exact": {...}, "measured": {name: measured(...)}}
+    tables(results)          what it prints; yields (name, rich.table.Table)
+    figures(results, new)    yields (name, description, figure); new(...) makes a matplotlib figure
+`results` is what results.json holds, and tables and figures are made from it alone: the pages make
+them anew from the committed file, so that a table, a figure and a number of a page can never
+disagree.
 """
 
 import argparse
@@ -20,15 +22,28 @@ from pathlib import Path
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_json
 
-DIGITS = 10                      # significant digits that results.json keeps
-EXACT = 1e-6                     # how far an exact number of another machine may be: the last digits of exp and log differ
-SLOWEST = 90.0                   # seconds that a demo may take on two cores
-INK = {"light": {"text": "#1d2733", "grid": "#d5dbe3", "lines": ("#1f5fa8", "#c2491d", "#2b7a3d", "#8a4fae", "#9c6b00", "#5b6670")},
-       "dark": {"text": "#e4e9f0", "grid": "#454d59", "lines": ("#7fb2ee", "#ff9d73", "#7ccf8f", "#cfa2ec", "#e6bd5a", "#aab4c0")}}
+DIGITS = 10  # significant digits that results.json keeps
+EXACT = (
+    1e-6  # how far an exact number of another machine may be: the last digits of exp and log differ
+)
+SLOWEST = 90.0  # seconds that a demo may take on two cores
+INK = {
+    "light": {
+        "text": "#1d2733",
+        "grid": "#d5dbe3",
+        "lines": ("#1f5fa8", "#c2491d", "#2b7a3d", "#8a4fae", "#9c6b00", "#5b6670"),
+    },
+    "dark": {
+        "text": "#e4e9f0",
+        "grid": "#454d59",
+        "lines": ("#7fb2ee", "#ff9d73", "#7ccf8f", "#cfa2ec", "#e6bd5a", "#aab4c0"),
+    },
+}
 
 
 def measured(value: float, low: float, high: float) -> dict:
-    """A number, or a list of them, that another run, or another machine, may measure differently: within low ... high."""
+    """A number, or a list of them, that another run, or another machine, may measure differently:
+    within low ... high."""
     return {"value": value, "low": low, "high": high}
 
 
@@ -36,13 +51,22 @@ def main(demo: dict):
     """Run a demo.py from the command line: `main(globals())` at its end."""
     path = Path(demo["__file__"])
     options = argparse.ArgumentParser(description=demo["__doc__"].splitlines()[0])
-    options.add_argument("--out", default=path.parent, help="folder of results.json and the figures (default: beside demo.py)")
-    options.add_argument("--full", action="store_true", help="the slower version, where there is one: writes results_full.json")
+    options.add_argument(
+        "--out",
+        default=path.parent,
+        help="folder of results.json and the figures (default: beside demo.py)",
+    )
+    options.add_argument(
+        "--full",
+        action="store_true",
+        help="the slower version, where there is one: writes results_full.json",
+    )
     options.add_argument("--no-figures", action="store_true", help="write results.json alone")
     options = options.parse_args()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")
     from rich.console import Console
+
     console = Console(highlight=False)
     if expected := time_before(path.parent, options.full):
         console.print(f"This takes about {expected:.0f} seconds on two quiet cores.", style="dim")
@@ -54,7 +78,9 @@ def main(demo: dict):
     if not options.no_figures and not options.full:
         for name, _, svg in draw(demo, results, "light"):
             (out / f"{name}.svg").write_text(svg, encoding="utf-8")
-    print(f"{results['measured']['seconds']['value']:.0f} seconds; {results_name(options.full)} is in {out}")
+    print(
+        f"{results['measured']['seconds']['value']:.0f} seconds; {results_name(options.full)} is in {out}"
+    )
 
 
 def time_before(folder: Path, full: bool = False) -> float | None:
@@ -66,12 +92,17 @@ def time_before(folder: Path, full: bool = False) -> float | None:
 
 
 def narrow(table, width: int) -> list:
-    """A rich table without lines between its columns, in several parts where its words do not fit into `width`."""
+    """A rich table without lines between its columns, in several parts where its words do not fit
+    into `width`."""
     from rich import box
     from rich.table import Table
+
     heads = [str(column.header) for column in table.columns]
     cells = [list(map(str, column.cells)) for column in table.columns]
-    longest = [max(map(len, " ".join([head, *column]).split()), default=0) + 2 for head, column in zip(heads, cells)]
+    longest = [
+        max(map(len, " ".join([head, *column]).split()), default=0) + 2
+        for head, column in zip(heads, cells)
+    ]
     parts, room = [[]], width - longest[0]
     for i in range(1, len(heads)):
         if room < longest[i] and parts[-1]:
@@ -81,10 +112,17 @@ def narrow(table, width: int) -> list:
         room -= longest[i]
     made = []
     for part in parts:
-        new = Table(title=table.title if not made else None, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
-                    header_style="bold")
+        new = Table(
+            title=table.title if not made else None,
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            header_style="bold",
+        )
         for i in (0, *part):
-            new.add_column(table.columns[i].header, justify=table.columns[i].justify, overflow="fold")
+            new.add_column(
+                table.columns[i].header, justify=table.columns[i].justify, overflow="fold"
+            )
         for row in zip(*(table.columns[i].cells for i in (0, *part))):
             new.add_row(*row)
         made.append(new)
@@ -101,7 +139,10 @@ def run(demo: dict, console, full: bool = False) -> dict:
     found = demo["compute"](console, full)
     seconds = time.perf_counter() - began
     limit = SLOWEST if not full else 40 * SLOWEST
-    found = {"exact": rounded(found.get("exact", {})), "measured": rounded(found.get("measured", {}))}
+    found = {
+        "exact": rounded(found.get("exact", {})),
+        "measured": rounded(found.get("measured", {})),
+    }
     found["measured"]["seconds"] = rounded(measured(seconds, 0.0, limit))
     shared = found["exact"].keys() & found["measured"].keys()
     if shared:
@@ -110,7 +151,8 @@ def run(demo: dict, console, full: bool = False) -> dict:
 
 
 def rounded(value):
-    """Numbers to DIGITS digits, NumPy's as Python's, keys as text: what JSON gives back unchanged."""
+    """Numbers to DIGITS digits, NumPy's as Python's, keys as text: what JSON gives back
+    unchanged."""
     if isinstance(value, dict):
         return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -123,23 +165,28 @@ def rounded(value):
 
 
 def seal(path: Path, found: dict) -> str:
-    """A digest of the numbers and of the demo's code (not its comments): a number changed by hand breaks it."""
+    """A digest of the numbers and of the demo's code (not its comments): a number changed by hand
+    breaks it."""
     code = ast.dump(ast.parse(path.read_text(encoding="utf-8")))
     numbers = json.dumps({name: found[name] for name in ("exact", "measured")}, sort_keys=True)
     return hashlib.sha256((code + numbers).encode()).hexdigest()[:32]
 
 
 def read_results(folder: Path, full: bool = False) -> dict:
-    """results.json of a lesson. Raises UserError where it is missing, or no longer what its demo.py wrote."""
+    """results.json of a lesson. Raises UserError where it is missing, or no longer what its
+    demo.py wrote."""
     path = folder / results_name(full)
     results = read_json(path)
     if results.get("seal") != seal(folder / "demo.py", results):
-        raise UserError(f"{path}: is not what demo.py beside it writes: run python {folder / 'demo.py'}{' --full' if full else ''}")
+        raise UserError(
+            f"{path}: is not what demo.py beside it writes: run python {folder / 'demo.py'}{' --full' if full else ''}"
+        )
     return results
 
 
 def compare(committed: dict, again: dict) -> list[str]:
-    """What differs between two runs: exact numbers that are not equal, measured ones outside the committed band."""
+    """What differs between two runs: exact numbers that are not equal, measured ones outside the
+    committed band."""
     found = list(_differences(committed["exact"], again["exact"], "exact"))
     for name in committed["measured"].keys() ^ again["measured"].keys():
         found.append(f"measured.{name}: is in one of the two only")
@@ -147,7 +194,9 @@ def compare(committed: dict, again: dict) -> list[str]:
         band, value = committed["measured"][name], again["measured"][name]["value"]
         outside = [number for number in numbers(value) if not band["low"] <= number <= band["high"]]
         if outside:
-            found.append(f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}")
+            found.append(
+                f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}"
+            )
     return found
 
 
@@ -178,7 +227,8 @@ def _differences(a, b, where):
 
 
 def lookup(results: dict, path: str):
-    """The value at a dotted path: exact ones by their path, measured ones by their name. Raises KeyError."""
+    """The value at a dotted path: exact ones by their path, measured ones by their name. Raises
+    KeyError."""
     name, *rest = path.split(".")
     if name in results["measured"]:
         value = results["measured"][name]
@@ -189,20 +239,39 @@ def lookup(results: dict, path: str):
     return value
 
 
-# ---- Figures --------------------------------------------------------------------------------------------
+# ---- Figures ------------------------------------------------------------------------------------
+
 
 def draw(demo: dict, results: dict, scheme: str):
-    """Yield (name, description, svg) of every figure, in the colours of a scheme, "light" or "dark"."""
+    """Yield (name, description, svg) of every figure, in the colours of a scheme, "light" or
+    "dark"."""
     import io
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
+
     ink = INK[scheme]
-    style = {"svg.hashsalt": "minillm", "svg.fonttype": "path", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
-             "axes.prop_cycle": matplotlib.cycler(color=ink["lines"]), "text.color": ink["text"], "axes.labelcolor": ink["text"],
-             "axes.edgecolor": ink["text"], "xtick.color": ink["text"], "ytick.color": ink["text"], "grid.color": ink["grid"],
-             "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False,
-             "legend.labelcolor": ink["text"], "axes.titlecolor": ink["text"]}
+    style = {
+        "svg.hashsalt": "minillm",
+        "svg.fonttype": "path",
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.prop_cycle": matplotlib.cycler(color=ink["lines"]),
+        "text.color": ink["text"],
+        "axes.labelcolor": ink["text"],
+        "axes.edgecolor": ink["text"],
+        "xtick.color": ink["text"],
+        "ytick.color": ink["text"],
+        "grid.color": ink["grid"],
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "legend.frameon": False,
+        "legend.labelcolor": ink["text"],
+        "axes.titlecolor": ink["text"],
+    }
 
     def new(width: float = 7.0, height: float = 3.8, **more):
         return pyplot.subplots(figsize=(width, height), layout="constrained", **more)

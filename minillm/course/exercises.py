@@ -3,13 +3,14 @@
 Glossary
   task       one function (or one number) that the reader writes, checked on fresh random inputs
   case       the arguments of one call
-  oracle     gives the right answer: nearly always the function of the package that the lesson is about
+  oracle     gives the right answer: nearly always the package's function
   mistake    a function that gives the answer of one misconception
   hint       explains that misconception, and how to see it for oneself
   diagnosis  the mistake whose answers are the reader's own on every case
 
-A hint is never guessed from the look of an error: it is given only for computing exactly what the misconception
-computes. If you make two mistakes at once, or an unforeseen one, you are shown the smallest failing input.
+A hint is never guessed from the look of an error: it is given only for computing exactly what the
+misconception computes. If you make two mistakes at once, or an unforeseen one, you are shown the
+smallest failing input.
 
 Judging takes three steps, and only plain data goes from one to the next:
 
@@ -35,16 +36,18 @@ from minillm.course.runner import STUDENT, line_of_file
 from minillm.errors import UserError
 
 STATUS = ("passed", "failed", "error", "todo", "waits", "timeout")
-LONGEST = 400        # characters of a value that is shown
-MOST = 24            # numbers of an array, or of a dict of arrays, that are shown
-MANY = 12            # of two arrays with more numbers than this, only the largest difference is shown
-SMALLEST = 1e-5      # arrays of smaller numbers are compared as if their largest were this: they may be rounding alone
-NEARLY = 1e-5        # relative difference up to which the first digits count as right
+LONGEST = 400  # characters of a value that is shown
+MOST = 24  # numbers of an array, or of a dict of arrays, that are shown
+MANY = 12  # of two arrays with more numbers than this, only the largest difference is shown
+SMALLEST = 1e-3  # arrays of smaller numbers are compared as if this were their largest
+NEARLY = 1e-5  # relative difference up to which the first digits count as right
+NEARLY_SMALLEST = 1e-2  # where the right answer is 0, differences still leave some digits
 
 
 @dataclass(frozen=True)
 class Hint:
-    """`misconception`: one or two sentences, true wherever it is given. `see`: how to see it oneself."""
+    """`misconception`: one or two sentences, true wherever it is given. `see`: how to see it
+    oneself."""
 
     misconception: str
     see: str
@@ -57,13 +60,14 @@ class Hint:
 class Task:
     """One thing to write.
 
-    `inputs(rng)` yields argument tuples, small ones first; `oracle(*arguments)` is the right answer.
-    `mistakes[hint](*arguments)` is what a misconception answers (a tuple of functions where it shows in several
-    ways); `accepted` likewise holds answers that pass, with the hint as a remark. `call(student, *arguments)` asks the
-    reader's module; by default it calls the function of the task's name. A task that `needs` others waits until they
-    pass. Floating-point numbers are compared to `tolerance`, relative to the largest right one; everything else must
-    be equal. `nearly` maps a hint to a wider tolerance: the hint for answers whose first digits alone are right.
-    `returns` names the entries of an answer that is a tuple.
+    `inputs(rng)` yields argument tuples, small ones first; `oracle(*arguments)` is the right
+    answer. `mistakes[hint](*arguments)` is what a misconception answers (a tuple of functions
+    where it shows in several ways); `accepted` likewise holds answers that pass, with the hint as
+    a remark. `call(student, *arguments)` asks the reader's module; by default it calls the
+    function of the task's name. A task that `needs` others waits until they pass. Floating-point
+    numbers are compared to `tolerance`, relative to the largest right one; everything else must be
+    equal. `nearly` maps a hint to a wider tolerance: the hint for answers whose first digits alone
+    are right. `returns` names the entries of an answer that is a tuple.
     """
 
     name: str
@@ -75,24 +79,44 @@ class Task:
     needs: Sequence[str] = ()
     points: int = 1
     tolerance: float = 1e-9
-    by_hand: bool = False        # a number worked out on paper: the right one is never shown
+    by_hand: bool = False  # a number worked out on paper: the right one is never shown
     accepted: Mapping[str, Callable | tuple] = field(default_factory=dict)
     nearly: Mapping[str, float] = field(default_factory=dict)
     returns: Sequence[str] = ()
 
 
-def number(name: str, about: str, right: float, mistakes: Mapping[str, float | tuple], tolerance: float = 1e-9,
-           **more) -> Task:
-    """A task whose answer is a number worked out on paper and written into the exercise as a constant."""
+def number(
+    name: str,
+    about: str,
+    right: float,
+    mistakes: Mapping[str, float | tuple],
+    tolerance: float = 1e-9,
+    **more,
+) -> Task:
+    """A task whose answer is a number worked out on paper and written into the exercise as a
+    constant."""
+
     def constant(value):
         return lambda: value
 
-    ways = {hint: tuple(map(constant, value if isinstance(value, tuple) else (value,))) for hint, value in mistakes.items()}
-    return Task(name, about, constant(right), mistakes=ways, call=lambda student: getattr(student, name),
-                tolerance=tolerance, by_hand=True, **more)
+    ways = {
+        hint: tuple(map(constant, value if isinstance(value, tuple) else (value,)))
+        for hint, value in mistakes.items()
+    }
+    return Task(
+        name,
+        about,
+        constant(right),
+        mistakes=ways,
+        call=lambda student: getattr(student, name),
+        tolerance=tolerance,
+        by_hand=True,
+        **more,
+    )
 
 
-# ---- The three steps ------------------------------------------------------------------------------------
+# ---- The three steps ----------------------------------------------------------------------------
+
 
 def cases_of(task: Task, rng) -> list[tuple]:
     """The inputs on which a task is checked."""
@@ -100,23 +124,40 @@ def cases_of(task: Task, rng) -> list[tuple]:
 
 
 def answers_to(task: Task, student, cases: Sequence[tuple]) -> list:
-    """What the reader's module answers to each case: a value, Raises, or NotWritten (then the list ends)."""
+    """What the reader's module answers to each case: a value, Raises, or NotWritten (then the list
+    ends)."""
     return runner.answers_to(task.name, task.by_hand, task.call, student, cases)
 
 
-def verdict(task: Task, hints: Mapping[str, Hint], cases: Sequence[tuple], answers: Sequence) -> dict:
-    """What is right or wrong about the answers: name, status, points, earned, kind, hint, message, example.
+def verdict(
+    task: Task, hints: Mapping[str, Hint], cases: Sequence[tuple], answers: Sequence
+) -> dict:
+    """What is right or wrong about the answers: name, status, points, earned, kind, hint, message,
+    example.
 
-    `message` tells nothing about the cases, `example` is the smallest case that fails with the answer and the right
-    one ("" for a number on paper). `hint` is a name, or None; `kind` says what sort of failure it is.
+    `message` tells nothing about the cases, `example` is the smallest case that fails with the
+    answer and the right one ("" for a number on paper). `hint` is a name, or None; `kind` says
+    what sort of failure it is.
     """
+
     def result(status, message="", kind=None, hint=None, example=""):
-        return {"name": task.name, "status": status, "points": task.points,
-                "earned": task.points if status == "passed" else 0, "kind": kind or status, "hint": hint,
-                "message": message, "example": example}
+        return {
+            "name": task.name,
+            "status": status,
+            "points": task.points,
+            "earned": task.points if status == "passed" else 0,
+            "kind": kind or status,
+            "hint": hint,
+            "message": message,
+            "example": example,
+        }
 
     if answers and isinstance(answers[-1], NotWritten):
-        return result("todo", answers[-1].message, "missing" if "there is no" in answers[-1].message else "todo")
+        return result(
+            "todo",
+            answers[-1].message,
+            "missing" if "there is no" in answers[-1].message else "todo",
+        )
     rights = [answer_of(task.oracle, case) for case in cases]
     wrong = [i for i in range(len(cases)) if not same(answers[i], rights[i], task.tolerance)]
     if not wrong:
@@ -135,14 +176,24 @@ def verdict(task: Task, hints: Mapping[str, Hint], cases: Sequence[tuple], answe
     if isinstance(answer, Raises):
         return result("error", explain_exception(answer), "exception", None, example)
     kind, message = explain(answer, right, task.returns)
-    if not kind and all(same(a, r, NEARLY) for a, r in zip(answers, rights)):
+    if not kind and all(same(a, r, NEARLY, NEARLY_SMALLEST) for a, r in zip(answers, rights)):
         for name, tolerance in task.nearly.items():
-            if all(same(a, r, tolerance) for a, r in zip(answers, rights)):
+            if all(same(a, r, tolerance, NEARLY_SMALLEST) for a, r in zip(answers, rights)):
                 return result("failed", str(hints[name]), "hint", name, example)
-        kind, message = "precision", ("The first digits are right and the later ones are not. Look for float32, for "
-                                      "rounding, or for a small number that is added; answers are compared in float64.")
-    return result("failed", message or f"The answer is wrong on {len(wrong)} of {len(cases)} inputs.",
-                  kind or "value", None, example)
+        kind, message = (
+            "precision",
+            (
+                "The first digits are right and the later ones are not. Look for float32, for "
+                "rounding, or for a small number that is added; answers are compared in float64."
+            ),
+        )
+    return result(
+        "failed",
+        message or f"The answer is wrong on {len(wrong)} of {len(cases)} inputs.",
+        kind or "value",
+        None,
+        example,
+    )
 
 
 def judge(task: Task, hints: Mapping[str, Hint], student, rng) -> dict:
@@ -153,12 +204,19 @@ def judge(task: Task, hints: Mapping[str, Hint], student, rng) -> dict:
     return result | {"seconds": round(time.perf_counter() - began, 3)}
 
 
-def run(tasks: Sequence[Task], hints: Mapping[str, Hint], student, seed: int, before: Mapping[str, str] = {},
-        started: Callable = lambda name: None, only: str | None = None) -> Iterable[dict]:
+def run(
+    tasks: Sequence[Task],
+    hints: Mapping[str, Hint],
+    student,
+    seed: int,
+    before: Mapping[str, str] = {},
+    started: Callable = lambda name: None,
+    only: str | None = None,
+) -> Iterable[dict]:
     """Judge the tasks in their order, each on inputs of its own; yields what `judge` returns.
 
-    `before` holds the status of tasks judged earlier, and those are left out; a task waits for those that it needs.
-    `only` judges one task and those that it needs.
+    `before` holds the status of tasks judged earlier, and those are left out; a task waits for
+    those that it needs. `only` judges one task and those that it needs.
     """
     status = dict(before)
     wanted = {task.name for task in tasks} if only is None else needed(tasks, only)
@@ -167,8 +225,17 @@ def run(tasks: Sequence[Task], hints: Mapping[str, Hint], student, seed: int, be
             continue
         missing = [name for name in task.needs if status.get(name) != "passed"]
         if missing:
-            result = {"name": task.name, "status": "waits", "points": task.points, "earned": 0, "kind": "waits",
-                      "hint": None, "message": f"waits for {', '.join(missing)}", "example": "", "seconds": 0.0}
+            result = {
+                "name": task.name,
+                "status": "waits",
+                "points": task.points,
+                "earned": 0,
+                "kind": "waits",
+                "hint": None,
+                "message": f"waits for {', '.join(missing)}",
+                "example": "",
+                "seconds": 0.0,
+            }
         else:
             started(task.name)
             result = judge(task, hints, student, np.random.default_rng([seed, index]))
@@ -192,7 +259,9 @@ def check_tasks(tasks: Sequence[Task], hints: Mapping[str, Hint]):
     used = set()
     for i, task in enumerate(tasks):
         if not set(task.needs) <= set(names[:i]):
-            raise UserError(f"task {task.name}: needs {list(task.needs)}, which must be tasks before it")
+            raise UserError(
+                f"task {task.name}: needs {list(task.needs)}, which must be tasks before it"
+            )
         given = task.mistakes.keys() | task.accepted.keys() | task.nearly.keys()
         if not given <= hints.keys():
             raise UserError(f"task {task.name}: no hint for {sorted(given - hints.keys())}")
@@ -201,7 +270,8 @@ def check_tasks(tasks: Sequence[Task], hints: Mapping[str, Hint]):
         raise UserError(f"HINTS: no task uses {sorted(unused)}")
 
 
-# ---- Comparing ------------------------------------------------------------------------------------------
+# ---- Comparing ----------------------------------------------------------------------------------
+
 
 def answer_of(function, arguments):
     """What a function answers; Raises where it raises."""
@@ -211,33 +281,54 @@ def answer_of(function, arguments):
         return Raises(type(error).__name__)
 
 
-def same(actual, expected, tolerance: float) -> bool:
-    """Equal: numbers to `tolerance`, lists, tuples and arrays by their contents, NaN to NaN. None is only None.
+def same(actual, expected, tolerance: float, smallest: float = SMALLEST) -> bool:
+    """Equal: numbers to `tolerance`, lists, tuples and arrays by their contents, NaN to NaN. None
+    is only None.
 
-    Numbers of an array are compared relative to the largest finite one of the expected array. Complex numbers, text
-    and arrays of objects equal no real number.
+    Numbers of an array are compared relative to the largest finite one of the expected array, or
+    to `smallest` where all are smaller.
+    Complex numbers, text and arrays of objects equal no real number.
     """
     try:
         with np.errstate(all="ignore"):
-            return bool(_same(actual, expected, tolerance))
-    except Exception:                        # an object of the reader's own that cannot be compared
+            return bool(_same(actual, expected, tolerance, smallest))
+    except Exception:  # an object of the reader's own that cannot be compared
         return False
 
 
-def _same(actual, expected, tolerance) -> bool:
+def _same(actual, expected, tolerance, smallest) -> bool:
     if isinstance(expected, Raises) or isinstance(actual, Raises):
-        return isinstance(expected, Raises) and isinstance(actual, Raises) and actual.name == expected.name
+        return (
+            isinstance(expected, Raises)
+            and isinstance(actual, Raises)
+            and actual.name == expected.name
+        )
     if expected is None or isinstance(expected, (str, bytes, bool)):
-        return type(actual) is type(expected) and actual == expected or (
-            isinstance(expected, bool) and isinstance(actual, np.bool_) and bool(actual) == expected)
+        return (
+            type(actual) is type(expected)
+            and actual == expected
+            or (
+                isinstance(expected, bool)
+                and isinstance(actual, np.bool_)
+                and bool(actual) == expected
+            )
+        )
     if isinstance(expected, Mapping):
-        return (isinstance(actual, Mapping) and actual.keys() == expected.keys()
-                and all(_same(actual[key], value, tolerance) for key, value in expected.items()))
+        return (
+            isinstance(actual, Mapping)
+            and actual.keys() == expected.keys()
+            and all(
+                _same(actual[key], value, tolerance, smallest) for key, value in expected.items()
+            )
+        )
     if isinstance(expected, (set, frozenset)):
         return isinstance(actual, (set, frozenset)) and actual == expected
     if isinstance(expected, (list, tuple)) and not _numeric(expected):
-        return (isinstance(actual, (list, tuple, np.ndarray)) and len(actual) == len(expected)
-                and all(_same(a, b, tolerance) for a, b in zip(actual, expected)))
+        return (
+            isinstance(actual, (list, tuple, np.ndarray))
+            and len(actual) == len(expected)
+            and all(_same(a, b, tolerance, smallest) for a, b in zip(actual, expected))
+        )
     actual, expected = numbers(actual), numbers(expected)
     if actual is None or actual.dtype.kind == "c" or actual.shape != expected.shape:
         return False
@@ -248,7 +339,7 @@ def _same(actual, expected, tolerance) -> bool:
     if not np.array_equal(actual[~finite], expected[~finite], equal_nan=True):
         return False
     scale = np.max(np.abs(expected[finite]), initial=0.0)
-    return np.all(np.abs(actual[finite] - expected[finite]) <= tolerance * max(scale, SMALLEST))
+    return np.all(np.abs(actual[finite] - expected[finite]) <= tolerance * max(scale, smallest))
 
 
 def numbers(value) -> np.ndarray | None:
@@ -271,19 +362,28 @@ def _numeric(values) -> bool:
         return False
 
 
-def diagnose(mistakes: Mapping[str, Callable | tuple], cases, answers, tolerance: float) -> str | None:
+def diagnose(
+    mistakes: Mapping[str, Callable | tuple], cases, answers, tolerance: float
+) -> str | None:
     """The first hint one of whose functions gives the reader's answer on every input, or None."""
     for hint, ways in mistakes.items():
         for mistake in ways if isinstance(ways, tuple) else (ways,):
-            if all(same(answer, answer_of(mistake, case), tolerance) for case, answer in zip(cases, answers)):
+            if all(
+                same(answer, answer_of(mistake, case), tolerance)
+                for case, answer in zip(cases, answers)
+            ):
                 return hint
     return None
 
 
-# ---- What a reader is told ------------------------------------------------------------------------------
+# ---- What a reader is told ----------------------------------------------------------------------
 
-def explain(answer, right, returns: Sequence[str] = (), what: str = "The answer") -> tuple[str, str]:
-    """(kind, message) for what is wrong with an answer besides its numbers: its type, its shape; else ("", "")."""
+
+def explain(
+    answer, right, returns: Sequence[str] = (), what: str = "The answer"
+) -> tuple[str, str]:
+    """(kind, message) for what is wrong with an answer besides its numbers: its type, its shape;
+    else ("", "")."""
     if isinstance(right, Raises):
         return "value", f"An answer comes back where the call should raise {right.name}."
     if isinstance(answer, Raises):
@@ -291,9 +391,16 @@ def explain(answer, right, returns: Sequence[str] = (), what: str = "The answer"
     if answer is None and right is not None:
         where = "It returns None" if what == "The answer" else f"{what} is None"
         return "none", f"{where}. Is there a return at the end of every path?"
-    if isinstance(right, (tuple, list)) and isinstance(answer, (tuple, list)) and not _numeric(right):
+    if (
+        isinstance(right, (tuple, list))
+        and isinstance(answer, (tuple, list))
+        and not _numeric(right)
+    ):
         if len(answer) != len(right) and (isinstance(right, tuple) or returns):
-            return "shape", f"{what} holds {len(answer)} values where {len(right)} are expected{_named(returns)}."
+            return (
+                "shape",
+                f"{what} holds {len(answer)} values where {len(right)} are expected{_named(returns)}.",
+            )
         for i, (a, r) in enumerate(zip(answer, right)):
             if not same(a, r, NEARLY) and len(answer) == len(right):
                 kind, message = explain(a, r, (), returns[i] if i < len(returns) else f"entry {i}")
@@ -302,7 +409,9 @@ def explain(answer, right, returns: Sequence[str] = (), what: str = "The answer"
         return "", ""
     if isinstance(right, Mapping) and isinstance(answer, Mapping):
         if missing := [key for key in right if key not in answer]:
-            return "value", f"{what} lacks {_kind_of_keys(missing)}." if len(missing) < len(right) or answer else ""
+            return "value", f"{what} lacks {_kind_of_keys(missing)}." if len(missing) < len(
+                right
+            ) or answer else ""
         for key, r in right.items():
             kind, message = explain(answer[key], r, (), f"entry {show(key)}")
             if kind:
@@ -310,38 +419,68 @@ def explain(answer, right, returns: Sequence[str] = (), what: str = "The answer"
         return "", ""
     given, needed = numbers(answer), numbers(right)
     if needed is None:
-        alike = type(answer) is type(right) or all(isinstance(x, (list, tuple)) for x in (answer, right))
-        return ("", "") if alike else ("dtype", f"{what} is {kind_of(answer)} where {kind_of(right)} is expected.")
+        alike = type(answer) is type(right) or all(
+            isinstance(x, (list, tuple)) for x in (answer, right)
+        )
+        return (
+            ("", "")
+            if alike
+            else ("dtype", f"{what} is {kind_of(answer)} where {kind_of(right)} is expected.")
+        )
     if given is None or given.dtype.kind == "c":
         return "dtype", f"{what} is {kind_of(answer)} where {kind_of(right)} is expected."
     if given.ndim and not needed.ndim:
-        return "shape", (f"{what} is {kind_of(answer)} where a single number is expected. Look for a comma after what is "
-                         "returned, or for a sum or mean that is missing.")
+        return "shape", (
+            f"{what} is {kind_of(answer)} where a single number is expected. Look for a comma after what is "
+            "returned, or for a sum or mean that is missing."
+        )
+    lists = isinstance(answer, (list, tuple)) and given.ndim == needed.ndim == 1
+    if lists and len(given) != len(needed):
+        return "shape", f"{what} has {len(given)} entries where {len(needed)} are expected."
     if given.shape != needed.shape:
-        return "shape", (f"{what} has the shape {given.shape} where {needed.shape} is expected. Print the shape after "
-                         "each step.")
+        return "shape", (
+            f"{what} has the shape {given.shape} where {needed.shape} is expected. Print the shape after "
+            "each step."
+        )
     whole = needed.dtype.kind in "iub" and not same(given, needed, NEARLY)
     if whole and given.dtype.kind == "f" and not np.array_equal(given, np.round(given)):
         return "dtype", f"{what} holds fractions where whole numbers are expected."
     if np.isnan(given).any() and not np.isnan(needed).any():
-        return "nan", (f"{what} holds NaN (not a number). Look for 0/0, inf - inf, inf * 0, or the root or logarithm of a "
-                       "negative number.")
+        return "nan", (
+            f"{what} holds NaN (not a number). Look for 0/0, inf - inf, inf * 0, or the root or logarithm of a "
+            "negative number."
+        )
     if np.isinf(given).any() and not np.isinf(needed).any():
-        return "inf", f"{what} holds inf. Look for a division by zero, log(0), or exp of a large number."
+        return (
+            "inf",
+            f"{what} holds inf. Look for a division by zero, log(0), or exp of a large number.",
+        )
     if given.dtype in (np.float32, np.float16) and needed.dtype == np.float64:
-        return "dtype", (f"{what} is in {given.dtype}, which loses digits that are checked. Keep float64: look for astype or "
-                         "dtype=.")
+        return "dtype", (
+            f"{what} is in {given.dtype}, which loses digits that are checked. Keep float64: look for astype or "
+            "dtype=."
+        )
     return "", ""
 
 
 def explain_exception(error: Raises) -> str:
     where = f" (line {error.line} of your file)" if error.line else ""
-    text = f"It raises {error.name}: {show_text(error.message)}{where}" if error.message else f"It raises {error.name}{where}"
-    more = {"EOFError": "Nobody answers input() while a function is checked.",
-            "MemoryError": "Look for an array that is much larger than its inputs.",
-            "RecursionError": "Look for a function that calls itself without end."}.get(error.name)
+    text = (
+        f"It raises {error.name}: {show_text(error.message)}{where}"
+        if error.message
+        else f"It raises {error.name}{where}"
+    )
+    more = {
+        "EOFError": "Nobody answers input() while a function is checked.",
+        "SystemExit": "A function returns its answer and ends nothing.",
+        "MemoryError": "Look for an array that is much larger than its inputs.",
+        "RecursionError": "Look for a function that calls itself without end.",
+    }.get(error.name)
     if error.name == "ModuleNotFoundError":
-        more = "Only what the exercise imports, and Python's own library, is there when it is checked: take this import out."
+        more = (
+            "When it is checked there is only what the exercise imports, and Python's own library: "
+            "take this import out."
+        )
     return f"{text}. {more}" if more else text
 
 
@@ -354,11 +493,20 @@ def explain_number(answer, right, tolerance: float) -> tuple[str, str]:
         return f"This is {kind_of(answer)}; one number is expected.", "dtype"
     value = float(value)
     if 0 < right < 1 and abs(value - 100 * right) <= tolerance * 100 * right:
-        return f"{show(answer)} is a percentage. Write it as a share of 1: divide it by 100.", "number"
+        return (
+            f"{show(answer)} is a percentage. Write it as a share of 1: divide it by 100.",
+            "number",
+        )
     digits = next((d for d in range(4) if value == round(right, d) and value), None)
     if digits is not None and abs(value - right) < 0.06 * abs(right):
-        return f"{show(answer)} was rounded too far. Give more digits, or write the formula.", "number"
-    return f"{show(answer)} is not the answer. Work it out again on paper, one step per line.", "number"
+        return (
+            f"{show(answer)} was rounded too far. Give more digits, or write the formula.",
+            "number",
+        )
+    return (
+        f"{show(answer)} is not the answer. Work it out again on paper, one step per line.",
+        "number",
+    )
 
 
 def kind_of(value) -> str:
@@ -374,8 +522,14 @@ def kind_of(value) -> str:
         return "None"
     if callable(value):
         return "a function or class (were the parentheses of a call forgotten?)"
-    for types, words in (((str,), "text"), ((bytes,), "bytes"), ((Mapping,), "a dict"), ((set, frozenset), "a set"),
-                         ((list,), "a list"), ((tuple,), "a tuple")):
+    for types, words in (
+        ((str,), "text"),
+        ((bytes,), "bytes"),
+        ((Mapping,), "a dict"),
+        ((set, frozenset), "a set"),
+        ((list,), "a list"),
+        ((tuple,), "a tuple"),
+    ):
         if isinstance(value, types):
             return words
     if array is not None:
@@ -401,20 +555,30 @@ def example_of(task: Task, case, answer, right) -> str:
     said = []
     for name, a, r in differences(answer, right, task.tolerance, task.returns):
         given, expected = show_two(a, r)
-        said.append(f"{name or ''} {'is' if name else 'gives'} {given}, right is {expected}".strip())
+        said.append(
+            f"{name or ''} {'is' if name else 'gives'} {given}, right is {expected}".strip()
+        )
     more = f"; and {len(said) - 2} more" if len(said) > 2 else ""
     return f"{asked}{' ' if said[0].startswith('gives') else ': '}{'; '.join(said[:2])}{more}"
 
 
 def differences(answer, right, tolerance: float, returns: Sequence[str] = (), name: str = ""):
-    """Yields (name, what it is, what it should be) for each part that is wrong; the name is "" for the whole."""
-    if isinstance(right, (tuple, Mapping)) and isinstance(answer, type(right)) and len(answer) == len(right) and right:
+    """Yields (name, what it is, what it should be) for each part that is wrong; the name is "" for
+    the whole."""
+    if (
+        isinstance(right, (tuple, Mapping))
+        and isinstance(answer, type(right))
+        and len(answer) == len(right)
+        and right
+    ):
         keys = right.keys() if isinstance(right, Mapping) else range(len(right))
         if not isinstance(right, Mapping) or answer.keys() == keys:
             for key in keys:
                 if not same(answer[key], right[key], tolerance):
                     part = returns[key] if returns else f"entry {show(key)}"
-                    yield from differences(answer[key], right[key], tolerance, (), f"{name} {part}".strip())
+                    yield from differences(
+                        answer[key], right[key], tolerance, (), f"{name} {part}".strip()
+                    )
             return
     a, r = numbers(answer), numbers(right)
     if a is not None and r is not None and a.shape == r.shape and r.size > MANY:
@@ -445,6 +609,8 @@ def show(value, digits: int = 6) -> str:
 def _shown(value, digits) -> str:
     if isinstance(value, Raises):
         return f"an exception ({value.name})"
+    if isinstance(value, np.floating):
+        value = float(value)
     if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__"):
         text = np.array2string(np.asarray(value), precision=digits, separator=", ", threshold=MOST)
         return " ".join(text.split())
@@ -456,7 +622,13 @@ def _shown(value, digits) -> str:
     if type(value) is dict:
         if size(value) > MOST and all(isinstance(item, np.ndarray) for item in value.values()):
             return "{" + ", ".join(f"{key} {item.shape}" for key, item in value.items()) + "}"
-        return "{" + ", ".join(f"{_shown(key, digits)}: {_shown(item, digits)}" for key, item in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{_shown(key, digits)}: {_shown(item, digits)}" for key, item in value.items()
+            )
+            + "}"
+        )
     return value.__name__ if callable(value) and hasattr(value, "__name__") else repr(value)
 
 
@@ -483,10 +655,12 @@ def size(value) -> int:
     return 1
 
 
-# ---- Drawing inputs -------------------------------------------------------------------------------------
+# ---- Drawing inputs -----------------------------------------------------------------------------
+
 
 def sizes(rng, low: int, high: int, shape: tuple[int, int]) -> np.ndarray:
-    """(how many, axes) random sizes of arrays, from `low` to below `high`, small ones first and often tiny."""
+    """(how many, axes) random sizes of arrays, from `low` to below `high`, small ones first and
+    often tiny."""
     drawn = rng.integers(low, high, shape)
     tiny = shape[0] // 2
     drawn[:tiny] = rng.integers(low, min(low + 2, high), (tiny, shape[1]))

@@ -201,12 +201,18 @@ def show_list(folder=None) -> int:
     return 0
 
 
-def points_of(lesson: Lesson) -> int:
-    """The points of a lesson's exercise, read from the source of its checks."""
+def tasks_of(lesson: Lesson) -> list[tuple[str, int]]:
+    """(name, points) of each task of a lesson's exercise, read from the source of its checks."""
     tree = ast.parse((lesson.folder / "test_exercise.py").read_text(encoding="utf-8"))
     tasks = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
              and node.func.id in ("Task", "number")]
-    return sum(next((word.value.value for word in task.keywords if word.arg == "points"), 1) for task in tasks)
+    return [(task.args[0].value, next((word.value.value for word in task.keywords if word.arg == "points"), 1))
+            for task in sorted(tasks, key=lambda node: node.lineno)]
+
+
+def points_of(lesson: Lesson) -> int:
+    """The points of a lesson's exercise."""
+    return sum(points for _, points in tasks_of(lesson))
 
 
 def time_of(lesson: Lesson) -> str:
@@ -245,11 +251,11 @@ def next_step(lesson: Lesson) -> str:
 def check(lesson: Lesson, options) -> int:
     """Check the reader's copy, or FILE; 0 if every task passes, 1 otherwise."""
     from minillm.course.checking import check as judge
-    file = Path(options.file) if options.file else None
+    file, new = Path(options.file) if options.file else None, False
     if file is None:
         file, new = own_exercise(lesson, options.folder)
         if new:
-            print(f"your copy of the exercise is now {file}: write in it, then run this again")
+            print(f"your copy of the exercise is now\n  {file}\nwrite in it, then run this again")
     refuse_package(file)
     report = judge(lesson.folder, file, options.seed)
     if not options.file:
@@ -259,7 +265,9 @@ def check(lesson: Lesson, options) -> int:
         print(json.dumps(report))
     else:
         show_report(report)
-        if report["points"] == report["of"]:
+        if report["points"] < report["of"]:
+            print(f"your file: {file}" if not new else "")
+        else:
             after_full_points(lesson, file, None if options.file else options.folder, own=not options.file)
     return 0 if report["points"] == report["of"] else 1
 
@@ -315,10 +323,17 @@ def show_report(report: dict):
     console = Console(highlight=False, force_jupyter=False)
     if report["printed"]:
         console.print("what the file printed:", style="dim")
-        console.print(Padding(escape(report["printed"].rstrip()), (0, 0, 1, 4)))
+        console.print(Padding(escape(shortened(report["printed"])), (0, 0, 1, 4)))
     for task in report["tasks"]:
         show_task(task, console)
-    console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} judges with the same inputs again)")
+    console.print(f"\n{report['points']} of {report['of']} points  (--seed {report['seed']} uses the same inputs again)")
+
+
+def shortened(printed: str, most: int = 10) -> str:
+    """The first lines of what an exercise printed; a warning names the line of the file, not where it was run."""
+    lines = re.sub(r"\S*the_exercise\.py:(\d+): *", r"line \1 of your file: ", printed).rstrip().splitlines()
+    more = [f"... and {len(lines) - most} more lines"] if len(lines) > most else []
+    return "\n".join([line[:300] for line in lines[:most]] + more)
 
 
 def show_task(task: dict, console):

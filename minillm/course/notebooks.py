@@ -1,19 +1,24 @@
-"""A lesson as a Jupyter notebook, from the same sources: `minillm lesson notebook NN`. Needs jupytext (the extra `notebook`).
+"""A lesson as a Jupyter notebook, from the same sources: `minillm lesson notebook NN`. Needs the extra `notebook`.
 
-The page's blocks of Python become cells; source and tables stay text. The exercise follows as a cell to write in, and a cell that checks it.
+The page's blocks of Python become cells; source and tables stay text. The exercise follows: a cell for each function,
+below it a cell that checks this one, and at the end a cell that checks everything.
 """
 
 import ast
 from pathlib import Path
 
-from minillm.course.lessons import Lesson
+from minillm.course.lessons import Lesson, tasks_of
 from minillm.course.pages import lesson_page
 from minillm.errors import missing
 
-CHECK = """# Write in the cell above, run it, then run this one.
+START = """## Your exercise
+
+Write each function in its cell, run the cell, then run the one below it, which checks it. Whatever you write here stays in
+this notebook; `minillm lesson check {number}` checks your file `exercise.py` instead."""
+CHECK = """# Run this to check {what}.
 from minillm.course.notebooks import check_here
 
-check_here("{name}")"""
+check_here({arguments})"""
 
 
 def write_notebook(lesson: Lesson, folder: Path) -> Path:
@@ -25,14 +30,36 @@ def write_notebook(lesson: Lesson, folder: Path) -> Path:
     text, _ = lesson_page(lesson, "notebook")
     notebook = jupytext.reads(text, fmt="md")
     new = jupytext.reads("```python\n0\n```", fmt="md").cells[0].__class__
-    notebook.cells += [cell(new, "markdown", "## Your exercise"), cell(new, "code", exercise(lesson)),
-                       cell(new, "code", CHECK.format(name=lesson.name))]
+    notebook.cells.append(cell(new, "markdown", START.format(number=int(lesson.number))))
+    for name, source in pieces(lesson):
+        notebook.cells += [cell(new, "code", source), check_cell(new, lesson, name)]
+    notebook.cells.append(check_cell(new, lesson))
     for i, made in enumerate(notebook.cells):
         made["id"] = f"{lesson.name}-{i}"
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path = free(folder / f"{lesson.name}.ipynb")
     jupytext.write(notebook, path)
     return path
+
+
+def check_cell(new, lesson: Lesson, task: str | None = None):
+    arguments = f'"{lesson.name}"' + (f', "{task}"' if task else "")
+    return cell(new, "code", CHECK.format(what=task or "the whole exercise", arguments=arguments))
+
+
+def pieces(lesson: Lesson) -> list[tuple[str, str]]:
+    """The exercise cut after each task: (name of the task, source up to its end)."""
+    source = exercise(lesson)
+    lines, tasks, begin, cut = source.splitlines(), dict(tasks_of(lesson)), 0, []
+    for part in ast.parse(source).body:
+        if name_of(part) in tasks:
+            cut.append((name_of(part), "\n".join(lines[begin:part.end_lineno]).strip("\n")))
+            begin = part.end_lineno
+    rest = "\n".join(lines[begin:]).strip("\n")
+    if rest:                                                   # given functions after the last task belong before it
+        name, text = cut[-1]
+        cut[-1] = (name, f"{text}\n\n\n{rest}")
+    return cut
 
 
 def cell(new, kind: str, source: str):
@@ -52,32 +79,53 @@ def free(path: Path) -> Path:
     return next(candidate for candidate in paths if not candidate.exists())
 
 
-def check_here(name: str, seed: int | None = None) -> None:
-    """Check what the notebook's cells have defined so far: they are written to a file and judged as `minillm lesson check` does."""
+def check_here(name: str, task: str | None = None, seed: int | None = None) -> None:
+    """Check what the notebook's cells have defined so far, one task or all, as `minillm lesson check` does."""
     import tempfile
-    from minillm.course.checking import check
-    from minillm.course.lessons import find, show_report
     from IPython import get_ipython
+    from rich.console import Console
+    from minillm.course.checking import check
+    from minillm.course.lessons import find, next_step, show_report, show_task
     lesson = find(name)
     cells = [text for text in get_ipython().user_ns["In"] if "check_here" not in text]
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "exercise.py"
         file.write_text("\n\n".join(written(cells, lesson)), encoding="utf-8")
-        show_report(check(lesson.folder, file, seed))
+        report = check(lesson.folder, file, seed)
+    if task is None:
+        show_report(report)
+        if report["points"] == report["of"]:
+            print(next_step(lesson))
+        return
+    result = next(result for result in report["tasks"] if result["name"] == task)
+    if result["status"] == "todo":
+        result = result | {"message": f"there is no answer yet: write {task} in the cell above, and run that cell first"}
+    show_task(result, Console(highlight=False, force_jupyter=False))
 
 
 def written(cells: list[str], lesson: Lesson) -> list[str]:
-    """What the cells define from the first one on that defines something of the exercise: those before are the page's own."""
-    asked = set(map(name_of, ast.parse(exercise(lesson)).body)) - {None}
-    kept = []
+    """The exercise's imports, and what cells define from the first one on that defines something of the exercise.
+
+    The cells before are the page's own, and imports of minillm too: the exercise is to be written.
+    """
+    stub = ast.parse(exercise(lesson)).body
+    asked = set(map(name_of, stub)) - {None}
+    kept, begun = [ast.unparse(part) for part in stub if isinstance(part, (ast.Import, ast.ImportFrom))], False
     for text in cells:
         try:
             parts = ast.parse(text).body
         except SyntaxError:                                    # a magic, or what is not Python yet
             continue
-        if kept or asked & set(map(name_of, parts)):
-            kept += [ast.unparse(part) for part in parts if name_of(part) or isinstance(part, (ast.Import, ast.ImportFrom))]
+        begun = begun or bool(asked & set(map(name_of, parts)))
+        if begun:
+            kept += [ast.unparse(part) for part in parts if name_of(part) or is_import(part)]
     return kept
+
+
+def is_import(part) -> bool:
+    """Is it an import, of something else than minillm?"""
+    text = ast.unparse(part) if isinstance(part, (ast.Import, ast.ImportFrom)) else ""
+    return bool(text) and "minillm" not in text
 
 
 def name_of(part) -> str | None:

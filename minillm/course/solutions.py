@@ -1,7 +1,9 @@
-"""After the exercise: `minillm lesson solution NN`, and the reader's functions beside those of the package.
+"""After the exercise: `minillm lesson solution NN`, and the reader's functions beside those of the
+package.
 
-A lesson's discussion.md says in a few sentences what the package does differently. Its front matter names, for a task, the
-function of the package that does the same: [package] softmax = "minillm.in_numpy.ops.softmax".
+A lesson's discussion.md says in a few sentences what the package does differently. Its front
+matter names, for a task, the function of the package that does the same: [package] softmax =
+"minillm.in_numpy.ops.softmax".
 """
 
 import ast
@@ -28,7 +30,8 @@ class Discussion:
 
 @dataclass(frozen=True)
 class Place:
-    """A function of the package: its file as one sees it in a clone, its line, and how many lines of code it has."""
+    """A function of the package: its file as one sees it in a clone, its line, and how many lines
+    of code it has."""
 
     name: str
     file: str
@@ -42,9 +45,11 @@ def read_discussion(lesson: Lesson) -> Discussion:
     try:
         text = path.read_text(encoding="utf-8")
         found = FRONT.match(text)
-        return Discussion(tomllib.loads(found[1])["package"], text[found.end():].strip())
+        return Discussion(tomllib.loads(found[1])["package"], text[found.end() :].strip())
     except (OSError, TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: needs front matter with a table [package], then the discussion ({error})") from None
+        raise UserError(
+            f"{path}: needs front matter with a table [package], then the discussion ({error})"
+        ) from None
 
 
 def place_of(name: str) -> Place:
@@ -71,9 +76,16 @@ def place_of(name: str) -> Place:
 def code_lines(source: str) -> int:
     """Lines of code: without blank lines, comments, and docstrings."""
     tree = ast.parse(source)
-    lines = {n for n, line in enumerate(source.splitlines(), 1) if line.strip() and not line.lstrip().startswith("#")}
+    lines = {
+        n
+        for n, line in enumerate(source.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    }
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module))
+            and ast.get_docstring(node) is not None
+        ):
             text = node.body[0]
             lines -= set(range(text.lineno, text.end_lineno + 1))
     return len(lines)
@@ -83,27 +95,37 @@ def lengths(file: Path) -> dict[str, int]:
     """Lines of code of each function and class that a file defines."""
     try:
         source = file.read_bytes().decode("utf-8", "replace")
-        return {node.name: code_lines(ast.get_source_segment(source, node)) for node in ast.parse(source).body
-                if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        return {
+            node.name: code_lines(ast.get_source_segment(source, node))
+            for node in ast.parse(source).body
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        }
     except (OSError, SyntaxError, ValueError):
         return {}
 
 
 def comparison(lesson: Lesson, file: Path) -> list[str]:
-    """A line for each task that the package has too: the reader's lines of code, and where the package's are."""
+    """A line for each task that the package has too: the reader's lines of code, and where the
+    package's are."""
     package, own = read_discussion(lesson).package, lengths(file)
     rows = [(task, own[task], place_of(name)) for task, name in package.items() if task in own]
     width = max((len(task) for task, *_ in rows), default=0)
-    return [f"{task:{width}}  {lines:>3}   {place.length:>3}  {place.file}:{place.line}" for task, lines, place in rows]
+    return [
+        f"{task:{width}}  {lines:>3}   {place.length:>3}  {place.file}:{place.line}"
+        for task, lines, place in rows
+    ]
 
 
 def show_solution(lesson: Lesson, console) -> None:
     """Print solution.py and the discussion, at most WIDTH columns wide where the code allows it."""
     from rich.markdown import Markdown
     from rich.syntax import Syntax
+
     discussion = read_discussion(lesson)
     source = (lesson.folder / "solution.py").read_text(encoding="utf-8").rstrip()
-    console.print(Syntax(source, "python", theme="ansi_dark", background_color="default", word_wrap=True))
+    console.print(
+        Syntax(source, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+    )
     console.print()
     console.print(Markdown(discussion.text))
     console.print("\nIn the package:")
