@@ -308,5 +308,5 @@ def choose(way: str, secrets: tuple[Path, ...] = (), may=("bubblewrap",)) -> str
             return name
     reasons = "; ".join(f"{name}: {reason}" for name, reason in tried.items())
     raise UserError(f"no submission is run here. {reasons}.\n"
-                    "On Linux: sudo apt install bubblewrap libseccomp2, and pip install 'minillm-course[grade]'. On macOS and Windows: "
-                    "use the container of docs/how-to/teach, or Gradescope")
+                    "On Linux: sudo apt install bubblewrap libseccomp2 && pip install pyseccomp. On macOS and Windows: grade in the "
+                    "container of the page Teach with it, or on Gradescope")
