@@ -87,10 +87,13 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
         (handout / "AGENTS.md").write_text(AGENTS, encoding="utf-8")
         if install == f"./{NAME}":
             (handout / NAME).write_bytes(wheel([lesson.name for lesson in chosen]))
+            shutil.copyfile(Path(__file__).with_name("Containerfile"), Path(place) / "Containerfile")
         make_folder(out)
         shutil.copytree(handout, out / "handout")
         shutil.copytree(key, out / "key")
         (out / "key").chmod(0o700)
+        if (Path(place) / "Containerfile").exists():
+            shutil.copyfile(Path(place) / "Containerfile", out / "Containerfile")
     if assignment.due:
         say(f"due {due_words(assignment)}" + ("; without an offset --due is UTC" if not datetime.fromisoformat(due.strip()).tzinfo else ""))
     elif late:
@@ -141,9 +144,7 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
             made[name][task] = rounded(amount)
         else:
             total = sum(made[name].values())
-            shares = {t: rounded(amount * p / total) for t, p in made[name].items()}
-            last = [t for t in shares if made[name][t]][-1]
-            made[name] = shares | {last: rounded(shares[last] + amount - sum(shares.values()))}       # rounding adds up
+            made[name] = {t: round(amount * p / total, 6) for t, p in made[name].items()}       # equal weights, equal points
     if not sum(sum(tasks.values()) for tasks in made.values()) > 0:
         raise UserError("--points: an assignment needs at least some points")
     return [replace(part, points=made[part.name]) for part in parts]
