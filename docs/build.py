@@ -16,15 +16,17 @@ import runpy
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
-import pictures                                                                   # noqa: E402
+import pictures  # noqa: E402
 from minillm import cli, curves                                                  # noqa: E402
 from minillm.course import demos, pages                                                 # noqa: E402
-from minillm.course.lessons import Lesson, all_lessons                           # noqa: E402
+from minillm.course.lessons import Lesson, all_lessons, lessons_folder  # noqa: E402
+from minillm.course.opened import lesson_table  # noqa: E402
 from minillm.course.pages import PageError                                       # noqa: E402
 from minillm.errors import UserError                                             # noqa: E402
 from minillm.files import read_json                                              # noqa: E402
@@ -32,6 +34,8 @@ from minillm.files import read_json                                             
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
 CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
+SHOWS = {"benchmarks.md": "11_int8"}       # pages with tables and numbers of a lesson's demo.py
+BOOST = {"lessons": 2, "glossary.md": 3, "reference": 0.3}      # in the search: what explains comes first
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -56,9 +60,16 @@ class Site(pages.Maker):
 
     def make_lessons(self, _):
         """A table of the lessons."""
-        rows = ["| | lesson | question |", "|---|---|---|"]
-        return "\n".join(rows + [f"| {lesson.number} | [{lesson.title}]({relative(self.at, f'lessons/{lesson.name}.md')}) | {lesson.front['question']} |"
-                                 for lesson in all_lessons()])
+        return lesson_table(all_lessons(), f"{relative(self.at, 'lessons')}/")
+
+    def make_hint(self, name):
+        """What `minillm lesson check` says to one misconception: {{ hint 03_attention masked_by_zero }}."""
+        lesson, hint = name.split()
+        folder = lessons_folder() / lesson
+        found = pages.load_module(folder / "test_exercise.py", "test_exercise")
+        task = next(task for task in found.TASKS if hint in task.mistakes)
+        said = textwrap.wrap(f"{found.HINTS[hint].misconception} {found.HINTS[hint].see}", 78)
+        return "\n".join(["```text", f" not yet  {task.name}  0 of {task.points}", *(f"          {line}" for line in said), "```"])
 
     def make_commands(self, _):
         """The reference of every command."""
@@ -72,9 +83,6 @@ class Site(pages.Maker):
             return (f'!!! note "Not in this version"\n    There is no command `minillm {name}` in this version of minillm yet. This page is written by the '
                     "command line itself: when the command is there, its options stand here.")
         return of_command(name, known[name])
-
-    def make_picture(self, name):
-        return getattr(pictures, name)()
 
     def make_reference_curves(self, _):
         """The bands of the reference curves, in both colour schemes."""
@@ -96,9 +104,9 @@ class Site(pages.Maker):
     def drawn(self, figures):
         """Figures of docs/pictures.py, written beside the page."""
         shown = []
-        for scheme in ("light", "dark"):
-            for name, description, svg in demos.draw({"figures": figures}, {}, scheme):
-                write(f"{Path(self.at).parent.as_posix()}/{name}-{scheme}.svg", svg)
+        for name, description, svg in demos.draw({"figures": figures}, {}, "light"):
+            for scheme, picture in (("light", svg), ("dark", demos.darkened(svg))):
+                write(f"{Path(self.at).parent.as_posix()}/{name}-{scheme}.svg", picture)
                 shown.append(f"![{description}]({name}-{scheme}.svg#only-{scheme})")
         return "\n".join(shown)
 
@@ -157,7 +165,7 @@ def of_option(action) -> str:
 def check_shell(text: str, where: str):
     """Every `minillm ...` of a block of shell must parse."""
     for block in SHELL.finditer(text):
-        for line in block[1].splitlines():
+        for line in block[1].replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] != ["minillm"] or "..." in words:
                 continue
@@ -176,9 +184,14 @@ def write(at: str, text: str):
     path.write_text(text, encoding="utf-8")
 
 
-def make_page(path: Path):
-    at = path.relative_to(PAGES).as_posix()
-    maker = Site(path, "site", None, linker(at))
+def boosted(text: str, boost: float) -> str:
+    """A page that the search ranks higher or lower than others (1)."""
+    return f"---\nsearch:\n  boost: {boost}\n---\n\n{text}"
+
+
+def make_page(path: Path, at: str):
+    folder = ROOT / "lessons" / SHOWS[at] if at in SHOWS else None
+    maker = Site(path, "site", folder, linker(at))
     maker.at = at
     text = path.read_text(encoding="utf-8")
     if re.search(r"^```python$", text, re.MULTILINE):
@@ -189,14 +202,14 @@ def make_page(path: Path):
     finally:
         os.chdir(here)                                       # a hidden block may have gone elsewhere
     check_shell(text, str(path))
-    write(at, pages.with_math(text))
+    write(at, boosted(text, BOOST.get(at.partition("/")[0], 1)))
 
 
 def make_lesson(lesson: Lesson):
     at = f"lessons/{lesson.name}.md"
     text, files = pages.lesson_page(lesson, "site", linker(at))
     check_shell(text, str(lesson.folder / "lesson.md"))
-    write(at, pages.with_math(text))
+    write(at, boosted(text, BOOST["lessons"]))
     for name, content in files.items():
         write(f"lessons/{name}", content)
     if (lesson.folder / "report.py").is_file():               # a live page, made anew: see {{ live }}
@@ -220,11 +233,14 @@ def make_code():
 def build():
     shutil.rmtree(OUT, ignore_errors=True)
     shutil.copytree(ROOT / "docs" / "assets", OUT / "assets")
+    for name in ("content.css", "noto-sans-math.woff2"):
+        shutil.copy(ROOT / "minillm" / "course" / "assets" / name, OUT / "assets" / "stylesheets")
     make_code()
     for lesson in all_lessons():
         make_lesson(lesson)
     for path in sorted(PAGES.rglob("*.md")):
-        make_page(path)
+        make_page(path, path.relative_to(PAGES).as_posix())
+    make_page(lessons_folder() / "glossary.md", "glossary.md")
     print(f"{len(list(OUT.rglob('*.md')))} pages in {OUT}")
 
 

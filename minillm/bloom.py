@@ -75,9 +75,11 @@ def table(config: BloomConfig) -> dict:
 
 
 def slopes(heads: int) -> np.ndarray:
-    """ALiBi's slopes (H,): 2^(-8 h / H) for h = 1 ... H (Press et al. 2021, arXiv:2108.12409, section 3).
+    """ALiBi's slopes (H,): 2^(-8 h / H) for h = 1 ... H (Press et al. 2021, arXiv:2108.12409,
+    section 3).
 
-    Where H is no power of two: those of the power below it, then every other one of the power above it.
+    Where H is no power of two: those of the power below it, then every other one of the power above
+    it.
     """
     below = 2 ** floor(log2(heads))
     slopes_H = 2.0 ** (-8 * np.arange(1, below + 1) / below)

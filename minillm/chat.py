@@ -10,7 +10,7 @@ from minillm.errors import UserError
 from minillm.loading import load
 from minillm.tokenizer import decode_stream
 
-HINT = "/new begins anew, /quit or Ctrl-D ends"
+HINT = "/new starts over, /quit or Ctrl-D ends"
 
 
 def run(options):
@@ -22,14 +22,16 @@ def run(options):
     folder = Path(options.path)
     template = chat_template.find(folder) if folder.is_dir() else None
     if options.system and template is None:
-        raise UserError(f"{options.path}: has no chat template, so --system has no place: leave it out")
+        raise UserError(f"{options.path}: has no chat template, so there is no place for "
+                        f"--system: leave it out")
     begin = [{"role": "system", "content": options.system}] if options.system else []
     special = chat_template.special_tokens(folder) if template else {}
     if template:
         chat_template.render(template, begin + [{"role": "user", "content": "a"}], special)      # refused now or never
     if options.twin == "jax":
         keep_compiled()
-    print(f"[{HINT}]" if template else f"[this checkpoint has no chat template: it goes on with what you type; {HINT}]",
+    print(f"[{HINT}]" if template else f"[this checkpoint has no chat template: it continues what "
+                                       f"you type; {HINT}]",
           file=sys.stderr)
     messages = list(begin)
     while True:
@@ -46,7 +48,7 @@ def run(options):
             try:
                 answer = "".join(say(model, asked, template, special, how, options.twin))
             except UserError as error:                               # a conversation that is too long, mostly
-                print(f"minillm: {error}: /new begins anew", file=sys.stderr)
+                print(f"minillm: {error}: /new starts over", file=sys.stderr)
             else:
                 messages = asked + [{"role": "assistant", "content": answer}] if template else messages
 

@@ -42,6 +42,15 @@ def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", a
     Raises UserError where the folder cannot be written.
     """
     folder = make_folder(folder)
+    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method)
+    save_params(folder, config, params, dtype)
+
+
+def save_description(folder, config, params, tokenizer=None, dtype: str = "float32",
+                     add_bos_token: bool = True,
+                     method: str = "round"):
+    """Write all that `save_model` writes but the parameters. Raises UserError."""
+    folder = Path(folder)
     values, _ = foreign(config).to_hugging_face(config, {})
     write_json(folder / "config.json", values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
     write_json(folder / "generation_config.json", {"bos_token_id": config.bos_token_id, "do_sample": True,
@@ -50,7 +59,6 @@ def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", a
         about = tokenizer_config(config, tokenizer, add_bos_token)
         tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
         write_json(folder / "tokenizer_config.json", about)
-    save_params(folder, config, params, dtype)
 
 
 def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
@@ -139,11 +147,16 @@ def load_tokenizer(folder, config):
     return tokenizer
 
 
-def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
-    """Write the state of a run, {"params", "moments", "step"}, with all that must be equal when it resumes."""
-    metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)), "train": json.dumps(asdict(train)),
-                "data": data_fingerprint}
-    metadata |= {"origin": json.dumps(origin)} if origin else {}
+def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str,
+                  origin: dict | None = None, notes: dict | None = None):
+    """Write the state of a run, {"params", "moments", "step"}, and all that must stay equal.
+
+    `notes` are what else the run wants to know again; see `training_notes`.
+    """
+    metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)),
+                "train": json.dumps(asdict(train)), "data": data_fingerprint}
+    for name, value in (("origin", origin), ("notes", notes)):
+        metadata |= {name: json.dumps(value)} if value else {}
     tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(
         {"params": state["params"], "moments": state["moments"]}).items()}
     write_tensors(Path(folder) / STATE, tensors, metadata)
@@ -178,6 +191,23 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
         if name not in tensors or tensors[name].shape != parameter.shape:
             raise UserError(f"{path}: tensor {name} is absent or has another shape: the file is damaged")
     return unflatten(tensors, shape) | {"step": step}
+
+
+def training_notes(folder) -> dict:
+    """The `notes` that `save_training` wrote, checked. Raises UserError where there is no state."""
+    with weights.Weights([Path(folder) / STATE], ("F32", "F64")) as file:
+        return notes_of(file.metadata)
+
+
+def notes_of(metadata: dict) -> dict:
+    """{"text": name, "best": {"step", "held_out"} or None} from the metadata of a training state."""
+    try:
+        notes = dict(json.loads(metadata.get("notes", "{}")))
+        best = notes.get("best")
+        return {"text": notes.get("text"),
+                "best": best and {"step": int(best["step"]), "held_out": float(best["held_out"])}}
+    except (ValueError, TypeError, KeyError):
+        return {"text": None, "best": None}
 
 
 def read_tensors(path: Path, numbers: tuple[str, ...]) -> tuple[dict, dict]:

@@ -4,33 +4,66 @@ Exit status: 0 done, 1 a check failed, 2 the user's input was wrong (one line on
 """
 
 import argparse
+import difflib
 import os
+import re
 import sys
+import textwrap
 from dataclasses import MISSING, fields
 
 from minillm import __version__, commands
-from minillm.config import OBJECTIVES, PRESETS, DistillConfig, GenerateConfig, ModelConfig, TrainConfig
+from minillm.config import (OBJECTIVES, OPTIMIZERS, PRECISIONS, PRESETS, DistillConfig,
+                            GenerateConfig, ModelConfig,
+                            TrainConfig)
 from minillm.errors import UserError
 
 DEMO_STEPS = 900
 HELP = {
-    "steps": "training steps, one batch each", "batch_size": "rows of a batch", "context": "tokens of a row",
-    "optimizer": "adamw, or muon for the matrices inside the layers", "learning_rate": "AdamW's peak rate",
-    "muon_learning_rate": "Muon's peak rate", "muon_momentum": "memory of Muon's running mean",
-    "final_learning_rate": "the last step's, as a share of the peak",
-    "warmup_steps": "steps until the peak", "beta1": "memory of the gradient's running mean",
-    "beta2": "memory of the squared gradient's running mean", "eps": "added to the root in AdamW",
-    "weight_decay": "decoupled, on matrices only", "max_grad_norm": "clip the global gradient norm to this",
-    "seed": "of parameters, batches and samples", "steps_per_dispatch": "steps compiled into one loop (jax)",
-    "eval_every": "steps between evaluations", "eval_rows": "held-out rows of an evaluation (the last uses all)",
-    "save_every": "steps between checkpoints", "sample_every": "steps between samples of text; 0: none",
-    "matmul_precision": "float32, or bfloat16 products on an accelerator",
-    "cpu_devices": "a CPU poses as this many devices, which share each batch (jax)",
-    "max_new_tokens": "write at most this many tokens", "temperature": "0 always takes the most probable token",
-    "top_k": "choose among the k most probable; 0: among all", "top_p": "choose among the fewest that reach this share",
-    "min_p": "leave out what is less probable than this share of the most probable token",
-    "repetition_penalty": "above 1: tokens already in the text become less probable",
+    "steps": "training steps, one batch each",
+    "batch_size": "rows in a batch",
+    "context": "tokens in a row",
+    "optimizer": "muon trains the matrices inside the layers with Muon and the rest with AdamW; "
+                 "adamw trains everything with AdamW",
+    "learning_rate": "AdamW's peak learning rate",
+    "muon_learning_rate": "Muon's peak learning rate",
+    "muon_momentum": "decay of Muon's running mean of gradients",
+    "final_learning_rate": "learning rate of the last step, as a share of the peak",
+    "warmup_steps": "steps until the learning rate reaches its peak",
+    "beta1": "decay of AdamW's running mean of gradients",
+    "beta2": "decay of AdamW's running mean of squared gradients",
+    "eps": "added to AdamW's square root",
+    "weight_decay": "decoupled weight decay, on matrices only",
+    "max_grad_norm": "clip the global gradient norm to this",
+    "seed": "seed of all random numbers",
+    "steps_per_dispatch": "steps compiled into one loop (jax)",
+    "eval_every": "steps between evaluations",
+    "eval_rows": "held-out rows in an evaluation during training; all at the end",
+    "save_every": "steps between saves",
+    "sample_every": "steps between samples of text; 0: no samples",
+    "matmul_precision": "precision of matrix products; bfloat16 is for accelerators",
+    "cpu_devices": "split a CPU into this many devices, which share each batch (jax); at most the "
+                   "number of cores",
+    "max_new_tokens": "write at most this many tokens",
+    "temperature": "0: always take the most probable token",
+    "top_k": "sample from the k most probable tokens; 0: from all",
+    "top_p": "sample from the fewest tokens whose probabilities reach this sum",
+    "min_p": "leave out tokens less probable than this share of the most probable one",
+    "repetition_penalty": "above 1: tokens that are already in the text become less probable",
 }
+SHAPE = {
+    "hidden_size": "width of the residual stream (default: 32 x depth)",
+    "intermediate_size": "width of the feed-forward layer (default: 8/3 of the hidden size, a "
+                         "multiple of 32)",
+    "num_hidden_layers": "layers (default: depth)",
+    "num_attention_heads": "query heads (default: depth)",
+    "num_key_value_heads": "key/value heads, a divisor of the query heads (default: half of "
+                           "depth, depth where it is odd)",
+    "head_dim": "numbers in a head, even (default: 32)",
+    "rms_norm_eps": "added under RMSNorm's square root (default: 1e-05)",
+    "rope_theta": "base of the rotary angles (default: 10000)",
+    "initializer_range": "standard deviation of the first weights (default: 1/sqrt(32 x depth))",
+}
+CHOICES = {"optimizer": OPTIMIZERS, "matmul_precision": PRECISIONS}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,8 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")        # a console that lacks a character of the text shows a ? for it
     try:
-        options = parser().parse_args(arguments)
-        return options.run(options) or 0
+        return run(arguments)
     except UserError as error:
         print(f"minillm: {' '.join(str(error).split())}", file=sys.stderr)
     except BrokenPipeError:
@@ -53,51 +85,95 @@ def main(arguments: list[str] | None = None) -> int:
     return 2
 
 
+def run(arguments) -> int:
+    """Run one command; one with --resume has the defaults with which its run was started."""
+    options = parser().parse_args(arguments)
+    if getattr(options, "resume", False):
+        named = options.command == "pretrain" and options.source
+        folder = options.out or (named and commands.default_out(options.source))
+        if not folder:
+            raise UserError(f"--resume needs --out DIR, the folder of the run "
+                            f"(see minillm {options.command} --help)")
+        known = vars(options).keys() - {"run", "parser", "command", "resume", "out"}
+        recorded = commands.recorded_options(folder, options.command)
+        recorded = {name: value for name, value in recorded.items() if name in known}
+        options = parser({options.command: recorded | {"out": folder}}).parse_args(arguments)
+    return options.run(options) or 0
+
+
 class Parser(argparse.ArgumentParser):
-    """One line for a wrong option, instead of the whole usage."""
+    """One line for a wrong option, instead of the whole usage, and what may have been meant."""
+
+    def parse_args(self, args=None, namespace=None):
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options
 
     def error(self, message):
+        wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)$", message)
+        if wrong:
+            word, known = wrong[1], re.findall(r"[\w.-]+", wrong[2])
+        else:
+            word = (re.search(r"unrecognized arguments: (--[\w-]+)", message) or ("", ""))[1]
+            known = [name for action in self._actions for name in action.option_strings]
+        bare = {name.lstrip("-"): name for name in known}
+        near = difflib.get_close_matches(word.lstrip("-"), bare, 1, 0.7) if word else []
+        if near:
+            message = f"{message.partition(' (choose from')[0]}: did you mean {bare[near[0]]}?"
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Keeps the lines of examples and shows every default that there is."""
+    """Keeps the lines of examples, and shows the default of every option that takes a value."""
 
     def _get_help_string(self, action):
-        shown = action.option_strings and not (action.default is None or action.default is False or action.default == "")
-        return super()._get_help_string(action) if shown else action.help
+        if not action.option_strings or action.nargs == 0:
+            return action.help
+        if action.required:
+            return f"{action.help} (required)"
+        if action.default is None or action.default in ([], [""]):
+            return action.help if "default" in action.help else f"{action.help} (default: none)"
+        return super()._get_help_string(action)
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+def parser(defaults: dict[str, dict] | None = None) -> argparse.ArgumentParser:
+    """All commands and their options; `defaults` gives other defaults to some commands."""
     top = Parser(
         prog="minillm", formatter_class=HelpFormatter, allow_abbrev=False,
-        description="A LLaMA that you can read in an afternoon, train on a laptop, shrink, open up, and grade.",
+        description="A small LLaMA that you can read in an afternoon and train on a laptop,\n"
+                    "with a course and automatically checked exercises.",
         epilog="start here:\n  minillm demo\n\nhelp of a command:\n  minillm pretrain --help")
     top.add_argument("--version", action="version", version=f"minillm {__version__}")
-    top.set_defaults(run=lambda options: top.print_help())
+    top.set_defaults(run=lambda options: top.print_help(), parser=top)
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(name, run, help, example):
         new = subparsers.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
-                                  description=f"{help[0].upper()}{help[1:]}.", epilog=f"example:\n  {example}")
-        new.set_defaults(run=run)
+                                  description=sentence(help), epilog=f"example:\n  {example}")
+        new.set_defaults(run=run, parser=new, command=name)
         return new
 
     new = command("demo", commands.demo, "train a small LLaMA on built-in stories and show what it learned", "minillm demo")
     new.add_argument("--out", default="runs/demo", metavar="DIR", help="folder of the run")
-    new.add_argument("--steps", type=int, default=DEMO_STEPS, help=HELP["steps"])
-    new.add_argument("--seed", type=int, default=0, help=HELP["seed"])
+    new.add_argument("--steps", type=int, default=DEMO_STEPS, metavar="N", help=HELP["steps"])
+    new.add_argument("--seed", type=int, default=0, metavar="N", help=HELP["seed"])
     add_twin(new)
 
     new = command("pretrain", commands.pretrain, "train a LLaMA on text",
                   "minillm pretrain storyworld --model nano --out runs/nano\n"
-                  "  minillm pretrain book.txt --model tiny --steps 2000 --out runs/book")
-    add_source(new)
-    new.add_argument("--out", required=True, metavar="DIR", help="folder of the run: the checkpoint, its log, its curve")
-    new.add_argument("--resume", action="store_true", help="continue the run in --out, bit for bit")
+                  "  minillm pretrain book.txt --model tiny --steps 2000 --out runs/book\n"
+                  "  minillm pretrain --resume --out runs/book")
+    new.usage = "minillm pretrain [SOURCE] [options]"
+    add_source(new, optional=True)
+    new.add_argument("--out", metavar="DIR",
+                     help="folder of the run: the model, its log, its curve (default: runs/ and "
+                          "the name of SOURCE)")
+    add_run(new)
     new.add_argument("--model", default="nano", metavar="NAME|DEPTH",
-                     help=f"preset ({', '.join(f'{name} = {depth}' for name, depth in PRESETS.items())}) or depth: "
+                     help=f"a preset "
+                          f"({', '.join(f'{name} = {depth}' for name, depth in PRESETS.items())}) "
+                          f"or a depth: "
                           "layers = heads = depth, width = 32 x depth")
     add_twin(new)
     add_config(new.add_argument_group("training"), TrainConfig)
@@ -105,18 +181,24 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("distill", commands.distill, "train a small model from a large one's answers",
                   "minillm distill runs/small --student nano --out runs/student\n"
-                  "  minillm distill runs/small --student nano --objective responses --responses 20000 --out runs/student")
-    new.add_argument("teacher", metavar="TEACHER", help="folder of a checkpoint, or a llama2.c .bin file")
+                  "  minillm distill runs/small --objective responses --out runs/student\n"
+                  "  minillm distill --resume --out runs/student")
+    new.usage = "minillm distill [TEACHER] --out DIR [options]"
+    new.add_argument("teacher", metavar="TEACHER", nargs="?",
+                     help="folder of a checkpoint, or a llama2.c .bin file; not needed with "
+                          "--resume")
     new.add_argument("--student", default="nano", metavar="NAME|DEPTH", help="the student: a preset or a depth, as pretrain's --model")
-    new.add_argument("--out", required=True, metavar="DIR", help="folder of the run: the checkpoint, its log, its curve")
-    new.add_argument("--resume", action="store_true", help="continue the run in --out, bit for bit")
+    new.add_argument("--out", required=True, metavar="DIR",
+                     help="folder of the run: the model, its log, its curve")
+    add_run(new)
     how = DistillConfig()
     group = new.add_argument_group("how it learns")
     group.add_argument("--objective", choices=OBJECTIVES, default=how.objective,
                        help="soft: the teacher's probabilities; reverse: KL the other way; on-policy: the teacher scores what the "
                             "student writes; responses: only text that the teacher wrote")
     group.add_argument("--alpha", type=float, default=how.alpha, metavar="X", help="the teacher's share in the loss; 0: plain training")
-    group.add_argument("--temperature", type=float, default=how.temperature, metavar="X", help="softens teacher and student")
+    group.add_argument("--temperature", type=float, default=how.temperature, metavar="X",
+                       help="divides the logits of teacher and student")
     group.add_argument("--student-share", type=float, default=how.student_share, metavar="X",
                        help="on-policy: the share of dispatches whose rows the student writes")
     group.add_argument("--start", choices=("random", "pruned"), default=how.start,
@@ -125,13 +207,12 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--top-k", type=int, default=32, metavar="N", help="how many tokens of each answer the cache keeps")
     group.add_argument("--responses", type=int, default=how.responses, metavar="N", help="texts that the teacher writes")
     group.add_argument("--writing-temperature", type=float, default=how.writing_temperature, metavar="X",
-                       help="of what teacher or student write")
+                       help="temperature at which the teacher or the student writes")
     group = new.add_argument_group("text")
     group.add_argument("--data", dest="source", metavar="SOURCE",
-                       help="as pretrain's SOURCE (default: what the teacher was trained with; for responses, to measure on)")
-    group.add_argument("--megabytes", type=float, metavar="N", help="at most this much text (default: all; storyworld: 10)")
-    group.add_argument("--data-dir", metavar="DIR", help="where downloads are kept (default: the user's cache folder)")
-    group.add_argument("--data-seed", type=int, default=0, metavar="N", help="of the generated stories and of the split")
+                       help="as pretrain's SOURCE (default: the text the teacher was trained on); "
+                            "with responses, only to measure")
+    add_text(group)
     add_twin(new)
     add_config(new.add_argument_group("training"), TrainConfig)
     add_shape(new.add_argument_group("student (each overrides --student)"))
@@ -139,10 +220,13 @@ def parser() -> argparse.ArgumentParser:
     new = command("evaluate", commands.evaluate, "measure a model's loss on text", "minillm evaluate runs/nano --text book.txt --json")
     add_checkpoint(new)
     what = new.add_mutually_exclusive_group()
-    what.add_argument("--text", metavar="FILE", help="a UTF-8 text file, read as one document")
+    what.add_argument("--text", metavar="FILE",
+                      help="a text file to measure on, read as one document")
     what.add_argument("--data", metavar="DIR", help="a dataset folder: its validation split "
-                                                    "(default: the one the model was trained with)")
-    new.add_argument("--context", type=int, metavar="N", help="tokens of a row (default: the model's)")
+                                                    "(default: the one the model was trained on)")
+    add_encoding(new)
+    new.add_argument("--context", type=int, metavar="N",
+                     help="tokens in a row (default: the model's context)")
     new.add_argument("--batch-size", type=int, default=16, metavar="N", help=HELP["batch_size"])
     new.add_argument("--json", action="store_true", help="print one JSON object")
     add_twin(new)
@@ -150,14 +234,17 @@ def parser() -> argparse.ArgumentParser:
     new = command("generate", commands.generate, "write text with a model",
                   'minillm generate runs/nano --prompt "Once upon a time" --temperature 0.8')
     add_checkpoint(new)
-    new.add_argument("--prompt", nargs="+", default=[""], metavar="TEXT", help="begin with this; several: one text each")
-    new.add_argument("--stop", nargs="+", default=[], metavar="TEXT", help="end before the first of these that is written")
+    new.add_argument("--prompt", nargs="+", default=[""], metavar="TEXT",
+                     help="the text to continue; several prompts give one text each")
+    new.add_argument("--stop", nargs="+", default=[], metavar="TEXT",
+                     help="end before the first of these texts that is written")
     add_config(new, GenerateConfig)
     new.add_argument("--no-begin", action="store_true", help="put no beginning-of-text token before the prompt")
     new.add_argument("--quiet", action="store_true", help="print the text alone, no speed at the end")
     add_twin(new)
 
-    new = command("chat", commands.chat, "talk with a model, or let one that knows no conversation go on with what you type",
+    new = command("chat", commands.chat,
+                  "talk with a model; one without a chat template continues what you type",
                   "minillm chat SmolLM2-135M-Instruct --temperature 0.7")
     add_checkpoint(new)
     new.add_argument("--system", metavar="TEXT", help="the system message that begins the conversation")
@@ -166,20 +253,25 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("inspect", commands.inspect, "look inside: one offline HTML page about what a model does with a prompt",
                   'minillm inspect runs/nano "Once there was a doctor named Amara"\n'
-                  '  minillm inspect runs/nano "... Amara gave" --corrupt "... Bjorn gave" --out report.html')
+                  '  minillm inspect runs/nano "... Amara gave" --corrupt "... Bjorn gave"')
     add_checkpoint(new)
     new.add_argument("prompt", metavar="TEXT", help="what the model reads")
     new.add_argument("--corrupt", metavar="TEXT", help="a second prompt of as many tokens, to patch between the two")
     new.add_argument("--against", metavar="PATH", help="another checkpoint of the same shape: the error of each layer")
-    new.add_argument("--text", metavar="FILE", help="where to look for what excites neurons (default: the model writes something)")
-    new.add_argument("--effort", type=float, default=10.0, metavar="N",
-                     help="operations to spend on ablation and patching, in 10^12; beyond, heads are left out or estimated")
+    new.add_argument("--text", metavar="FILE",
+                     help="a text in which to look for what activates neurons (default: the model "
+                          "writes one)")
+    add_encoding(new)
+    new.add_argument("--effort", type=float, default=10.0, metavar="X",
+                     help="operations to spend on ablation and patching, in 10^12; beyond that, "
+                          "heads are left out or estimated")
     new.add_argument("--ids", action="store_true", help="the prompts are token ids, with spaces between")
     new.add_argument("--out", default="report.html", metavar="FILE", help="the page")
     add_twin(new)
 
     new = command("inspect-config", commands.inspect_config,
-                  "say what a checkpoint is: sizes, memory, tokenizer, and what of it is refused", "minillm inspect-config DIR")
+                  "describe a checkpoint: sizes, memory, tokenizer, and what minillm refuses",
+                  "minillm inspect-config DIR")
     new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")
     new.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -190,23 +282,30 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--out", required=True, metavar="DIR", help="the new folder")
     new.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="how its numbers are stored")
 
-    new = command("quantize", commands.quantize, "write a model in fewer bits, and say what that cost",
+    new = command("quantize", commands.quantize,
+                  "write a model in fewer bits, and say what that costs",
                   "minillm quantize runs/nano --scheme int8-channel --out runs/nano-int8\n"
-                  "  minillm quantize runs/nano --scheme int4-group32 --method gptq --out runs/nano-int4")
+                  "  minillm quantize runs/nano --scheme int4-group32 --method gptq --out r4")
     new.add_argument("path", metavar="PATH", help="folder of a checkpoint, or a llama2.c .bin file")
     new.add_argument("--tokenizer", metavar="FILE", help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
     new.add_argument("--scheme", required=True, metavar="NAME", help="int8 or int4, with a scale per tensor, channel or 32 numbers: "
                                                                      "int8-channel, int8-group32, int4-group32 ...")
-    new.add_argument("--zero-point", action="store_true", help="integers from the smallest to the largest number, not around 0")
-    new.add_argument("--activations", action="store_true", help="activations as int8 too: products of integers, fast in jax")
+    new.add_argument("--zero-point", action="store_true",
+                     help="map the smallest to the largest number to integers, not a range around 0")
+    new.add_argument("--activations", action="store_true",
+                     help="quantize activations to int8 too: products of integers, fast in jax")
     new.add_argument("--method", choices=("round", "gptq", "smoothquant", "llm-int8"), default="round",
-                     help="how integers are found; all but round look at a calibration text")
-    new.add_argument("--alpha", type=float, default=0.5, metavar="X", help="smoothquant: how much goes from activations into weights")
+                     help="how integers are chosen; all but round need a calibration text")
+    new.add_argument("--alpha", type=float, default=0.5, metavar="X",
+                     help="smoothquant: how much moves from activations into weights")
     new.add_argument("--threshold", type=float, default=6.0, metavar="X", help="llm-int8: inputs that reach this stay float")
-    new.add_argument("--calibration", metavar="FILE", help="a UTF-8 text (default: what the model was trained on, if it is beside it)")
-    new.add_argument("--rows", type=int, default=32, metavar="N", help="rows of the calibration text, of 256 tokens")
+    new.add_argument("--calibration", metavar="FILE",
+                     help="the calibration text (default: the text in the model's data folder)")
+    new.add_argument("--rows", type=int, default=32, metavar="N",
+                     help="rows of the calibration text, of 256 tokens each")
+    add_encoding(new)
     what = new.add_mutually_exclusive_group()
-    what.add_argument("--text", metavar="FILE", help="a UTF-8 text file to measure on")
+    what.add_argument("--text", metavar="FILE", help="a text file to measure on")
     what.add_argument("--data", metavar="DIR", help="a dataset folder to measure on: its validation split (default: the model's own)")
     new.add_argument("--out", required=True, metavar="DIR", help="the new folder")
     new.add_argument("--measured-rows", type=int, default=256, metavar="N", help="measure on at most this many rows")
@@ -226,8 +325,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--against", metavar="WHAT", help="transformers, numpy, jax, or a golden file")
     new.add_argument("--save", metavar="FILE", help="write the activations as a golden file")
     new.add_argument("--prompt", metavar="TEXT", help="the text to compare on (default: random tokens)")
-    new.add_argument("--seed", type=int, default=0, metavar="N", help="of the random tokens")
-    new.add_argument("--tolerance", type=float, default=1e-4, metavar="X", help="largest difference, as a share of the largest number")
+    new.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random tokens")
+    new.add_argument("--tolerance", type=float, default=1e-4, metavar="X",
+                     help="the largest difference allowed, as a share of the largest number")
     new.add_argument("--json", action="store_true", help="print one JSON object")
     add_twin(new, default="numpy")
 
@@ -238,7 +338,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--out", metavar="DIR", help="folder of the dataset")
     where.add_argument("--show", type=int, metavar="N", help="only print N documents of the text")
 
-    new = command("tokenizer", commands.tokenizer, "train a tokenizer, or see what one does to a text",
+    new = command("tokenizer", commands.tokenizer,
+                  "train a tokenizer, or see how one splits a text",
                   "minillm tokenizer train storyworld --vocab-size 1024 --out data/tokenizer\n"
                   '  minillm tokenizer encode data/tokenizer "Once upon a time"\n'
                   "  minillm tokenizer decode data/tokenizer 45 310 27")
@@ -246,25 +347,28 @@ def parser() -> argparse.ArgumentParser:
 
     def action(name, help, example):
         new = actions.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
-                                 description=f"{help[0].upper()}{help[1:]}.", epilog=f"example:\n  {example}")
-        new.set_defaults(run=commands.tokenizer, action=name)
+                                 description=sentence(help), epilog=f"example:\n  {example}")
+        new.set_defaults(run=commands.tokenizer, action=name, parser=new)
         return new
 
     new = action("train", "learn merges from text", "minillm tokenizer train book.txt --vocab-size 1024 --out data/tokenizer")
     add_source(new)
     new.add_argument("--engine", choices=("library", "written"), default="library",
-                     help="the tokenizers library, or minillm's own written-out BPE: same result, slower")
+                     help="library: the tokenizers package; written: minillm's own BPE, slower, "
+                          "with the same result")
     new.add_argument("--out", required=True, metavar="DIR", help="folder for tokenizer.json")
     new = action("encode", "text to token ids", 'minillm tokenizer encode data/tokenizer "Once upon a time"')
     new.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
-    new.add_argument("text", metavar="TEXT")
+    new.add_argument("text", metavar="TEXT", help="the text")
     new = action("decode", "token ids to text", "minillm tokenizer decode data/tokenizer 45 310 27")
     new.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
-    new.add_argument("ids", metavar="ID", type=int, nargs="+")
-    new = command("compare-curve", commands.compare_curve, "is my loss normal? draw a run into the band of reference runs and say where "
-                  "it leaves it", "minillm compare-curve runs/demo")
+    new.add_argument("ids", metavar="ID", type=int, nargs="+", help="token ids")
+    new = command("compare-curve", commands.compare_curve,
+                  "compare the loss of a run with reference runs: is it normal?",
+                  "minillm compare-curve runs/demo")
     new.add_argument("run_folder", metavar="RUN", help="folder of a run of minillm demo or minillm pretrain")
-    new.add_argument("--reference", metavar="NAME", help="demo or nano (default: the one with the most similar settings)")
+    new.add_argument("--reference", metavar="NAME",
+                     help="demo or nano (default: the one whose settings are most similar)")
     new.add_argument("--out", metavar="FILE", help="where to draw (default: normal.png in the folder of the run)")
     new.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -272,6 +376,8 @@ def parser() -> argparse.ArgumentParser:
                        "minillm lesson list\n  minillm lesson check 1"))
     add_assignment(command("assignment", commands.assignment, "assignments: hand lessons out to a class, check yourself, grade safely",
                            "minillm assignment new --lessons 03,05 --out hw1\n  minillm assignment grade SUBMISSIONS --key hw1/key --out grades"))
+    for name, values in (defaults or {}).items():
+        subparsers.choices[name].set_defaults(**values)
     return top
 
 
@@ -281,8 +387,8 @@ def add_lesson(new):
 
     def action(name, help, example):
         new = actions.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
-                                 description=f"{help[0].upper()}{help[1:]}.", epilog=f"example:\n  {example}")
-        new.set_defaults(action=name)
+                                 description=sentence(help), epilog=f"example:\n  {example}")
+        new.set_defaults(action=name, parser=new)
         if name != "list":
             new.add_argument("lesson", metavar="LESSON", help="its number, or its name")
         new.add_argument("--folder", metavar="DIR", help="where you work (default: minillm-course in your home folder)")
@@ -309,8 +415,8 @@ def add_assignment(new):
 
     def action(name, help, example):
         new = actions.add_parser(name, help=help, formatter_class=HelpFormatter, allow_abbrev=False,
-                                 description=f"{help[0].upper()}{help[1:]}.", epilog=f"example:\n  {example}")
-        new.set_defaults(action=name)
+                                 description=sentence(help), epilog=f"example:\n  {example}")
+        new.set_defaults(action=name, parser=new)
         return new
 
     def add_sandbox(new):
@@ -359,6 +465,11 @@ def add_assignment(new):
     new.add_argument("--install", metavar="SPEC", help="what pip installs in the workflows for GitHub and Classroom 50 (default: as the handout)")
 
 
+def sentence(text: str) -> str:
+    """A help text as a sentence, in lines of at most 79 characters."""
+    return textwrap.fill(f"{text[0].upper()}{text[1:]}" + "." * (text[-1] != "?"), 79)
+
+
 def option(name: str) -> str:
     """learning_rate -> --learning-rate."""
     return "--" + name.replace("_", "-")
@@ -380,25 +491,69 @@ def add_config(group, config_class):
     """An option for every field of a config dataclass, with its type and default."""
     for field in fields(config_class):
         default = None if field.default is MISSING else field.default
-        group.add_argument(option(field.name), type=field.type, default=default, metavar="N", help=HELP[field.name])
+        choices = CHOICES.get(field.name)
+        group.add_argument(option(field.name), type=field.type, default=default, choices=choices,
+                           help=HELP[field.name],
+                           metavar=None if choices else kind(field))
+
+
+def kind(field) -> str:
+    """How --help names the value of a field: N for a whole number, X for any number."""
+    return "N" if field.type is int else "X"
 
 
 def add_shape(group):
     """An option for every field of a model's shape that the dial sets."""
     for field in fields(ModelConfig):
         if field.name in commands.MODEL_OPTIONS:
-            group.add_argument(option(field.name), type=field.type, metavar="N", help="as in Hugging Face's config.json")
+            group.add_argument(option(field.name), type=field.type, metavar=kind(field),
+                               help=SHAPE[field.name])
     group.add_argument("--tie-word-embeddings", action=argparse.BooleanOptionalAction, default=None,
-                       help="one matrix for embedding and head")
+                       help="use one matrix for embedding and head (default: one matrix)")
 
 
-def add_source(new):
-    """The text to read, and how to cut it into tokens."""
-    new.add_argument("source", metavar="SOURCE", help="storyworld, python-docs, shakespeare, tinystories, "
-                                                      "a text file, a folder of text files, or a dataset folder")
-    new.add_argument("--megabytes", type=float, metavar="N", help="at most this much text (default: all; storyworld: 10)")
-    new.add_argument("--data-dir", metavar="DIR", help="where downloads are kept (default: the user's cache folder)")
-    new.add_argument("--vocab-size", type=int, default=1792, metavar="N", help="tokens of the tokenizer that is trained")
-    new.add_argument("--tokenizer", metavar="PATH", help="use this tokenizer, train none")
-    new.add_argument("--characters", action="store_true", help="one token per character, train none")
-    new.add_argument("--data-seed", type=int, default=0, metavar="N", help="of the generated stories and of the split")
+def add_run(new):
+    """How a run of training is kept and continued."""
+    new.add_argument("--resume", action="store_true",
+                     help="continue the run in --out, bit for bit; it knows its other options")
+    new.add_argument("--keep", choices=("best", "last"),
+                     help="the model in --out: the one with the lowest held-out loss, or the last "
+                          "(default: best; last where the "
+                          "exact floor of the text is known)")
+
+
+def add_source(new, optional: bool = False):
+    """The text to read, and how to split it into tokens."""
+    new.add_argument("source", metavar="SOURCE", nargs="?" if optional else None,
+                     help="a text file, a folder of text files, a dataset folder, or a name: "
+                          "storyworld, python-docs, shakespeare, tinystories, tinystories-small"
+                          + ("; not needed with --resume" if optional else ""))
+    add_text(new)
+    new.add_argument("--vocab-size", type=int, default=1792, metavar="N",
+                     help="size of the vocabulary to learn; a short text gives fewer")
+    new.add_argument("--tokenizer", metavar="PATH",
+                     help="use this tokenizer (default: learn one from the text)")
+    new.add_argument("--characters", action="store_true",
+                     help="one token for each character; nothing is learned")
+
+
+def add_text(new):
+    """Which text is read, and how much of it."""
+    new.add_argument("--glob", action="append", default=[], metavar="PATTERN",
+                     help="files of a folder to read, such as '*.py'; may be given several times "
+                          "(default: text and source files, "
+                          "by their suffix)")
+    add_encoding(new)
+    new.add_argument("--megabytes", type=float, metavar="X",
+                     help="read at most this much text (default: all; storyworld: 10)")
+    new.add_argument("--data-dir", metavar="DIR",
+                     help="where downloads are kept (default: your cache folder)")
+    new.add_argument("--data-seed", type=int, default=0, metavar="N",
+                     help="seed of the generated stories and of the split")
+
+
+def add_encoding(new):
+    """How to read what is not UTF-8."""
+    new.add_argument("--encoding", metavar="NAME",
+                     help="encoding of text files that are not UTF-8, such as utf-16 or latin-1 "
+                                                        "(default: refuse them)")

@@ -1,6 +1,8 @@
 """What each command of the command line does: a function of its parsed options. What is heavy is imported when it runs."""
 
 import json
+import os
+import re
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from minillm.errors import UserError, require
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
                  "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
+OPTIONS = "options.json"                    # in the folder of a run: what its command said, for --resume
 
 
 def chosen(options, config_class) -> dict:
@@ -19,7 +22,17 @@ def chosen(options, config_class) -> dict:
 
 def read_source(options, source=None):
     from minillm.corpora import read_corpus
-    return read_corpus(source or options.source, megabytes=options.megabytes, seed=options.data_seed, data_dir=options.data_dir)
+    return read_corpus(source or options.source, megabytes=options.megabytes,
+                       seed=options.data_seed,
+                       data_dir=options.data_dir, globs=tuple(options.glob),
+                       encoding=options.encoding)
+
+
+def read_file(path, options) -> str:
+    """The text of one file that an option names. Raises UserError."""
+    from minillm.corpora import check_encoding, read_text
+    check_encoding(options.encoding)
+    return read_text(Path(path), encoding=options.encoding)
 
 
 def make_tokenizer(options, corpus, engine: str = "library"):
@@ -32,18 +45,70 @@ def make_tokenizer(options, corpus, engine: str = "library"):
     return tokenizers.train(corpus.train, options.vocab_size, engine=engine)
 
 
-def open_or_prepare(options, folder, replace=True):
-    """(dataset, tokenizer) of a dataset folder, or of text, tokenized into `folder`; see `data.prepare` for `replace`."""
+def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None):
+    """(dataset, tokenizer) of a dataset folder, or of text that `data.prepare` puts into `folder`.
+
+    `check(tokenizer)` may refuse before anything is written.
+    """
     from minillm import tokenizer as tokenizers
     from minillm.data import DESCRIPTION, open_dataset, prepare
     if (Path(options.source) / DESCRIPTION).is_file():
-        return open_dataset(options.source), tokenizers.load(options.source)
+        dataset, made = open_dataset(options.source), tokenizers.load(options.source)
+        check(made)
+        return dataset, made
     corpus = read_source(options)
     made = make_tokenizer(options, corpus)
+    check(made)
     return prepare(corpus, made, folder, replace), made
 
 
+def default_out(source) -> str:
+    """Where a run goes that is not told where: runs/book for book.txt."""
+    return str(Path("runs") / (Path(source).resolve().stem or "text"))
+
+
+def recorded_options(out, command: str) -> dict:
+    """The options with which the run in `out` was started, {} where unknown; its text is its tokens."""
+    from minillm.files import read_json
+    try:
+        values = read_json(Path(out) / OPTIONS)
+    except UserError:
+        return {}
+    plain = {name: value for name, value in values.get("options", {}).items()
+             if isinstance(value, (str, int, float, bool, list, type(None)))}
+    if values.get("command") != command:
+        return {}
+    own = Path(out) / "data"
+    if command == "pretrain" and (own / "dataset.json").is_file():
+        plain["source"] = str(own)
+    return plain
+
+
+def record_options(out, command: str, options):
+    """Write what `recorded_options` reads."""
+    from minillm.files import write_json
+    values = {name: value for name, value in vars(options).items()
+              if name not in ("run", "parser", "out", "resume", "command") and not callable(value)}
+    write_json(Path(out) / OPTIONS, {"command": command, "options": values})
+
+
+def warn_of_devices(console, options, train):
+    """Say that more devices than cores do not help."""
+    from minillm.display import say
+    cores = os.cpu_count() or 1
+    if options.twin == "jax" and train.cpu_devices > max(2, cores):
+        say(console, f"warning: --cpu-devices is {train.cpu_devices} and this machine has {cores} "
+                     f"cores: more devices than "
+                     "cores make training slower", style="bold yellow")
+
+
 def pretrain(options):
+    if options.source is None:
+        raise UserError("SOURCE is missing: give a text file, a folder, or a name such as "
+                        "storyworld"
+                        + (f"; {options.out} does not say what it was trained on" if options.resume else "")
+                        + " (see minillm pretrain --help)")
+    options.out = options.out or default_out(options.source)
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
     overrides = {name: getattr(options, name) for name in (*MODEL_OPTIONS, "tie_word_embeddings")}
     config = with_options(preset(options.model, vocab_size=1, context=train.context), **overrides)
@@ -52,22 +117,61 @@ def pretrain(options):
     from minillm.display import say
     from minillm.params import count
     console = Console()
-    training.prepare_folder(options.out, options.resume)
-    dataset, made = open_or_prepare(options, Path(options.out) / "data", replace=not options.resume)
-    special = made.special_tokens.get("<|endoftext|>")
-    config = replace(config, vocab_size=made.vocab_size, bos_token_id=special, eos_token_id=special)
+    training.check_folder(options.out, options.resume)
+    training.check_memory(config, train, options.twin)
+
+    def check(made):
+        nonlocal config
+        special = made.special_tokens.get("<|endoftext|>")
+        config = replace(config, vocab_size=made.vocab_size, bos_token_id=special,
+                         eos_token_id=special)
+        training.check_memory(config, train, options.twin)
+        training.prepare_folder(options.out, options.resume)
+
+    dataset, made = open_or_prepare(options, Path(options.out) / "data", not options.resume, check)
+    if not options.resume:
+        record_options(options.out, "pretrain", options)
+    warn_of_devices(console, options, train)
     say(console, f"{dataset.description}: {len(dataset.train):,} training tokens, {len(dataset.validation):,} held out, "
                  f"vocabulary {made.vocab_size:,}")
     say(console, f"model: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, "
                  f"{config.num_attention_heads} heads over {config.num_key_value_heads}; {train.steps:,} steps of "
-                 f"{train.batch_size} x {train.context} tokens, twin: {options.twin}")
-    summary = train_and_draw(console, options.out, config, train, dataset, made, options.twin, options.resume)
+                 f"{train.batch_size} x {train.context} tokens read the text "
+                 f"{training.epochs(dataset, train, train.steps):.3g} times; twin: {options.twin}")
+    summary = train_and_draw(console, options.out, config, train, dataset, made, options.twin,
+                             options.resume,
+                             keep=options.keep)
+    prompt = "" if config.bos_token_id is not None else f' --prompt "{beginning(dataset, made, config)}"'
+    finish(console, summary, train, f"pretrain --resume --out {quoted(options.out)}", options.out,
+           f"generate {quoted(options.out)}{prompt}")
+
+
+def finish(console, summary, train, again: str, out, following: str):
+    """Print how a run went, and the command that comes next."""
+    from minillm import training
+    from minillm.display import say, say_how_it_went
     if not summary["done"]:
-        say(console, f"saved at step {summary['step']:,} of {train.steps:,}. Continue with the same command and --resume.")
+        holds = ("" if summary["model_step"] == summary["step"] else
+                 f"; the folder holds the model of step {summary['model_step']:,}")
+        say(console, f"saved at step {summary['step']:,} of {train.steps:,}{holds}. Continue "
+                     f"with: minillm {again}")
         return
     say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s "
-                 f"while training. Checkpoint, log and curve (loss.png) are in {options.out}")
-    say(console, f"next: minillm generate {options.out}" + (' --prompt "Once"' if special is None else ""))
+                 f"while training. Checkpoint, log and curve (loss.png) are in {out}")
+    if say_how_it_went(console, summary, training.read_metrics(Path(out) / training.METRICS)):
+        say(console, f"next: minillm {following}")
+
+
+def quoted(path) -> str:
+    """A path as it is typed in a shell: in quotes where it holds a space."""
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
+def beginning(dataset, tokenizer, config) -> str:
+    """A prompt that the tokenizer knows and every shell accepts: words from the held-out text."""
+    text = tokenizer.decode(dataset.validation[:2000].tolist())
+    words = re.search(r"\w(?:[\w ,.]*\w)?", text)
+    return words[0][: max(1, min(16, config.max_position_embeddings // 2))].rstrip() if words else ""
 
 
 def distill(options):
@@ -76,6 +180,9 @@ def distill(options):
     from minillm.config import DistillConfig
     from minillm.display import say
     from minillm.loading import load
+    if options.teacher is None:
+        raise UserError("TEACHER is missing: give the folder of a checkpoint (see minillm distill "
+                        "--help)")
     from minillm.params import count
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
     how = with_options(DistillConfig(), **chosen(options, DistillConfig), kept=options.top_k if options.cache else 0)
@@ -85,27 +192,30 @@ def distill(options):
     config = replace(config, vocab_size=teacher.config.vocab_size, bos_token_id=teacher.config.bos_token_id,
                      eos_token_id=teacher.config.eos_token_id)
     distillation.check_context(teacher, train.context)
+    training.check_memory(config, train, options.twin)
     training.prepare_folder(out, options.resume)
     dataset = distillation.text(out, teacher, how, train, source_of_text(options), lambda source: read_source(options, source),
                                 twin=options.twin, resume=options.resume, say=lambda text: say(console, text))
     distillation.check(config, train, how, teacher, dataset)
+    if not options.resume:
+        record_options(out, "distill", options)
+    warn_of_devices(console, options, train)
     say(console, f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of {teacher.config.hidden_size}; "
                  f"{dataset.description}: {len(dataset.train):,} training tokens")
     say(console, f"student: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, start "
-                 f"{how.start}; {how.objective}, {train.steps:,} steps of {train.batch_size} x {train.context} tokens, "
-                 f"twin: {options.twin}")
+                 f"{how.start}; {how.objective}, {train.steps:,} steps of {train.batch_size} x "
+                 f"{train.context} tokens read the "
+                 f"text {training.epochs(dataset, train, train.steps):.3g} times; twin: "
+                 f"{options.twin}")
 
     def run(watch):
         return distillation.run(out, config, train, how, teacher, dataset, twin=options.twin, resume=options.resume, watch=watch,
-                                cache=options.cache, say=lambda text: say(console, text))
+                                cache=options.cache, say=lambda text: say(console, text),
+                                keep_model=options.keep)
 
     summary = train_and_draw(console, out, config, train, dataset, teacher.tokenizer, options.twin, run=run)
-    if not summary["done"]:
-        say(console, f"saved at step {summary['step']:,} of {train.steps:,}. Continue with the same command and --resume.")
-        return
-    say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s "
-                 f"while training. Checkpoint, log and curve (loss.png) are in {out}")
-    say(console, f"next: minillm evaluate {out}")
+    finish(console, summary, train, f"distill --resume --out {quoted(out)}", out,
+           f"evaluate {quoted(out)}")
 
 
 def source_of_text(options):
@@ -114,23 +224,28 @@ def source_of_text(options):
     own = Path(options.teacher) / "data"
     source = options.source or (str(own) if (own / DESCRIPTION).is_file() else None)
     if source is None and options.objective != "responses":
-        raise UserError(f"{options.teacher}: was not trained on data of its own: say with --data what the student shall read")
+        raise UserError(f"{options.teacher}: has no dataset beside it: name with --data what the "
+                        f"student is to read")
     return source
 
 
-def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False, lines=None, run=None) -> dict:
+def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False,
+                   lines=None, run=None,
+                   keep=None) -> dict:
     """Run the training loop (or `run(watch)`) under a live display and draw its curve; returns the summary."""
     from minillm import display, training
     floor = training.held_out(dataset, train.context).floor_per_token
     watch = display.Display(console, train, floor)
     try:
         summary = run(watch) if run else training.run(folder, config, train, dataset, tokenizer, twin=twin, resume=resume,
-                                                      watch=watch)
+                                                      watch=watch, keep=keep)
     finally:
         watch.finished()
     levels = ({} if floor is None else {"floor": floor}) | (lines or {})
     display.draw_curve(training.read_metrics(Path(folder) / training.METRICS), Path(folder) / "loss.png",
-                       f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}", levels)
+                       f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}",
+                       levels,
+                       training.epochs(dataset, train, train.steps))
     return summary
 
 
@@ -174,17 +289,17 @@ def rows_to_measure(options, loaded, context: int):
     from minillm.data import open_dataset, windows
     config, made = loaded.config, loaded.tokenizer
     if options.text:
-        from minillm.corpora import read_text
         if made is None:
             raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become tokens")
-        text = read_text(Path(options.text))
+        text = read_file(options.text, options)
         tokens = [*loaded.begin, *made.encode(text)]
         if len(tokens) < 2 or len(tokens) == len(loaded.begin):
-            raise UserError(f"{options.text}: too short to measure anything: give a text of at least two tokens")
+            raise UserError(f"{options.text}: " + ("too short to measure" if text else "the file is empty")
+                            + ": give a text of at least two tokens")
         return training.HeldOut(*windows(np.array(tokens), context), 0, None, len(made.decode_bytes(tokens[1:])))
     folder = Path(options.data or Path(options.path) / "data")
     if not options.data and not folder.exists():
-        raise UserError(f"{options.path}: was not trained on data of its own: give --text FILE or --data DIR")
+        raise UserError(f"{options.path}: has no dataset beside it: give --text FILE or --data DIR")
     dataset = open_dataset(folder)
     if dataset.vocab_size > config.vocab_size:
         raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has {config.vocab_size}")
@@ -202,7 +317,7 @@ def generate(options):
     if options.twin == "jax":
         keep_compiled()
     for i, prompt in enumerate(options.prompt):
-        times = []
+        times = [time.perf_counter()]
         if i:
             print("\n---")
         for piece in model.generate(prompt, options.twin, tuple(options.stop), lambda: times.append(time.perf_counter()),
@@ -210,8 +325,16 @@ def generate(options):
             print(piece, end="", flush=True)
         print()
         if not options.quiet:
-            speed = f", {(len(times) - 1) / (times[-1] - times[0]):,.0f} tokens/s" if len(times) > 20 else ""
-            print(f"[{len(times)} new tokens{speed}, twin: {options.twin}]", file=sys.stderr)
+            print(speed(len(times) - 1, times[-1] - times[0], options.twin), file=sys.stderr)
+
+
+def speed(tokens: int, seconds: float, twin: str) -> str:
+    """What `generate` says at the end; the time is that from the prompt to the last token."""
+    included = "reading the prompt" + (" and compiling" if twin == "jax" else "") + " included"
+    rate = ""
+    if tokens and seconds:
+        rate = f" in {seconds:.2f} s ({included}), {tokens / seconds:,.0f} tokens/s"
+    return f"[{tokens} new tokens{rate}, twin: {twin}]"
 
 
 def keep_compiled():
@@ -253,7 +376,6 @@ def tokenizer(options):
 
 
 def inspect(options):
-    from minillm.corpora import read_text
     from minillm.inspection import report
     from minillm.loading import load
     report.may_write(options.out)
@@ -262,7 +384,7 @@ def inspect(options):
         raise UserError(f"--effort is {options.effort}: it must be above 0")
     prompts = [prompt_of(text, model, options.ids) for text in (options.prompt, options.corrupt)]
     against = None if options.against is None else load(options.against, options.tokenizer, options.dtype)
-    text = None if options.text is None else read_text(Path(options.text))
+    text = None if options.text is None else read_file(options.text, options)
     if options.twin == "jax":
         keep_compiled()
     found = report.contents(model, *prompts, against, text, options.effort, options.twin,
@@ -282,7 +404,8 @@ def prompt_of(text, model, ids: bool):
     try:
         return [int(each) for each in text.split()]
     except ValueError:
-        raise UserError(f"{text!r} holds something that is no token id: --ids wants numbers with spaces between") from None
+        raise UserError(f"{text!r} holds something that is not a token id: with --ids, give "
+                        f"numbers with spaces between") from None
 
 
 def inspect_config(options):
@@ -301,7 +424,7 @@ def convert(options):
     from minillm.checkpoint import copy_texts
     source, out = Path(options.path), Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: is there already and is not an empty folder: give a new one")
+        raise UserError(f"{out}: already exists and is not an empty folder: give a new one")
     model = load(source, options.tokenizer)
     from minillm.quantized import scheme_of
     scheme = scheme_of(model.params)
@@ -322,7 +445,7 @@ def quantize(options):
     from minillm.quantized import scheme_named
     source, out = Path(options.path), Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: is there already and is not an empty folder: give a new one")
+        raise UserError(f"{out}: already exists and is not an empty folder: give a new one")
     scheme = scheme_named(options.scheme, options.zero_point, options.activations)
     require(min(options.rows, options.measured_rows) >= 1, "--rows and --measured-rows", min(options.rows, options.measured_rows),
             "at least 1")
@@ -367,7 +490,7 @@ def export(options):
     from minillm.loading import load
     out = Path(options.out)
     if out.exists():
-        raise UserError(f"{out}: is there already: give a new file")
+        raise UserError(f"{out}: already exists: give the name of a new file")
     model = load(options.path, options.tokenizer)
     floats = write(out, model)
     print(f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; llama.cpp runs it: llama-cli -m {out}")
@@ -382,10 +505,11 @@ def calibration_rows(options, model):
         return None
     context = min(256, model.config.max_position_embeddings)
     if options.calibration:
-        from minillm.corpora import read_text
         if model.tokenizer is None:
-            raise UserError("there is no tokenizer.json, so text cannot become tokens")
-        tokens = np.array([*model.begin, *model.tokenizer.encode(read_text(Path(options.calibration)))])
+            raise UserError(f"{options.path}: there is no tokenizer.json, so text cannot become "
+                            f"tokens")
+        tokens = np.array([*model.begin,
+                           *model.tokenizer.encode(read_file(options.calibration, options))])
     elif (Path(options.path) / "data").is_dir():
         from minillm.data import open_dataset
         tokens = open_dataset(Path(options.path) / "data").train[: context * options.rows]

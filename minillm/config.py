@@ -106,6 +106,9 @@ class ModelConfig:
         return self.num_attention_heads // self.num_key_value_heads
 
 
+OPTIMIZERS, PRECISIONS = ("adamw", "muon"), ("float32", "bfloat16")
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run: how much, how fast, from which random numbers. Lengths are in steps or tokens as named.
@@ -152,9 +155,9 @@ class TrainConfig:
             require(is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
         require(is_number(self.weight_decay) and self.weight_decay >= 0, "weight_decay", self.weight_decay,
                 "a finite number of at least 0")
-        require(self.optimizer in ("adamw", "muon"), "optimizer", self.optimizer, "adamw or muon")
-        require(self.matmul_precision in ("float32", "bfloat16"), "matmul_precision", self.matmul_precision,
-                "float32 or bfloat16")
+        require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, " or ".join(OPTIMIZERS))
+        require(self.matmul_precision in PRECISIONS, "matmul_precision", self.matmul_precision,
+                " or ".join(PRECISIONS))
 
 
 OBJECTIVES = ("soft", "reverse", "on-policy", "responses")

@@ -5,6 +5,7 @@ the two splits never share one. Files that a name downloads are pinned by size a
 """
 
 import ast
+import codecs
 import hashlib
 import importlib
 import math
@@ -16,14 +17,21 @@ import urllib.request
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
 from minillm import storyworld
 from minillm.errors import UserError
+from minillm.files import gigabytes, machine_memory
 from minillm.tokenizer import END_OF_TEXT  # also the customary mark between two documents of a text file
 
-TEXT_SUFFIXES = (".txt", ".text", ".md", ".rst", ".tex", ".org", ".adoc")
+# What a folder is searched for without --glob: prose, markup, data that is text, source code.
+TEXT_SUFFIXES = tuple("." + name for name in (
+    "txt text md markdown rst tex org adoc srt html htm xml json jsonl yaml yml toml ini csv tsv "
+    "sql py pyi js ts jsx tsx css c h cc cpp hpp cs java kt go rs rb php pl lua r jl scala swift "
+    "hs ml lisp el sh").split())
 STORYWORLD_MEGABYTES = 10.0
 
 
@@ -76,13 +84,16 @@ TINYSTORIES_VALID = RemoteFile(
     22_502_601, "6874bae9a4c1a4e7edcf0e53b86c17817e9cf881fc75ff2368da457b80c0585d")
 
 
-def read_corpus(source, *, megabytes=None, seed=0, validation_fraction=0.1, data_dir=None) -> Corpus:
+def read_corpus(source, *, megabytes=None, seed=0, validation_fraction=0.1, data_dir=None, globs=(),
+                encoding=None) -> Corpus:
     """The documents of a named source, or of a text file or folder, in two disjoint splits.
 
     `megabytes` (10^6 bytes) limits the text, both splits together; None means all of it, or
     `STORYWORLD_MEGABYTES` of the endless story world. `validation_fraction` is the held-out part; `seed`
     picks the stories, or which documents are held out. `data_dir` holds downloads (None: `cache_folder()`).
-    Raises UserError: unknown source, option out of range, unreadable file, no network, too little text.
+    `globs` are patterns such as "*.py" that choose the files of a folder; `encoding` is that of
+    the files that are not UTF-8. Raises UserError: unknown source, option out of range, unreadable
+    file, no network, too little text.
     """
     if not 0 < validation_fraction < 1:
         raise UserError(f"validation fraction {validation_fraction}: must be between 0 and 1, such as 0.1")
@@ -90,7 +101,11 @@ def read_corpus(source, *, megabytes=None, seed=0, validation_fraction=0.1, data
         raise UserError(f"megabytes {megabytes}: must be a number above 0")
     if seed < 0:
         raise UserError(f"seed {seed}: must be 0 or more")
-    read = SOURCES.get(str(source), _from_path)
+    check_encoding(encoding)
+    if globs and not os.path.isdir(source):
+        raise UserError(f"{source}: --glob chooses files of a folder, and this is not a folder: "
+                        f"leave --glob out")
+    read = SOURCES.get(str(source)) or partial(_from_path, globs=globs, encoding=encoding)
     folder = Path(data_dir) if data_dir else cache_folder()
     corpus = read(str(source), megabytes, seed, validation_fraction, folder)
     for split in ("train", "validation"):
@@ -147,20 +162,78 @@ def keep(documents, megabytes):
 
 # Files of the user's and of the web -------------------------------------------------------------------------
 
-def read_text(path, limit=None) -> str:
-    """A UTF-8 file, line ends as "\\n", no byte order mark; with `limit`, the documents in so many bytes."""
+def read_text(path, limit=None, encoding=None) -> str:
+    """A UTF-8 file, line ends as "\\n", no byte order mark; `limit`: the documents in so many bytes.
+
+    With `encoding`, a file that is not UTF-8 is read as that. Raises UserError.
+    """
+    text, wrong = _read(path, limit, encoding)
+    if wrong:
+        raise UserError(f"{path}: {wrong}")
+    return text
+
+
+def read_texts(files, encoding=None) -> list[str]:
+    """The texts of several files. Raises UserError, naming all files that cannot be read."""
+    read = [_read(file, None, encoding) for file in files]
+    bad = [f"{file}: {wrong}" for file, (_, wrong) in zip(files, read) if wrong]
+    if bad:
+        several = f"{len(bad)} of {len(files)} files cannot be read: " if len(bad) > 1 else ""
+        more = f"; and {len(bad) - 20} more" if len(bad) > 20 else ""
+        remedy = "; --glob leaves files out" if len(files) > 1 else ""
+        raise UserError(several + "; ".join(bad[:20]) + more + remedy)
+    return [text for text, _ in read]
+
+
+def check_encoding(encoding):
+    """Refuse what is not the name of a text encoding. Raises UserError."""
+    try:
+        b"a".decode(encoding or "utf-8")
+    except UnicodeError:
+        pass
+    except (LookupError, ValueError):
+        raise UserError(f"--encoding {encoding}: Python knows no text encoding of this name: give "
+                        f"one such as utf-16, "
+                        "latin-1, cp1252, gb18030 or shift_jis") from None
+
+
+def _read(path, limit, encoding):
+    """(text, None), or (None, what is wrong with the file and what to do)."""
     try:
         with open(path, "rb") as file:
             raw = file.read(limit)
             if limit is not None and file.read(1):
                 raw = raw[:max(raw.rfind(END_OF_TEXT.encode()), 0)]
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start} is not UTF-8; convert the file to UTF-8 first") from None
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        return None, f"cannot be read ({error.strerror})"
+    wide = _wide_encoding(raw)
+    wrong = f"is {wide[:6].upper()}, not UTF-8: add --encoding {wide}" if wide else None
+    for name in (None if wide else "utf-8", encoding):
+        try:
+            if name:
+                text = raw.decode(name)
+                return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"), None
+        except UnicodeError as error:
+            wrong = (f"is neither UTF-8 nor {encoding}: give another --encoding" if name == encoding
+                     else f"byte {error.start} is not UTF-8: save the file as UTF-8, or name its "
+                          f"encoding, such as "
+                     "--encoding latin-1")
+    return None, wrong
+
+
+def _wide_encoding(raw: bytes) -> str | None:
+    """utf-16 or utf-32, if the bytes begin with its mark or every second one is 0; else None."""
+    for mark, name in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+                       (codecs.BOM_UTF16_LE, "utf-16"),
+                       (codecs.BOM_UTF16_BE, "utf-16")):
+        if raw.startswith(mark):
+            return name
+    head = raw[:4096]
+    for first, name in ((0, "utf-16-be"), (1, "utf-16-le")):
+        zeros, others = head[first::2].count(0), head[1 - first::2].count(0)
+        if zeros > len(head) // 4 and others <= zeros // 10:
+            return name
+    return None
 
 
 def separate(text):
@@ -170,8 +243,18 @@ def separate(text):
     return [part for part in map(str.strip, text.split(END_OF_TEXT)) if part]
 
 
-def text_files(folder):
-    """Yields the text files in a folder and below, sorted; none that is hidden, no link out of the folder."""
+def text_files(folder, globs=()):
+    """Yields the text files in a folder and below, sorted; not hidden ones, no link out of it.
+
+    `globs` are compared with a file's name and with its path below the folder; without them its
+    suffix decides.
+    """
+    def wanted(path):
+        if not globs:
+            return path.suffix.lower() in TEXT_SUFFIXES
+        names = path.name, path.relative_to(folder).as_posix()
+        return any(fnmatch(name, glob) for glob in globs for name in names)
+
     def refuse(error):
         raise UserError(f"{error.filename}: cannot be read ({error.strerror})")
 
@@ -179,7 +262,7 @@ def text_files(folder):
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
+            if wanted(path) and path.is_file():
                 if path.resolve().is_relative_to(root):
                     yield path
 
@@ -267,6 +350,10 @@ def _docstrings(path, name):
 
 def _storyworld(source, megabytes, seed, fraction, folder):
     n_bytes = (megabytes or STORYWORLD_MEGABYTES) * 1e6
+    if n_bytes > (machine_memory() or math.inf):
+        raise UserError(f"megabytes {megabytes:g}: more than the memory of this machine "
+                        f"({gigabytes(machine_memory())}): "
+                        "choose less")
     train = storyworld.corpus(seed, "train", int(n_bytes * (1 - fraction)))
     validation = storyworld.corpus(seed, "validation", int(n_bytes * fraction))
     floor_nats = [-storyworld.parse(text).log_probability for text in validation]
@@ -299,17 +386,23 @@ def _tinystories_small(source, megabytes, seed, fraction, folder):
                   *split_documents(keep(stories, megabytes), fraction, seed))
 
 
-def _from_path(source, megabytes, seed, fraction, folder):
+def _from_path(source, megabytes, seed, fraction, folder, globs=(), encoding=None):
     path = Path(source)
     if os.path.isdir(path):
-        files = list(text_files(path))
+        files = list(text_files(path, globs))
         if not files:
-            raise UserError(f"{path}: no text files in this folder (looked for {' '.join(TEXT_SUFFIXES)})")
+            looked = (f"no file matches {' '.join(globs)}" if globs else
+                      f"no text files in this folder (no name ends in {' '.join(TEXT_SUFFIXES[:3])} "
+                      "...): choose files with --glob, such as --glob '*.log'")
+            raise UserError(f"{path}: {looked}")
     elif os.path.isfile(path):
         files = [path]
     else:
         raise UserError(f"{source}: no such file or folder, and not a named source ({', '.join(SOURCES)})")
-    documents = [document for file in files for document in separate(read_text(file))]
+    documents = [document for text in read_texts(files, encoding) for document in separate(text)]
+    if not documents:
+        raise UserError(f"{source}: " + ("the file is empty" if os.path.isfile(path) else
+                                         f"its text files are all empty ({len(files)})"))
     name = path.resolve().name
     return Corpus(name, f"{len(files)} text file{'s' * (len(files) > 1)} from {name}",
                   *split_documents(keep(documents, megabytes), fraction, seed))

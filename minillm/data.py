@@ -222,12 +222,15 @@ def batch(tokens, step, *, seed, batch_size, context, starts=None):
 
 
 def places(tokens, step, *, seed, batch_size, context, starts=None):
-    """(B, context + 1): where in `tokens` the rows of a step stand, each with the target of its last token. See `batch`."""
+    """(B, context + 1): where in `tokens` the rows of a step stand, each with the target of its
+    last token. See `batch`."""
     n = len(tokens)
     if n <= context:
-        raise UserError(f"the text has {n} tokens, but a context of {context} needs at least {context + 1}; "
-                        "use a longer text or a shorter context")
-    count = max(1, (n - 1) // context - 1) if starts is None else len(starts)
+        raise UserError(
+            f"the text has {n} tokens, but a context of {context} needs at least {context + 1}; "
+            "use a longer text or a shorter context"
+        )
+    count = rows_of_epoch(n, context, starts)
     slack = n - 1 - count * context if starts is None else 0
     epochs_B, places_B = np.divmod(np.arange(step * batch_size, (step + 1) * batch_size), count)
     begins_B = np.empty(batch_size, np.int64)
@@ -236,9 +239,15 @@ def places(tokens, step, *, seed, batch_size, context, starts=None):
         phase, order = _epoch(seed, int(epoch), count, slack)
         chosen = order[places_B[here_B]]
         begins_B[here_B] = phase + context * chosen if starts is None else starts[chosen]
-    # the end-of-text that closes the file stands for the one that opens it: a row that runs over has it once
+    # the end-of-text that closes the file stands for the one that opens it: a row that runs over
+    # has it once
     length = n - 1 if tokens[0] == tokens[-1] else n
     return (begins_B[:, None] + np.arange(context + 1)) % length
+
+
+def rows_of_epoch(n_tokens, context, starts=None) -> int:
+    """How many rows of `context` tokens read the text once; see `batch`."""
+    return max(1, (n_tokens - 1) // context - 1) if starts is None else len(starts)
 
 
 @lru_cache(maxsize=4)  # the epoch of a batch and the next one, for two token files

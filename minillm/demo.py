@@ -49,11 +49,11 @@ def run(out: str, *, steps: int, seed: int, twin: str):
     console.print(f"   {made.vocab_size:,} tokens; the text shrinks from {dataset.train_bytes:,} bytes to "
                   f"{len(dataset.train):,} tokens.", highlight=False)
 
-    chapter("Training. A LLaMA guesses the next token and is corrected.")
+    chapter("Training. A LLaMA predicts the next token and is corrected.")
     train = TrainConfig(steps=steps, seed=seed, eval_every=100, save_every=200, sample_every=200, **RECIPE)
     config = replace(preset("nano", vocab_size=made.vocab_size, context=train.context), num_hidden_layers=LAYERS)
     console.print(f"   {count(config):,} parameters in {config.num_hidden_layers} layers, the {twin} twin; Ctrl-C saves and "
-                  f"stops, the same command goes on.", highlight=False)
+                  f"stops, the same command continues.", highlight=False)
 
     rows = training.held_out(dataset, train.context)
     held_out_ids = [ids[1:] for ids in documents(dataset.validation, dataset.validation_starts)]
@@ -64,10 +64,11 @@ def run(out: str, *, steps: int, seed: int, twin: str):
     lines = {name: nats / tokens_per_story for name, nats in ngrams.items()}
     summary = commands.train_and_draw(console, folder, config, train, dataset, made, twin, resume, lines)
     if not summary["done"]:
-        console.print(f"   saved at step {summary['step']:,}. The same command goes on from there.")
+        console.print(f"   saved at step {summary['step']:,}. The same command continues from "
+                      f"there.")
         return
 
-    chapter("The result. Nobody can do better than the floor: it is the grammar's own entropy.")
+    chapter("The result. No model can be better than the floor: it is the grammar's own entropy.")
     floor = summary["floor_per_document"]
     results = [*ngrams.items(), (f"this LLaMA, {summary['seconds']:.0f} s of training", summary["nats_per_document"]),
                ("the floor", floor)]
@@ -82,12 +83,16 @@ def run(out: str, *, steps: int, seed: int, twin: str):
         ids = list(model.generate(params, [config.bos_token_id], config, how, config.end_tokens))
         console.print("\n   " + made.decode(ids).replace("\n", "\n   "), style="italic", highlight=False, markup=False)
 
-    console.print(f"\nThe checkpoint and its curve ([bold]loss.png[/]) are in {folder}. What to do next:\n"
-                  f'  minillm generate {folder} --prompt "Once"       let it write\n'
-                  f"  minillm generate {folder} --twin numpy          the same model, in NumPy\n"
-                  f"  minillm evaluate {folder}                       measure it again\n"
-                  f"  minillm pretrain storyworld --model tiny --steps 4000 --out runs/tiny     a larger one\n"
-                  f"  minillm pretrain FILE.txt --out runs/mine       your own text", highlight=False)
+    following = [(f'generate {folder} --prompt "Once"', "let it write"),
+                 (f"generate {folder} --twin numpy", "the same model, in NumPy"),
+                 (f"evaluate {folder}", "measure it again"),
+                 ("pretrain storyworld --model tiny --steps 4000", "train a larger model"),
+                 ("pretrain FILE.txt", "train on your own text"),
+                 ("lesson list", "the course")]
+    width = max(len(command) for command, _ in following)
+    console.print(f"\nThe checkpoint and its curve ([bold]loss.png[/]) are in {folder}. What to "
+                  f"do next:\n" + "\n".join(
+        f"  minillm {command:{width}}  {what}" for command, what in following), highlight=False)
 
 
 def documents(tokens, starts) -> list:

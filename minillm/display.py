@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from minillm.config import TrainConfig
+from minillm.curves import RISE, has_risen, held_out_losses, learned_nothing, lowest
 
 
 class Display:
@@ -42,6 +43,11 @@ class Display:
                      f"({100 * record['above_floor']:+.1f}%)")
         elif "bits_per_byte" in record:
             line += f"  {record['bits_per_byte']:.4f} bits/byte"
+        lowest = record.get("lowest")
+        now = record.get("on_eval_rows", record["held_out"])
+        if lowest and now > RISE * lowest["held_out"]:
+            rise = 100 * (now / lowest["held_out"] - 1)
+            line += f"  rising: {rise:.0f}% above step {lowest['step']:,}"
         say(self.bar.console, line)
 
     def sampled(self, step: int, text: str):
@@ -56,23 +62,68 @@ def say(console: Console, text: str, **style):
     console.print(text, highlight=False, markup=False, soft_wrap=not console.is_terminal, **style)
 
 
-def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | None = None):
-    """Draw the loss of a run (nats per token against steps) to a PNG; `lines` are levels to compare with, by name."""
+def say_how_it_went(console: Console, summary: dict, records: list[dict]) -> bool:
+    """Print where the held-out loss was lowest; warn where it rose again or nothing was learned.
+
+    `records` are those of metrics.jsonl. Returns whether the model is worth using.
+    """
+    losses = [r["loss"] for r in records if "loss" in r]
+    held_out = held_out_losses(records)
+    if learned_nothing(losses, held_out):
+        say(console, f"warning: the model learned nothing: the loss was {losses[0]:.2f} at first, "
+                     f"{max(losses):.4g} at its "
+                     f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a "
+                     f"tenth of the --learning-rate",
+            style="bold red")
+        return False
+    step = lowest(held_out)
+    if step is None:
+        return True
+    holds = (", and the folder holds the model of that step" if summary["model_step"] == step else
+             f"; the folder holds the model of step {summary['model_step']:,}")
+    say(console, f"lowest held-out loss: {held_out[step]:.4f} at step {step:,}{holds}")
+    if has_risen(held_out):
+        last = max(held_out)
+        advice = "Take fewer steps, more text, or a smaller model"
+        if summary["keep"] != "best":
+            advice += "; --keep best would have kept the model of that step"
+        say(console, f"warning: after step {step:,} the held-out loss rose to "
+                     f"{held_out[last]:.4f}: the model learns the training "
+                     f"text by heart, which it reads {summary['epochs']:.3g} times. {advice}",
+            style="bold yellow")
+    return True
+
+
+def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | None = None,
+               epochs: float | None = None):
+    """Draw the loss of a run (nats per token) to a PNG, with a mark where held out is lowest.
+
+    `lines` are levels to compare with, by name; `epochs`: how many times the text was read.
+    """
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
 
     train = [(r["step"] + 1, r["loss"]) for r in records if "loss" in r]
-    held_out = [(r["step"], r["held_out"]) for r in records if "held_out" in r]
+    held_out = sorted(held_out_losses(records).items())
+    steps = "step" if epochs is None else f"step (the text is read {epochs:.3g} times in all)"
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
     if train:
         axes.plot(*zip(*train), color="#9db7d5", linewidth=1, label="training batch")
     if held_out:
         axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3, label="held out")
+        best = lowest(dict(held_out))
+        if best is not None:
+            level = dict(held_out)[best]
+            axes.plot([best], [level], color="#1f4e8c", linestyle="", marker="D", markersize=8,
+                      fillstyle="none",
+                      label=f"lowest: {level:.3f} at step {best:,}")
     for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
         axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
-    axes.set(xlabel="step", ylabel="loss (nats per token)", title=title, yscale="log")
+    axes.set(xlabel=steps, ylabel="loss (nats per token)", title=title, yscale="log")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
     axes.grid(alpha=0.25)

@@ -32,8 +32,10 @@ FORMAT = "minillm kept targets 1"
 
 def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset, *,
         twin: str = "jax", resume: bool = False, watch=None, cache=None,
-        say=lambda text: None) -> dict:
-    """`training.run` for a student of `teacher`; returns its summary. With `cache`, the teacher's answers are kept there.
+        say=lambda text: None, keep_model: str | None = None) -> dict:
+    """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
+
+    With `cache`, the answers of the teacher are kept there.
 
     Raises UserError as training.run, for a teacher or data that do not fit, and where a resumed run had another teacher.
     """
@@ -55,7 +57,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
             f"{100 * kept.lost:.2f}% of the probability")
     steps = steps_of(model, teacher, dataset, config, train, how, kept)
     return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, watch=watch,
-                        begin=begin, steps=steps, origin=origin)
+                        begin=begin, steps=steps, origin=origin, keep=keep_model)
 
 
 def check(config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset):
@@ -113,11 +115,21 @@ def fingerprint(teacher: Model) -> str:
 
 # How steps are taken ----------------------------------------------------------------------------------------
 
-def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train: TrainConfig, how: DistillConfig, kept=None):
+
+def steps_of(
+    model,
+    teacher: Model,
+    dataset: Dataset,
+    config: ModelConfig,
+    train: TrainConfig,
+    how: DistillConfig,
+    kept=None,
+):
     """steps(state, first, end), as training.run takes them; see `training.plain_steps`.
 
-    alpha = 0 asks the teacher nothing: that is plain training, the same program. On-policy, the rows of some dispatches
-    are written by the student as it is when they begin; what stands in them is no target, so only the teacher counts.
+    alpha = 0 asks the teacher nothing: that is plain training, the same program. On-policy, the
+    rows of some dispatches are written by the student as it is when they begin; what stands in them
+    is no target, so only the teacher counts.
     """
     plain = training.plain_steps(model, dataset, config, train)
     if how.objective == "responses" or how.alpha == 0 and how.objective != "on-policy":
@@ -125,19 +137,46 @@ def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train
     if kept is not None:
         starts = training.starts_of_rows(dataset, train.context)
         return lambda state, first, end: model.kept_steps(
-            state, *training.batches(dataset, train, first, end),
-            *kept.rows(np.stack([places(dataset.train, step, seed=train.seed, batch_size=train.batch_size, context=train.context,
-                                        starts=starts)[:, :-1] for step in range(first, end)])), config, train, how)
+            state,
+            *training.batches(dataset, train, first, end),
+            *kept.rows(
+                np.stack(
+                    [
+                        places(
+                            dataset.train,
+                            step,
+                            seed=train.seed,
+                            batch_size=train.batch_size,
+                            context=train.context,
+                            starts=starts,
+                        )[:, :-1]
+                        for step in range(first, end)
+                    ]
+                )
+            ),
+            config,
+            train,
+            how,
+        )
     params = model.settle(teacher.params)
 
     def beside_the_teacher(state, tokens_NBT, targets_NBT, how):
-        return model.distill_steps(state, tokens_NBT, targets_NBT, params, teacher.config, config, train, how)
+        return model.distill_steps(
+            state, tokens_NBT, targets_NBT, params, teacher.config, config, train, how
+        )
 
     def steps(state, first, end):
-        rng = np.random.default_rng([train.seed, first, 1])          # a function of the step, so that a run can be resumed
+        # a function of the step, so that a run can be resumed
+        rng = np.random.default_rng([train.seed, first, 1])
         if how.objective == "on-policy" and rng.random() < how.student_share:
-            tokens_NBT, targets_NBT = written(model, state["params"], training.batches(dataset, train, first, end)[0], config,
-                                              how, rng)
+            tokens_NBT, targets_NBT = written(
+                model,
+                state["params"],
+                training.batches(dataset, train, first, end)[0],
+                config,
+                how,
+                rng,
+            )
             return beside_the_teacher(state, tokens_NBT, targets_NBT, replace(how, alpha=1.0))
         if how.alpha == 0:
             return plain(state, first, end)

@@ -59,6 +59,19 @@ def make_folder(folder) -> Path:
     return Path(folder)
 
 
+def machine_memory() -> int | None:
+    """The bytes of memory of this machine; None where the system does not say (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def gigabytes(size: int) -> str:
+    """12,345,678,901 -> "12.3 GB" (10^9 bytes)."""
+    return f"{size / 1e9:,.1f} GB"
+
+
 def one_line(error: BaseException) -> str:
     """An exception's message as at most 200 characters of one line, whatever a stranger's file put into it."""
     text = " ".join((error.strerror if isinstance(error, OSError) and error.strerror else str(error)).split())[:200]

@@ -23,26 +23,40 @@ from minillm.quantized import GROUP, Quantized, Scheme
 DAMPING = 0.01  # this share of the mean diagonal is added to H, so that inputs that hardly occur do not divide by nothing
 
 
-def gptq(w, hessian_II, scheme: Scheme, transposed: bool = True, damping: float = DAMPING) -> Quantized:
-    """The record of a float matrix, rounded with compensation. `w` and `transposed` as in `quantize`, H = X^T X."""
+def gptq(
+    w, hessian_II, scheme: Scheme, transposed: bool = True, damping: float = DAMPING
+) -> Quantized:
+    """The record of a float matrix, rounded with compensation. `w` and `transposed` as in
+    `quantize`, H = X^T X."""
     w_OI = np.array(w.T if transposed else w, np.float64)
     width, size = w_OI.shape[1], GROUP if scheme.scale_per == "group32" else w_OI.shape[1]
     one_row = replace(scheme, scale_per="tensor" if scheme.scale_per == "tensor" else "channel")
     upper_II = compensation(hessian_II, damping)
     integers_OI, scales, zeros = np.empty(w_OI.shape, np.int8), [], []
     for i in range(width):
-        if i % size == 0:                                            # scales of a group fit what its numbers have become
+        # scales of a group fit what its numbers have become
+        if i % size == 0:
             scale_O1, zero_O1 = fit_group(w_OI[:, i : i + size], scheme)
             scales.append(scale_O1), zeros.append(zero_O1)
         column_O1 = w_OI[:, i : i + 1]
         integers_O1 = to_integers(column_O1, scale_O1, zero_O1, one_row)
         integers_OI[:, i : i + 1] = integers_O1
-        rounded_O1 = scale_O1.astype(np.float64) * (integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64)))
+        rounded_O1 = scale_O1.astype(np.float64) * (
+            integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64))
+        )
         error_O1 = (column_O1 - rounded_O1) / upper_II[i, i]
         w_OI[:, i + 1 :] -= error_O1 * upper_II[i, i + 1 :]
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
-    return Quantized(stored, np.concatenate(scales, 1), None if zeros[0] is None else np.concatenate(zeros, 1), None, None,
-                     scheme, width, transposed)
+    return Quantized(
+        stored,
+        np.concatenate(scales, 1),
+        None if zeros[0] is None else np.concatenate(zeros, 1),
+        None,
+        None,
+        scheme,
+        width,
+        transposed,
+    )
 
 
 def fit_group(w_ON, scheme: Scheme):

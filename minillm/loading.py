@@ -117,7 +117,8 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder")
     if tokenizer is not None:
-        raise UserError(f"{path}: a folder brings its own tokenizer: --tokenizer is for llama2.c's .bin files")
+        raise UserError(f"{path}: a folder has its own tokenizer; --tokenizer is for llama2.c's "
+                        f".bin files: leave it out")
     config, params, made = checkpoint.load_model(path, dtype)
     return Model(config, params, made, str(path), begin_of_prompt(path, made, config))
 

@@ -84,7 +84,8 @@ def _find(sorted_keys, keys):
 
 
 def ngram_log_probabilities(model: NgramModel, documents: Sequence[Sequence[int]]) -> np.ndarray:
-    """log p in nats of every token given those before it in its document, document after document."""
+    """log p in nats of every token given those before it in its document, document after document.
+    """
     base, order = model.vocab_size + 1, len(model.levels)
     keys = _keys(documents, order, model.vocab_size)
     p = np.full(len(keys), 1 / model.vocab_size)
@@ -93,9 +94,12 @@ def ngram_log_probabilities(model: NgramModel, documents: Sequence[Sequence[int]
         found, known = _find(level.keys, key)
         count = np.where(known, level.counts[found], 0)
         context, seen = _find(level.contexts, key // base)
-        mixed = np.maximum(count - level.discount, 0) + level.discount * level.followers[context] * p
+        mixed = (
+            np.maximum(count - level.discount, 0) + level.discount * level.followers[context] * p
+        )
         p = np.where(seen, mixed / level.totals[context], p)
-    with np.errstate(divide="ignore"):          # a discount of zero leaves nothing for what was never seen
+    # a discount of zero leaves nothing for what was never seen
+    with np.errstate(divide="ignore"):
         return np.log(p)
 
 

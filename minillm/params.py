@@ -35,10 +35,16 @@ class Parameter:
 def table(config: ModelConfig) -> dict:
     """The tree of `Parameter`s of a model.
 
-    Matrices start as N(0, initializer_range^2); down_proj, which writes into the residual stream, smaller by 1/sqrt(2L), so
-    that the stream's variance does not grow with depth (Radford et al. 2019, GPT-2, section 2.3). For o_proj see `init`.
+    Matrices start as N(0, initializer_range^2); down_proj, which writes into the residual stream,
+    smaller by 1/sqrt(2L), so that the stream's variance does not grow with depth (Radford et al.
+    2019, GPT-2, section 2.3). For o_proj see `init`.
     """
-    V, D, F, L = config.vocab_size, config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    V, D, F, L = (
+        config.vocab_size,
+        config.hidden_size,
+        config.intermediate_size,
+        config.num_hidden_layers,
+    )
     H, K, E = config.num_attention_heads, config.num_key_value_heads, config.head_dim
     std = config.initializer_range
     layer = {
@@ -56,7 +62,11 @@ def table(config: ModelConfig) -> dict:
         layer = beside(layer, ("q", "k", "v", "o"))
     if config.mlp_bias:
         layer = beside(layer, ("gate", "up", "down"))
-    tree = {"embed_tokens": Parameter((V, D), std), "layers": [dict(layer) for _ in range(L)], "norm": Parameter((D,), None)}
+    tree = {
+        "embed_tokens": Parameter((V, D), std),
+        "layers": [dict(layer) for _ in range(L)],
+        "norm": Parameter((D,), None),
+    }
     if not config.tie_word_embeddings:
         tree["lm_head"] = Parameter((D, V), std)
     return tree

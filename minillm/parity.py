@@ -121,20 +121,38 @@ def reference(folder, tokens_BT, config) -> dict[str, np.ndarray]:
 
 
 def compare(ours: dict, theirs: dict, tolerance: float) -> list[dict]:
-    """For each activation in both: {"tap", "difference", "relative", "same"}, in the order of the computation.
+    """For each activation in both: {"tap", "difference", "relative", "same"}, in the order of the
+    computation.
 
-    `relative` is to the largest number of theirs; not finite where either is not. Raises UserError for shapes that differ.
+    `relative` is to the largest number of theirs; not finite where either is not. Raises UserError
+    for shapes that differ.
     """
     rows = []
     for name in (name for name in ours if name in theirs):
         mine, other = ours[name], theirs[name]
-        if mine.ndim == 5 and other.ndim == 4:                    # (B, K, G, ...): others count the heads in one axis
+        # (B, K, G, ...): others count the heads in one axis
+        if mine.ndim == 5 and other.ndim == 4:
             mine = mine.reshape(mine.shape[0], -1, *mine.shape[3:])
         if mine.shape != other.shape:
-            raise UserError(f"{name} has shape {mine.shape} here and {other.shape} there: not the same model, or other tokens")
+            raise UserError(
+                f"{name} has shape {mine.shape} here and {other.shape} there: "
+                "not the same model, or other tokens"
+            )
         finite = np.isfinite(other)
-        same_holes = np.array_equal(mine[~finite], other[~finite])         # scores of keys that nobody may see: -inf
-        difference = float(np.max(np.abs(mine[finite] - other[finite]), initial=0)) if same_holes else float("nan")
+        # scores of keys that nobody may see: -inf
+        same_holes = np.array_equal(mine[~finite], other[~finite])
+        difference = (
+            float(np.max(np.abs(mine[finite] - other[finite]), initial=0))
+            if same_holes
+            else float("nan")
+        )
         relative = difference / max(float(np.max(np.abs(other[finite]), initial=0)), 1e-30)
-        rows.append({"tap": name, "difference": difference, "relative": relative, "same": bool(relative <= tolerance)})
+        rows.append(
+            {
+                "tap": name,
+                "difference": difference,
+                "relative": relative,
+                "same": bool(relative <= tolerance),
+            }
+        )
     return rows

@@ -11,9 +11,11 @@ from minillm.config import RopeScaling
 
 
 def frequencies(config, length: int) -> tuple[np.ndarray, float]:
-    """(angle per position of each pair (E/2,) in float64, what cos and sin are multiplied with) for texts of `length`.
+    """(angle per position of each pair (E/2,) in float64, what cos and sin are multiplied with) for
+    texts of `length`.
 
-    theta^(-2i/E) for i < E/2: Su et al. 2021, arXiv:2104.09864, section 3.2.2. Stretching: see `RopeScaling`.
+    theta^(-2i/E) for i < E/2: Su et al. 2021, arXiv:2104.09864, section 3.2.2. Stretching: see
+    `RopeScaling`.
     """
     E, theta, scaling = config.head_dim, config.rope_theta, config.rope_scaling
     if scaling is not None and scaling.rope_type == "dynamic" and E > 2:
@@ -25,7 +27,9 @@ def frequencies(config, length: int) -> tuple[np.ndarray, float]:
     if scaling.rope_type == "linear":
         return plain / scaling.factor, 1.0
     keep = keep_llama3(plain, scaling) if scaling.rope_type == "llama3" else keep_yarn(config)
-    return keep * plain + (1 - keep) * plain / scaling.factor, 1.0 if scaling.rope_type == "llama3" else growth(scaling)
+    return keep * plain + (1 - keep) * plain / scaling.factor, (
+        1.0 if scaling.rope_type == "llama3" else growth(scaling)
+    )
 
 
 def keep_llama3(plain, scaling: RopeScaling):

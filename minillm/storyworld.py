@@ -1,20 +1,20 @@
 """The story world: English-like stories for small models, whose probability is known exactly.
 
-A story is made by a grammar (`storyworld_words.py`): draw a plot; draw the facts of the story, such as the
-hero's name or the thing that gets lost; for each step of the plot draw one of its sentences, and the free
-words in it. The text repeats the facts again and again: whoever can look back pays for each fact once, an
-n-gram model pays every time.
+A grammar (`storyworld_words.py`) makes a story: draw a plot; draw the facts of the story, such as
+the hero's name or the thing that gets lost; for each step of the plot draw one of its sentences,
+and the free words in it. The text repeats the facts again and again: a model that can look back
+pays for each fact once, an n-gram model pays every time.
 
     log p(story) = log p(plot) + sum over facts of log p(fact | earlier facts)
                    + sum over steps of (log p(sentence) + sum over its free words of log p(word))
 
-No text has two derivations, so this is the log-probability of the text itself, and the mean of -log p is the
-floor that no model beats on average: `entropy()`, in nats per story. The end of a story is part of it and
-costs nothing more. All logarithms are natural; nats / log(2) are bits.
+No text has two derivations, so this is the log-probability of the text itself. The mean of -log p
+is the floor that no model beats on average: `entropy()`, in nats per story. The end of a story is
+part of it and costs nothing extra. All logarithms are natural; nats / log(2) are bits.
 
-Glossary: coin, a number in [0, 1); fact, a named value that a story repeats; slot, a place in a sentence
-where a fact's form stands; free word, a word drawn afresh; value, what a fact is in one story ("kite"); form,
-how it is spelt ("a kite").
+Glossary: coin, a number in [0, 1); fact, a named value that a story repeats; slot, the place of a
+fact's form in a sentence; free word, a word drawn independently; value, what a fact is in one story
+("kite"); form, how the text spells it ("a kite").
 """
 
 import itertools
@@ -39,7 +39,7 @@ VALIDATION_EVERY = 8        # one possible story in 8 belongs to the validation 
 
 @dataclass(frozen=True)
 class Mention:
-    """Where a fact stands: text[start:end] is its `form` ("thing" is "kite", "a_thing" is "a kite")."""
+    """A mention of a fact: text[start:end] is its `form`, e.g. "a_thing", which is "a kite"."""
     form: str
     start: int
     end: int
@@ -47,7 +47,7 @@ class Mention:
 
 @dataclass(frozen=True)
 class Fact:
-    """A planted fact: its value and its mentions in order; all but the first can be known beforehand."""
+    """A planted fact: its value and its mentions in order; all but the first are predictable."""
     value: str
     mentions: tuple[Mention, ...]
 
@@ -91,7 +91,7 @@ def _forms(fact, value):
 
 
 def _table(weights):
-    """Values repeated in proportion to their weights, so that a fair pick is a draw by weight."""
+    """Values repeated in proportion to their weights, so that a uniform pick draws by weight."""
     shares = {value: Fraction(str(float(weight))) for value, weight in weights.items() if weight}
     total = sum(shares.values())
     size = math.lcm(*((share / total).denominator for share in shares.values()))
@@ -173,7 +173,7 @@ class Derivation:
 
     @property
     def facts(self) -> dict[str, Fact]:
-        """Every fact with the places where it is mentioned; "plot" is among them, with no place."""
+        """Every fact with its mentions; "plot" is included, without mentions."""
         mentions, words, at = {fact: [] for fact in self.values}, iter(self.words), 0
         for part in itertools.chain.from_iterable(sentence.parts for sentence in self.sentences):
             printed = next(words) if isinstance(part, tuple) else _print(part, self.values)
@@ -203,7 +203,7 @@ def _print(part, values):
 # ---- sampling ---------------------------------------------------------------------------------------------
 
 def _draw(coins: list[float]) -> Derivation:
-    """The derivation that a row of COINS coins stands for: each choice uses up one coin."""
+    """The derivation that a row of COINS coins encodes: each choice uses one coin."""
     coin = iter(coins).__next__
     plot = GRAMMAR[int(coin() * len(GRAMMAR))]
     values, sentences, words = {}, [], []
@@ -219,7 +219,7 @@ def _draw(coins: list[float]) -> Derivation:
 
 
 def sample(rng: np.random.Generator) -> Story:
-    """One story. It uses up COINS numbers of `rng`, so that many calls read the same stream as `stories`."""
+    """One story. It uses COINS numbers of `rng`: repeated calls give the stream of `stories`."""
     derivation = _draw(rng.random(COINS).tolist())
     return Story(derivation.text, derivation.log_probability, derivation.facts)
 
@@ -326,9 +326,12 @@ def entropy() -> float:
 
     By the chain rule, as no choice changes how many options a later one has:
     H = log(plots) + mean over plots of (sum over its facts of H(fact | earlier facts)
-        + sum over its steps of (log(sentences) + mean over sentences of sum over free words of log(words)))
+        + sum over its steps of (log(sentences) + mean over sentences of sum over free words of
+        log(words)))
     """
-    of_fact = {fact: _mean(fact, lambda values: -math.log(_chance(fact, values))) for fact in TABLES}
+    of_fact = {
+        fact: _mean(fact, lambda values: -math.log(_chance(fact, values))) for fact in TABLES
+    }
     total = 0.0
     for plot in GRAMMAR:
         total += sum(of_fact[fact] for fact in plot.facts)

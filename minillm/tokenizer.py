@@ -30,6 +30,7 @@ from minillm.tokenizer_json import (
     short, with_begin)
 
 END_OF_TEXT = "<|endoftext|>"
+LARGE = 1 << 16  # a vocabulary above this is looked at before anything is allocated for it
 
 # ---- Pre-tokens: where a text may be cut ---------------------------------------------------------------
 # Each Python follows its own edition of Unicode and the library another, so \w, \d, \s and \p{L} would split
@@ -95,7 +96,8 @@ def count_pretokens(texts: Iterable[str]) -> Counter:
 
 
 def merge_pair(word: Sequence, pair: tuple, new) -> list:
-    """`word` with each neighbouring `pair` replaced by `new`, left to right: a a a becomes aa a, not a aa."""
+    """`word` with each neighbouring `pair` replaced by `new`, left to right: a a a becomes aa a,
+    not a aa."""
     merged, i = [], 0
     while i < len(word):
         found = tuple(word[i:i + 2]) == pair
@@ -108,10 +110,10 @@ def learn_merges(pretoken_counts: Mapping[str, int], symbols: Sequence[str],
                  min_count: int = 2) -> Iterator[tuple[str, str, int]]:
     """Yield (left, right, count), the best pair first, until no pair occurs `min_count` times.
 
-    The best pair is the most frequent; among equals, the one whose ids (left, right) are smallest. Symbols
-    have the ids 0, 1, 2 ..., each merge the next one. After a merge only the words that held the pair are
-    counted anew; a count in the heap may be out of date (too high, as old pairs only get rarer) and is put
-    right when it comes to the top.
+    The best pair is the most frequent; among equals, the one whose ids (left, right) are smallest.
+    Symbols have the ids 0, 1, 2 ..., each merge the next one. After a merge only the words that
+    held the pair are counted anew; a count in the heap may be out of date (too high, as old pairs
+    only get rarer) and is put right when it comes to the top.
     """
     tokens = list(symbols)
     ids = {token: i for i, token in enumerate(tokens)}
@@ -148,7 +150,8 @@ def learn_merges(pretoken_counts: Mapping[str, int], symbols: Sequence[str],
 
 
 def apply_merges(tokens: Sequence[str], ranks: Mapping[tuple[str, str], int]) -> list[str]:
-    """Merge the pair of lowest rank, the leftmost first, again and again until no neighbours have a rank."""
+    """Merge the pair of lowest rank, the leftmost first, again and again until no neighbours have a
+    rank."""
     tokens = list(tokens)
     while True:
         ranked = [(ranks[pair], i) for i, pair in enumerate(pairwise(tokens)) if pair in ranks]
@@ -292,8 +295,9 @@ class Characters(Tokenizer):
         try:
             return [self.vocab[character] for character in text]
         except KeyError as error:
-            raise UserError(f"the character {ascii(error.args[0])} is not in the vocabulary: the tokenizer's "
-                            "training text did not contain it") from None
+            raise UserError(f"the character {ascii(error.args[0])} is not in the vocabulary, "
+                            f"because the training text "
+                            "did not contain it: leave it out") from None
 
 
 class Library(Tokenizer):
@@ -349,7 +353,9 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
 
     The vocabulary stays below `vocab_size` if no pair is left that occurs `min_count` times. Both engines,
     "library" and "written", learn the same. Raises UserError if the size cannot hold the 256 bytes and the
-    special tokens, and for special tokens not written <name>, since ordinary tokens could look like them.
+    special tokens, if it is above LARGE and the text too short to have so many tokens, and for
+    special tokens
+    not written <name>, since ordinary tokens could look like them.
     """
     symbols = [*_checked_special(special_tokens), *sorted(BYTE)]
     room = vocab_size - len(symbols)
@@ -358,6 +364,12 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
     _check_engine(engine)
     vocab = {symbol: i for i, symbol in enumerate(symbols)}
     texts = [texts] if isinstance(texts, str) else texts
+    if vocab_size > LARGE:  # the library allocates by the size: each merge makes the text shorter by a token
+        texts = list(texts)
+        most = len(symbols) + sum(len(text.encode("utf-8", "replace")) for text in texts)
+        require(vocab_size <= most, f"vocab_size {vocab_size:,} is too large: a text of "
+                                    f"{most - len(symbols):,} bytes has at "
+                f"most {most:,} tokens; choose a smaller one, such as {min(most, 8192):,}")
     if engine == "written":
         learned = islice(learn_merges(count_pretokens(texts), symbols, min_count), room)
         merges = [(left, right) for left, right, _ in learned]

@@ -17,7 +17,7 @@ PROGRAMS = {"bubblewrap": (("bwrap",), "bubblewrap"),
             "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
             "chromedriver": (("chromedriver",), "chromium-driver")}
 EXTRAS = {"torch": "parity", "transformers": "parity", "mkdocs": "docs", "material": "docs",
-          "mkdocstrings": "docs", "latex2mathml": "docs"}
+          "mkdocstrings": "docs"}
 MISSING = "is not installed"
 REASON = re.compile(r"Skipped: needs ([\w-]+), which (.*)")
 

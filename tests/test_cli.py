@@ -3,14 +3,16 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
-from minillm import checkpoint, cli, data, tokenizer
+from minillm import checkpoint, cli, commands, data, tokenizer
 from minillm.config import TrainConfig
 from minillm.params import tree_map
 
@@ -70,6 +72,53 @@ def test_help_shows_defaults_and_an_example(command, minillm):
         assert f"(default: {default})" in described, f"{option}: {described}"
 
 
+def parsers(parser, name=""):
+    """Every (command, its parser)."""
+    yield name.strip(), parser
+    for action in parser._actions:
+        for word, below in (action.choices if isinstance(action.choices, dict) else {}).items():
+            yield from parsers(below, f"{name} {word}")
+
+
+EVERY = dict(parsers(cli.parser()))
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_every_option_says_its_value_and_its_default(command, monkeypatch):
+    """At 80 columns: each option that takes a value has a default, is required, or says what happens without it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    parser = EVERY[command]
+    text = parser.format_help()
+    assert all(len(line) <= 80 for line in text.partition("\n\n")[2].partition("\nexample:")[0].splitlines()), text
+    for action in parser._actions:
+        if action.option_strings and action.nargs != 0:
+            said = parser._get_formatter()._expand_help(action)
+            assert "default: " in said or "(required)" in said or "default is" in said, action.option_strings
+            assert action.choices is None or action.metavar is None, f"{action.option_strings}: --help hides the choices"
+            assert isinstance(action.type,
+                              type(None)) or action.metavar != "N" or action.type is not str
+    assert "(default: None)" not in text and "(default: [])" not in text
+
+
+def test_names_take_names(minillm):
+    """--optimizer and --matmul-precision show what may be given."""
+    out = minillm("pretrain", "--help")[1]
+    assert "--optimizer {adamw,muon}" in out and "--matmul-precision {float32,bfloat16}" in out
+    assert "(default: 0)" in out and "(default: 32 x depth)" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("arguments, meant", [
+    (["pretain", "x"], "pretrain"), (["evalute"], "evaluate"), (["comparecurve"], "compare-curve"),
+    (["pretrain", "x", "--learnin-rate", "3"],
+     "--learning-rate"), (["pretrain", "x", "--optimizer", "adam"], "adamw"),
+    (["tokenizer", "trian"], "train"), (["lesson", "chek"],
+                                        "check"), (["generate", "x", "--max-tokens", "3"],
+                                                   "--max-new-tokens"),
+    (["generate", "x", "--twin", "numpi"], "numpy")])
+def test_what_may_have_been_meant(arguments, meant, minillm):
+    mistake(minillm(*arguments), f"did you mean {meant}\\?")
+
+
 def test_no_command_shows_how_to_begin(minillm):
     for arguments in ([], ["--help"]):
         status, out, err = minillm(*arguments)
@@ -107,7 +156,9 @@ def test_pretrain_leaves_a_whole_run(runs):
         assert [r["step"] for r in records if "loss" in r] == [0, 1, 2, 3, 4, 5]
         assert [r["step"] for r in records if "held_out" in r] == [0, 3, 6]
         summary = json.loads((runs / name / "summary.json").read_text(encoding="utf-8"))
-        assert summary["done"] and summary["tokens"] == 6 * 2 * 16 and summary["held_out"] == records[-1]["held_out"]
+        assert summary["done"] and summary["tokens"] == 6 * 2 * 16 and summary["model_step"] == 6
+        assert (name != "story") == (summary["keep"] == "best")
+        assert (summary if name == "story" else summary["lowest"])["held_out"] == records[-1]["held_out"]
         assert ("above_floor" in summary) == (name == "story")
 
 
@@ -116,8 +167,10 @@ def test_pretrain_says_what_it_does(runs, minillm, tmp_path):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert "training tokens" in lines[0] and "parameters in 1 layers of 32" in lines[1] and "twin: numpy" in lines[1]
-    assert [line.split()[:2] for line in lines[2:-2]] == [["step", "0"], ["step", "3"], ["step", "3"], ["step", "6"]]
-    assert "nats/story, floor" in lines[2] and "writes:" in lines[4] and "tokens/s" in lines[-2]
+    assert [line.split()[:2] for line in lines[2:-3]] == [["step", "0"], ["step", "3"],
+                                                          ["step", "3"], ["step", "6"]]
+    assert "nats/story, floor" in lines[2] and "writes:" in lines[4]
+    assert "lowest held-out loss: " in lines[-2] and "tokens/s" in lines[-3] and "read the text" in lines[1]
     assert lines[-1] == f"next: minillm generate {tmp_path / 'run'}"
     assert not (tmp_path / "run" / "data").exists()
 
@@ -137,6 +190,109 @@ def test_pretrain_resumes(runs, minillm, tmp_path):
         status, out, err = minillm("pretrain", source, *again[2:], "--resume", *extra)
         mistake((status, "", err), "another")
         assert {path: path.read_bytes() for path in before} == before
+
+
+def test_resume_knows_what_the_run_was_started_with(runs, minillm, tmp_path):
+    """Without SOURCE or any option, even where the text is gone; a run that does not say needs SOURCE; others are refused."""
+    book, folder = tmp_path / "my book.txt", tmp_path / "run"
+    book.write_text(TEXT, encoding="utf-8")
+    assert minillm("pretrain", book, "--vocab-size", "300", "--out", folder, *SMALL, "--seed", "3",
+                   "--keep", "last")[0] == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name in (
+        "model.safetensors", "metrics.jsonl", "tokenizer.json", "config.json", "options.json")}
+    book.unlink()
+    assert minillm("pretrain", "--resume", "--out", folder)[::2] == (0, "")
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    mistake((*minillm("pretrain", "--resume", "--out", folder, "--seed", "4")[:1], "", minillm(
+        "pretrain", "--resume", "--out", folder, "--seed", "4")[2]),
+            "another seed \\(3 then, 4 now\\)")
+    for damage in ("[]", "{", '{"command": "pretrain", "options": {"run": "x", "steps": [3]}}'):
+        (folder / "options.json").write_text(damage, encoding="utf-8")
+        assert minillm("pretrain", "--resume", "--out", folder)[0] == 2
+    mistake(minillm("pretrain", "--resume", "--out", runs / "nothing"), "SOURCE is missing")
+    mistake(minillm("pretrain", "--resume"), "--out DIR")
+    mistake(minillm("pretrain"), "SOURCE is missing")
+
+
+def test_a_run_without_out_goes_where_its_text_is_called(runs, minillm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert minillm("pretrain", runs / "book.txt", "--vocab-size", "300", *SMALL)[0] == 0
+    assert (tmp_path / "runs" / "book" / "model.safetensors").is_file()
+    assert minillm("pretrain", runs / "book.txt", "--resume")[0] == 0
+
+
+def test_a_run_by_characters_ends_with_a_command_that_works(runs, minillm, tmp_path):
+    """Also where the text has no Latin letter."""
+    (tmp_path / "zh.txt").write_text("\n\u3002\u5c0f\u732b\u770b\u89c1\u4e86\u4e00\u672c\u4e66\u3002" * 300, encoding="utf-8")
+    for source in (runs / "book.txt", tmp_path / "zh.txt"):
+        out = minillm("pretrain", source, "--characters", "--out", tmp_path / source.stem,
+                      *SMALL)[1]
+        words = shlex.split(out.splitlines()[-1])
+        assert words[:3] == ["next:", "minillm", "generate"] and words[4] == "--prompt" and words[5]
+        assert minillm(*words[2:], "--twin", "numpy", "--max-new-tokens", "2",
+                       "--quiet")[::2] == (0, "")
+
+
+def test_learning_by_heart_is_said(runs, minillm, tmp_path):
+    """A text of noise: the best model is kept, and the lines, the warning and the curve say so."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "noise.txt").write_text("".join(rng.choice(list("abcdefgh "), 300)),
+                                        encoding="utf-8")
+    how = ["--characters", *SMALL, "--steps", "60", "--eval-every", "20", "--batch-size", "16",
+           "--eval-rows", "9", "--warmup-steps", "5",
+           "--learning-rate", "0.02", "--model", "2"]
+    out = minillm("pretrain", tmp_path / "noise.txt", "--out", tmp_path / "run", *how)[1]
+    assert "% above step" in out and "warning: after step" in out and "by heart, which it reads 64 times" in " ".join(out.split())
+    assert "the folder holds the model of that step" in out and "next: minillm generate" in out
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["keep"] == "best" and summary["model_step"] == summary["lowest"]["step"] < 60
+    status, out, _ = minillm("compare-curve", tmp_path / "run")
+    assert status == 1 and "noise.txt" in out and "then rises to" in out and "leak" not in out
+
+
+def test_a_run_that_learned_nothing_says_so(runs, minillm, tmp_path):
+    out = minillm("pretrain", runs / "bpe" / "data", "--out", tmp_path / "run", *SMALL,
+                  "--learning-rate", "100",
+                  "--warmup-steps", "0")[1]
+    assert "the model learned nothing" in out.splitlines()[-1] and "--learning-rate" in out and "next:" not in out
+
+
+def test_absurd_sizes_leave_no_folder(runs, minillm, tmp_path):
+    """Refused in one line before anything is allocated or any folder is made."""
+    for option, value in (("--vocab-size", 999_999_999), ("--hidden-size", 2**30),
+                          ("--num-hidden-layers", 2**30),
+                          ("--batch-size", 2**30), ("--context", 2**30),
+                          ("--intermediate-size", 2**30),
+                          ("--num-attention-heads", 2**30), ("--head-dim", 2**30),
+                          ("--eval-rows", 2**40), ("--steps", 2**40)):
+        command = ["pretrain", runs / "book.txt", "--out", tmp_path / "new", *SMALL, option,
+                   str(value)]
+        mistake(minillm(*command), "too large|needs at least|must be a whole number")
+        assert not list(tmp_path.iterdir()), option
+
+
+def test_more_devices_than_cores_are_warned_of(capsys):
+    from types import SimpleNamespace
+    from rich.console import Console
+    for twin, devices, warned in (("jax", 100_000, True), ("jax", 2, False),
+                                  ("numpy", 100_000, False)):
+        commands.warn_of_devices(Console(), SimpleNamespace(twin=twin),
+                                 TrainConfig(cpu_devices=devices))
+        assert ("cores" in capsys.readouterr().out) == warned
+
+
+def test_the_speed_is_tokens_over_the_time_that_passed(runs, minillm, monkeypatch):
+    """However the tokens arrive: here the clock goes on by a second at each look, and all tokens come at once at the end."""
+    assert commands.speed(30, 2.0,
+                          "jax") == ("[30 new tokens in 2.00 s (reading the prompt and compiling "
+                                     "included), 15 tokens/s, "
+                                              "twin: jax]")
+    assert commands.speed(0, 0.0, "numpy") == "[0 new tokens, twin: numpy]"
+    clock = iter([10.0, *[14.0] * 99])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    err = minillm("generate", runs / "bpe", "--prompt", "The", "--max-new-tokens", "8", "--twin",
+                  "numpy")[2]
+    assert "8 new tokens in 4.00 s" in err and " 2 tokens/s" in err
 
 
 def test_the_model_options_make_the_model(runs, minillm, tmp_path):
@@ -252,7 +408,7 @@ def test_wrong_options(runs, minillm, tmp_path):
     for arguments, match in (
             (["fly"], "invalid choice: 'fly'.*demo.*--help"),
             (["tokenizer"], "train\\|encode\\|decode"),
-            (["pretrain", book], "required: --out"),
+            (["distill", runs / "bpe"], "required: --out"),
             (["pretrain", book, *new, "--wings", "2"], "unrecognized arguments: --wings 2"),
             (["pretrain", book, *new, "--steps", "many"], "--steps: invalid int value: 'many'"),
             (["pretrain", book, *new, "--steps", "0"], "steps is 0"),
@@ -264,7 +420,7 @@ def test_wrong_options(runs, minillm, tmp_path):
             (["pretrain", book, *new, "--model", "-3"], "'-3'"),
             (["pretrain", book, *new, "--head-dim", "7"], "head_dim is 7"),
             (["pretrain", book, *new, "--num-key-value-heads", "3"], "num_key_value_heads is 3"),
-            (["pretrain", book, *new, "--matmul-precision", "int8"], "matmul_precision.*bfloat16"),
+            (["pretrain", book, *new, "--matmul-precision", "int8"], "matmul-precision.*bfloat16"),
             (["pretrain", book, *new, "--vocab-size", "10"], "10 is too small"),
             (["pretrain", book, *new, "--megabytes", "-1"], "megabytes -1.0"),
             (["data", book], "--out --show is required"),
@@ -287,7 +443,7 @@ def test_wrong_paths(runs, minillm, tmp_path):
             (["pretrain", tmp_path / "absent.txt", *new], "absent.txt: no such file.*storyworld"),
             (["pretrain", tmp_path / "folder", *new], "folder: no text files"),
             (["pretrain", tmp_path / "latin1.txt", *new], "latin1.txt: byte 3 is not UTF-8"),
-            (["pretrain", tmp_path / "empty.txt", *new], "empty.txt: too little text"),
+            (["pretrain", tmp_path / "empty.txt", *new], "empty.txt: the file is empty"),
             (["pretrain", book, "--out", book / "below"], "below: cannot be made a folder"),
             (["pretrain", book, "--out", book], "book.txt: cannot be made a folder"),
             (["pretrain", book, *new, "--resume"], "nothing|no training_state"),
@@ -305,7 +461,8 @@ def test_wrong_paths(runs, minillm, tmp_path):
             (["evaluate", runs / "bpe", "--text", tmp_path / "absent.txt"], "absent.txt: cannot be read"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "folder"], "folder: cannot be read"),
             (["evaluate", runs / "bpe", "--text", tmp_path / "latin1.txt"], "latin1.txt: byte 3 is not UTF-8"),
-            (["evaluate", runs / "bpe", "--text", tmp_path / "empty.txt"], "empty.txt: too short"),
+            (["evaluate", runs / "bpe", "--text", tmp_path / "empty.txt"],
+             "empty.txt: the file is empty"),
             (["evaluate", runs / "bpe", "--data", tmp_path / "folder"], "folder: not a dataset")):
         twin = ["--twin", "numpy"] if arguments[0] in ("pretrain", "generate", "evaluate") else []
         mistake(minillm(*arguments, *twin), match)

@@ -43,6 +43,41 @@ def test_where_it_leaves_the_band_is_said_in_steps():
     assert not normal and "steps 400 to 599: below the band" in text and "targets leak" in text
 
 
+def test_another_text_is_not_compared_with_the_band():
+    """Half the loss, or twice: no leak, no verdict about the band; the text is named."""
+    base, known = reference(np.random.default_rng(1))
+    for factor in (0.5, 2.0):
+        for text in ("zh60.txt", None):
+            curve = Curve(np.arange(60) * EVERY, base * factor,
+                          {0: np.log(100), 300: 1.2, 500: 1.1}, None, text)
+            lines, normal = curves.compare(curve, known, 100)
+            said = "\n".join(lines)
+            assert normal and (text or "unknown") in lines[0] and "storyworld" in lines[0]
+            assert not any(word in said for word in ("leak", "band", "better", "above", "below"))
+
+
+def test_a_held_out_loss_that_rises_again_is_said():
+    base, known = reference(np.random.default_rng(1))
+    for text in ("storyworld", "zh60.txt"):
+        curve = Curve(np.arange(60) * EVERY, base, {0: np.log(100), 100: 2.5, 300: 3.0, 500: 4.49},
+                      None, text)
+        lines, normal = curves.compare(curve, known, 100)
+        assert not normal and any("lowest at step 100 (2.5000) and then rises to 4.4900 at step 500" in line for line in lines)
+    assert curves.lowest({0: 1.0}) is None and curves.lowest({0: 1.0, 5: 2.0, 9: 2.0}) == 5
+    assert not curves.has_risen({0: 1.0, 5: 2.0, 9: 2.05}) and curves.has_risen({5: 2.0, 9: 2.07})
+
+
+@pytest.mark.parametrize("losses, held_out, nothing", [
+    ([6.0, 5.0, 4.0], {0: 6.0, 3: 4.5}, False),
+    ([6.0, 1e7, 1e7], {0: 6.0, 3: 1e7}, True),               # ends higher than it began
+    ([6.4, 4e6, 6.0], {0: 6.4, 3: 6.0}, True),               # jumped, and ends as a uniform guess
+    ([6.0, 13.0, 3.0], {0: 6.0, 3: 3.0}, False),             # jumped, and learned after all
+    ([6.0, 1.0, 0.1], {0: 6.0, 3: 9.0},
+     False)])             # learned by heart: that is another thing
+def test_a_run_that_learned_nothing_is_known(losses, held_out, nothing):
+    assert curves.learned_nothing(losses, held_out) == nothing
+
+
 @pytest.mark.parametrize("change, words", [
     (lambda base: base + 2 * np.exp(-np.arange(60) / 5), "began slowly and caught up"),
     (lambda base: np.full(60, np.log(100)), "hardly falls"),

@@ -484,7 +484,66 @@ def test_text_that_is_not_utf8_names_the_file_and_the_byte(tmp_path):
     (tmp_path / "latin.txt").write_bytes("déjà".encode("latin-1"))
     with pytest.raises(UserError) as error:
         data.read_corpus(tmp_path)
-    assert "latin.txt" in one_line(error) and "byte 1 " in one_line(error)
+    assert "latin.txt" in one_line(error) and "byte 1 " in one_line(error) and "--encoding" in one_line(error)
+
+
+WIDE = {"a.txt": "utf-16", "b.md": "utf-16-le", "c.py": "utf-16-be", "d.json": "utf-32"}
+
+
+def test_all_files_that_are_not_utf8_are_named_with_their_remedy(tmp_path):
+    for name, encoding in WIDE.items():
+        (tmp_path / name).write_text("a plain text", encoding=encoding)
+    (tmp_path / "e.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "f.txt").write_text("f\u00fcnf", encoding="utf-8")
+    with pytest.raises(UserError, match="5 of 6 files cannot be read") as error:
+        data.read_corpus(tmp_path)
+    for name, encoding in WIDE.items():
+        mark = "UTF-32" if encoding == "utf-32" else "UTF-16"
+        assert f"{name}: is {mark}, not UTF-8: add --encoding {encoding}" in one_line(error)
+    assert "e.txt: byte 3" in one_line(error) and "f.txt" not in one_line(error)
+
+
+def test_an_encoding_reads_what_is_not_utf8_and_leaves_the_rest(tmp_path):
+    for name, encoding in WIDE.items():
+        path = tmp_path / name
+        path.write_text("\u5c0f\u732b, a cat\r\n", encoding=encoding, newline="")
+        assert corpora.read_text(path, encoding=encoding) == "\u5c0f\u732b, a cat\n"
+    (tmp_path / "e.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "f.txt").write_text("f\u00fcnf \u00e9", encoding="utf-8")
+    assert corpora.read_texts([tmp_path / "e.txt", tmp_path / "f.txt"],
+                              "latin-1") == ["caf\u00e9", "f\u00fcnf \u00e9"]
+    for encoding, match in (("klingon", "no text encoding"), ("hex", "no text encoding"),
+                            ("utf-32", "neither UTF-8 nor utf-32")):
+        with pytest.raises(UserError, match=match) as error:
+            data.read_corpus(tmp_path / "e.txt", encoding=encoding)
+        one_line(error)
+
+
+def test_a_folder_takes_every_kind_of_text_and_globs_choose(tmp_path):
+    names = ["a.py", "b.rst", "c.json", "d.TXT", "e.md", "f.log", "sub/g.py", "sub/h"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"this is {name}", encoding="utf-8")
+
+    def found(*globs):
+        return [path.relative_to(tmp_path).as_posix() for path in corpora.text_files(tmp_path, globs)]
+
+    assert found() == ["a.py", "b.rst", "c.json", "d.TXT", "e.md", "sub/g.py"]
+    assert found("*.py") == ["a.py", "sub/g.py"] and found("*.log",
+                                                           "sub/*") == ["f.log", "sub/g.py",
+                                                                        "sub/h"]
+    made = data.read_corpus(tmp_path, globs=("*.py", "*.log"))
+    assert len(made.train + made.validation) >= 3 and "3 text files" in made.description
+    for source, globs, match in ((tmp_path, ("*.xyz",), r"no file matches \*.xyz"),
+                                 (tmp_path / "a.py", ("*.py",), "not a folder")):
+        with pytest.raises(UserError, match=match):
+            data.read_corpus(source, globs=globs)
+
+
+def test_more_stories_than_fit_into_memory_are_refused(monkeypatch):
+    monkeypatch.setattr(corpora, "machine_memory", lambda: 10**9)
+    with pytest.raises(UserError, match="megabytes 2000.*1.0 GB"):
+        data.read_corpus("storyworld", megabytes=2000)
 
 
 def test_sources_that_are_not_there_are_refused(tmp_path):
@@ -492,7 +551,7 @@ def test_sources_that_are_not_there_are_refused(tmp_path):
     (tmp_path / "void.txt").write_bytes(b"")
     (tmp_path / "x.txt").write_bytes(b"x")
     for source, named in (("no-such-name", "python-docs"), (tmp_path / "empty", "no text files"),
-                          ("x" * 5000, "no such"), (tmp_path / "void.txt", "too little"),
+                          ("x" * 5000, "no such"), (tmp_path / "void.txt", "is empty"),
                           (tmp_path / "x.txt", "too little")):
         with pytest.raises(UserError) as error:
             data.read_corpus(source)

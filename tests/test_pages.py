@@ -5,30 +5,41 @@ import json
 import re
 from pathlib import Path
 
+import markdown
 import pytest
 
 from minillm.course import demos, pages
-from minillm.course.lessons import all_lessons
+from minillm.course.lessons import all_lessons, load_module
+from minillm.course.opened import EXTENSIONS, Pages
+from minillm.errors import UserError
 from minillm.course.pages import Maker, PageError
 
 LESSONS = {lesson.name: lesson for lesson in all_lessons()}
+ROOT = Path(__file__).parents[1]
 RESULT = r"\{\{\s*results\."
+DOT = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+check_site = load_module(ROOT / "docs" / "check_site.py", "check_site")
+DRAWN = re.compile(r"\{\{ figure ([\w ]+) \}\}")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def each_figure_is_drawn_once():
-    """Drawing is most of the time here, and the same results give the same figure in every form."""
-    drawn, draw = {}, demos.draw
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """The folder of pages that `minillm lesson open` writes, with dots for figures: drawing is most of the time."""
+    def dots(demo, results, scheme):
+        path = Path(demo["__file__"]).parent / "lesson.md"
+        for name in DRAWN.findall(path.read_text(encoding="utf-8")):
+            yield name.removeprefix("full "), f"figure {name} of {path.parent.name}, which shows something", DOT
 
-    def once(demo, results, scheme):
-        key = demo["__file__"], results["seal"], scheme
-        if key not in drawn:
-            drawn[key] = list(draw(demo, results, scheme))
-        return drawn[key]
-
+    folder = tmp_path_factory.mktemp("pages")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demos, "draw", once)
-        yield
+        patch.setattr(demos, "draw", dots)
+        made = Pages(folder)
+        made.write(LESSONS["03_attention"])
+        promised = (folder / "lessons" / "04_positions.html").read_text(encoding="utf-8")
+        assert "is being written" in promised and 'http-equiv="refresh"' in promised
+        made.write_missing()
+        assert made.missing() == []
+    return folder
 
 
 @pytest.fixture
@@ -37,21 +48,71 @@ def maker():
     return lambda form="html": Maker(Path("page.md"), form, lesson.folder)
 
 
-@pytest.mark.parametrize("form", ["site", "notebook", "html"])
-@pytest.mark.parametrize("name", LESSONS)
-def test_every_lesson_becomes_a_page(name, form):
-    text, files = pages.lesson_page(LESSONS[name], form)
-    assert "{{" not in pages.CODE.sub("", text)
-    assert re.search(RESULT, LESSONS[name].text), "a lesson shows what its demo measured"
-    assert all(svg.lstrip().startswith("<?xml") for svg in files.values())
-    assert len(files) == (0 if form != "site" else 2 * len(set(re.findall(r"\{\{ figure ([\w ]+) \}\}", LESSONS[name].text))))
+def test_the_pages_of_lesson_open_are_whole(opened):
+    """Links and anchors are there, formulas are drawn in their paragraphs, nothing is fetched, code is 100 columns."""
+    assert check_site.problems(opened) == []
+    pages_of = {name: (opened / "lessons" / f"{name}.html").read_text(encoding="utf-8") for name in LESSONS}
+    for name, page in pages_of.items():
+        assert "{{" not in re.sub(r"<code.*?</code>", "", page, flags=re.DOTALL) and "<math" in page or name == "01_tokens"
+        assert page.count("<img ") == 2 * LESSONS[name].text.count("{{ figure ")
+        assert f"code/lessons/{name}/exercise.py.html" in page and 'class="k' in page, "the exercise, colours of code"
+        assert re.search(RESULT, LESSONS[name].text), "a lesson shows what its demo measured"
+        assert page.index('id="the-exercise"') < page.index('id="what-people-get-wrong"') < page.index("misconceptions that")
+    assert 'href="05_transformer.html"' in pages_of["03_attention"] and "glossary.html#story-world" in pages_of["03_attention"]
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_is_one_file_of_html_that_fetches_nothing(name):
-    page = pages.as_html(LESSONS[name])
-    assert not re.search(r'(src|href)="(?!data:|#)[^"]*//', re.sub(r"<a [^>]*>", "", page))
-    assert page.count("<img ") == LESSONS[name].text.count("{{ figure ")
+@pytest.mark.parametrize("what, wrong", [("<p>a</p><math><mi>x</mi></math>", "outside a paragraph"), ("<p>so $x_i$ is</p>", "shows TeX"),
+                                         ("<p>so \\frac12</p>", "shows TeX"), ("<pre><code>" + "x" * 101 + "\n</code></pre>", "101 columns"),
+                                         ("<a href='no.html'>x</a>", "not there"), ("<img src='https://a.b/c.png'>", "fetches"),
+                                         ("<div class='tabbed-set'>" + "<label>NumPy</label><label>JAX</label>" * 2 + "</div>", "one set for each")])
+def test_the_check_of_pages_sees_what_a_reader_would(what, wrong, tmp_path):
+    (tmp_path / "index.html").write_text(f"<body>{what}</body>", encoding="utf-8")
+    assert [found for found in check_site.problems(tmp_path) if wrong in found]
+    (tmp_path / "index.html").write_text("<body><p><math></math>, $5 and $6 <code>$x$ \\frac</code></p></body>", encoding="utf-8")
+    assert check_site.problems(tmp_path) == []
+
+
+def test_minutes_are_the_same_on_every_page(opened):
+    minutes = {name: pages.reading_minutes(lesson) for name, lesson in LESSONS.items()}
+    listed = (opened / "lessons" / "index.html").read_text(encoding="utf-8")
+    for name, number in minutes.items():
+        assert f"Reading: {number} min." in (opened / "lessons" / f"{name}.html").read_text(encoding="utf-8")
+        assert re.search(rf'href="{name}.html">.*?</a></td>\s*<td>.*?</td>\s*<td[^>]*>{number} min</td>', listed, re.DOTALL)
+        assert LESSONS[name].front["pencil"] > number
+
+
+def test_a_page_is_written_once(opened):
+    """A second opening takes what is there; a change of the package makes the pages anew."""
+    made = Pages(opened)
+    path = made.path(LESSONS["03_attention"])
+    before = path.stat().st_mtime_ns
+    assert made.write(LESSONS["03_attention"]) == path and path.stat().st_mtime_ns == before
+    made.stamp = "another"
+    assert len(made.missing()) == len(LESSONS) + 2
+
+
+def test_the_site_and_lesson_open_read_markdown_alike():
+    """mkdocs.yml cannot import the list, so it repeats it."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    block = text[text.index("markdown_extensions:"):text.index("\nnav:")]
+    assert set(re.findall(r"^  - ([\w.]+)", block, re.MULTILINE)) == set(EXTENSIONS)
+
+
+def test_a_function_has_tabs_of_its_own_below_its_name(maker):
+    made = markdown.markdown(maker().page("{{ twins ops.causal }}\n\n{{ twins ops.attend }}"), extensions=list(EXTENSIONS), extension_configs=EXTENSIONS)
+    assert re.findall(r'<code>(\w+)</code></strong></p>\s*<div class="tabbed-set', made) == ["causal", "attend"]
+
+
+def test_a_dark_figure_has_every_colour_of_the_dark_page():
+    light, dark = (" ".join([ink["text"], ink["grid"], *ink["lines"]]) for ink in (demos.INK["light"], demos.INK["dark"]))
+    assert demos.darkened(light) == dark and not set(light.split()) & set(dark.split())
+
+
+def test_a_notebook_has_the_same_order_and_no_links(monkeypatch):
+    monkeypatch.setattr(demos, "draw", lambda *_: ((name, "a figure", DOT) for name in DRAWN.findall(LESSONS["03_attention"].text)))
+    text, files = pages.lesson_page(LESSONS["03_attention"], "notebook")
+    assert files == {} and "05_transformer.md" not in text and "=== " not in text and "{{" not in text
+    assert text.index("## The exercise") < text.index("## What people get wrong\n\n<details>")
 
 
 def test_a_live_page_is_linked_on_the_site_alone():
@@ -75,8 +136,8 @@ def test_source_is_what_the_file_holds():
 
 def test_what_a_block_prints_stands_below_it(maker):
     text = "```python run\nx = 6\nprint(7 * x)\n```\n\nand\n\n```python run\nprint(x)\n```\n"
-    assert re.findall(r"```text\n(\d+)\n```", maker().page(text)) == ["42", "6"]
-    assert "```text" not in maker("notebook").page(text)
+    assert re.findall(r"```\{ \.text \.output \}\n(\d+)\n```", maker().page(text)) == ["42", "6"]
+    assert "```{" not in maker("notebook").page(text)
 
 
 @pytest.mark.parametrize("wrong", ["{{ results.nothing }}", "{{ results.merges }}", "{{ code minillm.tokenizer.no_such }}", "{{ code minillm.nothing.at_all }}",
@@ -96,11 +157,14 @@ def test_a_table_survives_the_signs_of_markdown():
     assert lines[2] == r"| x \| \*y\* \_z\_ \`c\` &lt;d> \[e] | 1,234.5 |"
 
 
-def test_formulas_become_mathml_and_code_and_prices_stay():
-    pytest.importorskip("latex2mathml")
-    made = pages.with_math("cost $T(T+1)/2$ and `$x$`, $5 and $6\n\n$$\\sum_x p_x * q$$\n\n```\n$y$\n```\n")
-    assert made.count("<math") == 2 and "`$x$`" in made and "$5 and $6" in made and "\n$y$\n" in made
-    assert "*" not in re.search(r'<div class="formula">.*?</div>', made, re.DOTALL)[0]
+def test_formulas_become_mathml_in_their_paragraph_and_code_and_prices_stay():
+    made = markdown.markdown("Each has\n$E_i * x_i$ numbers, ($M$).\n\n`$x$`, $5 and $6\n\n$$\\sum_x p_x * q$$\n\n    $y$\n",
+                             extensions=["minillm.course.formulas"])
+    assert made.count("<math") == 3 and made.count("<p>") == 3 and "<em>" not in made
+    assert re.search(r"<p>Each has\n<span[^>]*><math.*</math></span> numbers, <span[^>]*>\(<math.*</math>\)\.</span></p>", made)
+    assert "<code>$x$</code>, $5 and $6" in made and "<code>$y$" in made
+    with pytest.raises(UserError, match="the formula"):
+        markdown.markdown("$\\left( x$", extensions=["minillm.course.formulas"])
 
 
 def test_a_stale_lesson_fails(tmp_path):
@@ -110,7 +174,7 @@ def test_a_stale_lesson_fails(tmp_path):
     lesson = next(iter(LESSONS.values()))
     folder = shutil.copytree(lesson.folder, tmp_path / lesson.name)
     whole = (folder / "lesson.md").read_text(encoding="utf-8")
-    pages.lesson_page(read_lesson(folder), "html")
+    pages.lesson_page(read_lesson(folder), "html", lambda kind, target: "x")
     for old, new in (("merge_pair }}", "merge_pairs }}"), ("## The idea", "## Ideas"), ('tests = ["tests/test_tokenizer.py"', 'tests = ["tests/gone.py"'),
                      ("minillm.tokenizer.learn_merges", "minillm.tokenizer.gone"), ("builds_on = []", 'builds_on = ["99_gone"]')):
         assert old in whole

@@ -493,3 +493,11 @@ def test_characters_are_saved_and_recognised(tmp_path):
     one_line(lambda: tokenizer.encode("\u202e"), "u202e")
     one_line(lambda: tokenizer.encode_bytes(b"\xff"), "UTF-8")
     one_line(lambda: tk.train_characters([]), "no text")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_vocabulary_that_cannot_be_is_refused_before_anything_is_allocated(engine):
+    one_line(lambda: tk.train(["one two three"], 999_999_999, engine=engine),
+             "vocab_size 999,999,999 is too large", "13 bytes")
+    assert tk.train(["one two three"], 60_000,
+                    engine=engine).vocab_size < 300       # what a short text gives

@@ -1,6 +1,7 @@
 """Promises of the training loop: resumed bit for bit after any interruption, mistakes refused in words, and it learns."""
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from minillm import checkpoint, data, tokenizer, training
+from minillm import checkpoint, curves, data, tokenizer, training
 from minillm.config import ModelConfig, TrainConfig
 from minillm.corpora import Corpus
 from minillm.errors import UserError
@@ -242,6 +243,124 @@ def test_ctrl_c_saves_and_says_how_to_go_on(toy, tmp_path):
     assert f"saved at step {len(losses):,} of" in out
     with safe_open(tmp_path / "run" / checkpoint.STATE, framework="numpy") as file:
         assert file.metadata()["step"] == str(len(losses))
+
+
+# The best model beside the last state ------------------------------------------------------------------------
+
+class Killed(BaseException):
+    """As kill -9: nothing catches it."""
+
+
+@pytest.fixture(scope="module")
+def rising(toy, tmp_path_factory):
+    """(toy with a held-out text of shuffled characters, its uninterrupted run): the held-out loss soon rises."""
+    dataset, made, config = toy
+    shuffled = np.random.default_rng(0).permutation(np.asarray(dataset.validation))
+    text = replace(dataset, validation=shuffled), made, config
+    folder = tmp_path_factory.mktemp("rising") / "run"
+    run(folder, text, twin="numpy")
+    return text, folder
+
+
+def held_out_of(params, text) -> float:
+    """The held-out loss that the loop would log for these parameters."""
+    rows = training.held_out(text[0], TRAIN.context, TRAIN.eval_rows)
+    return training.losses(training.twin_package("numpy"), params, text[2], rows,
+                           TRAIN.batch_size)["held_out"]
+
+
+def test_the_folder_holds_the_best_model_and_the_state_is_the_last(rising, tmp_path):
+    """And with keep="last" the folder holds the last one; the summary says which, and where the loss was lowest."""
+    text, folder = rising
+    losses = curves.held_out_losses(training.read_metrics(folder / training.METRICS))
+    best, last = min(losses, key=losses.get), max(losses)
+    assert 0 < best < last == TRAIN.steps and losses[last] > losses[best] + 0.03
+    run(tmp_path, text, twin="numpy", keep="last")
+    for path, step in ((folder, best), (tmp_path, last)):
+        _, params, _ = checkpoint.load_model(path)
+        assert held_out_of(params, text) == losses[step]
+        state = checkpoint.load_training(path, text[2], TRAIN, text[0].fingerprint)
+        assert state["step"] == last and held_out_of(state["params"], text) == losses[last]
+        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        assert summary["model_step"] == step and summary["lowest"] == {"step": best,
+                                                                       "held_out": losses[best]}
+        everything = training.held_out(text[0], TRAIN.context)
+        assert summary["held_out"] == training.losses(training.twin_package("numpy"), params,
+                                                      text[2], everything, 4)["held_out"]
+    rows = (len(text[0].train) - 1) // TRAIN.context - 1
+    assert summary["epochs"] == pytest.approx(TRAIN.steps * TRAIN.batch_size / rows)
+    assert checkpoint.training_notes(folder) == {"text": "toy",
+                                                 "best": {"step": best, "held_out": losses[best]}}
+
+
+def test_where_the_floor_is_known_the_last_model_is_kept(toy, tmp_path):
+    dataset, made, config = toy
+    known = replace(dataset, floor_nats=np.ones(len(dataset.validation_starts))), made, config
+    assert run(tmp_path, known, replace(TRAIN, steps=2), twin="numpy")["keep"] == "last"
+    refused("keep is 'all'.*best or last", tmp_path / "new", toy, twin="numpy", keep="all")
+    assert not (tmp_path / "new").exists()
+
+
+def test_interrupted_and_resumed_has_the_same_best_model(rising, tmp_path):
+    """Stopped before the best evaluation, in the middle, after it."""
+    text, expected = rising
+    summary = run(tmp_path, text, twin="numpy", watch=interrupt_at([4]))
+    for edge in (12, 24):
+        summary = run(tmp_path, text, twin="numpy", resume=True, watch=interrupt_at([edge]))
+    assert summary["model_step"] == 8 and not summary["done"]
+    run(tmp_path, text, twin="numpy", resume=True)
+    assert_same_run(tmp_path, expected)
+
+
+def test_killed_at_any_rename_the_folder_is_consistent_and_goes_on_to_the_same(rising, tmp_path, monkeypatch):
+    """Killed before or after some rename of the run: what is there opens, and the resumed run ends as the whole one."""
+    text, expected = rising
+    rename, died, moments = os.replace, [], 0
+    for die_at in range(2, 1000, 4):
+        folder, moments = tmp_path / str(die_at), 0
+
+        def replace_or_die(old, new):
+            nonlocal moments
+            for act in (lambda: None, lambda: rename(old, new)):
+                act()
+                moments += 1
+                if moments == die_at:
+                    raise Killed
+
+        monkeypatch.setattr(os, "replace", replace_or_die)
+        try:
+            run(folder, text, twin="numpy")
+            break
+        except Killed:
+            died.append(die_at)
+        finally:
+            monkeypatch.setattr(os, "replace", rename)
+        if (folder / checkpoint.MODEL).exists():
+            checkpoint.load_model(folder)
+        run(folder, text, twin="numpy", resume=(folder / checkpoint.STATE).exists())
+        assert_same_run(folder, expected)
+        shutil.rmtree(folder)
+    assert len(died) > 5
+
+
+def test_absurd_sizes_are_refused_by_the_memory_they_need(toy, monkeypatch):
+    config = toy[2]
+    for machine in (10**9, 10**12):
+        monkeypatch.setattr(training, "machine_memory", lambda: machine)
+        training.check_memory(config, TRAIN, "numpy")
+        for wrong in (replace(config, num_hidden_layers=10**9),
+                      replace(config, hidden_size=10**9, head_dim=10**8)):
+            with pytest.raises(UserError, match="parameters needs at least .* GB"):
+                training.check_memory(wrong, TRAIN, "jax")
+        for wrong in (dict(batch_size=10**8), dict(context=10**8),
+                      dict(batch_size=10**6, context=10**4)):
+            with pytest.raises(UserError, match="needs at least .* GB.*--batch-size"):
+                training.check_memory(config, replace(TRAIN, **wrong), "numpy")
+    monkeypatch.setattr(training, "machine_memory",
+                        lambda: None)         # the system does not say: nothing is refused
+    training.check_memory(replace(config, num_hidden_layers=10**9), TRAIN, "numpy")
+    assert len(training.held_out(toy[0], 16,
+                                 10**12).tokens_NT) == len(training.held_out(toy[0], 16).tokens_NT)
 
 
 def wc(path) -> int:

@@ -229,12 +229,23 @@ def test_the_same_outputs(module, name, dtype):
         assert (Path(__file__).parent / TESTED_ELSEWHERE[name]).exists()
         return
     seeds = {"ops": range(3), "optimizer": range(3), "quantize": range(6)}
-    if name in ("matmul", "quantize"):                                    # all 24 schemes; in float64 every fifth, which has each part of them
+    # all 24 schemes; in float64 every fifth, which has each part of them
+    if name in ("matmul", "quantize"):
         seeds["quantize"] = range(0, 24, 5 if dtype is np.float64 else 1)
-    for seed in seeds.get(module, range(1)):                              # the rest compiles for seconds
-        arguments = [bloom_case(name, np.random.default_rng(seed), dtype) if module == "bloom" else
-                     quantize_case(name, twin, np.random.default_rng(seed), dtype, seed) if module == "quantize" else
-                     case(name, twin, np.random.default_rng(seed), dtype) for twin in ("in_numpy", "in_jax")]
+    # the rest compiles for seconds
+    for seed in seeds.get(module, range(1)):
+        arguments = [
+            (
+                bloom_case(name, np.random.default_rng(seed), dtype)
+                if module == "bloom"
+                else (
+                    quantize_case(name, twin, np.random.default_rng(seed), dtype, seed)
+                    if module == "quantize"
+                    else case(name, twin, np.random.default_rng(seed), dtype)
+                )
+            )
+            for twin in ("in_numpy", "in_jax")
+        ]
         assert arguments[0] is not None, f"{module}.{name} has no case in this file: add one"
         ours = public_functions("in_numpy", module)[name](*arguments[0])
         theirs = compiled(public_functions("in_jax", module)[name], arguments[1])
@@ -242,8 +253,14 @@ def test_the_same_outputs(module, name, dtype):
         assert sorted(ours) == sorted(theirs)              # jax sorts the keys of a dict
         for path in ours:
             if ours[path] is not None:
-                exact = np.asarray(ours[path]).dtype.kind in "iu"          # integers are equal, not close
-                assert_close(theirs[path], ours[path], 0 if exact else TOLERANCE[dtype], f"{name} {path} (seed {seed})")
+                # integers are equal, not close
+                exact = np.asarray(ours[path]).dtype.kind in "iu"
+                assert_close(
+                    theirs[path],
+                    ours[path],
+                    0 if exact else TOLERANCE[dtype],
+                    f"{name} {path} (seed {seed})",
+                )
 
 
 def compiled(function, arguments):

@@ -2,9 +2,11 @@
 See lessons/README.md.
 
 A demo.py has three functions:
+
     compute(console, full)   the work -> {"exact": {...}, "measured": {name: measured(...)}}
     tables(results)          what it prints; yields (name, rich.table.Table)
     figures(results, new)    yields (name, description, figure); new(...) makes a matplotlib figure
+
 `results` is what results.json holds, and tables and figures are made from it alone: the pages make
 them anew from the committed file, so that a table, a figure and a number of a page can never
 disagree.
@@ -15,6 +17,7 @@ import ast
 import hashlib
 import json
 import math
+import re
 import sys
 import time
 from pathlib import Path
@@ -283,3 +286,10 @@ def draw(demo: dict, results: dict, scheme: str):
             figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
             pyplot.close(figure)
             yield name, description, buffer.getvalue()
+
+
+def darkened(svg: str) -> str:
+    """A figure drawn for a light page, in the colours of a dark one; drawing it anew would take seconds."""
+    light, dark = ([ink["text"], ink["grid"], *ink["lines"]] for ink in (INK["light"], INK["dark"]))
+    colours = dict(zip(light, dark))
+    return re.sub("|".join(light), lambda found: colours[found[0]], svg)

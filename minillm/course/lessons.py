@@ -352,13 +352,16 @@ def show_task(task: dict, console):
 
 
 def open_lesson(lesson: Lesson, options) -> int:
-    """Show the lesson's page in the browser, and say where the reader's exercise is."""
-    from minillm.course.pages import as_html
+    """Show the lesson's page in the browser, say where the exercise is, and write the pages it links to."""
+    from minillm.course.opened import Pages
     exercise, _ = own_exercise(lesson, options.folder)
-    page = own_folder(lesson, options.folder) / "lesson.html"
-    page.write_text(as_html(lesson), encoding="utf-8")
-    print(f"lesson: {page}\nexercise: {exercise}")
+    pages = Pages(course_folder(options.folder) / "pages")
+    page = pages.write(lesson)
+    print(f"lesson: {page}\nexercise: {exercise}", flush=True)
     if not options.no_browser:
         import webbrowser
         webbrowser.open(page.resolve().as_uri())
+    if missing := pages.missing():
+        print(f"writing the {len(missing)} pages that it links to, once; the page can be read meanwhile", flush=True)
+        pages.write_missing()
     return 0

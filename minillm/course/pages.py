@@ -1,17 +1,22 @@
-"""Pages with nothing typed by hand: references in Markdown become numbers, source, tables, figures and printed output.
+"""Pages with nothing typed by hand: references become numbers, source, tables, figures and printed output.
 
     {{ results.merges.0.count:,d }}   a number of results.json, by its path; after the colon a format of Python's
     {{ full.loss:.3f }}               the same from results_full.json
     {{ code minillm.tokenizer.merge_pair }}    the source of a function, a class, or a method
+    {{ answer minillm.in_numpy.ops.f }}        the same, folded: the package's answer to a task
+    {{ twins ops.rmsnorm }}           the same function in NumPy and in JAX, in tabs below its name
     {{ link minillm/ngram.py }}       a link to a file
-    {{ twins ops.rmsnorm }}           the same function of minillm.in_numpy and of minillm.in_jax, in linked tabs
-    {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of results_full.json
+    {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of
+                                      results_full.json
+    {{ picture NAME }}                a drawing of minillm/course/pictures.py
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
-    {{ live the report }}             a link to the page that the lesson's report.py writes; elsewhere than on the site the words alone
+    {{ live the report }}             a link to the page that the lesson's report.py writes; elsewhere
+                                      than on the site the words alone
     ```python run                     a block that is run now; what it prints is shown below it
     ```python hidden                  a block that is run now and not shown: what the next one needs
-A reference that names nothing raises PageError, with the file and the line: a page is never built with a hole in it. A page
-is made for a form: "site" (MkDocs material), "notebook" (jupytext) or "html" (one file by itself).
+A reference that names nothing raises PageError, with the file and the line: a page is never built with
+a hole in it. A page is made for a form: "site" (MkDocs material), "html" (minillm lesson open: the same
+Markdown, with links to other pages of its folder) or "notebook" (jupytext).
 """
 
 import ast
@@ -24,17 +29,18 @@ import runpy
 import textwrap
 from pathlib import Path
 
-from minillm.course import demos
-from minillm.course.lessons import PACKAGE, Lesson, load_module
+from minillm.course import demos, pictures
+from minillm.course.lessons import PACKAGE, Lesson, lessons_folder, load_module
 from minillm.errors import UserError
 
 REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
 BLOCK = re.compile(r"^```python (run|hidden)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-MATH = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?![\w$])", re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)[^)\s]*\.md(?:#[^)\s]*)?\)")      # to another page of the site
+LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]*)\.md(#[^)\s]*)?\)")     # to another page of the site
+HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SECTIONS = ("The idea", "The code", "The demonstration", "What people get wrong", "The exercise")
-WORDS_A_MINUTE = 180
+WRONG, EXERCISE = SECTIONS[3:]
+WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 
 
 class PageError(UserError):
@@ -104,15 +110,18 @@ class Maker:
     def make_code(self, name):
         path, line, source = source_of(name)
         title = f"{path}, line {line}"
-        if self.form == "site":
-            target = self.link("code", (path, line))
-            below = f"\n\n[{path}]({target}){{ .source }}" if target else ""
-            return f'```python title="{title}"\n{source}\n```{below}'
-        return f"{title}:\n\n{fence(source, self.form)}"
+        if self.form == "notebook":
+            return f"{title}:\n\n{fence(source, self.form)}"
+        target = self.link("code", (path, line))
+        below = f"\n\n[{path}]({target}){{ .source }}" if target else ""
+        return f'```python title="{title}"\n{source}\n```{below}'
+
+    def make_answer(self, name):
+        return folded(f"The package's answer: {name.split('.')[-1]}", self.make_code(name), self.form)
 
     def make_link(self, path):
-        if not (PACKAGE.parent / path).exists():
-            if (PACKAGE.parent / "pyproject.toml").is_file():
+        if not file_of(path).exists():
+            if in_clone():
                 raise KeyError(f"there is no {path}")
             return f"`{path}`"                              # an installed package comes without benchmarks and tests
         target = self.link("code", (path, 1))
@@ -120,9 +129,14 @@ class Maker:
 
     def make_twins(self, name):
         names = {"NumPy": f"minillm.in_numpy.{name}", "JAX": f"minillm.in_jax.{name}"}
-        if self.form != "site":
+        if self.form == "notebook":
             return "\n\n".join(f"{twin}, {self.make_code(full)}" for twin, full in names.items())
-        return "\n\n".join(f'=== "{twin}"\n\n' + indented(self.make_code(full)) for twin, full in names.items())
+        tabs = [f'=== "{twin}"\n\n' + indented(self.make_code(full)) for twin, full in names.items()]
+        return "\n\n".join([f"**`{name.split('.')[-1]}`**\n{{ .function }}", *tabs])
+
+    def make_picture(self, name):
+        drawing = getattr(pictures, name)()
+        return f"*Drawing: {drawing.title}*" if self.form == "notebook" else drawing.svg()
 
     # ---- What the demo made ---------------------------------------------------------------------------
 
@@ -134,19 +148,18 @@ class Maker:
         raise KeyError(f"demo.py has no table {name!r}")
 
     def make_figure(self, name):
-        schemes = ("light", "dark") if self.form == "site" else ("light",)
-        shown, full = [], name.startswith("full ")
-        for scheme in schemes:
-            drawn = self.kept(f"figures {full} {scheme}",
-                              lambda: {n: (d, svg) for n, d, svg in demos.draw(self.demo, self.results(full), scheme)})
-            description, svg = drawn[name.removeprefix("full ")]
-            if self.form == "site":
-                file = f"{self.folder.name}/{name.replace(' ', '-')}-{scheme}.svg"
-                self.files[file] = svg
-                shown.append(f"![{description}]({file}#only-{scheme})")
-            else:
-                code = base64.b64encode(svg.encode()).decode()
-                shown.append(f'<img alt="{html.escape(description)}" src="data:image/svg+xml;base64,{code}">')
+        full = name.startswith("full ")
+        drawn = self.kept(f"figures {full}", lambda: {
+            n: (d, svg) for n, d, svg in demos.draw(self.demo, self.results(full), "light")})
+        description, svg = drawn[name.removeprefix("full ")]
+        if self.form == "notebook":
+            code = base64.b64encode(svg.encode()).decode()
+            return f'<img alt="{html.escape(description)}" src="data:image/svg+xml;base64,{code}">'
+        shown = []
+        for scheme, picture in (("light", svg), ("dark", demos.darkened(svg))):
+            file = f"{self.folder.name}/{name.replace(' ', '-')}-{scheme}.svg"
+            self.files[file] = picture
+            shown.append(f"![{description}]({file}#only-{scheme})")
         return "\n".join(shown)
 
     def make_live(self, words):
@@ -181,7 +194,18 @@ class Maker:
         output = printed.getvalue().rstrip()
         if self.form == "notebook" or not output:
             return shown
-        return f"{shown}\n\n```{'{ .text .output }' if self.form == 'site' else 'text'}\n{output}\n```"
+        return f"{shown}\n\n```{{ .text .output }}\n{output}\n```"
+
+
+def in_clone() -> bool:
+    """Whether this is a clone, which has every file that a page may link to."""
+    return lessons_folder().parent == PACKAGE.parent
+
+
+def file_of(path: str) -> Path:
+    """Where a file of the repository lies, in a clone or in an installed package."""
+    first, _, rest = path.partition("/")
+    return lessons_folder() / rest if first == "lessons" else PACKAGE.parent / path
 
 
 def source_of(name: str) -> tuple[str, int, str]:
@@ -217,6 +241,13 @@ def indented(text: str) -> str:
     return "\n".join("    " + line if line else "" for line in text.splitlines())
 
 
+def folded(title: str, text: str, form: str) -> str:
+    """Text behind its title, shown when one asks for it."""
+    if form == "notebook":
+        return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
+    return f'??? note "{title}"\n\n{indented(text)}'
+
+
 def markdown_table(table) -> str:
     """A rich table as Markdown; the first column to the left, numbers to the right, text in the code font left alone."""
     columns = [(column.header, [str(cell) for cell in column.cells]) for column in table.columns]
@@ -235,42 +266,100 @@ def markdown_table(table) -> str:
 
 # ---- A whole lesson ---------------------------------------------------------------------------------------
 
+FRONT = {"title": str, "question": str, "able": list, "builds_on": list, "code": list, "tests": list,
+         "pencil": int, "reading": list}
+KINDS = {str: "a text", int: "a number of minutes", list: "a list"}
+
+
 def check_lesson(lesson: Lesson):
     """Refuse a lesson.md that breaks the contract of lessons/README.md. Raises PageError."""
     path = lesson.folder / "lesson.md"
-    for key, kind in (("title", str), ("question", str), ("able", list), ("builds_on", list), ("code", list), ("tests", list), ("reading", list)):
+    for key, kind in FRONT.items():
         if not isinstance(lesson.front.get(key), kind):
-            raise PageError(f"{path}: the front matter needs {key}, a {'text' if kind is str else 'list'}")
-    headings = re.findall(r"^## (.+)$", CODE.sub("", lesson.text), re.MULTILINE)
+            raise PageError(f"{path}: the front matter needs {key}, {KINDS[kind]}")
+    headings = [title for title, _ in sections(lesson.text)]
     if tuple(heading for heading in headings if heading in SECTIONS) != SECTIONS:
         raise PageError(f"{path}: needs the sections {', '.join(SECTIONS)}, in this order; has {', '.join(headings)}")
 
 
+def sections(text: str) -> list[tuple[str, str]]:
+    """[(heading of level 2, its text)], outside code; what comes before the first has the heading ""."""
+    shadow = CODE.sub(lambda found: re.sub(r"[^\n]", "x", found[0]), text)
+    starts = [(found[1], found.start(), found.end()) for found in HEADING.finditer(shadow)]
+    ends = [start for _, start, _ in starts[1:]] + [len(text)]
+    before = [("", text[:starts[0][1] if starts else len(text)].strip())]
+    return [part for part in before if part[1]] + [
+        (text[start + 3:end], text[end:next_one].strip()) for (_, start, end), next_one in zip(starts, ends)]
+
+
 def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
-    """(Markdown of the whole lesson, {name: content} of the files that it shows)."""
+    """(Markdown of the whole lesson, {name: content} of the files that it shows).
+
+    Misconceptions give the exercise away: they come after it, folded, wherever lesson.md has them.
+    """
     check_lesson(lesson)
     path = lesson.folder / "lesson.md"
     first_line = path.read_text(encoding="utf-8").count("\n") - lesson.text.count("\n") + 1
     maker = Maker(path, form, lesson.folder, link)
-    body = maker.page(lesson.text, first_line)
-    if form != "site":                                        # there are no other pages to link to
-        body = LINK.sub(r"\1", body)
-    if form == "notebook":                                    # jupytext would make a cell of shell, and run it
-        body = re.sub(r"^```(?:sh|bash)$", "```text", body, flags=re.MULTILINE)
-    return f"# {lesson.number} {lesson.title}\n\n{top(lesson, maker, body)}\n{body.rstrip()}\n\n{end(lesson, maker)}\n", maker.files
+    parts = dict(sections(maker.page(lesson.text, first_line)))
+    wrong, exercise = parts.pop(WRONG), parts.pop(EXERCISE)
+    title = f"{len(maker.exercise.HINTS)} misconceptions that the check recognizes: open after trying"
+    parts[EXERCISE] = f"{exercise}\n\n{asked(lesson, maker)}"
+    parts[WRONG] = folded(title, wrong, form)
+    body = "\n\n".join(f"## {heading}\n\n{text}" if heading else text for heading, text in parts.items())
+    if form == "notebook":                       # jupytext would make a cell of shell, and run it
+        body = re.sub(r"^```(?:sh|bash)$", "```text", LINK.sub(r"\1", body), flags=re.MULTILINE)
+    page = f"# {lesson.number} {lesson.title}\n\n{top(lesson, maker)}\n{body.rstrip()}\n\n{end(lesson, maker)}\n"
+    return page, maker.files
 
 
-def top(lesson: Lesson, maker: Maker, body: str) -> str:
+PAPER = re.compile(r"((?:^#.*\n)+)^[A-Z_]+ = None$", re.MULTILINE)
+
+
+def asked(lesson: Lesson, maker: Maker) -> str:
+    """What the exercise asks for on paper, as the comments of exercise.py have it, and a link to the stubs."""
+    if maker.form == "notebook":                 # has the whole exercise as cells
+        return ""
+    path = f"lessons/{lesson.name}/exercise.py"
+    text = (lesson.folder / "exercise.py").read_text(encoding="utf-8")
+    comments = "\n\n".join(re.sub(r"^# ?", "", found, flags=re.MULTILINE) for found in PAPER.findall(text))
+    plain = re.sub(r"^(?! {4}).*$", lambda line: re.sub(r"([\\*_`<\[])", r"\\\1", line[0]), comments, flags=re.M)
+    shown = f'!!! question "On paper"\n\n{indented(plain.strip())}\n\n' if comments else ""
+    target = maker.link("code", (path, 1))
+    return shown + (f"The stubs of every task: [`exercise.py`]({target})." if target else "")
+
+
+def reading_minutes(lesson: Lesson) -> int:
+    """Minutes to read a lesson, counted on its source, so that every page says the same."""
+    prose = REFERENCE.sub(" x ", CODE.sub(" ", lesson.text))
+    words = len(re.sub(r"^\|.*$", "", prose, flags=re.MULTILINE).split())
+    lines = sum(found[0].count("\n") - 1 for found in CODE.finditer(lesson.text) if found[1])
+    for kind, name, _ in REFERENCE.findall(lesson.text):
+        if kind in ("code", "twins"):
+            lines += source_of(name.strip() if kind == "code" else f"minillm.in_numpy.{name.strip()}")[2].count("\n") + 1
+    return max(1, round(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE))
+
+
+def duration(minutes: int) -> str:
+    """50 min; 2 h; 2.5 h"""
+    return f"{minutes} min" if minutes < 60 else f"{minutes / 60:.2g} h"
+
+
+def points(exercise) -> int:
+    """The points of an exercise (the module of its test_exercise.py)."""
+    return sum(task.points for task in exercise.TASKS)
+
+
+def top(lesson: Lesson, maker: Maker) -> str:
     """The question; what one will be able to do; minutes of reading and running; what it builds on."""
-    words = len(re.sub(r"^\|.*$", "", CODE.sub(" ", body), flags=re.MULTILINE).split())
-    lines_of_code = sum(found[0].count("\n") - 1 for found in CODE.finditer(body) if found[1])
-    minutes = max(1, round(words / WORDS_A_MINUTE + lines_of_code / 12))
     seconds = maker.results()["measured"]["seconds"]["value"]
-    builds = ", ".join(built_on(lesson, name, maker) for name in lesson.front["builds_on"]) or "NumPy and Python, nothing else"
+    builds = ", ".join(built_on(lesson, name, maker) for name in lesson.front["builds_on"])
     able = "\n".join(f"- {line}" for line in lesson.front["able"])
     running = "1 second" if seconds < 1.5 else f"{seconds:.0f} seconds"
     return (f"**{lesson.front['question']}**\n\nAfter this lesson you can:\n\n{able}\n\n"
-            f"*Reading: {minutes} minutes. Running the demonstration: {running} on two cores. Builds on: {builds}.*\n")
+            f"*Reading: {reading_minutes(lesson)} min. With pencil and exercise: about "
+            f"{duration(lesson.front['pencil'])}. Running the demonstration: {running} on two cores. "
+            f"Builds on: {builds or 'NumPy and Python, nothing else'}.*\n")
 
 
 def built_on(lesson: Lesson, name: str, maker: Maker) -> str:
@@ -294,7 +383,7 @@ def end(lesson: Lesson, maker: Maker) -> str:
     lines += ["", "Tests that hold it to its promises:", ""]
     for test in lesson.front["tests"]:
         path = PACKAGE.parent / test
-        if (PACKAGE.parent / "tests").is_dir():                 # an installed package comes without them
+        if in_clone():                                          # an installed package comes without them
             if not path.is_file():
                 raise PageError(f"{lesson.folder / 'lesson.md'}: tests: there is no {test}")
             lines.append(f"- {item(test, 1, test)}: {ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))).splitlines()[0]}")
@@ -302,43 +391,3 @@ def end(lesson: Lesson, maker: Maker) -> str:
             lines.append(f"- `{test}`")
     lines += ["", "## Further reading", "", *(f"- {entry}" for entry in lesson.front["reading"])]
     return "\n".join(lines)
-
-
-# ---- One file of HTML, for `minillm lesson open` -----------------------------------------------------------
-
-STYLE = """body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif; color: #1d2733; background: #fff }
-pre { overflow-x: auto; padding: .8rem; background: #f3f5f8; line-height: 1.4 } code { font-family: ui-monospace, monospace; font-size: .88rem }
-table { border-collapse: collapse; display: block; overflow-x: auto } td, th { border: 1px solid #d5dbe3; padding: .3rem .6rem }
-img { max-width: 100% } h1, h2, h3 { line-height: 1.25 }"""
-
-
-def as_html(lesson: Lesson) -> str:
-    """The lesson as one file of HTML that needs nothing else; formulas as MathML where latex2mathml is installed."""
-    from markdown_it import MarkdownIt
-    text, _ = lesson_page(lesson, "html")
-    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(with_math(text, strict=False))
-    return (f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
-            f"<title>{html.escape(lesson.title)}</title>\n<style>{STYLE}</style>\n<body>\n{body}</body>\n</html>\n")
-
-
-def with_math(text: str, strict: bool = True) -> str:
-    """$...$ and $$...$$ outside code as MathML, which browsers draw by themselves; as they are where the library is missing."""
-    try:
-        from latex2mathml.converter import convert
-    except ModuleNotFoundError:
-        if strict:
-            raise
-        return text
-
-    def formula(found):
-        block = found[1] is not None
-        made = convert((found[1] or found[2]).strip(), display="block" if block else "inline")
-        made = re.sub(r"(<mi>(?:ln|log|exp|max|min|sin|cos)</mi>)(?=<m[in]>|<mi |<mfrac|<msub)", r'\1<mspace width="0.17em"/>', made)
-        made = re.sub(r"[*_`\[\]\\]", lambda sign: f"&#{ord(sign[0])};", made)           # Markdown must not read them
-        return f'\n\n<div class="formula">{made}</div>\n\n' if block else made
-
-    made, end = [], 0
-    for code in CODE.finditer(text):
-        made += [MATH.sub(formula, text[end:code.start()]), code[0]]
-        end = code.end()
-    return "".join(made) + MATH.sub(formula, text[end:])

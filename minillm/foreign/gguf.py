@@ -95,9 +95,15 @@ def neighbours(head_dim: int, heads: int):
 def as_blocks(leaf, gguf):
     """(bytes or floats, their kind in GGUF) of a record or an array."""
     if not isinstance(leaf, Quantized) or leaf.width % GROUP:
-        array = dequantize(leaf if not leaf.transposed else leaf.T) if isinstance(leaf, Quantized) else leaf
+        array = (
+            dequantize(leaf if not leaf.transposed else leaf.T)
+            if isinstance(leaf, Quantized)
+            else leaf
+        )
         return np.ascontiguousarray(array, np.float32), None
-    scales_OG2 = np.ascontiguousarray(leaf.scales, "<f2").view(np.uint8).reshape(*leaf.scales.shape, 2)
+    scales_OG2 = (
+        np.ascontiguousarray(leaf.scales, "<f2").view(np.uint8).reshape(*leaf.scales.shape, 2)
+    )
     integers_OGN = integers(leaf).reshape(*leaf.scales.shape, GROUP)
     if leaf.scheme.bits == 4:
         shifted_OGN = (integers_OGN + 8).astype(np.uint8)
@@ -105,7 +111,9 @@ def as_blocks(leaf, gguf):
     else:
         stored_OGN = integers_OGN.view(np.uint8)
     blocks = np.concatenate([scales_OG2, stored_OGN], axis=-1)
-    kind = gguf.GGMLQuantizationType.Q4_0 if leaf.scheme.bits == 4 else gguf.GGMLQuantizationType.Q8_0
+    kind = (
+        gguf.GGMLQuantizationType.Q4_0 if leaf.scheme.bits == 4 else gguf.GGMLQuantizationType.Q8_0
+    )
     return np.ascontiguousarray(blocks.reshape(len(blocks), -1)), kind
 
 

@@ -49,22 +49,30 @@ NEUTRAL = {
 def load(folder, dtype=np.float32) -> tuple[ModelConfig, dict]:
     """(config, params), the matrices in `dtype`, norms and biases in float32.
 
-    Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for or of another shape.
+    Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for or of
+    another shape.
     """
     config = load_config(folder)
     with open_folder(Path(folder)) as weights:
         places = plan(weights, config)
-        leaves = {ours: weights.read(name, dtype if transposed or ours == "embed_tokens" else np.float32, transposed)
-                  for ours, (name, transposed) in places.items()}
+        leaves = {
+            ours: weights.read(
+                name, dtype if transposed or ours == "embed_tokens" else np.float32, transposed
+            )
+            for ours, (name, transposed) in places.items()
+        }
     return config, unflatten(leaves, table(config))
 
 
 def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
-    """Our name of each parameter -> the tensor's name, and whether to transpose it; every tensor is accounted for.
+    """Our name of each parameter -> the tensor's name, and whether to transpose it; every tensor is
+    accounted for.
 
-    Raises UserError, before a number is read: a tensor that is absent, unasked for or of another shape.
+    Raises UserError, before a number is read: a tensor that is absent, unasked for or of another
+    shape.
     """
-    if config.num_hidden_layers > len(weights.names):        # a damaged number must not make a table of a billion rows
+    # a damaged number must not make a table of a billion rows
+    if config.num_hidden_layers > len(weights.names):
         raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
                         f"{config.num_hidden_layers} layers of config.json")
     wanted = {}
@@ -73,13 +81,16 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
         check_shape(weights, name, parameter.shape, transposed)
         wanted[ours] = (name, transposed)
     spare = set(weights.names) - {name for name, _ in wanted.values()}
-    spare -= {name for name in spare if name.endswith("rotary_emb.inv_freq")}       # old files hold it, config.json decides
+    # old files hold it, config.json decides
+    spare -= {name for name in spare if name.endswith("rotary_emb.inv_freq")}
     if config.tie_word_embeddings and "lm_head.weight" in spare:
         check_tied(weights)
         spare.discard("lm_head.weight")
     if spare:
-        raise UserError(f"{weights.path(min(spare))}: tensor {short(min(spare))} is not part of the model that "
-                        "config.json describes")
+        raise UserError(
+            f"{weights.path(min(spare))}: tensor {short(min(spare))} is not part of the model that "
+            "config.json describes"
+        )
     return wanted
 
 
@@ -119,7 +130,9 @@ def load_config(folder) -> ModelConfig:
 def read_config(values: dict) -> ModelConfig:
     """What a config.json says, as a ModelConfig. Raises UserError."""
     if values.get("model_type") != "llama":
-        raise UserError(f"model_type is {short(values.get('model_type'))}: llama and bloom are supported")
+        raise UserError(
+            f"model_type is {short(values.get('model_type'))}: llama and bloom are supported"
+        )
     refuse_unknown(values, NEUTRAL)
     theta, scaling = read_rope(values)
     found = {name: values.get(name, default) for name, default in DEFAULTS.items()}
@@ -129,9 +142,12 @@ def read_config(values: dict) -> ModelConfig:
         found["num_key_value_heads"] = found["num_attention_heads"]
     if found["head_dim"] is None:
         sizes = found["hidden_size"], found["num_attention_heads"]
-        found["head_dim"] = sizes[0] // sizes[1] if all(isinstance(size, int) and size > 0 for size in sizes) else 2
+        found["head_dim"] = (
+            sizes[0] // sizes[1] if all(isinstance(size, int) and size > 0 for size in sizes) else 2
+        )
     if not is_number(found["initializer_range"]) or found["initializer_range"] <= 0:
-        found["initializer_range"] = DEFAULTS["initializer_range"]            # of no concern to a model that is trained
+        # of no concern to a model that is trained
+        found["initializer_range"] = DEFAULTS["initializer_range"]
     found["eos_token_id"] = as_tuple(found["eos_token_id"])
     return ModelConfig(**{field.name: found[field.name] for field in fields(ModelConfig)})
 

@@ -103,7 +103,8 @@ LAYER = ("input_layernorm", "q_proj", "k_proj", "v_proj", "o_proj", "post_attent
 
 
 def halves(matrix, head_dim: int):
-    """Rows of every head from (0, 1), (2, 3) ... side by side to all first ones, then all second ones."""
+    """Rows of every head from (0, 1), (2, 3) ... side by side to all first ones, then all second
+    ones."""
     heads = matrix.reshape(-1, head_dim // 2, 2, matrix.shape[-1])
     return heads.swapaxes(1, 2).reshape(matrix.shape)
 

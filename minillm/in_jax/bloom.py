@@ -1,10 +1,12 @@
-"""A BLOOM in JAX: the LLaMA's operations in another order. Twin: minillm/in_numpy/bloom.py. Axes: see ops.py.
+"""BLOOM in JAX: mostly the LLaMA's operations, in another order.
 
     tokens -> embedding -> layernorm -> L x block -> layernorm -> head -> logits
     block(x) = m + mlp(layernorm(m))  with  m = x + attention(layernorm(x))
 
-What differs from a LLaMA: LayerNorm where RMSNorm stands, one more of them on the embedding, biases everywhere, GELU
-without a gate, and ALiBi: no position is ever added or turned, attention falls off with distance instead.
+It differs from a LLaMA in these points: LayerNorm instead of RMSNorm, one more norm on the
+embedding, biases everywhere, GELU without a gate, and ALiBi: no position is added or rotated;
+instead, attention falls off with distance. Axes: see ops.py. The twin has the same path under
+minillm/in_numpy or minillm/in_jax.
 """
 
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ from minillm.in_jax.ops import attend, embedding, gelu, layernorm, linear, no_ta
 
 
 def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
-    """logits_BTV, cache. With a cache the tokens continue what it holds; without one they start at position 0.
+    """logits_BTV, cache. The tokens continue the cache; without one they start at position 0.
 
     Le Scao et al. 2022, arXiv:2211.05100, section 3.2.
     """
@@ -35,7 +37,7 @@ def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
 
 
 def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
-    """x + attention(layernorm(x)), then m + mlp(layernorm(m)). Returns the new x_BTD and the layer's keys and values."""
+    """m = x + attention(layernorm(x)); m + mlp(layernorm(m)). Returns it and the layer's cache."""
     eps = config.layer_norm_epsilon
     x_BTD = tap("resid_pre", x_BTD)
     normed_BTD = tap("attn_in", layernorm(x_BTD, layer["input_layernorm"], layer["input_layernorm_bias"], eps))
@@ -47,7 +49,7 @@ def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
 
 
 def attention(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
-    """Self-attention with ALiBi: (B, T, D) -> (B, T, D), and the layer's keys and values. One query a key: G = 1."""
+    """Self-attention with ALiBi: (B, T, D) -> (B, T, D), and the layer's cache. G = 1."""
     B, T, D = x_BTD.shape
     K, E = config.num_key_value_heads, config.head_dim
     slopes_KG = jnp.asarray(slopes(K)[:, None], x_BTD.dtype)
@@ -69,5 +71,5 @@ def mlp(layer, x_BTD, tap=no_tap):
 
 
 def forward_of(config):
-    """The forward that runs a config's model: a BLOOM's here, a LLaMA's in model.py."""
+    """The `forward` for a config: BLOOM's from this file, LLaMA's from model.py."""
     return forward if isinstance(config, BloomConfig) else model.forward

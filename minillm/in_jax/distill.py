@@ -1,7 +1,8 @@
-"""Learning from a teacher, in JAX: the losses, the step, writing. Twin: minillm/in_numpy/distill.py, which holds the formulas.
+"""Distillation in JAX: the losses, the step, writing.
 
-Axes: see ops.py; C counts the tokens that a kept target names. The teacher is an argument of the compiled step that is not
-donated and has no gradient: only the student's parameters are differentiated.
+The twin, minillm/in_numpy/distill.py, has the formulas. Axes: see ops.py; C counts the tokens kept
+by `top_k`. The teacher is an argument of the compiled step that is not donated and has no
+gradient: only the student's parameters are differentiated.
 """
 
 from functools import partial
@@ -22,49 +23,58 @@ TINY = 1e-30  # so that nothing is divided by zero, and no logarithm taken of it
 
 
 def log_softmax(x):
-    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum so that nothing overflows."""
+    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum against overflow."""
     shifted = x - stop_gradient(jnp.max(x, axis=-1, keepdims=True))
     return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True))
 
 
 def counted_mean(values_BT, targets_BT):
-    """The mean of the values where a target is counted; those of IGNORE are not."""
+    """The mean of the values whose target is counted, that is, not IGNORE."""
     counted_BT = targets_BT != IGNORE
     return jnp.sum(jnp.where(counted_BT, values_BT, 0)) / jnp.sum(counted_BT).astype(values_BT.dtype)
 
 
 def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that p does."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q covers p."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = jnp.sum(jnp.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p would not."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q stays within p."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = jnp.sum(jnp.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
-    """alpha T^2 KL + (1 - alpha) cross-entropy: what the teacher says, and what the text says."""
-    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
+    kl = (reverse_kl if how.reverse else forward_kl)(
+        logits_BTV, teacher_BTV, targets_BT, how.temperature
+    )
     return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
 def top_k(logits_BTV, k: int):
-    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log p. -> two (B, T, C)."""
+    """The ids of the k most probable tokens, in falling order, and their log p: two (B, T, C)."""
     log_p_BTC, ids_BTC = jax.lax.top_k(log_softmax(logits_BTV), k)
     return ids_BTC, log_p_BTC
 
 
 def complete(ids_BTC, log_p_BTC, logits_BTV):
-    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
+    """A teacher's logits from its `top_k`: log p of the kept tokens.
 
-    All of it is a constant to the student: the gradient is that of the KL with "another token" as one event.
+    The other tokens share the remaining probability in the student's proportions. The result is a
+    constant for the gradient, which is that of the KL with "any other token" as one event.
     """
-    others_BTV = jnp.put_along_axis(softmax(stop_gradient(logits_BTV)), ids_BTC, 0, axis=-1, inplace=False)
+    others_BTV = jnp.put_along_axis(
+        softmax(stop_gradient(logits_BTV)), ids_BTC, 0, axis=-1, inplace=False
+    )
     left_BT = jnp.maximum(1 - jnp.sum(jnp.exp(log_p_BTC), axis=-1), TINY)
     share_BT = left_BT / jnp.maximum(jnp.sum(others_BTV, axis=-1), TINY)
     log_p_BTV = jnp.log(jnp.maximum(others_BTV * share_BT[..., None], TINY))
@@ -72,7 +82,11 @@ def complete(ids_BTC, log_p_BTC, logits_BTV):
 
 
 def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelConfig, how: DistillConfig):
-    """The loss of `blend` and its gradient, a tree like `params`. `said`: the teacher's logits_BTV, or (ids_BTC, log_p_BTC)."""
+    """The loss of `blend` and its gradient, a tree like `params`; compare `loss_and_grads`.
+
+    `said` is the teacher's answer for these tokens: its logits_BTV, or the pair
+    (ids_BTC, log_p_BTC) of its `top_k`.
+    """
 
     def loss(params):
         logits_BTV, _ = forward(params, tokens_BT, config)
@@ -92,7 +106,7 @@ def distill_step(state, tokens_BT, targets_BT, said, config: ModelConfig, train:
 
 def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig, train: TrainConfig,
                   how: DistillConfig):
-    """N steps beside a teacher that reads every batch; `teacher` are its parameters. Compiled as one loop."""
+    """N steps with a teacher (its parameters) that reads every batch. One compiled loop."""
     return jax.block_until_ready(_distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config, train, how))
 
 
@@ -110,7 +124,7 @@ def _distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, conf
 
 def kept_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig, train: TrainConfig,
                how: DistillConfig):
-    """N steps beside what a teacher said of each batch before: its `top_k`. Compiled as one loop."""
+    """N steps with a teacher's stored answers, its `top_k` for each batch. One compiled loop."""
     return jax.block_until_ready(_kept_steps(state, (tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC), config, train, how))
 
 
@@ -125,7 +139,7 @@ def _kept_steps(state, batches, config, train, how):
 
 
 def read_top_k(params, tokens_BT, config, k: int):
-    """What a teacher says of these rows, in short: see `top_k`. The pass that many students can learn from."""
+    """A teacher's `top_k` for these rows: a forward pass that many students can learn from."""
     return jax.block_until_ready(_read_top_k(params, tokens_BT, config, k))
 
 
@@ -135,7 +149,7 @@ def _read_top_k(params, tokens_BT, config, k):
 
 
 def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
-    """tokens_BN: every row goes on from its first token, a coin a token, all rows at once from one cache."""
+    """tokens_BN: continue every row from its first token, one coin per token, in one cache."""
     return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, how))
 
 
@@ -163,5 +177,5 @@ def _longer(cache):
 
 
 def settle(params):
-    """Parameters that will be used again and again, where their arrays are at hand: a copy on every device."""
+    """Move parameters to the device once, before many calls: a copy on every device."""
     return replicate(jax.tree.map(jnp.asarray, params))

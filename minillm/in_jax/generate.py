@@ -1,6 +1,7 @@
-"""Writing text in JAX: one token after another, from a cache. Twin: minillm/in_numpy/generate.py.
+"""Generating text in JAX, token by token with a KV cache. Twin: minillm/in_numpy/generate.py.
 
-Randomness is an argument: `sample` is handed a coin in [0, 1), so both twins write the same text.
+Randomness is an argument: `sample` takes a `coin`, a number drawn uniformly from [0, 1), so both
+twins generate the same text.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +21,10 @@ ROOM = 64  # prompts and caches are padded to a multiple of this, so that few sh
 
 @partial(jax.jit, static_argnames="how")
 def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
-    """The token that a coin in [0, 1) falls on, tokens laid end to end; V, which is no token, if logits are not numbers.
+    """Sample a token by inverse CDF: `coin` is uniform in [0, 1).
 
-    The most probable token is found in two passes: XLA's argmax over a large vocabulary is slow.
+    Returns the sentinel V if the logits contain NaN. The most probable token is found in two
+    passes, because XLA's argmax over a large vocabulary is slow.
     """
     V = len(logits_V)
     if how.repetition_penalty != 1 and seen_V is not None:
@@ -32,7 +34,11 @@ def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
     p_V = softmax(logits_V / how.temperature)
     order_V = jnp.arange(V)
     if how.top_k > 0 or how.top_p < 1:
-        order_V = jax.lax.top_k(p_V, min(how.top_k, V))[1] if how.top_k else jnp.argsort(-p_V, stable=True)
+        order_V = (
+            jax.lax.top_k(p_V, min(how.top_k, V))[1]
+            if how.top_k
+            else jnp.argsort(-p_V, stable=True)
+        )
     p_V = p_V[order_V]
     kept_V = p_V >= how.min_p * jnp.max(p_V)
     if how.top_p < 1:
@@ -42,19 +48,19 @@ def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
 
 
 def penalize(logits_V, seen_V, penalty: float):
-    """Logits of seen tokens pushed down: x / penalty above 0, x * penalty below."""
+    """Lower the logits of seen tokens: x / penalty where x > 0, x * penalty elsewhere."""
     return jnp.where(seen_V, jnp.where(logits_V > 0, logits_V / penalty, logits_V * penalty), logits_V)
 
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
-    """The token after `token`, and the cache that has seen `token`."""
+    """The token after `token`, and the cache with `token` added."""
     logits_BTV, cache = forward_of(config)(params, jnp.reshape(token, (1, 1)), config, cache)
     return sample(logits_BTV[0, 0], coin, how, seen_V), cache
 
 
 @partial(jax.jit, static_argnames=("config", "how"), donate_argnames="cache")
 def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how: GenerateConfig):
-    """The N tokens after `token`, one per coin, the cache that has seen all but the last, and what is in the text now."""
+    """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V."""
 
     def step(carry, coin):
         token, cache, seen_V = carry
@@ -66,7 +72,7 @@ def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how
 
 
 def mark(seen_V, token):
-    """`seen_V` with one more token. A token of V, which is none, changes nothing."""
+    """`seen_V` with `token` marked. The sentinel V changes nothing."""
     return seen_V | (jnp.arange(len(seen_V)) == token)
 
 
@@ -76,9 +82,10 @@ def _read(params, tokens_BT, config: ModelConfig, cache):
 
 
 def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
-    """Read the prompt in one pass. Returns the first new token and the cache that has seen the prompt.
+    """Process the prompt in one pass. Returns the first new token and the cache with the prompt.
 
-    The prompt is padded. Padding stands after it, where no query of the prompt looks, and is written over later.
+    The prompt is padded at its end. No query of the prompt sees the padding, and later tokens
+    overwrite it.
     """
     padded = np.zeros(-(-len(prompt) // ROOM) * ROOM, np.int32)
     padded[: len(prompt)] = prompt
@@ -88,10 +95,11 @@ def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelCon
 
 def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateConfig = GenerateConfig(),
              stop: Sequence[int] = ()) -> Iterator[int]:
-    """Yield new token ids until `how.max_new_tokens`, a token in `stop` (not yielded), or the end of the context.
+    """Yield new token ids, at most `how.max_new_tokens`.
 
-    Coins come from NumPy's generator for `how.seed`. Raises UserError for a prompt that is empty, too long for the
-    context, or holds ids outside the vocabulary; for logits that are no numbers.
+    Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's
+    generator with `how.seed`. Raises UserError if the prompt is empty, too long for the context, or
+    contains ids outside the vocabulary, or if the logits contain NaN.
     """
     check_prompt(prompt, config)
     count = min(how.max_new_tokens, config.max_position_embeddings - len(prompt))
@@ -119,10 +127,12 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
 
 
 def _tokens_per_dispatch(params, count: int) -> int:
-    """How many tokens one compiled loop writes before Python sees them: at most 256 of a tiny model, one of a billion numbers.
+    """Tokens that one compiled loop generates before Python sees them.
 
-    A dispatch costs about 0.1 ms, so it should bring several ms of work; a reader wants to see words several times a second.
-    The dispatches are equally long, so that the last one computes little that nobody asked for.
+    At most 256 for a tiny model, and 1 for a model of a billion parameters. A dispatch costs about
+    0.1 ms, so it should do several ms of work, but a reader should see new words several times a
+    second. All dispatches have the same length, chosen so that the last one computes few tokens
+    beyond `count`.
     """
     most = min(256, max(1, 10**9 // sum(leaf.size for leaf in jax.tree.leaves(params))))
     return max(1, -(-count // max(1, -(-count // most))))

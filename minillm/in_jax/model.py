@@ -1,10 +1,13 @@
-"""A LLaMA in JAX: forward; the gradient is `jax.value_and_grad`. Twin: minillm/in_numpy/model.py. Axes: see ops.py.
+"""A LLaMA in JAX; `jax.value_and_grad` computes the gradient. Twin: minillm/in_numpy/model.py.
+
+Axes: see ops.py.
 
     tokens -> embedding -> L x block -> norm -> head -> logits
     block(x) = m + mlp(norm(m))  with  m = x + attention(norm(x))
 
-Every function is pure, so `jax.jit` may compile it; a recorder's dictionary must be returned by the function that is
-traced. `config` is frozen and hashable: pass it as a static argument.
+Every function is pure, so `jax.jit` can compile it. If a tap records activations in a dictionary,
+the traced function must return that dictionary. `config` is frozen and hashable: pass it as a
+static argument.
 """
 
 import jax
@@ -16,7 +19,7 @@ from minillm.in_jax.ops import (attend, cross_entropy, embedding, linear, no_tap
 
 
 def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
-    """logits_BTV, cache. With a cache the tokens continue what it holds; without one they start at position 0.
+    """logits_BTV, cache. With a cache the tokens continue its text; without one they start at 0.
 
     Touvron et al. 2023, arXiv:2302.13971, section 2.2.
     """
@@ -35,30 +38,35 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
 
 
 def head(params):
-    """The (D, V) matrix that turns the last activations into logits: its own, or the embedding's transpose (tied)."""
+    """The (D, V) matrix that gives the logits: lm_head, or the transposed embedding (tied)."""
     return params["lm_head"] if "lm_head" in params else params["embed_tokens"].T
 
 
 def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
-    """x + attention(norm(x)), then m + mlp(norm(m)). Returns the new x_BTD and the layer's keys and values."""
+    """m = x + attention(norm(x)), x = m + mlp(norm(m)). Returns x_BTD and the layer's KV cache."""
     x_BTD = tap("resid_pre", x_BTD)
     normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], config.rms_norm_eps))
     attn_out_BTD, past = attention(layer, normed_BTD, start, turn, past, config, tap)
     mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
-    normed_BTD = tap("mlp_in", rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps))
+    normed_BTD = rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps)
+    normed_BTD = tap("mlp_in", normed_BTD)
     return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
 
 
 def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
-    """Grouped-query self-attention with rotary positions: (B, T, D) -> (B, T, D), and the layer's keys and values.
+    """Grouped-query self-attention with rotary positions. (B, T, D) -> (B, T, D), past.
 
-    `past` holds the keys and values of earlier positions (see `init_cache`), or is None.
+    `past` holds the layer's keys and values of earlier positions (see `init_cache`), or is None. It
+    is returned with the new keys and values added.
     """
     B, T, _ = x_BTD.shape
     K, G, E = config.num_key_value_heads, config.queries_per_key, config.head_dim
-    q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"], layer.get("q_bias")).reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
-    k_BKTE = tap("k", linear(x_BTD, layer["k_proj"], layer.get("k_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
-    v_BKSE = tap("v", linear(x_BTD, layer["v_proj"], layer.get("v_bias")).reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    q_BTO = linear(x_BTD, layer["q_proj"], layer.get("q_bias"))
+    k_BTJ = linear(x_BTD, layer["k_proj"], layer.get("k_bias"))
+    v_BTJ = linear(x_BTD, layer["v_proj"], layer.get("v_bias"))
+    q_BKGTE = tap("q", q_BTO.reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
+    k_BKTE = tap("k", k_BTJ.reshape(B, T, K, E).transpose(0, 2, 1, 3))
+    v_BKSE = tap("v", v_BTJ.reshape(B, T, K, E).transpose(0, 2, 1, 3))
     q_BKGTE = tap("rot_q", rope(q_BKGTE, *turn))
     k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
     if past is not None:
@@ -73,7 +81,8 @@ def mlp(layer, x_BTD, tap=no_tap):
     """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
     gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"], layer.get("gate_bias")))
     up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer.get("up_bias")))
-    return linear(tap("mlp_post", swiglu(gate_BTF, up_BTF)), layer["down_proj"], layer.get("down_bias"))
+    post_BTF = tap("mlp_post", swiglu(gate_BTF, up_BTF))
+    return linear(post_BTF, layer["down_proj"], layer.get("down_bias"))
 
 
 def tap_layer(tap, i: int):
@@ -82,9 +91,10 @@ def tap_layer(tap, i: int):
 
 
 def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=jnp.float32):
-    """An empty cache: room for `length` keys and values in every layer, (R, S, E): a row for each head of each text.
+    """An empty KV cache for `length` positions: keys and values (R, S, E) per layer, R = B*K.
 
-    XLA writes into such an array in place; were it (B, K, S, E), it would copy all of it for every token.
+    XLA updates an array of this shape in place; with (B, K, S, E) it would copy the whole cache for
+    every token.
     """
     shape = (batch_size * config.num_key_value_heads, length, config.head_dim)
     return {"length": 0, "layers": [{"k": jnp.zeros(shape, dtype), "v": jnp.zeros(shape, dtype)}
@@ -92,7 +102,7 @@ def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=jnp.floa
 
 
 def write(kept_RSE, new_BKTE, start):
-    """Put T new keys (or values) at positions start, start + 1, ... of the cache: a new array, NumPy writes in place."""
+    """Write T new keys (or values) into the cache from position `start` on. Returns a new array."""
     new_RTE = new_BKTE.reshape(-1, *new_BKTE.shape[2:])
     return dynamic_update_slice_in_dim(kept_RSE, new_RTE, start, axis=1)
 

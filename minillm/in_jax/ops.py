@@ -1,8 +1,16 @@
 """The operations of a LLaMA in JAX. Twin: minillm/in_numpy/ops.py, which also holds every backward; here `jax.grad` is.
 
 Axes are letters at the end of a name:
-    B batch   T query position   S key position   D model   V vocabulary   F feed-forward
-    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   J = K*E all keys side by side   R = B*K rows of a cache   N steps
+
+| letter | axis                    | letter  | axis                       |
+|--------|-------------------------|---------|----------------------------|
+| B      | batch                   | H       | heads                      |
+| T      | query position          | K       | key/value heads            |
+| S      | key position            | G = H/K | queries for each key       |
+| D      | model                   | E       | head size                  |
+| F      | feed-forward            | O = H E | all heads side by side     |
+| V      | vocabulary              | J = K E | all keys side by side      |
+| N      | steps                   | R = B K | rows of a cache            |
 
 Citations and formulas stand in the twin's docstrings; here stand the differences that JAX makes.
 """
@@ -20,12 +28,12 @@ QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: 
 
 
 def no_tap(name: str, x):
-    """The tap that nobody listens to: returns x."""
+    """The default tap: returns x unchanged."""
     return x
 
 
 def linear(x, w, b=None):
-    """y = x w + b, or x w where there is no b. x (..., in), w (in, out), b (out,) -> (..., out)."""
+    """y = x w + b, or x w if b is None. x (..., in), w (in, out), b (out,) -> (..., out)."""
     y = matmul(x, w) if isinstance(w, Quantized) else x @ w
     return y if b is None else y + b
 
@@ -36,7 +44,7 @@ def embedding(tokens_BT, table_VD):
 
 
 def rmsnorm(x, weight, eps: float):
-    """y = weight * x / sqrt(mean(x^2) + eps), the mean over the last axis. x (..., D), weight (D,)."""
+    """y = weight * x / sqrt(mean(x^2) + eps), mean over the last axis. x (..., D), weight (D,)."""
     scale = 1 / jnp.sqrt(jnp.mean(x * x, axis=-1, keepdims=True) + eps)
     return weight * (x * scale)
 
@@ -49,15 +57,19 @@ def layernorm(x, weight, bias, eps: float):
 
 
 def softmax(x):
-    """p = exp(x) / sum(exp(x)) over the last axis. The shift by the maximum cancels, so it needs no gradient."""
+    """p = exp(x) / sum(exp(x)) over the last axis; x is shifted by its maximum against overflow.
+
+    The shift cancels in the result, so no gradient needs to pass through it.
+    """
     e = jnp.exp(x - stop_gradient(jnp.max(x, axis=-1, keepdims=True)))
     return e / jnp.sum(e, axis=-1, keepdims=True)
 
 
 def rotation(positions_T, config, length: int, dtype):
-    """cos and sin of the angle position * frequency_i for i < E/2, in texts of `length` tokens. -> two arrays (T, E/2).
+    """cos and sin of the angles position * frequency_i for i < E/2. -> two arrays (T, E/2).
 
-    The frequencies are constants: NumPy makes them (rotary.py), so that both twins turn by the same angles.
+    The frequencies are constants for texts of `length` tokens. NumPy computes them (rotary.py), so
+    that both twins rotate by the same angles.
     """
     frequency, growth = frequencies(config, length)
     angle = positions_T.astype(dtype)[:, None] * frequency.astype(dtype)
@@ -65,39 +77,49 @@ def rotation(positions_T, config, length: int, dtype):
 
 
 def rope(x, cos, sin):
-    """Turn the pairs (x_i, x_{i+E/2}) by their angle; the halves are paired as in Hugging Face. x (..., T, E)."""
+    """Rotate each pair (x_i, x_{i+E/2}) by its angle, as Hugging Face does. x (..., T, E)."""
     first, second = jnp.split(x, 2, axis=-1)
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
 def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
-    """z = softmax(q k^T / sqrt(E)) v, each query seeing the keys at positions up to its own. -> (B, K, G, T, E).
+    """z = softmax(q k^T / sqrt(E)) v; query t sees the keys s <= start + t. -> (B, K, G, T, E).
 
-    A `start` known only when the program runs (cached decoding) cannot shorten an array: then the mask alone decides.
-    Long sequences go block by block of queries, so that the first ones are not multiplied with keys they may not see.
+    If `start` is known only at run time (decoding with a KV cache), the arrays cannot be shortened
+    and only the mask hides later keys. Long sequences are computed in blocks of queries, so that
+    early queries are not multiplied with keys they may not see.
     """
     T, E = q_BKGTE.shape[-2:]
     size = max(QUERY_BLOCK, -(-T // 4))
     if isinstance(start, int) and T > size and tap is no_tap:
-        return jnp.concatenate([attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t, slopes_KG)
-                                for t in range(0, T, size)], axis=-2)
+        return jnp.concatenate(
+            [
+                attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t, slopes_KG)
+                for t in range(0, T, size)
+            ],
+            axis=-2,
+        )
     if isinstance(start, int):
-        k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
+        # no query sees a later key
+        k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
     if slopes_KG is not None:
-        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
-    scores_BKGTS = tap("scores", jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf))
+        back_TS = distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * back_TS
+    scores_BKGTS = tap(
+        "scores", jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf)
+    )
     pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
     return pattern_BKGTS @ v_BKSE[:, :, None]
 
 
 def causal(start, T: int, S: int):
-    """mask[t, s] is true where query start + t may see key s: key position <= query position. -> (T, S)."""
+    """mask[t, s] is true where s <= start + t: query start + t may see key s. -> (T, S)."""
     return jnp.arange(S) <= start + jnp.arange(T)[:, None]
 
 
 def distance(start, T: int, S: int, dtype):
-    """How many steps key s stands before query start + t. -> (T, S)."""
+    """Steps back from the query at position start + t to key s. -> (T, S)."""
     return (start + jnp.arange(T)[:, None] - jnp.arange(S)).astype(dtype)
 
 
@@ -107,19 +129,21 @@ def swiglu(gate, up):
 
 
 def gelu(x):
-    """y = x Phi(x), by the tanh approximation."""
+    """y = x Phi(x), in the tanh approximation."""
     return 0.5 * x * (1 + jnp.tanh(GELU[0] * (x + GELU[1] * x * x * x)))
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+    """y = 1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
     return 0.5 * (1 + jnp.tanh(0.5 * x))
 
 
 def cross_entropy(logits_BTV, targets_BT):
-    """Mean over the counted targets of -log softmax(logits)[target], in nats. Targets of IGNORE are not counted."""
+    """Mean of -log softmax(logits)[target] over the targets that are not IGNORE, in nats."""
     counted_BT = targets_BT != IGNORE
     shifted_BTV = logits_BTV - stop_gradient(jnp.max(logits_BTV, axis=-1, keepdims=True))
     log_sum_BT = jnp.log(jnp.sum(jnp.exp(shifted_BTV), axis=-1))
-    chosen_BT = jnp.take_along_axis(shifted_BTV, jnp.where(counted_BT, targets_BT, 0)[..., None], axis=-1)[..., 0]
-    return jnp.sum(jnp.where(counted_BT, log_sum_BT - chosen_BT, 0)) / jnp.sum(counted_BT).astype(logits_BTV.dtype)
+    known_BT1 = jnp.where(counted_BT, targets_BT, 0)[..., None]
+    chosen_BT = jnp.take_along_axis(shifted_BTV, known_BT1, axis=-1)[..., 0]
+    count = jnp.sum(counted_BT).astype(logits_BTV.dtype)
+    return jnp.sum(jnp.where(counted_BT, log_sum_BT - chosen_BT, 0)) / count

@@ -1,6 +1,6 @@
-"""AdamW, Muon, clipping and the learning-rate schedule in JAX. Twin: minillm/in_numpy/optimizer.py, which has the sources.
+"""AdamW, Muon, clipping and the learning-rate schedule in JAX. Twin: minillm/in_numpy/optimizer.py.
 
-A function here takes and returns trees like `params`; `step` counts from 0.
+Functions take and return trees like `params`; `step` counts from 0. The twin has the citations.
 """
 
 import jax.numpy as jnp
@@ -10,14 +10,15 @@ from minillm.params import flatten, tree_map
 
 
 def learning_rate(step, config: TrainConfig):
-    """AdamW's rate at a step: config.learning_rate times `schedule`."""
+    """AdamW's learning rate at a step: config.learning_rate times `schedule`."""
     return config.learning_rate * schedule(step, config)
 
 
 def schedule(step, config: TrainConfig):
-    """The share of the peak rate at a step: linear warm-up, then a cosine (arXiv:1608.03983, eq. 5).
+    """The share of the peak learning rate at a step: linear warm-up, then a cosine.
 
-    Step 0 already learns: warm-up gives (step + 1) / warmup_steps. The last step, steps - 1, gets final_learning_rate.
+    Warm-up gives (step + 1) / warmup_steps, so step 0 already learns. The last step, steps - 1,
+    gets final_learning_rate. Loshchilov and Hutter 2016, arXiv:1608.03983, eq. 5.
     """
     step = jnp.asarray(step, float)
     warmup = (step + 1) / max(config.warmup_steps, 1)
@@ -28,57 +29,71 @@ def schedule(step, config: TrainConfig):
 
 
 def global_norm(grads):
-    """The length of all gradients together: sqrt of the sum of every square."""
+    """The norm of all gradients together: sqrt of the sum of all squares."""
     return jnp.sqrt(sum(jnp.sum(g * g) for g in flatten(grads).values()))
 
 
 def clip(grads, max_norm: float):
-    """grads * min(1, max_norm / norm), and the norm before. One factor for all: the direction stays."""
+    """grads * min(1, max_norm / norm), and the norm before clipping.
+
+    All gradients get the same factor, so the direction is kept.
+    """
     norm = global_norm(grads)
     factor = jnp.minimum(1, max_norm / jnp.maximum(norm, 1e-12))
     return tree_map(lambda g: g * factor, grads), norm
 
 
 def init_moments(params):
-    """The running means of the gradient and of its square: zeros, like `params`."""
+    """Zeros like `params`, for the running means of the gradient and of its square."""
     return {"mean": tree_map(jnp.zeros_like, params), "square": tree_map(jnp.zeros_like, params)}
 
 
 def adamw(w, g, mean, square, step, config: TrainConfig):
-    """One parameter's update: w, mean, square.
+    """One AdamW step of one parameter. Returns w, mean, square.
 
         mean   = beta1 mean + (1 - beta1) g           t = step + 1
         square = beta2 square + (1 - beta2) g^2
-        w      = w - lr (mean / (1 - beta1^t) / (sqrt(square / (1 - beta2^t)) + eps) + weight_decay w)
+        d      = mean / (1 - beta1^t) / (sqrt(square / (1 - beta2^t)) + eps)
+        w      = w - lr (d + weight_decay w)
     """
     t = jnp.asarray(step, float) + 1
     mean = config.beta1 * mean + (1 - config.beta1) * g
     square = config.beta2 * square + (1 - config.beta2) * g * g
-    direction = mean / (1 - config.beta1**t) / (jnp.sqrt(square / (1 - config.beta2**t)) + config.eps)
+    direction = (
+        mean / (1 - config.beta1**t) / (jnp.sqrt(square / (1 - config.beta2**t)) + config.eps)
+    )
     decay = config.weight_decay if w.ndim >= 2 else 0.0
     return w - learning_rate(step, config) * (direction + decay * w), mean, square
 
 
 def muon(w, g, mean, step, config: TrainConfig):
-    """One matrix's update: w, mean. The step is the momentum made orthogonal: every direction moves equally far.
+    """One Muon step of one matrix. Returns w, mean. The momentum is orthogonalized before the step.
 
         mean = momentum mean + (1 - momentum) g
-        w    = w - rate (sqrt(max(1, out / in)) orthogonalize((1 - momentum) g + momentum mean) + weight_decay' w)
+        d    = sqrt(max(1, out / in)) orthogonalize((1 - momentum) g + momentum mean)
+        w    = w - rate (d + weight_decay' w)
 
-    with rate = muon_learning_rate * schedule and weight_decay' = weight_decay * learning_rate / muon_learning_rate: decay
-    pulls as under AdamW.
+    with rate = muon_learning_rate * schedule
+    and weight_decay' = weight_decay * learning_rate / muon_learning_rate, so that a matrix decays
+    as fast as under AdamW.
     """
     share = schedule(step, config)
     mean = config.muon_momentum * mean + (1 - config.muon_momentum) * g
     direction = orthogonalize((1 - config.muon_momentum) * g + config.muon_momentum * mean)
     direction = max(1, w.shape[1] / w.shape[0]) ** 0.5 * direction
-    return w - share * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w), mean
+    return (
+        w
+        - share
+        * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w),
+        mean,
+    )
 
 
 def orthogonalize(x):
-    """Nearly the closest matrix with singular values 1: five Newton-Schulz steps s <- 3.4445 s - 4.775 s^3 + 2.0315 s^5.
+    """Approximately the closest matrix to x with all singular values equal to 1.
 
-    The polynomial acts on the singular values s alone and drives them into about 0.7 to 1.2: Muon needs no more.
+    Five Newton-Schulz steps s <- 3.4445 s - 4.775 s^3 + 2.0315 s^5. The polynomial acts only on the
+    singular values s and brings them to about 0.7 to 1.2, which is accurate enough for Muon.
     """
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x                                     # the products are those of the smaller side
@@ -90,9 +105,10 @@ def orthogonalize(x):
 
 
 def update(params, grads, moments, step, config: TrainConfig):
-    """One update of every parameter; returns params and moments.
+    """One step of every parameter. Returns params, moments.
 
-    With optimizer "muon" the matrices inside the layers move by Muon; embedding, head and norms always by AdamW.
+    With optimizer "muon", Muon updates the matrices inside the layers. AdamW always updates the
+    embedding, the head and the norms.
     """
     inside = tree_map(lambda w: False, params) | {"layers": tree_map(lambda w: w.ndim == 2, params["layers"])}
 

@@ -1,11 +1,14 @@
-"""Fewer bits, in JAX: numbers to integers and back, and products of integers. Twin: minillm/in_numpy/quantize.py.
+"""Quantization in JAX: floats to integers and back, and integer products.
 
-Formulas and citations stand in the twin's docstrings; here stands what XLA needs to be fast on a CPU. Measured there:
+The twin, minillm/in_numpy/quantize.py, has the formulas and citations. This file documents what XLA
+needs to be fast on a CPU, as measured:
 
-- int8 matrix times int8 vector takes a slow path, matrix times matrix a fast one: a single row is given twice;
-- a matrix that is made float inside the loop over tokens is made float once, outside of it, and all of it stays in memory:
-  `optimization_barrier` ties it to the token, so that it stays integers;
-- groups of 32: a row of x for each group, zero elsewhere, makes the sums of all groups one matrix product.
+- An int8 matrix times an int8 vector takes a slow path, a matrix times a matrix a fast one. So a
+  single row is passed twice.
+- XLA would move a conversion to float out of the loop over tokens and keep the whole float matrix
+  in memory. `optimization_barrier` ties the matrix to the token, so that it stays integer.
+- Groups of 32: with one row of x per group, zero outside the group, a single matrix product
+  computes the sums of all groups.
 """
 
 import jax
@@ -20,7 +23,7 @@ jax.tree_util.register_dataclass(Quantized, data_fields=list(PARTS), meta_fields
 
 
 def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
-    """The record of a float matrix: w (in, out), or (out, in) if not `transposed`, rounded to the nearest integers."""
+    """Quantize a float matrix w (in, out), or (out, in) if not `transposed`, by rounding."""
     w_OI = w.T if transposed else w
     kept_On = None
     if columns is not None:
@@ -33,7 +36,7 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
 
 
 def fit(w_OI, scheme: Scheme):
-    """The scales (and zeros, or None) with which the integers of `scheme` reach all numbers that share them."""
+    """The scales, and the zero points or None, with which the integers of `scheme` cover w."""
     w_OGN = groups(w_OI, scheme)
     if scheme.zero_point:
         low_OG, high_OG = jnp.minimum(jnp.min(w_OGN, axis=-1), 0), jnp.maximum(jnp.max(w_OGN, axis=-1), 0)
@@ -44,7 +47,7 @@ def fit(w_OI, scheme: Scheme):
 
 
 def round_scales(reach, steps: float, scheme: Scheme):
-    """reach / steps in the kind of number that scales are held in; in 16 bits rounded up, so that all numbers are reached."""
+    """reach / steps in the dtype of the scales; float16 is rounded up, so that all numbers fit."""
     scales = jnp.maximum(reach * (1 / steps), scheme.smallest_scale)
     kept = scales.astype(scheme.scale_dtype)
     if scheme.scale_dtype == "float16":
@@ -61,7 +64,7 @@ def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
 
 
 def groups(w_OI, scheme: Scheme):
-    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for a whole tensor."""
+    """w with the numbers that share a scale on the last axis: (O, G, N), or (1, 1, O * I)."""
     if scheme.scale_per == "tensor":
         return w_OI.reshape(1, 1, -1)
     if scheme.scale_per == "channel":
@@ -70,9 +73,10 @@ def groups(w_OI, scheme: Scheme):
 
 
 def spread(scales_OG, width: int, scheme: Scheme):
-    """Each number's own scale: (O, I) where scales are per group; elsewhere broadcasting does it.
+    """A scale for each number, (O, I), if scales are per group; otherwise they broadcast as is.
 
-    A broadcast, which XLA fuses into what reads it, where `repeat` would be an array of its own.
+    This is a broadcast, which XLA fuses with the operation that reads it; `repeat` would make an
+    array.
     """
     if scheme.scale_per != "group32":
         return scales_OG
@@ -80,26 +84,26 @@ def spread(scales_OG, width: int, scheme: Scheme):
 
 
 def pack(integers_OI):
-    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the high four."""
+    """Pack two integers of -8 ... 7 per byte: even ones in the low 4 bits, odd in the high 4."""
     bits_OI = (jnp.pad(integers_OI, ((0, 0), (0, integers_OI.shape[1] % 2))) & 15).astype(jnp.uint8)
     return bits_OI[:, ::2] | (bits_OI[:, 1::2] << 4)
 
 
 def unpack(packed, width: int):
-    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign along."""
+    """The inverse of `pack`: int8 (O, width). Shifting left, then right, extends the sign."""
     low, high = (packed << 4).astype(jnp.int8) >> 4, packed.astype(jnp.int8) >> 4
     return jnp.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
 
 
 def take_rows(w, rows):
-    """The record of some of its rows, by an index array or a slice."""
+    """A record of some rows of `w`, chosen by an index array or a slice."""
     def of(part):
         return None if part is None else part if len(part) != len(w.integers) else jnp.asarray(part)[rows]
     return Quantized(jnp.asarray(w.integers)[rows], of(w.scales), of(w.zeros), w.columns, of(w.kept), w.scheme, w.width, w.transposed)
 
 
 def dequantize(w, dtype=jnp.float32):
-    """The float matrix that a record stands for, in the record's orientation: scale * (integer - zero)."""
+    """The float matrix of a record, in the record's orientation: scale * (integer - zero)."""
     w_OI = integers(w).astype(dtype)
     if w.zeros is not None:
         w_OI = w_OI - spread(w.zeros, w.width, w.scheme).astype(dtype)
@@ -115,7 +119,7 @@ def integers(w):
 
 
 def lookup(tokens_BT, w):
-    """Rows of a quantized embedding: only those that are asked for become float. -> (B, T, D)."""
+    """Rows of a quantized embedding, (B, T, D). Only these rows are converted to float."""
     rows = dequantize(take_rows(w, tokens_BT.reshape(-1)))
     return rows.reshape(*tokens_BT.shape, w.width)
 
@@ -128,10 +132,11 @@ def matmul(x, w):
 
 
 def times_weights(x_TI, w):
-    """Integer weights, float activations: one scale an output leaves the sum, y = scale (sum of x w - zero * sum of x).
+    """Integer weights, float activations: y = scale (sum of x w - zero * sum of x).
 
-    Where a row has several scales, or outlier inputs, the weights are turned back, then it is a float product. XLA fuses
-    either into a product that reads integers: nothing is gained by hand.
+    One scale per output can be taken out of the sum. If a row has several scales, or outlier
+    inputs, the weights are converted to float first. XLA fuses either way into a product that reads
+    integers, so there is nothing to gain by hand.
     """
     x_TI, stored = optimization_barrier((x_TI, jnp.asarray(w.integers)))
     w = Quantized(stored, w.scales, w.zeros, w.columns, w.kept, w.scheme, w.width, w.transposed)
@@ -144,9 +149,11 @@ def times_weights(x_TI, w):
 
 
 def times_integers(x_TI, w):
-    """Integer weights and activations: y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x), whole numbers in ( ).
+    """Integer weights and activations.
 
-    Many rows of groups are multiplied as the whole numbers that they are, times their scales, in float: the same up to rounding.
+    y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x),  with integers in ( ).
+    With groups and many rows, the integers times their scales are multiplied in float: the same up
+    to rounding.
     """
     aside_TO = 0
     if w.columns is not None:
@@ -170,34 +177,35 @@ def times_integers(x_TI, w):
 
 
 def outside(columns, width: int, dtype):
-    """1 everywhere but in `columns`, where it is 0. -> (width,)."""
+    """A mask (width,): 0 in `columns`, 1 everywhere else."""
     return jnp.ones(width, dtype).at[columns].set(0)
 
 
 def quantize_tokens(x_TI):
-    """(int8 (T, I), scales (T, 1)): every token's activations by their own largest, found while the model runs."""
+    """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
     scale_T1 = jnp.maximum(jnp.max(jnp.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
     return jnp.round(x_TI / scale_T1).astype(jnp.int8), scale_T1
 
 
 def integer_product(x_TI, w_OI):
-    """x w^T of int8 matrices, exactly, as int32 (T, O). One row goes in twice, and the barrier keeps both."""
+    """x w^T of int8 matrices, exactly, as int32 (T, O). A single row is passed twice."""
     rows = jnp.concatenate([x_TI, x_TI]) if len(x_TI) == 1 else x_TI
     sums_TO = dot_general(rows, w_OI, (((1,), (1,)), ((), ())), preferred_element_type=jnp.int32)
     return optimization_barrier(sums_TO)[: len(x_TI)]
 
 
 def smoothing(x_largest_I, w_largest_I, alpha: float):
-    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha); then (x / s)(s w) = x w."""
+    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha)."""
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
     s_I = jnp.where(alive_I, x_largest_I, 1) ** alpha / jnp.where(alive_I, w_largest_I, 1) ** (1 - alpha)
     return s_I.astype(x_largest_I.dtype)
 
 
 def damage(before_BTV, after_BTV, targets_BT):
-    """What fewer bits did to each text's predictions, sums over its counted targets. -> (B, 5):
+    """How quantization changed the predictions of each text: sums over its counted targets, (B, 5).
 
-    how many targets; nats before; nats after; KL(before || after); how often both find the same token most probable.
+    The number of targets; nats before; nats after; KL(before || after); how often both models find
+    the same token most probable.
     """
     log_p, log_q = (x - jnp.max(x, axis=-1, keepdims=True) for x in (before_BTV, after_BTV))
     log_p, log_q = (x - jnp.log(jnp.sum(jnp.exp(x), axis=-1, keepdims=True)) for x in (log_p, log_q))

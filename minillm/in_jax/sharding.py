@@ -26,10 +26,13 @@ def replicate(tree):
 
 
 def split_rows(x, axis: int):
-    """Inside `jax.jit`: let every device work on its share of the rows along `axis`, where they can be shared out."""
+    """Inside `jax.jit`: let every device work on its share of the rows along `axis`, where they can
+    be shared out."""
     if x.shape[axis] % jax.device_count():
         return x
-    return jax.lax.with_sharding_constraint(x, NamedSharding(_mesh(), PartitionSpec(*[None] * axis, "rows")))
+    return jax.lax.with_sharding_constraint(
+        x, NamedSharding(_mesh(), PartitionSpec(*[None] * axis, "rows"))
+    )
 
 
 def _mesh() -> Mesh:

@@ -1,7 +1,7 @@
-"""One training step, many training steps, evaluation, in JAX. Twin: minillm/in_numpy/train.py.
+"""One training step, many training steps, and evaluation in JAX. Twin: minillm/in_numpy/train.py.
 
-The state of a run is one tree: {"params", "moments", "step"}. A step is a pure function of it and of the batch, so it
-compiles; the old state is donated, its memory becomes the new one's.
+The state of a run is one tree: {"params", "moments", "step"}. A step is a pure function of the
+state and the batch, so JAX can compile it. The old state is donated: the new one reuses its memory.
 """
 
 from functools import partial
@@ -19,40 +19,49 @@ from minillm.in_jax.sharding import replicate, split_rows
 
 
 def init_state(params, moments=None, step: int = 0):
-    """The state before the first step, or, with `moments` and `step`, in the middle of a run. Copies: steps donate."""
+    """The state before the first step; with `moments` and `step`, in the middle of a run.
+
+    Copies its arguments, because a training step donates (overwrites) its state.
+    """
     state = {"params": params, "moments": moments or init_moments(params), "step": np.int32(step)}
     return replicate(jax.tree.map(jnp.array, state))
 
 
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
-    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """Loss, gradient, clip, update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
         loss, grads = loss_and_grads(state["params"], tokens_BT, targets_BT, config)
     return take_step(state, loss, grads, train)
 
 
 def take_step(state, loss, grads, train: TrainConfig):
-    """What follows a gradient: clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """Clip the gradient and update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     grads, grad_norm = clip(grads, train.max_grad_norm)
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
-    metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
+    metrics = {
+        "loss": loss,
+        "grad_norm": grad_norm,
+        "learning_rate": learning_rate(state["step"], train),
+    }
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 
 def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
-    """N steps, one per batch, compiled as one loop. Returns the state and the metrics, each an array (N,)."""
+    """N steps, one per batch, compiled as one loop. Returns the state and metrics, arrays (N,)."""
     return jax.block_until_ready(_train_steps(state, tokens_NBT, targets_NBT, config, train))
 
 
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     batches = split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)
-    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state, batches)
+    return jax.lax.scan(
+        lambda state, batch: train_step(state, *batch, config, train), state, batches
+    )
 
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
-    """For each row the sum of its counted targets' nats, and their number. -> (B,), (B,)."""
+    """The total loss of each row in nats, and its number of counted targets. -> (B,), (B,)."""
     return jax.block_until_ready(_row_losses(params, tokens_BT, targets_BT, config))
 
 

@@ -1,12 +1,17 @@
-"""Learning from a teacher, in NumPy: each loss with its backward right under it, the step, writing. Twin: in_jax/distill.py.
+"""Distillation in NumPy: each loss with its backward right under it, the step, writing.
 
-Axes: see ops.py; C counts the tokens that a kept target names. A teacher is what it says about the same tokens: its
-logits, constants here. With T the temperature, p = softmax(teacher / T) and q = softmax(student / T).
+Twin: minillm/in_jax/distill.py. Axes: see ops.py; C counts the tokens kept by `top_k`. The teacher
+is represented by its logits for the same tokens, constants here. With temperature T,
+p = softmax(teacher / T) and q = softmax(student / T).
 
-    soft targets   alpha T^2 KL(p || q) + (1 - alpha) cross-entropy        Hinton et al. 2015, arXiv:1503.02531, section 2
-    reverse        the same with KL(q || p)                               Gu et al. 2023, MiniLLM, arXiv:2306.08543, eq. 1
-    on-policy      KL(q || p) on text that the student wrote              Agarwal et al. 2023, GKD, arXiv:2306.13649, eq. 3
-    responses      plain training on text that the teacher wrote          Kim and Rush 2016, arXiv:1606.07947, section 3.2
+    soft targets   alpha T^2 KL(p || q) + (1 - alpha) cross-entropy
+                   Hinton et al. 2015, arXiv:1503.02531, section 2
+    reverse        the same with KL(q || p)
+                   Gu et al. 2023, MiniLLM, arXiv:2306.08543, eq. 1
+    on-policy      KL(q || p) on text that the student wrote
+                   Agarwal et al. 2023, GKD, arXiv:2306.13649, eq. 3
+    responses      plain training on text that the teacher wrote
+                   Kim and Rush 2016, arXiv:1606.07947, section 3.2
 """
 
 import numpy as np
@@ -22,81 +27,95 @@ TINY = 1e-30  # so that nothing is divided by zero, and no logarithm taken of it
 
 
 def log_softmax(x):
-    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum so that nothing overflows."""
+    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum against overflow."""
     shifted = x - np.max(x, axis=-1, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
 
 
 def counted_mean(values_BT, targets_BT):
-    """The mean of the values where a target is counted; those of IGNORE are not."""
+    """The mean of the values whose target is counted, that is, not IGNORE."""
     counted_BT = targets_BT != IGNORE
     return np.sum(np.where(counted_BT, values_BT, 0)) / np.sum(counted_BT).astype(values_BT.dtype)
 
 
 def counted_mean_backward(dmean, values_BT, targets_BT):
-    """Every counted value has an equal share in the mean."""
+    """dvalues = dmean / number of counted targets, and 0 where the target is IGNORE."""
     counted_BT = targets_BT != IGNORE
     return np.where(counted_BT, dmean / np.sum(counted_BT).astype(values_BT.dtype), 0)
 
 
 def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q must cover all that p does.
+    """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q covers p.
 
-    T^2 because the gradient of what is softened is smaller by that (arXiv:1503.02531, section 2).
+    T^2 because the temperature makes the gradient smaller by 1 / T^2 (arXiv:1503.02531, section 2).
     """
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = np.sum(np.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def forward_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """dlogits = T (q - p) / number of counted targets: nothing is left to learn where q = p."""
-    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
+    """dlogits = T (q - p) / number of counted targets: zero where q = p."""
+    # mean of T^2 nats
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
     p_BTV, q_BTV = softmax(teacher_BTV / temperature), softmax(logits_BTV / temperature)
-    return dnats_BT[..., None] * (q_BTV - p_BTV) / temperature                     # - p log q, and q = softmax(logits / T)
+    # - p log q, and q = softmax(logits / T)
+    return dnats_BT[..., None] * (q_BTV - p_BTV) / temperature
 
 
 def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
-    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q must not say what p would not."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q stays within p."""
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     nats_BT = np.sum(np.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """dlogits = T q (log q - log p - KL) / number of counted targets."""
-    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)      # mean of T^2 nats
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(logits_BTV / temperature)
+    # mean of T^2 nats
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
+    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
+        logits_BTV / temperature
+    )
     q_BTV, gap_BTV = np.exp(log_q_BTV), log_q_BTV - log_p_BTV
     kl_BT = np.sum(q_BTV * gap_BTV, axis=-1)
-    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature   # dq = gap + 1, through the softmax
+    # dq = gap + 1, through the softmax
+    return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature
 
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
-    """alpha T^2 KL + (1 - alpha) cross-entropy: what the teacher says, and what the text says."""
-    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT, how.temperature)
+    """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
+    kl = (reverse_kl if how.reverse else forward_kl)(
+        logits_BTV, teacher_BTV, targets_BT, how.temperature
+    )
     return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
 def blend_backward(dloss, logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
-    """The gradients of both, by their shares."""
+    """dlogits: the gradients of both losses, weighted by alpha and 1 - alpha."""
     kl_backward = reverse_kl_backward if how.reverse else forward_kl_backward
     dkl_BTV = kl_backward(how.alpha * dloss, logits_BTV, teacher_BTV, targets_BT, how.temperature)
     return dkl_BTV + cross_entropy_backward((1 - how.alpha) * dloss, logits_BTV, targets_BT)
 
 
 def top_k(logits_BTV, k: int):
-    """A teacher in short: the ids of its k most probable tokens, most probable first, and their log p. -> two (B, T, C)."""
+    """The ids of the k most probable tokens, in falling order, and their log p: two (B, T, C)."""
     log_p_BTV = log_softmax(logits_BTV)
     ids_BTC = np.argsort(-log_p_BTV, axis=-1, stable=True)[..., :k]
     return ids_BTC, np.take_along_axis(log_p_BTV, ids_BTC, axis=-1)
 
 
 def complete(ids_BTC, log_p_BTC, logits_BTV):
-    """A teacher's logits from its `top_k`: log p of the named tokens; the others share what is left as the student has it.
+    """A teacher's logits from its `top_k`: log p of the kept tokens.
 
-    So what was not kept is not taught: at temperature 1 either KL is that of the named tokens and one event more, "another
-    token", and the student's gradient is that KL's. Naming alone, with p = 0 elsewhere, would teach that the rest is never said.
+    The other tokens share the remaining probability in the student's proportions, so nothing is
+    taught about them individually. At temperature 1, either KL and its gradient are those of the
+    kept tokens and one more event, "any other token". With p = 0 for the rest, the student would
+    learn that the other tokens never occur.
     """
     others_BTV = softmax(logits_BTV)
     np.put_along_axis(others_BTV, ids_BTC, 0, axis=-1)
@@ -108,9 +127,10 @@ def complete(ids_BTC, log_p_BTC, logits_BTV):
 
 
 def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelConfig, how: DistillConfig):
-    """The loss of `blend` and its gradient, a tree like `params`: as `loss_and_grads` with another last line.
+    """The loss of `blend` and its gradient, a tree like `params`; compare `loss_and_grads`.
 
-    `said` is what the teacher said of these tokens: its logits_BTV, or of its `top_k` the pair (ids_BTC, log_p_BTC).
+    `said` is the teacher's answer for these tokens: its logits_BTV, or the pair
+    (ids_BTC, log_p_BTC) of its `top_k`.
     """
     seen = {}
     logits_BTV, _ = forward(params, tokens_BT, config, tap=lambda name, x: seen.setdefault(name, x))
@@ -128,7 +148,7 @@ def distill_step(state, tokens_BT, targets_BT, said, config: ModelConfig, train:
 
 def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig, train: TrainConfig,
                   how: DistillConfig):
-    """N steps beside a teacher that reads every batch; `teacher` are its parameters."""
+    """N steps with a teacher (its parameters) that reads every batch."""
     history = []
     for tokens_BT, targets_BT in zip(tokens_NBT, targets_NBT):
         teacher_BTV, _ = forward_of(teacher_config)(teacher, tokens_BT, teacher_config)
@@ -139,7 +159,7 @@ def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, confi
 
 def kept_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig, train: TrainConfig,
                how: DistillConfig):
-    """N steps beside what a teacher said of each batch before: its `top_k`. It need not run again."""
+    """N steps with a teacher's stored answers, its `top_k` for each batch. It does not run."""
     history = []
     for tokens_BT, targets_BT, ids_BTC, log_p_BTC in zip(tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC):
         state, metrics = distill_step(state, tokens_BT, targets_BT, (ids_BTC, log_p_BTC), config, train, how)
@@ -148,14 +168,14 @@ def kept_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: Mod
 
 
 def read_top_k(params, tokens_BT, config, k: int):
-    """What a teacher says of these rows, in short: see `top_k`. The pass that many students can learn from."""
+    """A teacher's `top_k` for these rows: a forward pass that many students can learn from."""
     return top_k(forward_of(config)(params, tokens_BT, config)[0], k)
 
 
 def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
-    """tokens_BN: every row goes on from its first token, a coin a token, all rows at once from one cache.
+    """tokens_BN: continue every row from its first token, one coin per token, in one cache.
 
-    A token of V, which is none, says that the logits are no numbers: see `sample`.
+    A token of V is a sentinel: the logits were not finite. See `sample`.
     """
     cache = init_cache(config, len(first_B), len(coins_NB), params["norm"].dtype)
     token_B, tokens = first_B, []
@@ -168,5 +188,5 @@ def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
 
 
 def settle(params):
-    """Parameters that will be used again and again, where their arrays are at hand: here they are."""
+    """Move parameters to the device once, before many calls. A no-op in NumPy."""
     return params

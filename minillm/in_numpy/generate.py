@@ -1,6 +1,7 @@
-"""Writing text in NumPy: one token after another, from a cache. Twin: minillm/in_jax/generate.py.
+"""Generating text in NumPy, token by token with a KV cache. Twin: minillm/in_jax/generate.py.
 
-Randomness is an argument: `sample` is handed a coin in [0, 1), so both twins write the same text.
+Randomness is an argument: `sample` takes a `coin`, a number drawn uniformly from [0, 1), so both
+twins generate the same text.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,13 +17,15 @@ TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when
 
 
 def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
-    """The token that a coin in [0, 1) falls on, tokens laid end to end; V, which is no token, if logits are not numbers.
+    """Sample a token by inverse CDF: `coin` is uniform in [0, 1).
 
-    p = softmax(logits / temperature); temperature 0 means the most probable token. `seen_V` marks the tokens of the text
-    so far for the repetition penalty. Which tokens take part, all by the same p:
-      top_k   the k most probable (0: all)
-      top_p   the fewest that reach top_p, the one that crosses it included (Holtzman et al. 2020, arXiv:1904.09751, eq. 2)
-      min_p   those with p >= min_p * max(p) (Nguyen et al. 2024, arXiv:2407.01082)
+    p = softmax(logits / temperature); temperature 0 returns the most probable token. `seen_V` marks
+    the tokens of the text so far, for the repetition penalty. Returns the sentinel V if the logits
+    contain NaN. All three filters use the same p; a token must pass each of them:
+      top_k   the k most probable tokens (0: all)
+      top_p   the fewest most probable tokens whose p add up to at least top_p
+              (Holtzman et al. 2020, arXiv:1904.09751, eq. 2)
+      min_p   the tokens with p >= min_p * max(p) (Nguyen et al. 2024, arXiv:2407.01082)
     """
     V = len(logits_V)
     if how.repetition_penalty != 1 and seen_V is not None:
@@ -42,18 +45,21 @@ def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
 
 
 def penalize(logits_V, seen_V, penalty: float):
-    """Logits of seen tokens pushed down: x / penalty above 0, x * penalty below (Keskar et al. 2019, arXiv:1909.05858)."""
+    """Lower the logits of seen tokens: x / penalty where x > 0, x * penalty elsewhere.
+
+    Keskar et al. 2019, arXiv:1909.05858.
+    """
     return np.where(seen_V, np.where(logits_V > 0, logits_V / penalty, logits_V * penalty), logits_V)
 
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
-    """The token after `token`, and the cache that has seen `token`."""
+    """The token after `token`, and the cache with `token` added."""
     logits_BTV, cache = forward_of(config)(params, np.reshape(token, (1, 1)), config, cache)
     return sample(logits_BTV[0, 0], coin, how, seen_V), cache
 
 
 def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how: GenerateConfig):
-    """The N tokens after `token`, one per coin, the cache that has seen all but the last, and what is in the text now."""
+    """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V."""
     tokens = []
     for coin in coins_N:
         token, cache = decode_step(params, token, cache, seen_V, coin, config, how)
@@ -63,22 +69,30 @@ def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how
 
 
 def mark(seen_V, token):
-    """`seen_V` with one more token. A token of V, which is none, changes nothing."""
+    """`seen_V` with `token` marked. The sentinel V changes nothing."""
     return seen_V | (np.arange(len(seen_V)) == token)
 
 
-def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
-    """Read the prompt in one pass. Returns the first new token and the cache that has seen the prompt."""
+def prefill(
+    params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig
+):
+    """Process the prompt in one pass. Returns the first new token and the cache with the prompt."""
     logits_BTV, cache = forward_of(config)(params, np.array(prompt)[None], config, cache)
     return sample(logits_BTV[0, -1], coin, how, seen_V), cache
 
 
-def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateConfig = GenerateConfig(),
-             stop: Sequence[int] = ()) -> Iterator[int]:
-    """Yield new token ids until `how.max_new_tokens`, a token in `stop` (not yielded), or the end of the context.
+def generate(
+    params,
+    prompt: Sequence[int],
+    config: ModelConfig,
+    how: GenerateConfig = GenerateConfig(),
+    stop: Sequence[int] = (),
+) -> Iterator[int]:
+    """Yield new token ids, at most `how.max_new_tokens`.
 
-    Coins come from NumPy's generator for `how.seed`. Raises UserError for a prompt that is empty, too long for the
-    context, or holds ids outside the vocabulary; for logits that are no numbers.
+    Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's
+    generator with `how.seed`. Raises UserError if the prompt is empty, too long for the context, or
+    contains ids outside the vocabulary, or if the logits contain NaN.
     """
     check_prompt(prompt, config)
     count = min(how.max_new_tokens, config.max_position_embeddings - len(prompt))
@@ -98,5 +112,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
         if done == count:
             return
         coins_N = coins[done : done + TOKENS_PER_DISPATCH]
-        tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config, how)
+        tokens, cache, seen_V = decode_steps(
+            params, tokens[-1], cache, seen_V, coins_N, config, how
+        )
         tokens, done = tokens.tolist(), done + len(coins_N)

@@ -1,8 +1,16 @@
 """The operations of a LLaMA in NumPy, each with its backward right under it. Twin: minillm/in_jax/ops.py.
 
 Axes are letters at the end of a name:
-    B batch   T query position   S key position   D model   V vocabulary   F feed-forward
-    H heads   K key/value heads   G = H/K queries per key   E head size   O = H*E all heads side by side   J = K*E all keys side by side   R = B*K rows of a cache   N steps
+
+| letter | axis                    | letter  | axis                       |
+|--------|-------------------------|---------|----------------------------|
+| B      | batch                   | H       | heads                      |
+| T      | query position          | K       | key/value heads            |
+| S      | key position            | G = H/K | queries for each key       |
+| D      | model                   | E       | head size                  |
+| F      | feed-forward            | O = H E | all heads side by side     |
+| V      | vocabulary              | J = K E | all keys side by side      |
+| N      | steps                   | R = B K | rows of a cache            |
 
 `f_backward(dy, *args)` takes the derivative of the loss with respect to f's output and the arguments of f, and returns
 the derivatives with respect to those arguments that are arrays of numbers, in their order. `dx` always means
@@ -20,21 +28,25 @@ GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 
 
 def no_tap(name: str, x):
-    """The tap that nobody listens to: returns x."""
+    """The default tap: returns x unchanged."""
     return x
 
 
 def linear(x, w, b=None):
-    """y = x w + b, or x w where there is no b. x (..., in), w (in, out), b (out,) -> (..., out)."""
+    """y = x w + b, or x w if b is None. x (..., in), w (in, out), b (out,) -> (..., out)."""
     y = matmul(x, w) if isinstance(w, Quantized) else x @ w
     return y if b is None else y + b
 
 
 def linear_backward(dy, x, w, b=None):
-    """dx = dy w^T,  dw = sum over all rows of x^T dy,  db = sum over all rows of dy (None where there is no b)."""
+    """dx = dy w^T,  dw = x^T dy,  db = sum of dy over rows (None if b is None).
+
+    The rows of all texts count, so x and dy become matrices first: (rows, in) and (rows, out).
+    """
     rows_x = x.reshape(-1, x.shape[-1])
     rows_dy = dy.reshape(-1, dy.shape[-1])
-    db = None if b is None else np.sum(rows_dy, axis=0)      # y + b: every row used the same b, so the rows add up
+    # y + b: every row used the same b, so the rows add up
+    db = None if b is None else np.sum(rows_dy, axis=0)
     dx = dy @ w.T                                            # y = x @ w
     dw = rows_x.T @ rows_dy                                  # y = x @ w: and the same w
     return dx, dw, db
@@ -46,14 +58,15 @@ def embedding(tokens_BT, table_VD):
 
 
 def embedding_backward(dx_BTD, tokens_BT, table_VD):
-    """dtable: each row is the sum over all the places where its token stood. Token ids have no derivative."""
+    """dtable: each row sums dx over all positions of its token. Token ids have no derivative."""
     dtable_VD = np.zeros_like(table_VD)
-    np.add.at(dtable_VD, tokens_BT, dx_BTD)        # x = table[tokens]: a row used twice is added to twice
+    # x = table[tokens]: a row used twice is added to twice
+    np.add.at(dtable_VD, tokens_BT, dx_BTD)
     return dtable_VD
 
 
 def rmsnorm(x, weight, eps: float):
-    """y = weight * x / sqrt(mean(x^2) + eps), the mean over the last axis. x (..., D), weight (D,).
+    """y = weight * x / sqrt(mean(x^2) + eps), mean over the last axis. x (..., D), weight (D,).
 
     Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4.
     """
@@ -62,24 +75,34 @@ def rmsnorm(x, weight, eps: float):
 
 
 def rmsnorm_backward(dy, x, weight, eps: float):
-    """With n = x * scale:  dx = scale * (dn - n * mean(dn * n)),  dweight = sum over rows of dy * n."""
+    """With n = x * scale:  dx = scale * (dn - n * mean(dn * n)).
+
+    dweight is the sum of dy * n over all rows.
+    """
     scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
     n = x * scale
     dweight = np.sum((dy * n).reshape(-1, x.shape[-1]), axis=0)     # y = weight * n
     dn = dy * weight                                                # y = weight * n
-    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True)) # n = x * scale, and x is inside scale too
+    # n = x * scale, and x is inside scale too
+    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True))
     return dx, dweight
 
 
 def layernorm(x, weight, bias, eps: float):
-    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis. Ba et al. 2016, arXiv:1607.06450, eq. 3."""
+    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis.
+
+    Ba et al. 2016, arXiv:1607.06450, eq. 3.
+    """
     centered = x - np.mean(x, axis=-1, keepdims=True)
     scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
     return weight * (centered * scale) + bias
 
 
 def layernorm_backward(dy, x, weight, bias, eps: float):
-    """With n = (x - mean) * scale:  dx = scale * (dn - mean(dn) - n * mean(dn * n)); dweight, dbias sum over rows."""
+    """With n = (x - mean) * scale:  dx = scale * (dn - mean(dn) - n * mean(dn * n)).
+
+    dweight and dbias are sums over rows.
+    """
     centered = x - np.mean(x, axis=-1, keepdims=True)
     scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
     n = centered * scale
@@ -91,22 +114,23 @@ def layernorm_backward(dy, x, weight, bias, eps: float):
 
 
 def softmax(x):
-    """p = exp(x) / sum(exp(x)) over the last axis, shifted by the maximum so that nothing overflows."""
+    """p = exp(x) / sum(exp(x)) over the last axis; x is shifted by its maximum against overflow."""
     e = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return e / np.sum(e, axis=-1, keepdims=True)
 
 
 def softmax_backward(dp, x):
-    """dx = p * (dp - sum(dp * p)): raising one x lowers the p of all the others."""
+    """dx = p * (dp - sum(dp * p)): raising one x lowers all the other p."""
     p = softmax(x)
     return p * (dp - np.sum(dp * p, axis=-1, keepdims=True))
 
 
 def rotation(positions_T, config, length: int, dtype):
-    """cos and sin of the angle position * frequency_i for i < E/2, in texts of `length` tokens. -> two arrays (T, E/2).
+    """cos and sin of the angles position * frequency_i for i < E/2. -> two arrays (T, E/2).
 
-    frequency_i = theta^(-2i/E), if nothing stretches it: see rotary.py. Su et al. 2021, arXiv:2104.09864, eq. 15. Angles
-    are products in float32 (in `dtype` if wider), as in Hugging Face.
+    frequency_i = theta^(-2i/E), unless the config stretches it for texts of `length` tokens (see
+    rotary.py). Su et al. 2021, arXiv:2104.09864, eq. 15. The angles are computed in float32 (in
+    `dtype` if that is wider), as in Hugging Face.
     """
     frequency, growth = frequencies(config, length)
     angle = positions_T.astype(dtype)[:, None] * frequency.astype(dtype)
@@ -114,69 +138,85 @@ def rotation(positions_T, config, length: int, dtype):
 
 
 def rope(x, cos, sin):
-    """Turn the pairs (x_i, x_{i+E/2}) by their angle; the halves are paired as in Hugging Face. x (..., T, E)."""
+    """Rotate each pair (x_i, x_{i+E/2}) by its angle, as Hugging Face does. x (..., T, E)."""
     first, second = np.split(x, 2, axis=-1)
     return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
 def rope_backward(dy, x, cos, sin):
-    """The transpose of a rotation is the rotation by the opposite angle. The angles have no derivative."""
+    """dx: dy rotated by the opposite angle. The angles have no derivative."""
     return rope(dy, cos, -sin)
 
 
 def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
-    """z = softmax(q k^T / sqrt(E)) v, each query seeing the keys at positions up to its own. -> (B, K, G, T, E).
+    """z = softmax(q k^T / sqrt(E)) v; query t sees the keys s <= start + t. -> (B, K, G, T, E).
 
-    The first query stands at position `start`, the first key at 0. The G queries of a group meet the same key/value
-    head; keys are never repeated. Vaswani et al. 2017, arXiv:1706.03762, eq. 1; groups: arXiv:2305.13245. Models without
-    rotary positions have `slopes_KG`: each head's scores fall by its slope per step back (see `distance`).
+    The first query is at position `start`, the first key at position 0. The G query heads of a
+    group share one key/value head; keys are never copied. Models without rotary positions pass
+    `slopes_KG`: each head's score falls by its slope per step back (see `distance`).
+    Vaswani et al. 2017, arXiv:1706.03762, eq. 1; groups: arXiv:2305.13245.
     """
     T, E = q_BKGTE.shape[-2:]
-    k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]     # no query sees a later key
+    # no query sees a later key
+    k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
     if slopes_KG is not None:
-        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        back_TS = distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * back_TS
     scores_BKGTS = tap("scores", np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf))
     pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
     return pattern_BKGTS @ v_BKSE[:, :, None]
 
 
 def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None):
-    """dq, dk, dv; the last two are sums over the G queries that shared the key/value head. Slopes are constants."""
+    """dq, dk, dv; the last two are sums over the G query heads of a group. Slopes are constants."""
     T, E = q_BKGTE.shape[-2:]
-    dk_BKSE, dv_BKSE = np.zeros_like(k_BKSE), np.zeros_like(v_BKSE)           # keys that nobody saw keep a zero
+    # keys that nobody saw keep a zero
+    dk_BKSE, dv_BKSE = np.zeros_like(k_BKSE), np.zeros_like(v_BKSE)
     k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
     scores_BKGTS = q_BKGTE @ k_BKSE[:, :, None].swapaxes(-1, -2) * E**-0.5
     if slopes_KG is not None:
-        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        back_TS = distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
+        scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * back_TS
     scores_BKGTS = np.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -np.inf)
     pattern_BKGTS = softmax(scores_BKGTS)
 
     dpattern_BKGTS = dz_BKGTE @ v_BKSE[:, :, None].swapaxes(-1, -2)           # z = pattern @ v
     dv_BKSE[:, :, : start + T] = np.sum(pattern_BKGTS.swapaxes(-1, -2) @ dz_BKGTE, axis=2)
-    dscores_BKGTS = softmax_backward(dpattern_BKGTS, scores_BKGTS)            # pattern = softmax(scores)
-    dq_BKGTE = dscores_BKGTS @ k_BKSE[:, :, None] * E**-0.5                  # scores = q @ k^T / sqrt(E)
+    # pattern = softmax(scores)
+    dscores_BKGTS = softmax_backward(dpattern_BKGTS, scores_BKGTS)
+    # scores = q @ k^T / sqrt(E)
+    dq_BKGTE = dscores_BKGTS @ k_BKSE[:, :, None] * E**-0.5
     dk_BKSE[:, :, : start + T] = np.sum(dscores_BKGTS.swapaxes(-1, -2) @ q_BKGTE, axis=2) * E**-0.5
     return dq_BKGTE, dk_BKSE, dv_BKSE
 
 
 def causal(start, T: int, S: int):
-    """mask[t, s] is true where query start + t may see key s: key position <= query position. -> (T, S)."""
+    """mask[t, s] is true where s <= start + t: query start + t may see key s. -> (T, S)."""
     return np.arange(S) <= start + np.arange(T)[:, None]
 
 
 def distance(start, T: int, S: int, dtype):
-    """How many steps key s stands before query start + t. -> (T, S). Press et al. 2021, arXiv:2108.12409, section 3."""
+    """Steps back from the query at position start + t to key s. -> (T, S).
+
+    Press et al. 2021, arXiv:2108.12409, section 3.
+    """
     return (start + np.arange(T)[:, None] - np.arange(S)).astype(dtype)
 
 
 def swiglu(gate, up):
-    """y = silu(gate) * up with silu(x) = x / (1 + exp(-x)). Shazeer 2020, arXiv:2002.05202, eq. 6."""
+    """y = silu(gate) * up with silu(x) = x / (1 + exp(-x)).
+
+    Shazeer 2020, arXiv:2002.05202, eq. 6.
+    """
     return gate * sigmoid(gate) * up
 
 
 def swiglu_backward(dy, gate, up):
-    """silu'(x) = s + x s (1 - s) with s = sigmoid(x)."""
+    """dgate = dy * up * silu'(gate),  dup = dy * silu(gate).
+
+    silu'(x) = s + x s (1 - s) with s = sigmoid(x).
+    """
     s = sigmoid(gate)
     dgate = dy * up * (s + gate * s * (1 - s))     # y = silu(gate) * up
     dup = dy * gate * s                            # y = silu(gate) * up
@@ -184,7 +224,10 @@ def swiglu_backward(dy, gate, up):
 
 
 def gelu(x):
-    """y = x Phi(x), by the tanh approximation. Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2."""
+    """y = x Phi(x), in the tanh approximation.
+
+    Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
+    """
     return 0.5 * x * (1 + np.tanh(GELU[0] * (x + GELU[1] * x * x * x)))
 
 
@@ -195,29 +238,31 @@ def gelu_backward(dy, x):
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+    """y = 1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
 def sigmoid_backward(dy, x):
-    """ds = s (1 - s)."""
+    """dx = dy * s (1 - s) with s = sigmoid(x)."""
     s = sigmoid(x)
     return dy * s * (1 - s)
 
 
 def cross_entropy(logits_BTV, targets_BT):
-    """Mean over the counted targets of -log softmax(logits)[target], in nats. Targets of IGNORE are not counted."""
+    """Mean of -log softmax(logits)[target] over the targets that are not IGNORE, in nats."""
     counted_BT = targets_BT != IGNORE
     shifted_BTV = logits_BTV - np.max(logits_BTV, axis=-1, keepdims=True)
     log_sum_BT = np.log(np.sum(np.exp(shifted_BTV), axis=-1))
-    chosen_BT = np.take_along_axis(shifted_BTV, np.where(counted_BT, targets_BT, 0)[..., None], axis=-1)[..., 0]
-    return np.sum(np.where(counted_BT, log_sum_BT - chosen_BT, 0)) / np.sum(counted_BT).astype(logits_BTV.dtype)
+    known_BT1 = np.where(counted_BT, targets_BT, 0)[..., None]
+    chosen_BT = np.take_along_axis(shifted_BTV, known_BT1, axis=-1)[..., 0]
+    count = np.sum(counted_BT).astype(logits_BTV.dtype)
+    return np.sum(np.where(counted_BT, log_sum_BT - chosen_BT, 0)) / count
 
 
 def cross_entropy_backward(dloss, logits_BTV, targets_BT):
     """dlogits = (softmax(logits) - onehot(target)) / number of counted targets."""
     counted_BT = targets_BT != IGNORE
-    dlogits_BTV = softmax(logits_BTV)                                                     # log sum exp
-    dlogits_BTV[counted_BT, targets_BT[counted_BT]] -= 1                                  # - chosen logit
+    dlogits_BTV = softmax(logits_BTV)                        # log sum exp
+    dlogits_BTV[counted_BT, targets_BT[counted_BT]] -= 1     # - chosen logit
     share = dloss / np.sum(counted_BT).astype(logits_BTV.dtype)
     return np.where(counted_BT[..., None], dlogits_BTV * share, 0)

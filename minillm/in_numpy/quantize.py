@@ -1,11 +1,12 @@
-"""Fewer bits, in NumPy: numbers to integers and back, and products of integers. Twin: minillm/in_jax/quantize.py.
+"""Quantization in NumPy: floats to integers and back, and integer products.
 
-    scale   = largest |w| / 127                      absmax: one scale for a tensor, a row (output channel), or 32 numbers
+    scale   = largest |w| / 127    absmax: one scale per tensor, row (output channel) or 32 numbers
     integer = round(w / scale)
-    w       ~ scale * integer                        wrong by at most scale / 2
+    w       ~ scale * integer      the error is at most scale / 2
 
-Axes: O outputs, I inputs, G groups of a row, N numbers that share a scale, T tokens. The record: minillm/quantized.py.
-Gholami et al. 2021, arXiv:2103.13630, section III, gives all of these their names.
+Axes: O outputs, I inputs, G groups of a row, N numbers that share a scale, T tokens. The record
+is defined in minillm/quantized.py; the twin is minillm/in_jax/quantize.py. The terms are those of
+Gholami et al. 2021, arXiv:2103.13630, section III.
 """
 
 import numpy as np
@@ -17,10 +18,10 @@ BLOCK = 512  # rows that are turned back into float32 at once: what a processor'
 
 
 def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
-    """The record of a float matrix: w (in, out), or (out, in) if not `transposed`, rounded to the nearest integers.
+    """Quantize a float matrix w (in, out), or (out, in) if not `transposed`, by rounding.
 
-    `columns` are inputs that stay float (LLM.int8(), Dettmers et al. 2022, arXiv:2208.07339, section 3.2): few of them
-    are so large that they would set everybody's scale.
+    `columns` are the inputs that stay float (LLM.int8(), Dettmers et al. 2022, arXiv:2208.07339,
+    section 3.2): the few that are so large that they would set the scale for all the others.
     """
     w_OI = np.ascontiguousarray(w.T if transposed else w)
     kept_On = None
@@ -34,10 +35,11 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
 
 
 def fit(w_OI, scheme: Scheme):
-    """The scales (and zeros, or None) with which the integers of `scheme` reach all numbers that share them.
+    """The scales, and the zero points or None, with which the integers of `scheme` cover w.
 
-    absmax       scale = max|w| / 127                        integers -127 ... 127
-    zero point   scale = (max - min) / 255, where min <= 0 <= max; zero = round(-128 - min / scale): 0 stays exactly 0
+    absmax       scale = max|w| / 127; integers -127 ... 127
+    zero point   scale = (max - min) / 255, where min <= 0 <= max;
+                 zero = round(-128 - min / scale), so 0 stays exactly 0
     """
     w_OGN = groups(w_OI, scheme)
     if scheme.zero_point:
@@ -49,7 +51,7 @@ def fit(w_OI, scheme: Scheme):
 
 
 def round_scales(reach, steps: float, scheme: Scheme):
-    """reach / steps in the kind of number that scales are held in; in 16 bits rounded up, so that all numbers are reached."""
+    """reach / steps in the dtype of the scales; float16 is rounded up, so that all numbers fit."""
     scales = np.maximum(reach * (1 / steps), scheme.smallest_scale)
     kept = scales.astype(scheme.scale_dtype)
     if scheme.scale_dtype == "float16":
@@ -66,9 +68,10 @@ def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
 
 
 def groups(w_OI, scheme: Scheme):
-    """The numbers that share a scale side by side on the last axis: (O, G, N), or (1, 1, O * I) for a whole tensor.
+    """w with the numbers that share a scale on the last axis: (O, G, N), or (1, 1, O * I).
 
-    A row that 32 does not divide ends in a shorter group: zeros fill it up, which change neither its min nor its max.
+    (1, 1, O * I) is for one scale per tensor. If 32 does not divide I, zeros fill up the last group
+    of each row; they do not change its scale.
     """
     if scheme.scale_per == "tensor":
         return w_OI.reshape(1, 1, -1)
@@ -78,31 +81,31 @@ def groups(w_OI, scheme: Scheme):
 
 
 def spread(scales_OG, width: int, scheme: Scheme):
-    """Each number's own scale: (O, I) where scales are per group; elsewhere broadcasting does it."""
+    """A scale for each number, (O, I), if scales are per group; otherwise they broadcast as is."""
     return np.repeat(scales_OG, GROUP, axis=1)[:, :width] if scheme.scale_per == "group32" else scales_OG
 
 
 def pack(integers_OI):
-    """Two integers of -8 ... 7 in a byte: the even ones in the low four bits, the odd ones in the high four."""
+    """Pack two integers of -8 ... 7 per byte: even ones in the low 4 bits, odd in the high 4."""
     bits_OI = (np.pad(integers_OI, ((0, 0), (0, integers_OI.shape[1] % 2))) & 15).astype(np.uint8)
     return bits_OI[:, ::2] | (bits_OI[:, 1::2] << 4)
 
 
 def unpack(packed, width: int):
-    """The inverse of `pack`: int8 (O, width). Shifting left and back right again brings the sign along."""
+    """The inverse of `pack`: int8 (O, width). Shifting left, then right, extends the sign."""
     low, high = (packed << 4).astype(np.int8) >> 4, packed.astype(np.int8) >> 4
     return np.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
 
 
 def take_rows(w, rows):
-    """The record of some of its rows, by an index array or a slice."""
+    """A record of some rows of `w`, chosen by an index array or a slice."""
     def of(part):
         return None if part is None else part if len(part) != len(w.integers) else part[rows]
     return Quantized(w.integers[rows], of(w.scales), of(w.zeros), w.columns, of(w.kept), w.scheme, w.width, w.transposed)
 
 
 def dequantize(w, dtype=np.float32):
-    """The float matrix that a record stands for, in the record's orientation: scale * (integer - zero)."""
+    """The float matrix of a record, in the record's orientation: scale * (integer - zero)."""
     w_OI = integers(w).astype(dtype)
     if w.zeros is not None:
         w_OI = w_OI - spread(w.zeros, w.width, w.scheme).astype(dtype)
@@ -118,13 +121,13 @@ def integers(w):
 
 
 def lookup(tokens_BT, w):
-    """Rows of a quantized embedding: only those that are asked for become float. -> (B, T, D)."""
+    """Rows of a quantized embedding, (B, T, D). Only these rows are converted to float."""
     rows = dequantize(take_rows(w, tokens_BT.reshape(-1)))
     return rows.reshape(*tokens_BT.shape, w.width)
 
 
 def matmul(x, w):
-    """y = x w for a quantized w (in, out): x (..., in) -> (..., out), a block of the matrix after the other."""
+    """y = x w for a quantized w (in, out): x (..., in) -> (..., out), one block of w at a time."""
     x_TI = x.reshape(-1, x.shape[-1])
     times = times_integers if w.scheme.activations else times_weights
     y_TO = np.concatenate([times(x_TI, take_rows(w, slice(o, o + BLOCK))) for o in range(0, w.shape[1], BLOCK)], axis=1)
@@ -132,9 +135,10 @@ def matmul(x, w):
 
 
 def times_weights(x_TI, w):
-    """Integer weights, float activations: one scale an output leaves the sum, y = scale (sum of x w - zero * sum of x).
+    """Integer weights, float activations: y = scale (sum of x w - zero * sum of x).
 
-    Where a row has several scales, or outlier inputs, the weights are turned back, then it is a float product.
+    One scale per output can be taken out of the sum. If a row has several scales, or outlier
+    inputs, the weights are converted to float first.
     """
     if w.scheme.scale_per == "group32" or w.columns is not None:
         return x_TI @ dequantize(w, x_TI.dtype)
@@ -145,8 +149,9 @@ def times_weights(x_TI, w):
 
 
 def times_integers(x_TI, w):
-    """Integer weights and activations: y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x), whole numbers in ( ).
+    """Integer weights and activations.
 
+    y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x),  with integers in ( ).
     Outlier inputs are left out of the integers and added in float: y + x[columns] w[columns].
     """
     aside_TO = 0
@@ -166,45 +171,54 @@ def times_integers(x_TI, w):
 
 
 def outside(columns, width: int, dtype):
-    """1 everywhere but in `columns`, where it is 0. -> (width,)."""
+    """A mask (width,): 0 in `columns`, 1 everywhere else."""
     mask = np.ones(width, dtype)
     mask[columns] = 0
     return mask
 
 
 def quantize_tokens(x_TI):
-    """(int8 (T, I), scales (T, 1)): every token's activations by their own largest, found while the model runs."""
-    scale_T1 = np.maximum(np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
+    """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
+    scale_T1 = np.maximum(
+        np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100
+    ).astype(x_TI.dtype)
     return np.round(x_TI / scale_T1).astype(np.int8), scale_T1
 
 
 def integer_product(x_TI, w_OI):
     """x w^T of int8 matrices, exactly, as int32 (T, O).
 
-    NumPy multiplies integer matrices slowly, float ones fast; whole numbers up to 2^24 are exact in float32.
+    NumPy multiplies integer matrices slowly and float ones fast. Integers up to 2^24 are exact in
+    float32.
     """
     total_TO = np.zeros((len(x_TI), len(w_OI)), np.int32)
     for i in range(0, x_TI.shape[1], EXACT):
-        part_TO = x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
+        part_TO = (
+            x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
+        )
         total_TO += part_TO.astype(np.int32)
     return total_TO
 
 
 def smoothing(x_largest_I, w_largest_I, alpha: float):
-    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha); then (x / s)(s w) = x w.
+    """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha).
 
-    alpha 0 leaves all the difficulty to the activations, 1 moves it into the weights. Inputs that are always 0 keep
-    s = 1. Xiao et al. 2022, arXiv:2211.10438, eq. 4.
+    Then (x / s)(s w) = x w. With alpha = 0 all the difficulty stays in the activations, with 1 it
+    moves into the weights. Inputs that are always 0 keep s = 1. Xiao et al. 2022, arXiv:2211.10438,
+    eq. 4.
     """
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
-    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (1 - alpha)
+    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (
+        1 - alpha
+    )
     return s_I.astype(x_largest_I.dtype)
 
 
 def damage(before_BTV, after_BTV, targets_BT):
-    """What fewer bits did to each text's predictions, sums over its counted targets. -> (B, 5):
+    """How quantization changed the predictions of each text: sums over its counted targets, (B, 5).
 
-    how many targets; nats before; nats after; KL(before || after); how often both find the same token most probable.
+    The number of targets; nats before; nats after; KL(before || after); how often both models find
+    the same token most probable.
     """
     log_p, log_q = (x - np.max(x, axis=-1, keepdims=True) for x in (before_BTV, after_BTV))
     log_p, log_q = (x - np.log(np.sum(np.exp(x), axis=-1, keepdims=True)) for x in (log_p, log_q))

@@ -1,6 +1,7 @@
-"""One training step, many training steps, evaluation, in NumPy. Twin: minillm/in_jax/train.py.
+"""One training step, many training steps, and evaluation in NumPy. Twin: minillm/in_jax/train.py.
 
-The state of a run is one tree: {"params", "moments", "step"}. A step is a pure function of it and of the batch.
+The state of a run is one tree: {"params", "moments", "step"}. A step is a pure function of the
+state and the batch.
 """
 
 import numpy as np
@@ -13,26 +14,30 @@ from minillm.in_numpy.optimizer import clip, init_moments, learning_rate, update
 
 
 def init_state(params, moments=None, step: int = 0):
-    """The state before the first step, or, with `moments` and `step`, in the middle of a run."""
+    """The state before the first step; with `moments` and `step`, in the middle of a run."""
     return {"params": params, "moments": moments or init_moments(params), "step": step}
 
 
 def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
-    """Loss, gradient, clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """Loss, gradient, clip, update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     loss, grads = loss_and_grads(state["params"], tokens_BT, targets_BT, config)
     return take_step(state, loss, grads, train)
 
 
 def take_step(state, loss, grads, train: TrainConfig):
-    """What follows a gradient: clip, update. Returns the next state and {"loss", "grad_norm", "learning_rate"}."""
+    """Clip the gradient and update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     grads, grad_norm = clip(grads, train.max_grad_norm)
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
-    metrics = {"loss": loss, "grad_norm": grad_norm, "learning_rate": learning_rate(state["step"], train)}
+    metrics = {
+        "loss": loss,
+        "grad_norm": grad_norm,
+        "learning_rate": learning_rate(state["step"], train),
+    }
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 
 def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
-    """N steps, one per batch. Returns the state and the metrics, each an array (N,)."""
+    """N steps, one per batch. Returns the state and metrics, arrays (N,)."""
     history = []
     for tokens_BT, targets_BT in zip(tokens_NBT, targets_NBT):
         state, metrics = train_step(state, tokens_BT, targets_BT, config, train)
@@ -41,7 +46,7 @@ def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Trai
 
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
-    """For each row the sum of its counted targets' nats, and their number. -> (B,), (B,)."""
+    """The total loss of each row in nats, and its number of counted targets. -> (B,), (B,)."""
     logits_BTV, _ = forward_of(config)(params, tokens_BT, config)
     counts_B = np.sum(targets_BT != IGNORE, axis=1)
     means_B = np.array([cross_entropy(logits_TV[None], targets_T[None]) if count else 0.0

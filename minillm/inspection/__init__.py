@@ -2,11 +2,12 @@
 
     model = minillm.load("runs/nano")
     seen = inspection.record(model, "Once there was")
-    seen["layers.0.pattern"]                              # NumPy, (B, K, G, T, S); inspection.axes_of says which axes
+    seen["layers.0.pattern"]       # a NumPy array (B, K, G, T, S); axes: inspection.axes_of
 
-Every function takes the model and a prompt (a text, or token ids) and returns NumPy arrays. Arrays are named by their axes, as
-everywhere in minillm: `kl_LT` is (layers, positions). Axes: see in_numpy/ops.py; here also H heads, N the first few of a list.
-The JAX twin is used where it is asked for; NumPy alone does everything except the gradients of a BLOOM.
+Every function takes the model and a prompt (a text, or token ids) and returns NumPy arrays. Arrays
+are named by their axes, as everywhere in minillm: `kl_LT` is (layers, positions). Axes: see
+in_numpy/ops.py; here also H heads, N the first few of a list. `twin` chooses NumPy or JAX; NumPy
+does everything except the gradients of a BLOOM.
 """
 
 from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps, ablate_neurons, effect_of

@@ -1,8 +1,8 @@
-"""Ablation: take a part out and see what the model no longer knows. With a control for each.
+"""Ablation: remove a part and measure what the model loses, with a control for each part.
 
-The effect at a position: by how many nats the next token of the text becomes more surprising, and the divergence
-KL(whole model || without the part). The control adds a random vector of the same norm as what the part wrote: where it changes as
-much, it is the size that matters and not the content.
+The effect at a position is by how many nats the text's next token becomes more surprising, and the
+divergence KL(whole model || without the part). The control uses a random vector of the same norm as
+the part's output: if its effect is as large, the size matters and not the content.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,10 @@ from minillm.loading import Model
 
 @dataclass(frozen=True)
 class Ablation:
-    """Effects of N parts of each layer at each position; the last position has no next token: its surprise is NaN.
+    """Effects of N parts of each layer at each position, in nats.
 
-    Nats. `control_kl_LNT` and `control_surprise_LNT`: the same for a random vector of the same norm.
+    The last position has no next token, so its surprise is NaN. `control_kl_LNT` and
+    `control_surprise_LNT` are the same for a random vector of the same norm.
     """
 
     surprise_LNT: np.ndarray
@@ -32,7 +33,9 @@ class Ablation:
 
 
 def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = "jax") -> Ablation:
-    """Each head's output z put to zero, head by head: N = H. The control takes a random vector out of attn_out.
+    """Set each head's output z to zero, one head at a time: N = H.
+
+    The control removes a random vector from attn_out.
 
     `only_LH` limits the work to some heads; the others' effects are NaN.
     """
@@ -51,7 +54,7 @@ def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = 
 
 
 def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablation:
-    """Each layer's MLP put to zero: N = 1."""
+    """Set each layer's MLP output to zero: N = 1."""
     model = settled(model, twin)
 
     def rows(i, seen, rng):
@@ -62,7 +65,10 @@ def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablat
 
 
 def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0, twin: str = "jax") -> Ablation:
-    """Each of some neurons of one layer put to zero: N = len(units). The control takes out a random neuron instead."""
+    """Set each of the neurons `units` of one layer to zero: N = len(units).
+
+    The control removes a random neuron instead.
+    """
     model = settled(model, twin)
     F = model.params["layers"][layer]["down_proj"].shape[0]
     units = np.asarray(units)
@@ -82,7 +88,7 @@ def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed:
 
 
 def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
-    """For each layer the changes that `rows` names for the chosen parts, and the control's: their effects at every position."""
+    """Effects at every position of the changes that `rows` makes, and of the control's."""
     tokens_BT = prompt_tokens(model, prompt)
     logits_BTV, seen = run(model, tokens_BT, ["*.resid_pre", *names], (), twin)
     log_p_TV, rng = log_softmax(logits_BTV[0]), np.random.default_rng(seed)
@@ -95,7 +101,7 @@ def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
 
 
 def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T, twin: str) -> tuple[np.ndarray, np.ndarray]:
-    """(surprise_RT, kl_RT) of R changed runs against the whole model."""
+    """(surprise_RT, kl_RT) of R changed runs, compared with the whole model."""
     size = rows_at_once(model.config, x_RTD.shape[1], len(x_RTD))
     size = max(1, min(size, 2**27 // log_p_TV.nbytes))
     parts = []
@@ -115,7 +121,7 @@ def effect(changed_BTV, log_p_TV, tokens_T) -> tuple[np.ndarray, np.ndarray]:
 
 
 def effect_of(model: Model, prompt, edits: Sequence[Edit], twin: str = "jax") -> tuple[np.ndarray, np.ndarray]:
-    """(surprise_T, kl_T) of any edits: what they change, position by position."""
+    """(surprise_T, kl_T) of any edits: their effect at each position."""
     tokens_BT = prompt_tokens(model, prompt)
     plain, changed = (log_softmax(run(model, tokens_BT, (), each, twin)[0]) for each in ((), edits))
     surprise_BT, kl_BT = effect(changed, plain[0], tokens_BT[0])

@@ -1,4 +1,4 @@
-"""What can be seen in a model: the name of every activation, its axes, its shape, and the memory that recording it takes."""
+"""The activations of a model: names, axes, shapes, and the memory that recording them takes."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -34,10 +34,13 @@ def axes_of(name: str) -> str:
 
 
 def matching(patterns: str | Sequence[str], config) -> tuple[str, ...]:
-    """The names that one of the globs matches ("layers.3.*", "*.pattern"), in order. Raises UserError where a glob has none."""
+    """The names that match one of the globs ("layers.3.*", "*.pattern"), in order.
+
+    Raises UserError if a glob matches none.
+    """
     names = tap_names(config)
     chosen = {patterns} if isinstance(patterns, str) else set(patterns)
-    patterns = sorted(chosen.difference(names))                    # what is a name itself needs no matching
+    patterns = sorted(chosen.difference(names))                    # exact names need no matching
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise UserError(f"no activation matches {pattern!r}: names are embed, final_norm, logits and layers.0.{{"
@@ -47,7 +50,7 @@ def matching(patterns: str | Sequence[str], config) -> tuple[str, ...]:
 
 
 def sizes(config, batch: int, length: int) -> dict[str, int]:
-    """How long each axis is."""
+    """The length of each axis."""
     K, D = config.num_key_value_heads, config.hidden_size
     return {"B": batch, "T": length, "S": length, "K": K, "G": config.num_attention_heads // K, "E": config.head_dim, "D": D,
             "F": getattr(config, "intermediate_size", 4 * D), "V": config.vocab_size}
@@ -60,5 +63,5 @@ def shape_of(name: str, config, batch: int, length: int) -> tuple[int, ...]:
 
 
 def estimate(config, length: int, batch: int = 1, names: str | Sequence[str] = "*", bytes_per_number: int = 4) -> int:
-    """Bytes that recording takes: those of the arrays that come back, exactly. Known before anything runs."""
+    """The exact size in bytes of the arrays that `record` returns, known before anything runs."""
     return bytes_per_number * sum(prod(shape_of(name, config, batch, length)) for name in matching(names, config))

@@ -1,9 +1,9 @@
-"""Direct logit attribution: a logit as a sum, over everything that ever wrote into the residual stream.
+"""Direct logit attribution: a logit as a sum over all parts that write to the residual stream.
 
-The last residual stream is embedding + heads + biases + MLPs, exactly. The final norm multiplies it by numbers that are
-recorded and then held fixed, and the head is linear: so a logit is the sum of what each part contributes (Elhage et al. 2021,
-"A Mathematical Framework for Transformer Circuits"). Only the direct path counts: what a part does by way of later layers does not
-show here.
+The last residual stream is exactly embedding + heads + biases + MLPs. The final norm multiplies it
+by numbers that are recorded and then held fixed, and the head is linear. So a logit is the sum of
+the parts' contributions (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits").
+Only the direct path counts: what a part does through later layers does not appear here.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ from minillm.loading import Model
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each part adds to the logit of one token at each position. All parts together are `logit_T`.
+    """What each part adds to the logit of one token at each position; together they are `logit_T`.
 
-    `bias_TL` holds the biases of a layer's o_proj, `norm_T` that of a BLOOM's final norm: 0 where there are none.
+    `bias_TL` is for the bias of each layer's o_proj, `norm_T` for that of a BLOOM's final norm; 0
+    if there is none.
     """
 
     token_T: np.ndarray
@@ -37,38 +38,70 @@ class Attribution:
         return self.embed_T + self.head_TLH.sum((1, 2)) + self.bias_TL.sum(1) + self.mlp_TL.sum(1) + self.norm_T
 
 
-def attribute_logits(model: Model, prompt, token_T=None, against_mean: bool = False, seen: dict | None = None,
-                     twin: str = "jax") -> Attribution:
-    """The parts of one logit at each position: of `token_T`, by default the text's next token (at the end: the likeliest).
+def attribute_logits(
+    model: Model,
+    prompt,
+    token_T=None,
+    against_mean: bool = False,
+    seen: dict | None = None,
+    twin: str = "jax",
+) -> Attribution:
+    """The parts of the logit of `token_T` at each position.
 
-    `against_mean`: of that logit minus the mean logit of the vocabulary, which is what makes a token likelier. `seen` is a
-    record of the prompt, if there is one.
+    `token_T` is by default the text's next token, and at the end the most probable one. With
+    `against_mean`, the mean logit of the vocabulary is subtracted: the difference makes a token
+    more probable. `seen` is a record of the prompt, if you have one.
     """
     tokens_BT = prompt_tokens(model, prompt)
-    seen = seen or run(model, tokens_BT, [*first(model.config), "*.z", "*.mlp_out", "layers.*.resid_post", "logits"], (), twin)[1]
+    seen = (
+        seen
+        or run(
+            model,
+            tokens_BT,
+            [*first(model.config), "*.z", "*.mlp_out", "layers.*.resid_post", "logits"],
+            (),
+            twin,
+        )[1]
+    )
     logits_TV = seen["logits"][0]
-    token_T = np.append(tokens_BT[0, 1:], np.argmax(logits_TV[-1])) if token_T is None else np.asarray(token_T)
+    token_T = (
+        np.append(tokens_BT[0, 1:], np.argmax(logits_TV[-1]))
+        if token_T is None
+        else np.asarray(token_T)
+    )
     L, positions = model.config.num_hidden_layers, np.arange(len(token_T))
     head_DV = head_matrix(model)
-    direction_TD, norm_T = through_norm(model, seen[f"layers.{L - 1}.resid_post"][0],
-                                        head_DV[:, token_T].T - (head_DV.mean(1) if against_mean else 0))
+    direction_TD, norm_T = through_norm(
+        model,
+        seen[f"layers.{L - 1}.resid_post"][0],
+        head_DV[:, token_T].T - (head_DV.mean(1) if against_mean else 0),
+    )
     return Attribution(
-        token_T=token_T, embed_T=np.sum(seen[first(model.config)[-1]][0] * direction_TD, -1), norm_T=norm_T,
-        head_TLH=np.stack([np.einsum("htd,td->th", head_outputs(model, seen, i), direction_TD) for i in range(L)], 1),
+        token_T=token_T,
+        embed_T=np.sum(seen[first(model.config)[-1]][0] * direction_TD, -1),
+        norm_T=norm_T,
+        head_TLH=np.stack(
+            [np.einsum("htd,td->th", head_outputs(model, seen, i), direction_TD) for i in range(L)],
+            1,
+        ),
         bias_TL=np.stack([direction_TD @ bias(model, i) for i in range(L)], 1),
-        mlp_TL=np.stack([np.sum(seen[f"layers.{i}.mlp_out"][0] * direction_TD, -1) for i in range(L)], 1),
-        logit_T=logits_TV[positions, token_T] - (logits_TV.mean(1) if against_mean else 0))
+        mlp_TL=np.stack(
+            [np.sum(seen[f"layers.{i}.mlp_out"][0] * direction_TD, -1) for i in range(L)], 1
+        ),
+        logit_T=logits_TV[positions, token_T] - (logits_TV.mean(1) if against_mean else 0),
+    )
 
 
 def first(config) -> tuple[str, ...]:
-    """What starts the residual stream: the embedding, in a BLOOM after its norm."""
+    """The start of the residual stream: the embedding, after its norm in a BLOOM."""
     return ("embed_norm",) if isinstance(config, BloomConfig) else ("embed",)
 
 
 def through_norm(model: Model, last_TD, direction_TD):
-    """(direction_TD, norm_T): what a residual stream is multiplied with to give a logit, and what the norm's bias adds.
+    """(direction_TD, norm_T): a logit is the product of the stream and the direction, plus norm_T.
 
-    `last_TD` decides the scale of the norm. A LayerNorm's mean is linear too: it takes the mean out of the direction.
+    norm_T comes from the norm's bias. `last_TD` sets the scale of the norm. A LayerNorm subtracts
+    the mean, which is linear too: it removes the mean from the direction.
     """
     params, config = model.params, model.config
     weighted_TD = direction_TD * matrix(params["norm"])
@@ -80,7 +113,7 @@ def through_norm(model: Model, last_TD, direction_TD):
 
 
 def head_outputs(model: Model, seen: dict, i: int) -> np.ndarray:
-    """What each head of layer i writes into the residual stream: (H, T, D)."""
+    """The output of each head of layer i to the residual stream: (H, T, D)."""
     z_BKGTE = seen[f"layers.{i}.z"]
     z_HTE = z_BKGTE[0].reshape(-1, *z_BKGTE.shape[-2:])
     o_HED = matrix(model.params["layers"][i]["o_proj"]).reshape(len(z_HTE), z_HTE.shape[-1], -1)
@@ -88,13 +121,13 @@ def head_outputs(model: Model, seen: dict, i: int) -> np.ndarray:
 
 
 def bias(model: Model, i: int) -> np.ndarray:
-    """What layer i's attention adds whatever it looks at: the bias of o_proj, or zeros. (D,)"""
+    """What layer i's attention adds wherever it looks: the bias of o_proj, or zeros. (D,)"""
     found = model.params["layers"][i].get("o_bias")
     return np.zeros(model.config.hidden_size, np.float32) if found is None else matrix(found)
 
 
 def parts_of_stream(model: Model, seen: dict) -> np.ndarray:
-    """The sum of embedding, heads, biases and MLPs of all layers: (T, D), to be the last resid_post."""
+    """The sum of embedding, heads, biases and MLPs: (T, D). It must equal the last resid_post."""
     total_TD = seen[first(model.config)[-1]][0].copy()
     for i in range(model.config.num_hidden_layers):
         total_TD += head_outputs(model, seen, i).sum(0) + bias(model, i) + seen[f"layers.{i}.mlp_out"][0]

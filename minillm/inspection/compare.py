@@ -1,4 +1,4 @@
-"""Two checkpoints on the same tokens: how far apart their activations are, layer by layer. For a quantized copy and its original."""
+"""Compare two checkpoints, such as a model and its quantized copy, activation by activation."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,10 @@ from minillm.loading import Model
 
 @dataclass(frozen=True)
 class Comparison:
-    """`error_LN`: norm of the difference / norm of the other's activation, for each tap in `taps`; `kl_T` in nats.
+    """`error_LN`: norm of the difference / norm of the other's activation, for each tap in `taps`.
 
-    `kl_T` is KL(the other model's answer || this model's) at each position, `same_T` whether both would say the same token.
+    `kl_T` is KL(the other model's answer || this model's) at each position, in nats; `same_T` is
+    whether both find the same token most probable.
     """
 
     taps: tuple[str, ...]
@@ -29,11 +30,12 @@ TAPS = ("resid_pre", "q", "k", "v", "pattern", "attn_out", "mlp_post", "mlp_out"
 
 
 def compare(model: Model, other: Model, prompt, twin: str = "jax") -> Comparison:
-    """This model's activations against another's of the same shape. Raises UserError for models of different shapes."""
+    """Compare a model's activations with another's. Raises UserError if their shapes differ."""
     ours, theirs = model.config, other.config
     if tap_names(ours) != tap_names(theirs) or ours.hidden_size != theirs.hidden_size or ours.vocab_size != theirs.vocab_size \
             or ours.num_attention_heads != theirs.num_attention_heads:
-        raise UserError(f"{other.source}: is no copy of {model.source}: layers, sizes or heads differ")
+        raise UserError(f"{other.source}: its layers, sizes or heads differ from {model.source}: "
+                        "compare checkpoints of the same shape")
     tokens_BT = prompt_tokens(model, prompt)
     names = [f"*.{tap}" for tap in TAPS] + ["logits"]
     mine, others = (record(each, tokens_BT, names, twin=twin) for each in (model, other))
@@ -45,5 +47,5 @@ def compare(model: Model, other: Model, prompt, twin: str = "jax") -> Comparison
 
 
 def relative(ours, theirs) -> float:
-    """|ours - theirs| / |theirs|, norms over everything."""
+    """|ours - theirs| / |theirs|, with norms over all entries."""
     return float(np.linalg.norm(ours - theirs) / max(np.linalg.norm(theirs), 1e-30))

@@ -1,7 +1,8 @@
-"""What inspection compiles in JAX. Imported when a function is asked to run in JAX, so that NumPy's users need none.
+"""The functions of inspection that JAX compiles, imported only if a function is to run in JAX.
 
-Names and plans are constants of a program; tokens, masks and values are its arguments: a sweep over positions, heads or
-vectors compiles once. A block is compiled once for all layers, since their shapes are the same.
+Names and plans are constants of a program; tokens, masks and values are its arguments. So a sweep
+over positions, heads or vectors compiles once, and a block compiles once for all layers, because
+their shapes are the same.
 """
 
 from functools import partial
@@ -16,7 +17,10 @@ from minillm.in_jax.ops import no_tap
 
 @partial(jax.jit, static_argnames=("config", "names", "plan"))
 def run(params, tokens_BT, values, config, names, plan):
-    """(logits, record) of a forward pass. Recorded logits are given back once, in the record: XLA would copy them."""
+    """(logits, record) of a forward pass.
+
+    If the logits are recorded, they are returned only in the record: XLA would copy them.
+    """
     seen = {}
     tap = editor(plan, values, names, seen, jnp.where) if names or plan else no_tap
     logits_BTV, _ = twin.forward("jax", config)(params, tokens_BT, config, tap=tap)
@@ -41,7 +45,7 @@ def unembed(params, x, config):
 def gradients(params, tokens_BT, position, token, rival, config, names):
     """(logit of `token` - logit of `rival` at `position`, {name: its derivative, activation by activation}).
 
-    The derivative with respect to zeros that are added at every tap in `names`: `jax.grad` needs no more than that.
+    It is the derivative with respect to zeros that are added at every tap in `names`.
     """
     def score(added):
         tap = lambda name, x: x + added[name] if name in added else x
@@ -54,7 +58,7 @@ def gradients(params, tokens_BT, position, token, rival, config, names):
 
 @partial(jax.jit, static_argnames=("config", "names", "plan"), donate_argnames="cache")
 def step(params, tokens_BT, cache, values, config, names, plan):
-    """(logits, cache, record) of a pass that goes on from a cache."""
+    """(logits, cache, record) of a pass that continues from a cache."""
     seen = {}
     tap = editor(plan, values, names, seen, jnp.where)
     logits_BTV, cache = twin.forward("jax", config)(params, tokens_BT, config, cache, tap)

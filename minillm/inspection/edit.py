@@ -1,10 +1,11 @@
-"""Changes to activations: replace, zero, scale, add a vector, swap in another run's; anywhere, several at once.
+"""Edits of activations: replace, zero, scale, add a vector, or swap in another run's.
 
     edits = [zero("layers.2.z", heads=[3]), add("layers.1.resid_post", direction, positions=[-1])]
 
-An `Edit` names a tap (or a glob), what to do, and where: at `positions`, in `heads`, in `units` (numbers of the last axis),
-each None for all. Where: masks, which are arguments of the compiled program, as the values are: another position, head or
-vector compiles nothing anew.
+An `Edit` says which tap (or glob), what to do, and where: at `positions`, in `heads`, in `units`
+(indices of the last axis); None means all. You can combine several edits. Places become masks,
+which are arguments of the compiled program, as the values are: another position, head or vector
+does not compile anything again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ def replace(tap: str, value, positions=None, heads=None, units=None) -> Edit:
 
 
 def zero(tap: str, positions=None, heads=None, units=None) -> Edit:
-    """Put zeros there: what is added from there to the residual stream is gone."""
+    """Put zeros there, so that the part adds nothing to the residual stream."""
     return Edit(tap, "replace", 0.0, positions, heads, units)
 
 
@@ -53,20 +54,20 @@ def add(tap: str, vector, positions=None, heads=None, units=None) -> Edit:
 
 
 def swap(tap: str, seen: Mapping, positions=None, heads=None, units=None) -> Edit:
-    """Put there what another run had at the same place: `seen` is its record."""
+    """Put there what another run had at the same place; `seen` is that run's record."""
     return Edit(tap, "replace", seen, positions, heads, units)
 
 
 def prepared(edits: Sequence[Edit], config, batch: int, length: int, dtype):
-    """(plan, values): which taps change how, a constant; and the masks and values, arrays. Raises UserError."""
+    """(plan, values): what changes, a constant; and its masks and arrays. Raises UserError."""
     plan, values = [], []
     for edit in edits:
         if edit.kind not in KINDS:
-            raise UserError(f"an edit is {edit.kind!r}: it must be one of {', '.join(KINDS)}")
+            raise UserError(f"an edit cannot be {edit.kind!r}: use one of {', '.join(KINDS)}")
         for name in matching(edit.tap, config):
             shape = shape_of(name, config, batch, length)
             if isinstance(edit.value, Mapping) and name not in edit.value:
-                raise UserError(f"the other run's record has no {name}: record it there")
+                raise UserError(f"the other run's record has no {name}: record it in that run")
             value = np.asarray(edit.value[name] if isinstance(edit.value, Mapping) else edit.value, dtype)
             try:
                 np.broadcast_to(value, shape)
@@ -78,7 +79,7 @@ def prepared(edits: Sequence[Edit], config, batch: int, length: int, dtype):
 
 
 def mask(name: str, config, batch: int, length: int, positions=None, heads=None, units=None) -> np.ndarray:
-    """True where an activation is to change; an axis that all of changes has length 1. Raises UserError."""
+    """True where an activation changes; length 1 on axes that change whole. Raises UserError."""
     axes, shape = axes_of(name), shape_of(name, config, batch, length)
     found = np.ones([1] * len(shape), bool)
     if positions is not None:
@@ -95,7 +96,7 @@ def mask(name: str, config, batch: int, length: int, positions=None, heads=None,
 
 
 def along(axis: int, shape, chosen, what: str) -> np.ndarray:
-    """True at the chosen places of one axis, counted from the end where they are negative; the other axes have length 1."""
+    """True at the chosen indices of one axis (negative: from the end); other axes have length 1."""
     size = shape[axis]
     for place in chosen:
         if not -size <= place < size:
@@ -106,7 +107,7 @@ def along(axis: int, shape, chosen, what: str) -> np.ndarray:
 
 
 def editor(plan, values, names, seen: dict, where):
-    """A tap that changes what the plan says and then notes what the model goes on with. `where` is the twin's."""
+    """A tap that applies the plan, then records the activation. `where` is the twin's."""
     changes = {}
     for (name, kind), (mask, value) in zip(plan, values, strict=True):
         changes.setdefault(name, []).append((kind, mask, value))
@@ -114,7 +115,9 @@ def editor(plan, values, names, seen: dict, where):
     def tap(name, x):
         for kind, mask, value in changes.get(name, ()):
             value = value.astype(x.dtype)
-            x = where(mask, value if kind == "replace" else x + value if kind == "add" else x * value, x)
+            x = where(
+                mask, value if kind == "replace" else x + value if kind == "add" else x * value, x
+            )
         if name in names:
             seen[name] = x
         return x

@@ -1,8 +1,9 @@
-"""Can these numbers be trusted? Identities that must hold for any model, each measured on the prompt at hand.
+"""Identities that must hold for any model, each measured on the prompt at hand.
 
-Every difference is the largest one, relative to the largest number that it is about. Tolerances are those of rounding in the
-number kind: 1e-4 in float32, 1e-9 in float64; what must not change a bit has tolerance 0. Only edits of a quantized model in JAX
-are granted rounding: XLA fuses its integers' products with what is around them, so an edit changes the order of a sum.
+Every difference is the largest one, relative to the largest number compared. Tolerances allow for
+rounding in the dtype: 1e-4 in float32, 1e-9 in float64; what must be equal bit for bit has
+tolerance 0. The exception is edits of a quantized model in JAX, which may differ by rounding: XLA
+fuses integer products with their surroundings, so an edit changes the order of a sum.
 """
 
 from collections.abc import Callable
@@ -20,13 +21,13 @@ from minillm.inspection.twin import forward, prompt_tokens, widened
 from minillm.loading import Model
 from minillm.params import flatten
 
-WIDE_BYTES = 2 * 2**30   # a float64 copy of the parameters that is larger is not made
+WIDE_BYTES = 2 * 2**30   # no larger float64 copy of the parameters is made
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
 
 
 @dataclass(frozen=True)
 class Check:
-    """One identity: the largest difference that was found, what is tolerated, or in `skipped` why nothing was measured."""
+    """One identity: the largest difference and its tolerance, or why it was `skipped`."""
 
     name: str
     meaning: str
@@ -36,16 +37,16 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """holds, fails, or not checked. A difference that is not a number fails."""
+        """One of "holds", "fails" and "not checked". A difference of NaN fails."""
         return "not checked" if self.skipped else "holds" if self.difference <= self.tolerance else "fails"
 
 
 class NotHere(Exception):
-    """An identity that cannot be measured here: the message says why."""
+    """Raised if an identity cannot be measured here; the message says why."""
 
 
 def difference(ours, theirs) -> float:
-    """The largest difference relative to the largest number of `theirs`; what is infinite there must be so here."""
+    """The largest difference relative to the largest number of `theirs`; infinities must match."""
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     finite = np.isfinite(theirs)
     if not np.array_equal(ours[~finite], theirs[~finite]):
@@ -55,7 +56,7 @@ def difference(ours, theirs) -> float:
 
 
 def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin: str = "jax") -> list[Check]:
-    """All identities on a prompt. `corrupt` is the other prompt of a patching pair, of the same length."""
+    """Check all identities on a prompt; `corrupt` is a prompt of equal length, for patching."""
     tokens_BT = prompt_tokens(model, prompt)
     seen = seen or record(model, tokens_BT, twin=twin)
     kind = seen["logits"].dtype.name
@@ -92,7 +93,7 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
 
 
 def measured(name: str, meaning: str, tolerance: float, job) -> Check:
-    """The check, or why there is none."""
+    """The check, or the reason why it was skipped."""
     try:
         return Check(name, meaning, job(), tolerance)
     except NotHere as why:
@@ -100,17 +101,17 @@ def measured(name: str, meaning: str, tolerance: float, job) -> Check:
 
 
 def shuffled(tokens_BT) -> np.ndarray:
-    """Another text of the same tokens: the partner for checks of patching where none was given."""
+    """The same tokens in another order: the partner for patching if none was given."""
     return np.roll(tokens_BT, 1, axis=1)
 
 
 def bits(ours, theirs) -> float:
-    """0 where two arrays are the same bit for bit, otherwise their largest difference (at least the smallest number)."""
+    """0 if two arrays are equal bit for bit, otherwise their largest difference (never 0)."""
     return 0.0 if np.array_equal(ours, theirs, equal_nan=True) else max(difference(ours, theirs), 1e-30)
 
 
 def twins(model, tokens_BT, seen, twin) -> float:
-    """All activations against the other implementation's."""
+    """Compare all activations with the other twin's."""
     other = {"jax": "numpy", "numpy": "jax"}[twin]
     if model.params["norm"].dtype == np.float64:
         raise NotHere("in float64 the twins are compared by the tests")
@@ -123,7 +124,7 @@ def twins(model, tokens_BT, seen, twin) -> float:
 
 
 def wider(model, tokens_BT, seen) -> float:
-    """The logits against NumPy's in float64."""
+    """Compare the logits with NumPy's in float64."""
     count = sum(leaf.size for leaf in flatten(model.params).values())
     if 8 * count > WIDE_BYTES:
         raise NotHere(f"a float64 copy of {count:,} parameters would take {8 * count / 2**30:.1f} GiB")
@@ -134,20 +135,20 @@ def wider(model, tokens_BT, seen) -> float:
 
 
 def rows(model, seen) -> float:
-    """How far a row is from 1, or how much attention goes to later tokens."""
+    """How far the sum of a row is from 1, or how much attention goes to later tokens."""
     pattern_LHTS = patterns(seen, model.config)
     ahead = float(np.max(np.triu(pattern_LHTS, 1)))
     return max(float(np.max(np.abs(pattern_LHTS.sum(-1) - 1))), ahead)
 
 
 def attributions(model, tokens_BT, seen) -> float:
-    """The parts' sum against the logit."""
+    """Compare the sum of the parts with the logit."""
     found = attribute_logits(model, tokens_BT, seen=seen)
     return difference(found.total_T, found.logit_T)
 
 
 def restarted(model, seen, twin) -> float:
-    """The last residual stream of a run that starts at the middle layer."""
+    """Compare a restart from the middle layer with the whole run: the last residual stream."""
     L = model.config.num_hidden_layers
     x_BTD = seen[f"layers.{L // 2}.resid_pre"]
     none = np.zeros((1, 1, 1), bool)
@@ -156,7 +157,7 @@ def restarted(model, seen, twin) -> float:
 
 
 def patch_everything(model, tokens_BT, other_BT, seen, twin) -> float:
-    """Logits of the other run with the clean resid_pre of a layer, for the first and the last layer."""
+    """Logits of the corrupt run with the whole clean resid_pre, for the first and last layer."""
     worst = 0.0
     for i in {0, model.config.num_hidden_layers - 1}:
         logits_BTV, _ = run(model, other_BT, (), [swap(f"layers.{i}.resid_pre", seen)], twin)
@@ -165,7 +166,7 @@ def patch_everything(model, tokens_BT, other_BT, seen, twin) -> float:
 
 
 def one_place(model, tokens_BT, other_BT, twin) -> float:
-    """The sweep's score at the middle layer's last position, against a whole run."""
+    """Compare the sweep's score at the middle layer's last position with a whole run."""
     L, T = model.config.num_hidden_layers, tokens_BT.shape[1]
     only_LN = np.zeros((L, T), bool)
     only_LN[L // 2, -1] = True
@@ -178,16 +179,17 @@ def one_place(model, tokens_BT, other_BT, twin) -> float:
 
 
 def nothing(model, tokens_BT, seen, twin) -> float:
-    """Logits of two runs in which activations are replaced by themselves: those that do not hide one another.
+    """Compare the logits with those of two runs whose activations are replaced by themselves.
 
-    After a residual stream is replaced, what was done before it no longer shows: so only what is added to the stream is.
+    A replaced residual stream would hide all earlier edits, so only what is added to the stream is
+    replaced.
     """
     edits = [[swap(glob, seen) for glob in globs] for globs in (("*.pattern", "*.mlp_post"), ("*.z", "*.mlp_out"))]
     return max(bits(run(model, tokens_BT, (), each, twin)[0], seen["logits"]) for each in edits)
 
 
 def not_finite(seen: dict) -> str:
-    """The first activation that holds something that is no finite number, in words; empty where all are finite."""
+    """The first activation that contains NaN or infinity, in words; "" if all are finite."""
     for name, x in seen.items():
         bad = np.isnan(x) if name.endswith("scores") else ~np.isfinite(x)       # scores of later tokens are -inf
         if bad.any():

@@ -1,10 +1,12 @@
-"""What heads look at: scores of their patterns, each beside what a head that looks everywhere would score.
+"""What heads look at: scores of their patterns, beside the score of uniform attention.
 
-previous    mean attention to the token before
-duplicate   mean attention to earlier places of the same token
-induction   mean attention to what came after earlier places of the same token (Olsson et al. 2022, arXiv:2209.11895)
+previous    mean attention to the previous token
+duplicate   mean attention to earlier occurrences of the same token
+induction   mean attention to the tokens that followed earlier occurrences of the same token
+            (Olsson et al. 2022, arXiv:2209.11895)
 
-A pattern says where a head reads, not what, nor whether it matters: ablation says that.
+A pattern says where a head reads, not what it reads or whether that matters. To learn whether it
+matters, use ablation.
 """
 
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ KINDS = ("previous", "duplicate", "induction")
 
 @dataclass(frozen=True)
 class HeadScores:
-    """Scores (layers, heads) between 0 and 1, and of attention that is equal everywhere; NaN where a text has no such place."""
+    """Scores (layers, heads) from 0 to 1, and those of uniform attention; NaN if undefined."""
 
     previous_LH: np.ndarray
     duplicate_LH: np.ndarray
@@ -29,7 +31,7 @@ class HeadScores:
 
 
 def targets(tokens_T) -> dict[str, np.ndarray]:
-    """For each kind, which keys s of a query t it is about: (T, S) of truth."""
+    """For each kind of score, a mask (T, S) of the keys s that count for the query t."""
     same_TS = np.tril(tokens_T[:, None] == tokens_T[None, :], -1)
     after_TS = np.zeros_like(same_TS)
     after_TS[:, 1:] = same_TS[:, :-1]
@@ -37,7 +39,7 @@ def targets(tokens_T) -> dict[str, np.ndarray]:
 
 
 def mean_attention(pattern_HTS, target_TS) -> np.ndarray:
-    """Attention to the target keys, added up for each query that has any, averaged over those queries. -> (H,)"""
+    """Attention to the target keys, summed per query, averaged over queries that have any: (H,)."""
     queries = target_TS.any(1)
     if not queries.any():
         return np.full(len(pattern_HTS), np.nan)
@@ -67,7 +69,7 @@ def head_scores(model: Model, prompt, seen: dict | None = None, twin: str = "jax
 
 
 def scores_on_repeats(model: Model, length: int = 24, rows: int = 4, seed: int = 0, twin: str = "jax") -> HeadScores:
-    """The scores on random tokens that come twice in the same order: no meaning, so only the repetition can be followed."""
+    """Scores on random tokens that are repeated once: only the repetition has any structure."""
     rng, ordinary = np.random.default_rng(seed), ordinary_tokens(model)
     length = min(length, (model.config.max_position_embeddings - 1) // 2, len(ordinary))
     drawn = np.array([rng.choice(ordinary, length, replace=False) for _ in range(rows)])
@@ -79,6 +81,6 @@ def scores_on_repeats(model: Model, length: int = 24, rows: int = 4, seed: int =
 
 
 def ordinary_tokens(model: Model) -> np.ndarray:
-    """The ids that are no special tokens."""
+    """The ids of all tokens that are not special."""
     special = set() if model.tokenizer is None else set(model.tokenizer.special_tokens.values())
     return np.array([i for i in range(model.config.vocab_size) if i not in special])

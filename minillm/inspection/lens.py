@@ -1,7 +1,8 @@
 """The logit lens: what the model would say if it stopped after each layer.
 
-The residual stream between two layers goes through the final norm and the head (nostalgebraist 2020, "interpreting GPT: the logit
-lens"). What lies between was never trained to be read so: early rows are hints, the last row is the model's own answer.
+The residual stream between two layers goes through the final norm and the head (nostalgebraist
+2020, "interpreting GPT: the logit lens"). It was never trained to be read this way: early rows are
+hints, the last row is the model's own answer.
 """
 
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ from minillm.loading import Model
 
 @dataclass(frozen=True)
 class Lens:
-    """Rows: before the first layer, after each layer (L + 1, here N). Nats. The likeliest M tokens, the likeliest first.
+    """N = L + 1 rows, before the first and after each layer, each with its M most probable tokens.
 
-    `kl_NT` is KL(the model's answer || the row's). `next_NT` is p of the text's next token,
-    at the last position of the model's own answer.
+    `kl_NT` is KL(the model's answer || the row's) in nats. `next_NT` is p of the text's next token,
+    and at the last position p of the model's own answer.
     """
 
     token_NTM: np.ndarray
@@ -29,8 +30,10 @@ class Lens:
     next_NT: np.ndarray
 
 
-def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax") -> Lens:
-    """The lens of every layer at every position. `seen` is a record of the prompt, if there is one."""
+def logit_lens(
+    model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax"
+) -> Lens:
+    """The lens of every layer and position. `seen` is a record of the prompt, if you have one."""
     model = settled(model, twin)
     tokens_BT = prompt_tokens(model, prompt)
     seen = seen or run(model, tokens_BT, ["*.resid_pre", "*.resid_post", "logits"], (), twin)[1]
@@ -50,7 +53,7 @@ def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None, t
 
 
 def largest(x, count: int) -> np.ndarray:
-    """The places of the `count` largest numbers of the last axis, the largest first; of equals the first."""
+    """Indices of the `count` largest entries of the last axis, in falling order."""
     best = np.sort(np.argpartition(-x, count - 1, axis=-1)[..., :count], axis=-1)
     order = np.argsort(-np.take_along_axis(x, best, -1), axis=-1, stable=True)
     return np.take_along_axis(best, order, -1)

@@ -1,7 +1,7 @@
-"""Neurons of the MLPs: which are most active on a prompt, what makes them so over a text, and what they promote.
+"""MLP neurons: the most active on a prompt, what activates them in a text, what they promote.
 
-A neuron writes activation x its row of down_proj. Neurons are ranked by the norm of that: a large activation that is multiplied with
-a small row does little.
+A neuron writes its activation times its row of down_proj. Neurons are ranked by the norm of that
+product, because a large activation times a small row does little.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from minillm.loading import Model
 
 @dataclass(frozen=True)
 class Neurons:
-    """The N neurons that write most at each position: layer, place in the layer, activation, norm of what is written."""
+    """The N strongest neurons at each position: layer, unit, activation, norm of the output."""
 
     layer_TN: np.ndarray
     unit_TN: np.ndarray
@@ -27,7 +27,7 @@ class Neurons:
 
 
 def top_neurons(model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax") -> Neurons:
-    """The neurons that write most at each position of a prompt."""
+    """The neurons with the largest outputs at each position of a prompt."""
     tokens_BT, L = prompt_tokens(model, prompt), model.config.num_hidden_layers
     seen = seen or run(model, tokens_BT, "*.mlp_post", (), twin)[1]
     active_TLF = np.stack([seen[f"layers.{i}.mlp_post"][0] for i in range(L)], 1)
@@ -39,9 +39,9 @@ def top_neurons(model: Model, prompt, count: int = 5, seen: dict | None = None, 
 
 
 def top_tokens(model: Model, rows_BT, neurons: Sequence[tuple[int, int]], count: int = 8, signs=None, twin: str = "jax"):
-    """(row_NM, position_NM, activation_NM): where in the rows of a text each (layer, unit) is most active.
+    """(row_NM, position_NM, activation_NM): where in a text each (layer, unit) is most active.
 
-    `signs` (N,): -1 for a neuron of which the most negative activations are wanted.
+    `signs` (N,): -1 for a neuron if you want its most negative activations.
     """
     rows_BT = prompt_tokens(model, rows_BT)
     signs = np.ones(len(neurons)) if signs is None else np.asarray(signs)
@@ -56,7 +56,7 @@ def top_tokens(model: Model, rows_BT, neurons: Sequence[tuple[int, int]], count:
 
 
 def promoted(model: Model, neurons: Sequence[tuple[int, int]], count: int = 6) -> np.ndarray:
-    """The tokens whose logits a positive activation of each (layer, unit) raises most, on the direct path. -> (N, M)"""
+    """The tokens whose logits each (layer, unit) raises most, on the direct path: (N, M)."""
     written_ND = np.stack([matrix(model.params["layers"][layer]["down_proj"])[unit] for layer, unit in neurons])
     if isinstance(model.config, BloomConfig):
         written_ND = written_ND - written_ND.mean(-1, keepdims=True)

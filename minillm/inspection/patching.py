@@ -1,11 +1,13 @@
-"""Activation patching: put an activation of one run into another, and see how much of the first run's answer comes back.
+"""Activation patching: put an activation of one run into another and see what it restores.
 
-    found = patch(model, "When Mary and John went out, John gave a drink to", "When Mary and Ann went out, Ann gave ...")
-    found.recovered_LN                  # 0: nothing, 1: all of the difference between the two answers
+    found = patch(model, "When Mary and John went out, John gave a drink to",
+                  "When Mary and Ann went out, Ann gave a drink to")
+    found.recovered_LN           # 0: nothing, 1: all of the difference between the two answers
 
-Meng et al. 2022, arXiv:2202.05262, section 2; Wang et al. 2022, arXiv:2211.00593, section 3. Every patch restarts from the
-layer that it changes, all positions or heads of a layer in one batch. `rank_by_gradient` estimates all of them from two passes
-(Nanda 2023, "Attribution patching"; Syed et al. 2023, arXiv:2310.10348, eq. 2): to rank, not to conclude from.
+Meng et al. 2022, arXiv:2202.05262, section 2; Wang et al. 2022, arXiv:2211.00593, section 3. Every
+patch restarts from the layer that it changes, with all positions or heads of a layer in one batch.
+`rank_by_gradient` estimates all patches from two passes (Nanda 2023, "Attribution patching"; Syed
+et al. 2023, arXiv:2310.10348, eq. 2). Use the estimates to rank places, not to draw conclusions.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +26,7 @@ SITES = ("resid_pre", "attn_out", "mlp_out", "z")
 
 @dataclass(frozen=True)
 class Target:
-    """What is measured: logit of `token` - logit of `rival` at `position`."""
+    """The measured score: logit of `token` - logit of `rival` at `position`."""
 
     position: int
     token: int
@@ -33,9 +35,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Patching:
-    """What patching `site` gave: for every layer and every position (or head), the target's score.
+    """The target's score after patching `site`, for every layer and position (or head).
 
-    `exact_LN` is false where the score is an estimate by gradient. `clean` and `corrupt` are the scores of the two runs.
+    `exact_LN` is false where the score is an estimate by gradient. `clean` and `corrupt` are the
+    scores of the two runs.
     """
 
     site: str
@@ -48,12 +51,12 @@ class Patching:
 
     @property
     def recovered_LN(self) -> np.ndarray:
-        """(score - corrupt) / (clean - corrupt): 0 as the corrupt run, 1 as the clean one."""
+        """(score - corrupt) / (clean - corrupt): 0 for the corrupt run, 1 for the clean one."""
         return (self.score_LN - self.corrupt) / (self.clean - self.corrupt)
 
 
 def two_runs(model: Model, clean, corrupt, site: str, target: Target | None, twin: str):
-    """(Target, record of the clean run, record of the corrupt run, their scores). Raises UserError: lengths differ."""
+    """(Target, clean record, corrupt record, their scores). Raises UserError if lengths differ."""
     tokens = [prompt_tokens(model, prompt) for prompt in (clean, corrupt)]
     if tokens[0].shape != tokens[1].shape or len(tokens[0]) != 1:
         raise UserError(f"the two prompts have {tokens[0].shape[1]} and {tokens[1].shape[1]} tokens: patching puts an activation "
@@ -72,38 +75,64 @@ def score(logits_V, target: Target) -> float:
 
 
 def default_target(clean_V, corrupt_V, position: int) -> Target:
-    """The clean run's answer against the corrupt run's; where they are one, against the clean run's second."""
+    """The clean run's answer against the corrupt run's, or its second choice if they are equal."""
     best, rival = int(np.argmax(clean_V)), int(np.argmax(corrupt_V))
     return Target(position, best, rival if rival != best else int(np.argsort(-clean_V, stable=True)[1]))
 
 
-def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position", target: Target | None = None,
-          only_LN=None, control_seed: int | None = None, twin: str = "jax") -> Patching:
-    """Patch `site` of the clean run into the corrupt run, layer by layer, position by position (or head by head, site z).
+def patch(
+    model: Model,
+    clean,
+    corrupt,
+    site: str = "resid_pre",
+    by: str = "position",
+    target: Target | None = None,
+    only_LN=None,
+    control_seed: int | None = None,
+    twin: str = "jax",
+) -> Patching:
+    """Patch `site` of the clean run into the corrupt run, for each layer and position.
 
-    `only_LN` limits the work to some places; elsewhere the score is NaN. With `control_seed` what is put in is the corrupt
-    run's own activation plus a random vector, as long as the difference to the clean one: the control.
+    For the site z, patch each head instead of each position. `only_LN` limits the work to some
+    places; elsewhere the score is NaN. `control_seed` gives the control: the patch is the corrupt
+    run's own activation plus a random vector, as long as the difference from the clean one.
     """
     model = settled(model, twin)
-    target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
+    target, seen, other, (clean_score, corrupt_score) = two_runs(
+        model, clean, corrupt, site, target, twin
+    )
     if (by == "head") != (site == "z"):
         raise UserError(f"site {site} cannot be patched by {by}: z by head, the others by position")
     L, T = model.config.num_hidden_layers, next(iter(seen.values())).shape[1]
-    masks = one_head_each(model.config) if by == "head" else one_position_each(T, 3, position_axis(site))
+    masks = (
+        one_head_each(model.config)
+        if by == "head"
+        else one_position_each(T, 3, position_axis(site))
+    )
     rng = np.random.default_rng(control_seed)
     score_LN = np.full((L, len(masks)), np.nan)
     for i in range(L):
-        name, rows = f"layers.{i}.{site}", np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])
-        value = seen[name] if control_seed is None else other[name] + random_like(seen[name] - other[name], rng)
+        name, rows = f"layers.{i}.{site}", (
+            np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])
+        )
+        value = (
+            seen[name]
+            if control_seed is None
+            else other[name] + random_like(seen[name] - other[name], rng)
+        )
         if len(rows):
-            x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows], value, twin)
-            score_LN[i, rows] = scores_at(model, x_RTD, target.position, target.token, target.rival, twin)
+            x_RTD = restart(
+                model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows], value, twin
+            )
+            score_LN[i, rows] = scores_at(
+                model, x_RTD, target.position, target.token, target.rival, twin
+            )
     return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN))
 
 
 def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position", target: Target | None = None,
                      twin: str = "jax") -> Patching:
-    """An estimate of `patch`, from one gradient: d score / d activation of the corrupt run, times (clean - corrupt)."""
+    """Estimate `patch` by (d score / d activation of the corrupt run) times (clean - corrupt)."""
     model = settled(model, twin)
     target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
     names = tuple(f"layers.{i}.{site}" for i in range(model.config.num_hidden_layers))
@@ -117,7 +146,7 @@ def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: 
 
 
 def patch_best(model: Model, clean, corrupt, site: str, by: str, target: Target | None, most: int, twin: str = "jax") -> Patching:
-    """Rank all places by gradient, patch the `most` best ones exactly; the others keep their estimate."""
+    """Rank all places by gradient and patch the best `most` exactly; the others stay estimates."""
     ranked = rank_by_gradient(model, clean, corrupt, site, by, target, twin)
     size_LN = np.abs(ranked.score_LN - ranked.corrupt)
     only_LN = size_LN >= np.sort(size_LN, axis=None)[-min(most, size_LN.size)]
@@ -126,7 +155,7 @@ def patch_best(model: Model, clean, corrupt, site: str, by: str, target: Target 
 
 
 def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], twin: str) -> dict[str, np.ndarray]:
-    """The derivative of a target's score with respect to activations. Raises UserError for a BLOOM in NumPy."""
+    """d score / d activations of a target. Raises UserError for a BLOOM in NumPy."""
     if twin == "jax":
         from minillm.inspection import compiled
         rival = -1 if target.rival is None else target.rival
@@ -140,7 +169,7 @@ def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], t
 
 
 def gradients_by_hand(model: Model, tokens_BT, target: Target, names) -> dict[str, np.ndarray]:
-    """The same in NumPy, with the backward functions of the twin: the lines of `loss_and_grads` down to the activations."""
+    """`gradients` in NumPy, by the backward functions: `loss_and_grads` as far as activations."""
     from minillm.in_numpy.model import block_backward, head, mlp_backward
     from minillm.in_numpy.ops import linear_backward, rmsnorm_backward, rotation
     params, config, T = model.params, model.config, tokens_BT.shape[1]

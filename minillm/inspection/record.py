@@ -14,13 +14,14 @@ from minillm.inspection.edit import Edit, editor, prepared
 from minillm.inspection.twin import block, forward, outer, prompt_tokens, settled, unembed
 from minillm.loading import Model
 
-AT_ONCE = 2**30   # bytes: a larger record is made layer by layer, so that only one layer's activations are held twice
+AT_ONCE = 2**30   # bytes: a larger record is made layer by layer
 
 
 def record(model: Model, prompt, names: str | Sequence[str] = "*", edits: Sequence[Edit] = (), twin: str = "jax") -> dict:
-    """{name: array}: the activations that the globs in `names` match, after the `edits`, in the order of the computation.
+    """{name: array}: the activations that match `names` (globs), after the `edits`, in order.
 
-    Memory: `estimate`. Raises UserError: a glob or an edit that fits nothing, a prompt that the model cannot read.
+    `estimate` gives the memory. Raises UserError for a glob or an edit that matches nothing, and
+    for a prompt that the model cannot read.
     """
     tokens_BT = prompt_tokens(model, prompt)
     wanted = matching(names, model.config)
@@ -51,7 +52,7 @@ def run(model: Model, prompt, names: str | Sequence[str] = (), edits: Sequence[E
 
 
 def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*", twin: str = "jax") -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (name, array) in the order of the computation, holding one layer's activations at a time."""
+    """Yield (name, array) in the order of the computation, with one layer in memory at a time."""
     model = settled(model, twin)
     tokens_BT, config = prompt_tokens(model, prompt), model.config
     wanted = matching(names, config)
@@ -70,7 +71,7 @@ def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*", twin
 
 
 def through_block(twin: str, layer, x_BTD, config, plan=(), values=(), names=()):
-    """(new x_BTD, record) of one block, which is compiled once for all layers. Taps are named without their layer."""
+    """(new x_BTD, record) of one block, compiled once for all layers; names without the layer."""
     if twin == "jax":
         from minillm.inspection import compiled
         return compiled.block(layer, x_BTD, values, config, plan, names)

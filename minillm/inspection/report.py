@@ -1,7 +1,8 @@
 """The report of `minillm inspect`: everything about one prompt in one HTML file that needs no network.
 
-`contents` measures, `page` writes. The file holds its own style and script, and a Content-Security-Policy that lets nothing else
-run or load. Arrays travel as base64: probabilities of attention in one byte each (the square root, 0 to 255), the rest in two or four.
+`contents` measures, `page` writes. The file has its own style and script, and a
+Content-Security-Policy that lets nothing else run or load. Arrays are stored as base64: attention
+probabilities in one byte each (the square root, 0 to 255), the rest in two or four.
 """
 
 import base64
@@ -33,15 +34,17 @@ from minillm.inspection.twin import prompt_tokens, settled
 from minillm.loading import Model
 from minillm.params import flatten
 
-PATTERN_BYTES = 2_500_000   # of attention patterns; of a longer or larger run the heads that matter least are left out
+PATTERN_BYTES = 2_500_000   # of attention patterns; more: the least important heads are left out
 LIKELIEST = 10
 
 
 def contents(model: Model, prompt, corrupt=None, against: Model | None = None, text: str | None = None, effort: float = 10.0,
              twin: str = "jax", say=lambda line: None) -> dict:
-    """All that the page shows, ready for JSON. `effort`: operations to spend on ablation and patching, in 10^12.
+    """Everything that the page shows, ready for JSON.
 
-    `text` is what the neurons' top tokens are looked for in; by default the model writes some. `say` is told what is being done.
+    `effort` is the number of operations for ablation and patching, in 10^12. The neurons' top
+    tokens are searched in `text`; by default the model writes some. `say` is called with each
+    step's name.
     """
     model = settled(model, twin)
     tokens_BT = prompt_tokens(model, prompt)
@@ -80,7 +83,7 @@ def contents(model: Model, prompt, corrupt=None, against: Model | None = None, t
 
 
 class Page:
-    """The data of one page as it grows: arrays, labels of the tokens that occur, and what is left out and why."""
+    """The data of one page as it grows: arrays, token labels, what is left out and why."""
 
     def __init__(self, model: Model, tokens_BT, seen: dict):
         self.model, self.config, self.tokens_BT, self.seen = model, model.config, tokens_BT, seen
@@ -88,7 +91,7 @@ class Page:
         self.data, self.arrays, self.ids, self.missing = {}, {}, set(tokens_BT[0].tolist()), []
 
     def put(self, name: str, array, kind="float32", ids: bool = False):
-        """Keep an array for the page; token ids among them get labels."""
+        """Add an array to the page; token ids in it get labels."""
         array = np.asarray(array)
         if ids:
             self.ids |= set(array.ravel().tolist())
@@ -185,11 +188,11 @@ class Page:
         self.put("norm_last", np.linalg.norm(self.seen[f"layers.{self.L - 1}.resid_post"][0], axis=-1))
 
     def operations(self) -> float:
-        """Of one forward pass over the prompt."""
+        """The number of operations of one forward pass over the prompt."""
         return 2.0 * self.data["parameters"] * self.T
 
     def add_ablation(self, budget: float, twin: str) -> float:
-        """Ablate heads and MLPs; returns what is left of the budget."""
+        """Ablate heads and MLPs; returns the remaining budget."""
         cost, total = self.operations(), self.L * self.H
         most = int(budget / cost)                                      # a head costs two half passes: its own and the control's
         only_LH = None
@@ -272,7 +275,7 @@ class Page:
 
 
 def text_rows(model: Model, ids_T, text: str | None, twin: str, count: int = 512):
-    """(rows of token ids (B, T), what they are in words): a given text, or what the model writes after the prompt's first tokens."""
+    """(token ids (B, T), a description): of `text`, or of what the model writes by itself."""
     length = min(128, model.config.max_position_embeddings - 1)
     if text is not None and model.tokenizer is not None:
         stream, about = model.tokenizer.encode(text)[: 8 * count], "the text that was given"
@@ -296,7 +299,7 @@ def finite(values: dict) -> dict:
 # ---- the file ------------------------------------------------------------------------------------------------------------------
 
 def page(data: dict) -> str:
-    """The whole HTML file: what is in assets/, with its hashes in the policy, and the data as a block that no script engine reads."""
+    """The whole HTML file: the assets, their hashes in the policy, the data as a JSON block."""
     assets = files("minillm.inspection") / "assets"
     html, css, js = ((assets / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
     parts = {"POLICY": policy(css, js), "STYLE": css, "SCRIPT": js, "DATA": embedded(data), "TITLE": title(data)}
@@ -304,32 +307,35 @@ def page(data: dict) -> str:
 
 
 def policy(css: str, js: str) -> str:
-    """Nothing is loaded, nothing runs but this style and this script."""
+    """A Content-Security-Policy: load nothing, and run only this style and this script."""
     style, script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, js))
     return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
 
 
 def embedded(data: dict) -> str:
-    """JSON that may stand inside a script element: no <, >, & and no line ends that only JavaScript knows."""
+    """JSON that is safe inside a script element: no <, > or &, and no U+2028 or U+2029."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def title(data: dict) -> str:
-    """The model's name for the title, harmless whatever it is."""
+    """The page's title: the model's name, with unsafe characters replaced by _."""
     text = "".join(c if c.isalnum() or c in " ._-" else "_" for c in data["source"])
     return f"Inside {text}"
 
 
 def may_write(path):
-    """Before long work: refuse a place where no page can be written, and a file that is something else. Raises UserError."""
+    """Check before long work that the page can be written. Raises UserError.
+
+    A file that is not a page of `minillm inspect` is never overwritten.
+    """
     path = Path(path)
     if path.is_dir() or not path.resolve().parent.is_dir():
         raise UserError(f"{path}: " + ("is a folder" if path.is_dir() else f"there is no folder {path.parent}") + ": name a file for the page")
     if not os.access(path.resolve().parent, os.W_OK):
         raise UserError(f"{path}: the folder {path.resolve().parent} cannot be written to")
     if path.exists() and b"<title>Inside " not in path.read_bytes()[:5000]:
-        raise UserError(f"{path}: is there already and is no page of minillm inspect: give another --out")
+        raise UserError(f"{path}: exists and is not a page of minillm inspect: choose another --out")
 
 
 def write(path, data: dict) -> int:

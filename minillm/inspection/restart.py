@@ -1,4 +1,4 @@
-"""Running a model from the middle: the layers before a change are not computed again, and many changes run as one batch."""
+"""Restart a model from the layer that changes, and run many changes as one batch."""
 
 import numpy as np
 
@@ -10,15 +10,16 @@ BATCH_BYTES = 2**27   # of one layer's activations: how many rows run at once
 
 
 def rows_at_once(config, length: int, rows: int) -> int:
-    """How many rows of a batch fit into BATCH_BYTES, cut so that all batches are about equally long."""
+    """How many rows fit into BATCH_BYTES, chosen so that all batches are about equally long."""
     most = max(1, BATCH_BYTES // estimate(config, length, 1, "layers.0.*"))
     return -(-rows // -(-rows // most))
 
 
 def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value, twin: str) -> np.ndarray:
-    """The last residual stream (R, T, D) of R runs that go on from `x_BTD` (1, T, D) at `layer`, each with its own change there.
+    """The last residual stream (R, T, D) of R runs that continue from `x_BTD` (1, T, D) at `layer`.
 
-    Row r changes the activation `site` of that layer where mask[r] is true: kind "replace", "add" or "scale", by value[r].
+    Row r changes the activation `site` of that layer by value[r] where mask[r] is true; the kind of
+    change is "replace", "add" or "scale".
     """
     rows, config = len(mask), model.config
     size, found = rows_at_once(config, x_BTD.shape[1], rows), []
@@ -53,13 +54,13 @@ def position_axis(site: str) -> int:
 
 
 def random_like(vectors, rng: np.random.Generator) -> np.ndarray:
-    """Random vectors, each with the norm of its own along the last axis: the control of a change that is no better than noise."""
+    """Random vectors with the norms of the given ones, along the last axis: a control."""
     noise = rng.standard_normal(vectors.shape)
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True) / np.linalg.norm(noise, axis=-1, keepdims=True)
     return (noise * norms).astype(vectors.dtype)
 
 
 def scores_at(model: Model, x_RTD, position: int, token: int, rival: int | None, twin: str) -> np.ndarray:
-    """logit of `token` - logit of `rival` (0 where there is none) at one position of each row. -> (R,)"""
+    """logit of `token` - logit of `rival` (0 without a rival) at one position of each row: (R,)."""
     logits_RV = np.asarray(through_head(twin, model.params, x_RTD[:, position], model.config))
     return logits_RV[:, token] - (0 if rival is None else logits_RV[:, rival])

@@ -1,4 +1,4 @@
-"""Tokens for the eye: what cannot be seen, what turns the text around, and bytes that are no text, written as escapes."""
+"""Render tokens safely: invisible characters, direction marks and non-UTF-8 bytes as escapes."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ NAMES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def token_bytes(tokenizer: Tokenizer | None, token: int) -> bytes:
-    """The bytes that a token stands for; of a model without tokenizer, its id in brackets."""
+    """The bytes of a token, or its id in brackets if the model has no tokenizer."""
     piece = None if tokenizer is None else tokenizer.pieces.get(token)
     if piece is None:
         return f"[{token}]".encode()

@@ -1,4 +1,4 @@
-"""Writing with edits, and reading while writing: activations of every step as it goes, or a direction that steers the text.
+"""Generate text with edits, such as a direction that steers it, and record every step.
 
     direction = contrast(model, ["happy and glad"], ["sad and gloomy"], layer=2)
     text = "".join(generate(model, "Once there was", [add("layers.2.resid_pre", 4 * direction)]))
@@ -24,24 +24,28 @@ ROOM = 64  # prompts and caches are padded to a multiple of this in JAX, so that
 
 
 def contrast(model: Model, for_these: Sequence, against_these: Sequence, layer: int, twin: str = "jax") -> np.ndarray:
-    """The direction (D,) from one kind of prompts to another: the difference of their mean resid_pre at the last token."""
+    """The direction (D,) between two kinds of prompts: the difference of mean last resid_pre."""
     means = [np.mean([run(model, prompt, [f"layers.{layer}.resid_pre"], (), twin)[1][f"layers.{layer}.resid_pre"][0, -1]
                       for prompt in prompts], axis=0) for prompts in (for_these, against_these)]
     return means[0] - means[1]
 
 
 def generate(model: Model, prompt, edits: Sequence[Edit] = (), twin: str = "jax", **options) -> Iterator[str]:
-    """Yield what the model writes after the prompt, piece by piece, with the edits at every step; options of GenerateConfig."""
+    """Yield the model's continuation piece by piece, with the edits at every step.
+
+    The options are those of GenerateConfig.
+    """
     tokens = (token for token, _ in record_generation(model, prompt, (), edits, twin, **options))
     return decode_stream(model.tokenizer, tokens)
 
 
 def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", edits: Sequence[Edit] = (), twin: str = "jax",
                       **options) -> Iterator[tuple[int, dict]]:
-    """Yield (token, record of the pass that chose it): first of the whole prompt, then of one token after the other.
+    """Yield (token, record of the pass that chose it): first of the whole prompt, then per token.
 
-    Without edits these are the tokens that `minillm generate` writes. Keys of `scores` and `pattern` reach from the first token on.
-    Raises UserError for edits at positions or with arrays of a whole text: a step has one position.
+    Without edits these are the tokens that `minillm generate` writes. The keys of `scores` and
+    `pattern` start at the first token. Raises UserError for edits at positions, or with arrays of a
+    whole text: a step has one position.
     """
     how, model, config = GenerateConfig(**options), settled(model, twin), model.config
     ids = prompt_tokens(model, prompt)[0].tolist()
@@ -69,7 +73,7 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", ed
 
 
 def _visible(x, axes: str, length: int, keys: int):
-    """An activation without padding: its own positions, and the keys that there are."""
+    """An activation without the padding of positions and keys."""
     for axis, letter in enumerate(axes):
         if letter in "TS":
             x = x.take(np.arange(length if letter == "T" else keys), axis)

@@ -1,4 +1,4 @@
-"""The pieces of a forward pass that inspection restarts from, the same for both twins and both families of models."""
+"""The pieces of a forward pass that inspection needs, for both twins and both model families."""
 
 from dataclasses import replace
 from importlib import import_module
@@ -11,7 +11,7 @@ from minillm.params import tree_map
 
 
 def prompt_tokens(model: Model, prompt) -> np.ndarray:
-    """(B, T) token ids of a prompt: a text, ids, or rows of ids as they are. Raises UserError for what the model cannot read."""
+    """Token ids (B, T) of a prompt: a text, ids, or rows of ids. Raises UserError if unreadable."""
     tokens = model.prompt_ids(prompt) if isinstance(prompt, str) else prompt
     tokens_BT = np.asarray(tokens)
     tokens_BT = tokens_BT[None] if tokens_BT.ndim == 1 else tokens_BT
@@ -20,17 +20,17 @@ def prompt_tokens(model: Model, prompt) -> np.ndarray:
 
 
 def settled(model: Model, twin: str) -> Model:
-    """The model with its parameters where the twin wants them, so that many calls move them once."""
+    """The model with its parameters on the twin's device, so that many calls move them once."""
     model.check_twin(twin)
     if twin == "numpy":
         return model
-    twin_package(twin)                                            # before: it tells JAX what a quantized matrix is made of
+    twin_package(twin)                              # it registers quantized matrices with JAX
     import jax
     return replace(model, params=jax.tree.map(jax.numpy.asarray, model.params))
 
 
 def matrix(weight) -> np.ndarray:
-    """A weight as a matrix of numbers, at least float32: the one place that must know how weights are stored."""
+    """A weight as a matrix, at least float32: only this function knows how weights are stored."""
     if hasattr(weight, "scheme"):                                 # integers and their scales: minillm/quantized.py
         from minillm.in_numpy.quantize import dequantize
         weight = dequantize(replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()}))
@@ -73,7 +73,7 @@ def unembed(twin: str, params, x, config):
 
 
 def outer(params) -> dict:
-    """The parameters outside the layers: what `unembed` needs, without the rest."""
+    """The parameters outside the layers, which `unembed` needs."""
     return {name: value for name, value in params.items() if name != "layers"}
 
 
