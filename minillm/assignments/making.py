@@ -1,7 +1,9 @@
 """`minillm assignment new`: a handout for students and, apart from it, the teacher's key; proved before anything is written."""
 
 import ast
+import base64
 import hashlib
+import html
 import re
 import secrets
 import shutil
@@ -10,8 +12,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
+import markdown
 import numpy as np
 
+import minillm
 from minillm import __version__
 from minillm.assignments import sandbox
 from minillm.assignments.assignment import Assignment, Part, moment, rounded
@@ -20,7 +24,8 @@ from minillm.assignments.wheel import NAME, pip_install, wheel
 from minillm.course import exercises
 from minillm.course.checking import imports, judge_file, key_of, read_checks
 from minillm.course.lessons import Lesson, find
-from minillm.course.pages import as_html
+from minillm.course.opened import EXTENSIONS
+from minillm.course.pages import LINK, lesson_page
 from minillm.course.published import publish
 from minillm.course.running import JAX, NUMPY, Limits
 from minillm.errors import UserError, require
@@ -29,6 +34,9 @@ from minillm.files import make_folder, write_json
 KEPT = ("test_exercise.py", "asking.py", "exercise.py", "solution.py")      # what a key needs of a lesson
 LARGEST = 2**20
 PUBLIC_SETS = 2                      # sets of inputs in a handout
+ASSETS = Path(minillm.__file__).parent / "course" / "assets"
+FENCE = re.compile(r"^([ >]*)```python[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+NOT_SHOWN = "*(Here stands the function of the package. Read it when you have handed in your own.)*"
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()                       # not strftime's, which are in the machine's language
 AGENTS = """# For assistants
 
@@ -144,7 +152,8 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
             made[name][task] = rounded(amount)
         else:
             total = sum(made[name].values())
-            made[name] = {t: round(amount * p / total, 6) for t, p in made[name].items()}       # equal weights, equal points
+            shares = {t: round(amount * p / total, 6) for t, p in made[name].items()}           # equal weights, equal points
+            made[name] = {t: int(n) if n == int(n) else n for t, n in shares.items()}
     if not sum(sum(tasks.values()) for tasks in made.values()) > 0:
         raise UserError("--points: an assignment needs at least some points")
     return [replace(part, points=made[part.name]) for part in parts]
@@ -165,16 +174,25 @@ def hand_out(lesson: Lesson, handout: Path, secret: str):
     stub = stub_of(lesson.folder)
     (handout / f"{lesson.name}.py").write_text(stub, encoding="utf-8")
     write_json(handout / f"{lesson.name}.ipynb", notebook(lesson, stub))
-    (handout / f"{lesson.name}.html").write_text(without_code(as_html(lesson)), encoding="utf-8")
+    (handout / f"{lesson.name}.html").write_text(page_of(lesson), encoding="utf-8")
     public = hashlib.sha256(f"public {secret}".encode()).digest()
     seeds = [[int.from_bytes(public[:8], "little"), int(lesson.number), n] for n in range(PUBLIC_SETS)]
     (make_folder(handout / "checks") / lesson.name).write_bytes(publish(read_checks(lesson.folder), seeds))
 
 
-def without_code(page: str) -> str:
-    """A lesson's page without the functions of the package, which are what students are to write."""
-    return re.sub(r"<pre><code[^>]*>(?:(?!</code>).)*?\b(?:def|class) .*?</code></pre>",
-                  "<p>(Here stands the function of the package; read it when you have handed in your own.)</p>", page, flags=re.DOTALL)
+def page_of(lesson: Lesson) -> str:
+    """The lesson as one file of HTML, without the functions of the package, which are what students are to write."""
+    text, figures = lesson_page(lesson, "html", lambda kind, target: "")
+    text = FENCE.sub(lambda found: found[0] if not re.search(r"^\s*(def|class) ", found[2], re.MULTILINE) else f"{found[1]}{NOT_SHOWN}", text)
+    body = markdown.markdown(LINK.sub(r"\1", text), extensions=list(EXTENSIONS), extension_configs=EXTENSIONS)
+    for name, content in figures.items():
+        kind = "svg+xml" if name.endswith(".svg") else "png"
+        data = content.encode() if isinstance(content, str) else content
+        body = body.replace(f'src="{name}"', f'src="data:image/{kind};base64,{base64.b64encode(data).decode()}"')
+    style = (ASSETS / "content.css").read_text(encoding="utf-8") + (ASSETS / "page.css").read_text(encoding="utf-8")
+    return (f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
+            f"<title>{lesson.number} {html.escape(lesson.title)}</title>\n<style>{style}\nbody{{max-width:46rem;margin:2rem auto;padding:0 1rem}}</style>\n"
+            f"<main>\n{body}\n</main>\n</html>\n")
 
 
 def notebook(lesson: Lesson, stub: str) -> dict:

@@ -61,7 +61,8 @@ def judge(folder: Path, assignment, part: Part, written, seed: int) -> dict:
     tasks, printed = judge_file(public_checks(folder, part), written.files[part.file], [seed], assignment.limits)
     if tasks[0]["kind"] in WHOLE_FILE:
         return report | {"refused": f"{part.file}: {tasks[0]['message']}", "tasks": tasks}
-    tasks = [task | {"points": part.points[task["name"]], "earned": part.points[task["name"]] if task["status"] == "passed" else 0} for task in tasks]
+    points = {name: rounded(n) for name, n in part.points.items()}
+    tasks = [task | {"points": points[task["name"]], "earned": points[task["name"]] if task["status"] == "passed" else 0} for task in tasks]
     return report | {"tasks": tasks, "printed": printed, "points": rounded(sum(task["earned"] for task in tasks))}
 
 
