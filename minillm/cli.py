@@ -440,6 +440,7 @@ def add_assignment(new):
     new.add_argument("--only", metavar="LESSON[.TASK]", help="check this file alone; with a task, only that one decides the exit status")
     new.add_argument("--seed", type=int, metavar="N", help="of the random inputs (default: new ones each time)")
     new.add_argument("--json", action="store_true", help="print one JSON object")
+    new.add_argument("--classroom50", metavar="FILE", help="also write the result that Classroom 50 reads")
     new = action("submit", "make the archive to hand in: the named files, nothing else", "minillm assignment submit --name ada")
     new.add_argument("folder", nargs="?", default=".", metavar="DIR", help="the handout")
     new.add_argument("--name", required=True, help="yours: the archive's name")

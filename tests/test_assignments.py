@@ -132,6 +132,10 @@ def test_check_and_submit(made, tmp_path, capsys):
     for wrong, what in (("2.none", "it has PERPLEXITY"), ("03.softmax", "no such lesson")):
         with pytest.raises(UserError, match=what):
             check(folder, only=wrong)
+    check(folder, classroom50=folder / "result.json")
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert result["schema"] == "classroom50/result/v1" and (result["score"], result["max-score"], len(result["tests"])) == (12, 15, 6)
+    assert set(result["tests"][0]) == {"test-name", "passed", "score", "max-score"}
     assert check(folder, only="02.cross_entropy") == 0 and check(folder, only="02_counting.perplexity") == 1
     (folder / f"{LESSON.name}.py").write_text(SOLUTION.replace("PERPLEXITY = 2**2.25", "PERPLEXITY = None").replace("return np.exp(nats)", "raise NotImplementedError"), encoding="utf-8")
     submit(folder, "Ada L.")

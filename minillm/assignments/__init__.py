@@ -9,7 +9,7 @@ def command(options) -> int:
              options.memory, options.sandbox, install=options.install)
     elif options.action == "check":
         from minillm.assignments.student import check
-        return check(options.folder, options.only, options.seed, options.json)
+        return check(options.folder, options.only, options.seed, options.json, options.classroom50)
     elif options.action == "submit":
         from minillm.assignments.student import submit
         submit(options.folder, options.name, options.out)

@@ -75,6 +75,13 @@ jobs:
           {install}
       - run: minillm assignment check .
 """
+AUTOGRADER = """# Made by minillm: autograder.py of one assignment in Classroom 50. Runs the public checks and writes result.json.
+import subprocess
+import sys
+
+subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", {install!r}], check=True)
+subprocess.run([sys.executable, "-m", "minillm", "assignment", "check", ".", "--classroom50", "result.json"])
+"""
 
 
 def write(folder, visibility: str = "visible", leaderboard: bool = False, install: str | None = None, say=print) -> Path:
@@ -111,8 +118,10 @@ def write(folder, visibility: str = "visible", leaderboard: bool = False, instal
     workflow.write_text(WORKFLOW.format(install=pip), encoding="utf-8")
     tests = make_folder(Path(folder) / "classroom50") / "tests.json"
     tests.write_text(json.dumps(classroom50(assignment, pip), indent=2) + "\n", encoding="utf-8")
+    autograder = tests.with_name("autograder.py")
+    autograder.write_text(AUTOGRADER.format(install=install), encoding="utf-8")
     say(f"{archive}: upload it as the autograder; it holds the key, so show it to nobody\n{workflow}: public checks for .github/workflows\n"
-        f"{tests}: public checks for Classroom 50 (gh teacher assignment ... --tests)")
+        f"{tests}: public checks for Classroom 50; {autograder.name} beside it does the same in one run")
     return archive
 
 

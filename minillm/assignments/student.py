@@ -4,9 +4,11 @@ import ast
 import contextlib
 import hashlib
 import json
+import os
 import secrets
 import zipfile
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 from minillm.assignments.assignment import Part, find_handout, read_assignment, rounded
@@ -16,12 +18,16 @@ from minillm.course.checking import WHOLE_FILE, Checks, imports, judge_file
 from minillm.course.lessons import find
 from minillm.course.published import read_published
 from minillm.errors import UserError, require
+from minillm.files import write_json
 
 FIXED = (2026, 1, 1, 0, 0, 0)            # the time of every file in an archive: the same work makes the same archive
 
 
-def check(folder, only: str | None = None, seed: int | None = None, as_json: bool = False, say=print) -> int:
-    """The public checks on every file of the handout, or on the one of `only` (LESSON or LESSON.TASK); 0 if all pass, 1 otherwise."""
+def check(folder, only: str | None = None, seed: int | None = None, as_json: bool = False, classroom50=None, say=print) -> int:
+    """The public checks on every file of the handout, or on the one of `only` (LESSON or LESSON.TASK); 0 if all pass, 1 otherwise.
+
+    classroom50: a file for what was found, in the form that Classroom 50 reads.
+    """
     from minillm.course.lessons import show_report
     folder = find_handout(folder)
     assignment, reports = read_assignment(folder), []
@@ -44,6 +50,8 @@ def check(folder, only: str | None = None, seed: int | None = None, as_json: boo
     passed = {(part.name, task["name"]) for part, report in zip(parts, reports) for task in report["tasks"] if task["status"] == "passed"}
     wanted = {(part.name, task) for part in parts for task in part.points if not task_only or task == task_only}
     points, of = (rounded(sum(part.points[task] for part in parts for task in part.points if (part.name, task) in some)) for some in (passed & wanted, wanted))
+    if classroom50:
+        write_json(Path(classroom50), classroom50_result(parts, reports))
     if as_json:
         say(json.dumps({"points": points, "of": of, "hidden_checks_decide": True, "parts": reports}))
     else:
@@ -51,6 +59,18 @@ def check(folder, only: str | None = None, seed: int | None = None, as_json: boo
         say(f"\n{points:g} of {of:g} points by the public checks. The grade is decided by hidden checks: the same tasks on other inputs."
             + (" What waits here is graded all the same: the reference stands in for what it waits for." if waits else ""))
     return 0 if wanted <= passed else 1
+
+
+def classroom50_result(parts, reports) -> dict:
+    """classroom50/result/v1; what it says of the repository comes from the environment of its runner."""
+    about = {"classroom": "CLASSROOM", "assignment": "ASSIGNMENT", "assignment_type": "ASSIGNMENT_TYPE", "owner": "OWNER",
+             "submission": "SUBMISSION_TAG", "commit": "COMMIT_URL", "release": "RELEASE_URL", "review": "REVIEW_URL"}
+    tests = [{"test-name": f"{part.name}.{name}", "passed": name in passed, "score": rounded(n) if name in passed else 0, "max-score": rounded(n)}
+             for part, report in zip(parts, reports) for passed in [{task["name"] for task in report["tasks"] if task["status"] == "passed"}]
+             for name, n in part.points.items()]
+    return {"schema": "classroom50/result/v1"} | {name: os.environ.get(where, "") for name, where in about.items()} | {
+        "datetime": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "score": rounded(sum(test["score"] for test in tests)),
+        "max-score": rounded(sum(test["max-score"] for test in tests)), "tests": tests}
 
 
 def judge(folder: Path, assignment, part: Part, written, seed: int) -> dict:
