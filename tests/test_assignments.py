@@ -278,9 +278,9 @@ def test_check_and_grade_say_the_same_of_every_mistake(number, every, monkeypatc
     from minillm.course import published
     asked, original = {}, checking.ask_all
 
-    def once(job, limits, sandbox_of):
+    def once(job, limits, sandbox_of, spent):
         jobs = (job.file, job.lent, plain.record(job.tasks, inwards=True))
-        asked[jobs] = asked.get(jobs) or original(job, limits, sandbox_of)
+        asked[jobs] = asked.get(jobs) or original(job, limits, sandbox_of, spent)
         return asked[jobs]
 
     monkeypatch.setattr(checking, "ask_all", once)

@@ -29,8 +29,7 @@ ATTACKS = {path.stem: path for path in sorted((Path(__file__).parent / "attacks"
 LESSON = find("02")
 SOLUTION = (LESSON.folder / "solution.py").read_text(encoding="utf-8")
 PACKAGE = Path(minillm.__file__).parent
-WHY_NOT = sandbox.works("bubblewrap", classroom.secrets_of(Path("/nowhere")))
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=f"needs bubblewrap and pyseccomp: {WHY_NOT}")
+pytestmark = pytest.mark.needs("bubblewrap")
 HONEST = {"honest": SOLUTION.encode(), "windows_line_ends": SOLUTION.replace("\n", "\r\n").encode(), "byte_order_mark": b"\xef\xbb\xbf" + SOLUTION.encode(),
           "prints_a_lot": b"print('x' * 100_000)\n" + SOLUTION.encode(), "unused_import": b"import torch, minillm\nfrom minillm.in_numpy import ops\n" + SOLUTION.encode()}
 BROKEN = {"not_text": b"\xff\xfe\x00\x01" * 100, "nul_bytes": b"PERPLEXITY = 1\x00\n", "deep_source": b"x = " + b"(" * 100_000 + b")" * 100_000}
@@ -196,3 +195,25 @@ def test_what_a_killed_run_left_is_swept(tmp_path, monkeypatch):
     with running._folder() as mine:
         running.sweep()
         assert not left.exists() and mine.exists() and other.exists()
+
+
+def test_a_file_has_one_budget_for_all_its_processes():
+    """Tasks that end their process are begun again, and what is lent runs in processes of its own: one sum holds for all."""
+    sleeps = b"import time\n" + b"".join(b"def f%d():\n    time.sleep(60)\n" % i for i in range(6))
+    tasks = [(f"f{i}", False, [()]) for i in range(6)]
+    spent = running.Spent()
+    found = running.ask_all(running.Job(sleeps, tasks), running.Limits(seconds=0.2, total=0.4), lambda: sandbox.of("bubblewrap"), spent)
+    assert {stopped.reason for stopped in found.of.values()} <= {"time", "total"} and found.of["f5"].reason == "total"
+    assert spent.clock < running.PATIENCE * 0.4 + 2 and running.ask_all(running.Job(sleeps, tasks[:1]), running.Limits(total=0.4), lambda: sandbox.of("bubblewrap"), spent).of["f0"].reason == "total"
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root")
+def test_the_other_way_of_gradescope_has_the_same_walls(monkeypatch):
+    """Another user behind the same filter: no network, no process, no file; works() tries each call."""
+    if why := sandbox.works("user"):
+        assert "other users cannot read" in why
+        pytest.skip(why)
+    file = b"import os, socket\ndef f():\n    done = []\n    for name, call in (('fork', os.fork), ('socket', socket.socket), ('write', lambda: open('/tmp/x', 'w'))):\n" \
+           b"        try:\n            call()\n            done.append(name)\n        except OSError:\n            pass\n    return done, os.getuid()\n"
+    done, user = running.ask(running.Job(file, [("f", False, [()])]), running.Limits(), sandbox.of("user")).of["f"][0]
+    assert done == [] and user >= sandbox.FIRST_USER

@@ -296,7 +296,8 @@ def _apparmor() -> bool:
 
 
 def _open_to_all(path) -> bool:
-    return bool(os.stat(path).st_mode & 0o004)
+    """May other users reach and read it?"""
+    return bool(os.stat(path).st_mode & 0o004) and all(os.stat(folder).st_mode & 0o001 for folder in Path(path).parents)
 
 
 def choose(way: str, secrets: tuple[Path, ...] = (), may=("bubblewrap",)) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from minillm.course import exercises, plain
 from minillm.course.lessons import load_module
 from minillm.course.plain import Raises
-from minillm.course.running import Job, Limits, Stopped, Without, ask_all
+from minillm.course.running import Job, Limits, Spent, Stopped, Without, ask_all
 from minillm.errors import UserError
 
 PRINTED = 2000           # characters of what the exercise prints that are kept
@@ -130,10 +130,12 @@ def judge_file(checks: Checks, file: bytes, seed: list[int], limits: Limits, san
     cases = {task.name: checks.cases(task, np.random.default_rng([*seed, i])) for i, task in enumerate(checks.tasks)}
     asked = {task.name: (task.name, task.by_hand, cases[task.name]) for task in checks.tasks}
 
+    spent = Spent()
+
     def answers(names, lent=()):
         source = lend(checks.reference, lent) if lent else ""
         job = Job(file, [asked[name] for name in names], checks.asking, source, list(lent), checks.jax)
-        return ask_all(job, limits, sandbox_of)
+        return ask_all(job, limits, sandbox_of, spent)
 
     found = answers(asked)
     if found.file or found.reason:

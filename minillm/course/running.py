@@ -130,6 +130,7 @@ class Without:
         """(how a program is started, where it finds its files, where the libraries are)."""
         packages = place / "packages"
         packages.mkdir()
+        _give(packages, self.uid, 0o750)
         for name, folder in package_folders(jax).items():
             try:
                 (packages / name).symlink_to(folder)
@@ -144,8 +145,20 @@ class Without:
         pass
 
 
-def ask(job: Job, limits: Limits, sandbox=None, cpu: float | None = None) -> Answers:
-    """Run a job to its end. cpu: what is left of the file's total seconds."""
+@dataclass
+class Spent:
+    """What a file has used so far: seconds of a core, and by the clock."""
+
+    seconds: float = 0.0
+    clock: float = 0.0
+
+    def left(self, limits: Limits) -> tuple[float, float]:
+        return limits.total - self.seconds, PATIENCE * limits.total - self.clock
+
+
+def ask(job: Job, limits: Limits, sandbox=None, spent: Spent | None = None) -> Answers:
+    """Run a job to its end; adds to `spent`."""
+    spent = spent or Spent()
     sandbox = sandbox or Without()
     with _folder() as place:
         box = place / "box"
@@ -167,23 +180,23 @@ def ask(job: Job, limits: Limits, sandbox=None, cpu: float | None = None) -> Ans
         command = [*start, "-I", "-S", "-B", f"{seen_as}/runner.py", json.dumps(settings)]
         with open(place / "answers", "w+b") as answers:
             process = _Process(command, box, answers, limits, sandbox)
-            process.watch([name for name, _, _ in job.tasks], limits.total if cpu is None else cpu)
+            process.watch([name for name, _, _ in job.tasks], *spent.left(limits))
             found = process.found
+            spent.seconds, spent.clock = spent.seconds + found.seconds, spent.clock + found.clock
             _read(answers, job, found)
     return found
 
 
-def ask_all(job: Job, limits: Limits, sandbox_of=Without) -> Answers:
+def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = None) -> Answers:
     """Run a job, and again without the task that ended it, until every task has answers or is Stopped.
 
     Where reading the file itself ended the process, `during` is "" and `of` empty.
     """
-    left, whole, printed = list(job.tasks), Answers(), ""
+    left, whole, printed, spent = list(job.tasks), Answers(), "", spent or Spent()
     while left:
-        found = ask(replace(job, tasks=left), limits, sandbox_of(), limits.total - whole.seconds)
+        found = ask(replace(job, tasks=left), limits, sandbox_of(), spent)
         if found.reason.startswith("start"):
             raise RuntimeError(f"a process did not start ({found.reason}): {found.printed.strip()[-300:]}")
-        whole.seconds += found.seconds
         printed += found.printed
         whole.file, whole.of = found.file, whole.of | found.of
         if found.file or found.reason and not found.during and not whole.of:
@@ -191,7 +204,7 @@ def ask_all(job: Job, limits: Limits, sandbox_of=Without) -> Answers:
             break
         left = [task for task in left if task[0] not in whole.of]
         if left:                                                 # it ended with this task
-            stopped = left if found.reason == "total" or whole.seconds >= limits.total else left[:1]
+            stopped = left if found.reason == "total" or min(spent.left(limits)) <= 0 else left[:1]
             whole.of |= {name: Stopped(found.reason.partition(":")[0]) for name, _, _ in stopped}
             left = left[len(stopped):]
     whole.printed = printed[:PRINTED]
@@ -289,7 +302,7 @@ class _Process:
                 self.at += 8 + length
         return new
 
-    def watch(self, names: list[str], total: float):
+    def watch(self, names: list[str], total: float, clock: float):
         """Wait for the end of the process, or end it when it uses more than it may."""
         limits, found = self.limits, self.found
         ready, used, began = False, 0.0, time.monotonic()
@@ -316,7 +329,7 @@ class _Process:
                     found.seconds, found.clock = seconds - start_used, now - start_began
                 if seconds - used > most or now - began > may:
                     self._end("time" if ready else "start")
-                elif ready and (found.seconds > total or found.clock > PATIENCE * total):
+                elif ready and (found.seconds > total or found.clock > clock):
                     self._end("total")
                 elif memory > (limits.memory + 512) * 2**20:
                     self._end("memory")
