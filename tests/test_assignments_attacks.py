@@ -30,9 +30,19 @@ LESSON = find("02")
 SOLUTION = (LESSON.folder / "solution.py").read_text(encoding="utf-8")
 PACKAGE = Path(minillm.__file__).parent
 pytestmark = pytest.mark.needs("bubblewrap")
-HONEST = {"honest": SOLUTION.encode(), "windows_line_ends": SOLUTION.replace("\n", "\r\n").encode(), "byte_order_mark": b"\xef\xbb\xbf" + SOLUTION.encode(),
-          "prints_a_lot": b"print('x' * 100_000)\n" + SOLUTION.encode(), "unused_import": b"import torch, minillm\nfrom minillm.in_numpy import ops\n" + SOLUTION.encode()}
-BROKEN = {"not_text": b"\xff\xfe\x00\x01" * 100, "nul_bytes": b"PERPLEXITY = 1\x00\n", "deep_source": b"x = " + b"(" * 100_000 + b")" * 100_000}
+HONEST = {
+    "honest": SOLUTION.encode(),
+    "windows_line_ends": SOLUTION.replace("\n", "\r\n").encode(),
+    "byte_order_mark": b"\xef\xbb\xbf" + SOLUTION.encode(),
+    "prints_a_lot": b"print('x' * 100_000)\n" + SOLUTION.encode(),
+    "unused_import": b"import torch, minillm\nfrom minillm.in_numpy import ops\n"
+    + SOLUTION.encode(),
+}
+BROKEN = {
+    "not_text": b"\xff\xfe\x00\x01" * 100,
+    "nul_bytes": b"PERPLEXITY = 1\x00\n",
+    "deep_source": b"x = " + b"(" * 100_000 + b")" * 100_000,
+}
 ASK = """
 PERPLEXITY = globals().get("PERPLEXITY", 0.5)
 for _name in ("bigram_counts", "bigram_probabilities", "cross_entropy", "bits_per_byte", "perplexity"):
@@ -46,7 +56,15 @@ SECRET = "7~SecretOfTheTeacher"
 def graded(tmp_path_factory):
     """One class of attackers: results by student, the place, what a server heard, whether every file is as it was."""
     place = tmp_path_factory.mktemp("attacks")
-    make("02,03,05", place / "hw", seconds=1, memory=256, way="bubblewrap", install="x", say=lambda text: None)
+    make(
+        "02,03,05",
+        place / "hw",
+        seconds=1,
+        memory=256,
+        way="bubblewrap",
+        install="x",
+        say=lambda text: None,
+    )
     submissions, out, heard = place / "submissions", place / "grades", []
 
     class Server(http.server.BaseHTTPRequestHandler):
@@ -59,14 +77,28 @@ def graded(tmp_path_factory):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     key = place / "hw" / "key"
-    files = [key / "lessons" / LESSON.name / "solution.py", LESSON.folder / "solution.py", submissions / "honest" / f"{LESSON.name}.py", key / "secret.json"]
-    targets = {"masked": bytes(byte ^ 1 for byte in SECRET.encode()), "place": str(place), "files": list(map(str, files)), "sites": [p for p in sys.path if p], "port": server.server_address[1],
-               "seed": json.loads((key / "secret.json").read_text(encoding="utf-8"))["seed"]}
+    files = [
+        key / "lessons" / LESSON.name / "solution.py",
+        LESSON.folder / "solution.py",
+        submissions / "honest" / f"{LESSON.name}.py",
+        key / "secret.json",
+    ]
+    targets = {
+        "masked": bytes(byte ^ 1 for byte in SECRET.encode()),
+        "place": str(place),
+        "files": list(map(str, files)),
+        "sites": [p for p in sys.path if p],
+        "port": server.server_address[1],
+        "seed": json.loads((key / "secret.json").read_text(encoding="utf-8"))["seed"],
+    }
     for student, path in ATTACKS.items():
         folder, text = submissions / student, path.read_text(encoding="utf-8")
         folder.mkdir(parents=True)
         lesson = {"03": "03_attention", "05": "05_transformer"}.get(student[:2], LESSON.name)
-        (folder / f"{lesson}.py").write_text(f"TARGETS = {targets!r}\n{text}" + (ASK if lesson == LESSON.name else ""), encoding="utf-8")
+        (folder / f"{lesson}.py").write_text(
+            f"TARGETS = {targets!r}\n{text}" + (ASK if lesson == LESSON.name else ""),
+            encoding="utf-8",
+        )
     for student, data in (HONEST | BROKEN).items():
         (submissions / student).mkdir()
         (submissions / student / f"{LESSON.name}.py").write_bytes(data)
@@ -81,25 +113,46 @@ def graded(tmp_path_factory):
             archive.writestr(name, SOLUTION)
     with zipfile.ZipFile(submissions / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{LESSON.name}.py", b"#" * 300_000_000)
-    before = fingerprints(place, "hw", "submissions") | fingerprints(LESSON.folder) | fingerprints(PACKAGE / "assignments")
+    before = (
+        fingerprints(place, "hw", "submissions")
+        | fingerprints(LESSON.folder)
+        | fingerprints(PACKAGE / "assignments")
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANVAS_TOKEN", SECRET)
-        results = {r["student"]: r for r in classroom.grade(submissions, key, out, "bubblewrap", jobs=4, say=lambda text: None)}
-    after = fingerprints(place, "hw", "submissions") | fingerprints(LESSON.folder) | fingerprints(PACKAGE / "assignments")
+        results = {
+            r["student"]: r
+            for r in classroom.grade(
+                submissions, key, out, "bubblewrap", jobs=4, say=lambda text: None
+            )
+        }
+    after = (
+        fingerprints(place, "hw", "submissions")
+        | fingerprints(LESSON.folder)
+        | fingerprints(PACKAGE / "assignments")
+    )
     server.shutdown()
     return {"results": results, "place": place, "heard": heard, "unchanged": before == after}
 
 
 def fingerprints(folder, *parts):
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for part in parts or (".",) for path in (folder / part).rglob("*")
-            if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts}
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for part in parts or (".",)
+        for path in (folder / part).rglob("*")
+        if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts
+    }
 
 
 def tasks_of(graded, student):
-    return {task["name"]: task for part in graded["results"][student]["parts"] for task in part["tasks"]}
+    return {
+        task["name"]: task for part in graded["results"][student]["parts"] for task in part["tasks"]
+    }
 
 
-@pytest.mark.parametrize("student", [*ATTACKS, *BROKEN, "a_link", "a_folder", "a_pipe", "linked_folder", "dots", "bomb"])
+@pytest.mark.parametrize(
+    "student", [*ATTACKS, *BROKEN, "a_link", "a_folder", "a_pipe", "linked_folder", "dots", "bomb"]
+)
 def test_an_attack_gains_nothing_and_learns_nothing(student, graded):
     for task in tasks_of(graded, student).values():
         assert task["status"] != "passed", task
@@ -111,40 +164,79 @@ def test_an_attack_gains_nothing_and_learns_nothing(student, graded):
 @pytest.mark.parametrize("student", HONEST)
 def test_an_honest_student_among_them_gets_all_points(student, graded):
     found = graded["results"][student]["parts"][0]
-    assert found["name"] == LESSON.name and all(task["status"] == "passed" for task in found["tasks"]), found
+    assert found["name"] == LESSON.name and all(
+        task["status"] == "passed" for task in found["tasks"]
+    ), found
 
 
-@pytest.mark.parametrize("student, task, kind", [
-    ("endless", "perplexity", "time"), ("sleeps", "perplexity", "time"), ("sleeps", "bits_per_byte", "time"), ("05_callback_loop", "block", "time"),
-    ("endless_when_read", "perplexity", "import"), ("exits_when_read", "perplexity", "import"), ("forged_answers", "perplexity", "answers"), ("print_bomb", "perplexity", "import"),
-    ("exits", "perplexity", "exit"), ("exits", "bigram_probabilities", "exit"), ("exits", "cross_entropy", "exception"), ("crashes", "perplexity", "exit"),
-    ("memory_bomb", "perplexity", "time"), ("text_for_numbers", "perplexity", "dtype"), ("complex_numbers", "perplexity", "dtype"),
-    ("object_arrays", "perplexity", "dtype"), ("lazy", "perplexity", "dtype"), ("pointer", "bigram_counts", "dtype"), ("huge_answer", "perplexity", "dtype"),
-    ("not_python", "perplexity", "syntax"), ("a_link", "perplexity", "file"), ("bomb", "perplexity", "file")])
+@pytest.mark.parametrize(
+    "student, task, kind",
+    [
+        ("endless", "perplexity", "time"),
+        ("sleeps", "perplexity", "time"),
+        ("sleeps", "bits_per_byte", "time"),
+        ("05_callback_loop", "block", "time"),
+        ("endless_when_read", "perplexity", "import"),
+        ("exits_when_read", "perplexity", "import"),
+        ("forged_answers", "perplexity", "answers"),
+        ("print_bomb", "perplexity", "import"),
+        ("exits", "perplexity", "exit"),
+        ("exits", "bigram_probabilities", "exit"),
+        ("exits", "cross_entropy", "exception"),
+        ("crashes", "perplexity", "exit"),
+        ("memory_bomb", "perplexity", "time"),
+        ("text_for_numbers", "perplexity", "dtype"),
+        ("complex_numbers", "perplexity", "dtype"),
+        ("object_arrays", "perplexity", "dtype"),
+        ("lazy", "perplexity", "dtype"),
+        ("pointer", "bigram_counts", "dtype"),
+        ("huge_answer", "perplexity", "dtype"),
+        ("not_python", "perplexity", "syntax"),
+        ("a_link", "perplexity", "file"),
+        ("bomb", "perplexity", "file"),
+    ],
+)
 def test_who_is_stopped_is_told_why(student, task, kind, graded):
     assert tasks_of(graded, student)[task]["kind"] == kind, tasks_of(graded, student)[task]
 
 
 def test_no_file_changed_and_nothing_was_heard(graded):
     assert graded["unchanged"] and not graded["heard"]
-    assert {path.name for path in (graded["place"] / "grades").iterdir()} == {"grades.csv", "class.txt", "class.html", "students", "results", "grading.lock"}
+    assert {path.name for path in (graded["place"] / "grades").iterdir()} == {
+        "grades.csv",
+        "class.txt",
+        "class.html",
+        "students",
+        "results",
+        "grading.lock",
+    }
     assert len(list((graded["place"] / "grades" / "results").iterdir())) == len(graded["results"])
 
 
 def test_nothing_outlives_its_limit(graded):
     """No process of this class is left, and no folder of it."""
     mine = f"minillm-box-{os.getpid()}-"
-    left = [process.info for process in psutil.process_iter(["pid", "cmdline"]) if mine in " ".join(process.info["cmdline"] or ())]
+    left = [
+        process.info
+        for process in psutil.process_iter(["pid", "cmdline"])
+        if mine in " ".join(process.info["cmdline"] or ())
+    ]
     assert not left
     import tempfile
+
     assert not list(Path(tempfile.gettempdir()).glob(f"{mine}*"))
 
 
 def test_reports_show_nothing_that_is_hidden(graded):
-    seed = re.search(r'"seed": "(\w+)"', (graded["place"] / "hw" / "key" / "secret.json").read_text(encoding="utf-8"))[1]
+    seed = re.search(
+        r'"seed": "(\w+)"',
+        (graded["place"] / "hw" / "key" / "secret.json").read_text(encoding="utf-8"),
+    )[1]
     for path in (graded["place"] / "grades").rglob("*.*"):
         text = path.read_text(encoding="utf-8")
-        if path.name not in ("class.html",):                       # the teacher's, with sources: their TARGETS hold the secret
+        if path.name not in (
+            "class.html",
+        ):  # the teacher's, with sources: their TARGETS hold the secret
             assert seed not in text and SECRET not in text, path
         if path.suffix == ".html":
             assert "<script" not in text and "<img" not in text
@@ -153,6 +245,7 @@ def test_reports_show_nothing_that_is_hidden(graded):
 
 
 # What is behind it ---------------------------------------------------------------------------------------------------
+
 
 def test_every_attack_says_what_it_tries():
     assert len(ATTACKS) >= 11 + 20
@@ -164,7 +257,9 @@ def test_every_attack_says_what_it_tries():
 def test_the_filter_is_tried_by_calls_that_are_possible_without_it():
     """The probe can fail: without a filter it finds calls that are possible."""
     calls = [[*call] for call in sandbox._calls()]
-    found = running.ask(running.Job(sandbox.PROBE, [("possible", False, [(calls,)])]), running.Limits())
+    found = running.ask(
+        running.Job(sandbox.PROBE, [("possible", False, [(calls,)])]), running.Limits()
+    )
     assert {"mmap", "memfd_create", "socket"} & set(found.of["possible"][0])
 
 
@@ -172,22 +267,36 @@ def test_no_expected_answer_is_in_what_the_sandbox_is_given(graded, monkeypatch)
     """The files beside a submission, as they are written: its inputs, and nothing that was made by the oracle or a mistake."""
     from minillm.course import plain
     from minillm.course.checking import judge_file, read_checks
+
     seen = []
     original = running.plain.record
-    monkeypatch.setattr(running.plain, "record", lambda value, inwards=False: (seen.append(value), original(value, inwards))[1])
+    monkeypatch.setattr(
+        running.plain,
+        "record",
+        lambda value, inwards=False: (seen.append(value), original(value, inwards))[1],
+    )
     checks = read_checks(LESSON.folder)
     judge_file(checks, SOLUTION.encode(), [1], running.Limits(), lambda: sandbox.of("bubblewrap"))
-    settings, tasks = [value for value in seen if isinstance(value, (dict, list)) and value and not isinstance(value[0] if isinstance(value, list) else 0, (str,))][:2]
+    settings, tasks = [
+        value
+        for value in seen
+        if isinstance(value, (dict, list))
+        and value
+        and not isinstance(value[0] if isinstance(value, list) else 0, (str,))
+    ][:2]
     assert set(settings) == {"asking", "lent", "names", "jax", "file"} and settings["lent"] == ""
     for (name, _, cases), task in zip(tasks, checks.tasks):
         assert name == task.name
         for case in cases if not task.by_hand else ():
             right = plain.record(task.oracle(*case))
-            assert all(plain.record(part) != right for part in case if not isinstance(part, (int, float)))
+            assert all(
+                plain.record(part) != right for part in case if not isinstance(part, (int, float))
+            )
 
 
 def test_what_a_killed_run_left_is_swept(tmp_path, monkeypatch):
     import tempfile
+
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     left, other = tmp_path / "minillm-box-999999-1-abc", tmp_path / "minillm-box-notes"
     (left / "box").mkdir(parents=True)
@@ -202,9 +311,27 @@ def test_a_file_has_one_budget_for_all_its_processes():
     sleeps = b"import time\n" + b"".join(b"def f%d():\n    time.sleep(60)\n" % i for i in range(6))
     tasks = [(f"f{i}", False, [()]) for i in range(6)]
     spent = running.Spent()
-    found = running.ask_all(running.Job(sleeps, tasks), running.Limits(seconds=0.2, total=0.4), lambda: sandbox.of("bubblewrap"), spent)
-    assert {stopped.reason for stopped in found.of.values()} <= {"time", "total"} and found.of["f5"].reason == "total"
-    assert spent.clock < running.PATIENCE * 0.4 + 2 and running.ask_all(running.Job(sleeps, tasks[:1]), running.Limits(total=0.4), lambda: sandbox.of("bubblewrap"), spent).of["f0"].reason == "total"
+    found = running.ask_all(
+        running.Job(sleeps, tasks),
+        running.Limits(seconds=0.2, total=0.4),
+        lambda: sandbox.of("bubblewrap"),
+        spent,
+    )
+    assert {stopped.reason for stopped in found.of.values()} <= {"time", "total"} and found.of[
+        "f5"
+    ].reason == "total"
+    assert (
+        spent.clock < running.PATIENCE * 0.4 + 2
+        and running.ask_all(
+            running.Job(sleeps, tasks[:1]),
+            running.Limits(total=0.4),
+            lambda: sandbox.of("bubblewrap"),
+            spent,
+        )
+        .of["f0"]
+        .reason
+        == "total"
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root")
@@ -213,7 +340,11 @@ def test_the_other_way_of_gradescope_has_the_same_walls(monkeypatch):
     if why := sandbox.works("user"):
         assert "other users cannot read" in why
         pytest.skip(why)
-    file = b"import os, socket\ndef f():\n    done = []\n    for name, call in (('fork', os.fork), ('socket', socket.socket), ('write', lambda: open('/tmp/x', 'w'))):\n" \
-           b"        try:\n            call()\n            done.append(name)\n        except OSError:\n            pass\n    return done, os.getuid()\n"
-    done, user = running.ask(running.Job(file, [("f", False, [()])]), running.Limits(), sandbox.of("user")).of["f"][0]
+    file = (
+        b"import os, socket\ndef f():\n    done = []\n    for name, call in (('fork', os.fork), ('socket', socket.socket), ('write', lambda: open('/tmp/x', 'w'))):\n"
+        b"        try:\n            call()\n            done.append(name)\n        except OSError:\n            pass\n    return done, os.getuid()\n"
+    )
+    done, user = running.ask(
+        running.Job(file, [("f", False, [()])]), running.Limits(), sandbox.of("user")
+    ).of["f"][0]
     assert done == [] and user >= sandbox.FIRST_USER

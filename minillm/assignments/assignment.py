@@ -1,8 +1,8 @@
 """What an assignment is: lessons with points, a time, limits. The same assignment.json lies in the handout and in the key.
 
-    hw1/handout/  README.md AGENTS.md  assignment.json  minillm_course-*.whl               goes to the students
-                  NN_name.py NN_name.ipynb NN_name.html (stub, the same as a notebook, the lesson)  checks/NN_name (as data)
-    hw1/key/      assignment.json  secret.json  proof.json  lessons/NN_name/ (checks, reference, stub)     stays with the teacher
+hw1/handout/  README.md AGENTS.md  assignment.json  minillm_course-*.whl               goes to the students
+              NN_name.py NN_name.ipynb NN_name.html (stub, the same as a notebook, the lesson)  checks/NN_name (as data)
+hw1/key/      assignment.json  secret.json  proof.json  lessons/NN_name/ (checks, reference, stub)     stays with the teacher
 """
 
 import hashlib
@@ -73,11 +73,15 @@ def read_assignment(folder: Path) -> Assignment:
     values = read_json(path)
     try:
         if values["format"] != FORMAT:
-            raise UserError(f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the one that made it")
+            raise UserError(
+                f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the one that made it"
+            )
         parts = [Part(**part) for part in values["parts"]]
         limits = Limits(**{f.name: values["limits"][f.name] for f in fields(Limits)})
         made = Assignment(**values | {"parts": parts, "limits": limits})
-        if not parts or any(Path(part.file).name != part.file or not part.name[:2].isdigit() for part in parts):
+        if not parts or any(
+            Path(part.file).name != part.file or not part.name[:2].isdigit() for part in parts
+        ):
             raise ValueError("names of lessons")
         return made
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -91,7 +95,9 @@ def find_key(path) -> Path:
     for folder in (Path(path), Path(path) / "key"):
         if (folder / "secret.json").is_file():
             return folder
-    raise UserError(f"{path}: no key of an assignment (the folder with secret.json that minillm assignment new made)")
+    raise UserError(
+        f"{path}: no key of an assignment (the folder with secret.json that minillm assignment new made)"
+    )
 
 
 def find_handout(path) -> Path:
@@ -99,13 +105,17 @@ def find_handout(path) -> Path:
     for folder in (Path(path), Path(path) / "handout"):
         if (folder / "assignment.json").is_file() and (folder / "checks").is_dir():
             return folder
-    raise UserError(f"{path}: no handout of an assignment (the folder with assignment.json and checks): go there first, or name it")
+    raise UserError(
+        f"{path}: no handout of an assignment (the folder with assignment.json and checks): go there first, or name it"
+    )
 
 
 def digest_of(folder: Path) -> str:
     """A fingerprint of every file in a folder."""
     total = hashlib.sha256()
-    for path in sorted(p for p in Path(folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+    for path in sorted(
+        p for p in Path(folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts
+    ):
         data = path.read_bytes()
         total.update(f"{path.relative_to(folder).as_posix()}\n{len(data)}\n".encode() + data)
     return total.hexdigest()
@@ -116,7 +126,9 @@ def moment(text: str, what: str) -> datetime:
     try:
         time = datetime.fromisoformat(text.strip())
     except (ValueError, AttributeError):
-        raise UserError(f"{what} is {text!r}: it must be a time such as 2026-10-01T23:59+02:00") from None
+        raise UserError(
+            f"{what} is {text!r}: it must be a time such as 2026-10-01T23:59+02:00"
+        ) from None
     return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
@@ -124,7 +136,9 @@ def days_late(assignment: Assignment, handed_in: str | None) -> int:
     """Days begun between the due time with its grace and when it was handed in; 0 where either is not known."""
     if not assignment.due or not handed_in:
         return 0
-    late = (moment(handed_in, "a time of handing in") - moment(assignment.due, "due")).total_seconds() - 60 * assignment.grace
+    late = (
+        moment(handed_in, "a time of handing in") - moment(assignment.due, "due")
+    ).total_seconds() - 60 * assignment.grace
     return 0 if late <= 0 else int(late // 86400) + 1
 
 

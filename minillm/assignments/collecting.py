@@ -25,14 +25,19 @@ from minillm.assignments.records import same_name
 from minillm.course.notebooks import name_of
 from minillm.errors import UserError
 
-LARGEST = 2**20              # bytes of a file; a solution has three thousand
-LARGEST_NOTEBOOK = 2**24     # a notebook may hold figures
-LARGEST_ARCHIVE = 2**26      # of an archive in an archive
+LARGEST = 2**20  # bytes of a file; a solution has three thousand
+LARGEST_NOTEBOOK = 2**24  # a notebook may hold figures
+LARGEST_ARCHIVE = 2**26  # of an archive in an archive
 MISSING = "it is missing"
-DEEPEST, MOST = 6, 20_000    # folders in folders that are looked into; files of a student, or entries of a folder
+DEEPEST, MOST = (
+    6,
+    20_000,
+)  # folders in folders that are looked into; files of a student, or entries of a folder
 CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<file>[^/]+)")
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)")
-COPY = re.compile(r"(?:[ _-]*(?:\(\d+\)|copy|kopie|copie)(?:[ _-]*\d+)?|-\d+)$", re.IGNORECASE)     # what browsers add
+COPY = re.compile(
+    r"(?:[ _-]*(?:\(\d+\)|copy|kopie|copie)(?:[ _-]*\d+)?|-\d+)$", re.IGNORECASE
+)  # what browsers add
 KINDS = (".py", ".ipynb", ".zip")
 
 
@@ -80,10 +85,16 @@ def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) ->
     """All submissions in a folder or an archive, in the order of their students' names. Raises UserError."""
     place = Path(place)
     if place.is_dir():
-        mistaken = [name for name in (*names, "assignment.json", "secret.json", "key/secret.json") if os.path.lexists(place / name)]
+        mistaken = [
+            name
+            for name in (*names, "assignment.json", "secret.json", "key/secret.json")
+            if os.path.lexists(place / name)
+        ]
         if mistaken:
-            raise UserError(f"{place}: has {mistaken[0]} in it, so it is not a folder of submissions, which holds a folder "
-                            "or a .zip for each student")
+            raise UserError(
+                f"{place}: has {mistaken[0]} in it, so it is not a folder of submissions, which holds a folder "
+                "or a .zip for each student"
+            )
         files = _in_folder(place)
     elif place.suffix.lower() == ".zip" and place.is_file():
         try:
@@ -97,9 +108,13 @@ def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) ->
     for (student, stem), found in _by_student(files, passed_over).items():
         students.setdefault(same_name(student), []).append((student, stem, found))
     if passed_over:
-        shown = ", ".join(map(printable, passed_over[:10])) + (f" and {len(passed_over) - 10} more" if len(passed_over) > 10 else "")
-        say(f"WARNING: {place}: not graded, because neither a folder nor a .zip, .py or .ipynb file: {shown}. Unpack what "
-            "is a submission into a folder of its student's name")
+        shown = ", ".join(map(printable, passed_over[:10])) + (
+            f" and {len(passed_over) - 10} more" if len(passed_over) > 10 else ""
+        )
+        say(
+            f"WARNING: {place}: not graded, because neither a folder nor a .zip, .py or .ipynb file: {shown}. Unpack what "
+            "is a submission into a folder of its student's name"
+        )
     if not students:
         raise UserError(f"{place}: no submissions in it (a folder or a .zip for each student)")
     return [_submission(entries, names, stubs or {}) for _, entries in sorted(students.items())]
@@ -110,14 +125,17 @@ def _without_outer(files, names, place, say):
     common = os.path.commonprefix([found.parts[:-1] for found in files])
     holders: dict[str, set] = {}
     for found in files:
-        inside = found.parts[len(common):]
+        inside = found.parts[len(common) :]
         if common and (len(inside) > 1 or inside[0].lower().endswith(".zip")):
-            kind = next((name for name in names if _is(found.name, name)), found.name.rpartition(".")[2].lower())
+            kind = next(
+                (name for name in names if _is(found.name, name)),
+                found.name.rpartition(".")[2].lower(),
+            )
             holders.setdefault(kind, set()).add(inside[0])
     if max(map(len, holders.values()), default=0) < 2:
         return files
     say(f"{place}: the submissions are in {'/'.join(map(printable, common))}")
-    return [Found(found.parts[len(common):], found.read, found.rank) for found in files]
+    return [Found(found.parts[len(common) :], found.read, found.rank) for found in files]
 
 
 def _by_student(files, passed_over) -> dict:
@@ -129,13 +147,19 @@ def _by_student(files, passed_over) -> dict:
     for found in files:
         first, moodle, inside = found.parts[0], MOODLE.fullmatch(found.parts[0]), found.parts[1:]
         if moodle:
-            who, stem = f"{moodle['name']}_{moodle['id']}", f"{moodle['name']}_{moodle['id']}_assignsubmission_file_"
+            who, stem = (
+                f"{moodle['name']}_{moodle['id']}",
+                f"{moodle['name']}_{moodle['id']}_assignsubmission_file_",
+            )
             found = Found(inside or (moodle["file"] or first,), found.read)
         elif inside:
             who, stem, found = first, "", Found(inside, found.read)
         elif canvas:
             parts = CANVAS.fullmatch(first)
-            who, stem = f"{parts['name']}_{parts['id']}", f"{parts['name']}_{parts['id']}_{parts['upload']}_"
+            who, stem = (
+                f"{parts['name']}_{parts['id']}",
+                f"{parts['name']}_{parts['id']}_{parts['upload']}_",
+            )
             found = Found((parts["file"],), found.read, int(parts["upload"]))
         else:
             who, kind = os.path.splitext(first)
@@ -153,24 +177,47 @@ def _by_student(files, passed_over) -> dict:
 def _submission(entries, names, stubs) -> Submission:
     """One student's files, of whatever there is under the name; never raises."""
     student = unicodedata.normalize("NFC", entries[0][0])
-    notes = [] if len(entries) == 1 else [f"handed in as {' and '.join(sorted(printable(e[0]) for e in entries))}: taken together"]
-    return read_files([found for _, _, files in entries for found in files], names, student, notes, entries[0][1], stubs)
+    notes = (
+        []
+        if len(entries) == 1
+        else [
+            f"handed in as {' and '.join(sorted(printable(e[0]) for e in entries))}: taken together"
+        ]
+    )
+    return read_files(
+        [found for _, _, files in entries for found in files],
+        names,
+        student,
+        notes,
+        entries[0][1],
+        stubs,
+    )
 
 
-def read_files(found: list[Found], names, student: str, notes=(), stem: str = "", stubs=None) -> Submission:
+def read_files(
+    found: list[Found], names, student: str, notes=(), stem: str = "", stubs=None
+) -> Submission:
     """The wanted files among those found: under their names, else under names that can mean only them.
 
     stubs: {name: bytes} of the handout; a file that is still the stub counts only where nothing else does.
     """
     files, problems, notes, broken = {}, {}, list(notes), []
     archives = [f for f in found if f.name.lower().endswith(".zip")]
-    if archives and not all(any(_is(f.name, name) or _means(f.name, names) == name for f in found) for name in names):
+    if archives and not all(
+        any(_is(f.name, name) or _means(f.name, names) == name for f in found) for name in names
+    ):
         for archive in archives:
             try:
-                found = found + [Found((*archive.parts, *inner.parts), inner.read, archive.rank)
-                                 for inner in _in_archive(io.BytesIO(archive.read(LARGEST_ARCHIVE)))]
+                found = found + [
+                    Found((*archive.parts, *inner.parts), inner.read, archive.rank)
+                    for inner in _in_archive(io.BytesIO(archive.read(LARGEST_ARCHIVE)))
+                ]
             except Unreadable as error:
-                broken.append(f"the archive cannot be read ({error})" if len(archives) == 1 else f"{printable(archive.name)} cannot be read ({error})")
+                broken.append(
+                    f"the archive cannot be read ({error})"
+                    if len(archives) == 1
+                    else f"{printable(archive.name)} cannot be read ({error})"
+                )
     for name in names:
         exact = [f for f in found if _is(f.name, name)]
         written = [f for f in exact if not _equals(f, (stubs or {}).get(name))]
@@ -206,9 +253,14 @@ def _choose(candidates: list[Found], notes, name) -> tuple[Found | None, str]:
         except Unreadable:
             contents.add(f.parts)
     if len(contents) > 1:
-        return None, f"it is there more than once: {', '.join(printable('/'.join(f.parts)) for f in best[:4])}"
+        return (
+            None,
+            f"it is there more than once: {', '.join(printable('/'.join(f.parts)) for f in best[:4])}",
+        )
     if len(candidates) > len(best):
-        notes.append(f"of {len(candidates)} files {name} the {'topmost' if depth < max(len(f.parts) for f in candidates) else 'latest'} counts")
+        notes.append(
+            f"of {len(candidates)} files {name} the {'topmost' if depth < max(len(f.parts) for f in candidates) else 'latest'} counts"
+        )
     return best[0], ""
 
 
@@ -262,13 +314,21 @@ def _defined(cells: list[str], notes) -> bytes:
     """The functions, classes, imports and constants that cells define, as one file."""
     kept = []
     for number, text in enumerate(cells, 1):
-        lines = [line for line in text.splitlines() if not line.lstrip().startswith(("%", "!", "?", "get_ipython()"))]
+        lines = [
+            line
+            for line in text.splitlines()
+            if not line.lstrip().startswith(("%", "!", "?", "get_ipython()"))
+        ]
         try:
             tree = ast.parse("\n".join(lines) if not text.lstrip().startswith("%%") else "")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             notes.append(f"cell {number} of the notebook is not Python")
             continue
-        kept += [ast.unparse(node) for node in tree.body if name_of(node) or isinstance(node, (ast.Import, ast.ImportFrom))]
+        kept += [
+            ast.unparse(node)
+            for node in tree.body
+            if name_of(node) or isinstance(node, (ast.Import, ast.ImportFrom))
+        ]
     source = "\n\n\n".join(kept) + "\n"
     if len(source) > LARGEST:
         raise Unreadable(f"it is larger than {LARGEST:,} bytes")
@@ -276,6 +336,7 @@ def _defined(cells: list[str], notes) -> bytes:
 
 
 # ---- Folders and archives -----------------------------------------------------------------------------------------
+
 
 def in_folder(folder: Path) -> list[Found]:
     """The files below a folder, for one submission."""
@@ -302,8 +363,13 @@ def _in_folder(folder: Path) -> list[Found]:
                     waiting.append((entry.path, (*parts, entry.name)))
                 else:
                     found.append(Found((*parts, ""), lambda most: b""))
-                if entry.name.lower().endswith(".py"):           # a folder with the name of a file
-                    found.append(Found((*parts, entry.name), lambda most, path=Path(entry.path): read_file(path, most)))
+                if entry.name.lower().endswith(".py"):  # a folder with the name of a file
+                    found.append(
+                        Found(
+                            (*parts, entry.name),
+                            lambda most, path=Path(entry.path): read_file(path, most),
+                        )
+                    )
             else:
                 at = (*parts, entry.name) if parts or not entry.is_symlink() else (entry.name, "")
                 found.append(Found(at, lambda most, path=Path(entry.path): read_file(path, most)))
@@ -342,9 +408,11 @@ def _in_archive(file) -> list[Found]:
             parts = tuple(member.filename.replace("\\", "/").split("/"))
             bad = any(part in ("", "..") for part in parts[:-1]) or any(map(_hidden, parts))
             if not bad and parts[-1] and len(parts) <= DEEPEST + 1:
-                found.append(Found(parts, lambda most, member=member: _member(archive, member, most)))
+                found.append(
+                    Found(parts, lambda most, member=member: _member(archive, member, most))
+                )
         return sorted(found, key=lambda f: f.parts)
-    except Exception as error:                       # zlib and lzma have errors of their own
+    except Exception as error:  # zlib and lzma have errors of their own
         raise Unreadable(type(error).__name__) from None
 
 
@@ -366,8 +434,14 @@ def _hidden(name: str) -> bool:
 
 def _instead(found, names) -> str:
     """What is there under other names, for a message about a file that is missing."""
-    others = sorted({printable(f.name) for f in found if f.name and f.rank != -1 and not _means(f.name, names)})
-    return f"; handed in: {', '.join(others[:5])}{' and others' if len(others) > 5 else ''}" if others else ""
+    others = sorted(
+        {printable(f.name) for f in found if f.name and f.rank != -1 and not _means(f.name, names)}
+    )
+    return (
+        f"; handed in: {', '.join(others[:5])}{' and others' if len(others) > 5 else ''}"
+        if others
+        else ""
+    )
 
 
 def printable(name: str) -> str:

@@ -25,34 +25,68 @@ def main(root: Path) -> int:
     began = time.monotonic()
     source = root / "source"
     assignment, settings = read_assignment(source / "key"), read_json(source / "gradescope.json")
-    metadata = read_json(root / "submission_metadata.json") if (root / "submission_metadata.json").is_file() else {}
+    metadata = (
+        read_json(root / "submission_metadata.json")
+        if (root / "submission_metadata.json").is_file()
+        else {}
+    )
     secrets = (*secrets_of(source / "key"), root / "submission", root / "submission_metadata.json")
     way = sandbox.choose("auto", secrets, may=("bubblewrap", "user"))
-    submission = read_files(in_folder(root / "submission"), assignment.files, student_of(metadata), stubs=stubs_of(source / "key", assignment))
+    submission = read_files(
+        in_folder(root / "submission"),
+        assignment.files,
+        student_of(metadata),
+        stubs=stubs_of(source / "key", assignment),
+    )
     result = Grader(source / "key", way).grade(submission) | {"notes": submission.notes}
     days = lateness(assignment, metadata)
     make_folder(root / "results")
-    write_json(root / "results" / "results.json", results(assignment, result, settings, way, days, time.monotonic() - began))
-    print(f"graded in sandbox {way}: {Records().points(assignment, result)['earned']:g} of {assignment.of:g}")
+    write_json(
+        root / "results" / "results.json",
+        results(assignment, result, settings, way, days, time.monotonic() - began),
+    )
+    print(
+        f"graded in sandbox {way}: {Records().points(assignment, result)['earned']:g} of {assignment.of:g}"
+    )
     return 0
 
 
 def student_of(metadata: dict) -> str:
     """The student's address; of a group, all of them in order."""
     users = metadata.get("users") or []
-    return ",".join(sorted(str(user.get("email") or user.get("id") or "") for user in users if isinstance(user, dict))) or "student"
+    return (
+        ",".join(
+            sorted(
+                str(user.get("email") or user.get("id") or "")
+                for user in users
+                if isinstance(user, dict)
+            )
+        )
+        or "student"
+    )
 
 
 def lateness(assignment: Assignment, metadata: dict) -> int:
     """Days late by Gradescope's own times: the student's due date (extensions are in it), else the assignment's, else the key's."""
     if not assignment.late or not metadata.get("created_at"):
         return 0
-    of_user = [(user.get("assignment") or {}).get("due_date") for user in metadata.get("users") or [] if isinstance(user, dict)]
-    due = next(filter(None, [*of_user, (metadata.get("assignment") or {}).get("due_date"), assignment.due]), None)
+    of_user = [
+        (user.get("assignment") or {}).get("due_date")
+        for user in metadata.get("users") or []
+        if isinstance(user, dict)
+    ]
+    due = next(
+        filter(
+            None, [*of_user, (metadata.get("assignment") or {}).get("due_date"), assignment.due]
+        ),
+        None,
+    )
     return days_late(dataclasses.replace(assignment, due=due), metadata["created_at"])
 
 
-def results(assignment: Assignment, result: dict, settings: dict, way: str, days: int, seconds: float) -> dict:
+def results(
+    assignment: Assignment, result: dict, settings: dict, way: str, days: int, seconds: float
+) -> dict:
     """The object of results.json. Its texts hold no hidden input and no right answer."""
     tests, points = [], Records().points(assignment, result)
     for part, found in zip(assignment.parts, result["parts"]):
@@ -60,26 +94,75 @@ def results(assignment: Assignment, result: dict, settings: dict, way: str, days
             if task["status"] == "practice":
                 continue
             earned = points["tasks"][part.name, task["name"]]
-            tests.append({"score": earned, "max_score": part.points[task["name"]], "status": "passed" if task["status"] == "passed" else "failed",
-                          "name": f"{part.name}: {task['name']}", "name_format": "text", "number": f"{int(part.name[:2])}.{number}",
-                          "output": reports.one_line(guarded_note(task)) or "passed", "output_format": "text",
-                          "tags": [part.name, task["hint"] or task["kind"]], "visibility": settings["visibility"], "extra_data": {"helped": task["helped"]}})
+            tests.append(
+                {
+                    "score": earned,
+                    "max_score": part.points[task["name"]],
+                    "status": "passed" if task["status"] == "passed" else "failed",
+                    "name": f"{part.name}: {task['name']}",
+                    "name_format": "text",
+                    "number": f"{int(part.name[:2])}.{number}",
+                    "output": reports.one_line(guarded_note(task)) or "passed",
+                    "output_format": "text",
+                    "tags": [part.name, task["hint"] or task["kind"]],
+                    "visibility": settings["visibility"],
+                    "extra_data": {"helped": task["helped"]},
+                }
+            )
     score = after_lateness(assignment, points["earned"], days)
-    late = f" {days} day{'s' if days > 1 else ''} late: {score:g} points are left of {points['earned']:g}." if score != points["earned"] else ""
+    late = (
+        f" {days} day{'s' if days > 1 else ''} late: {score:g} points are left of {points['earned']:g}."
+        if score != points["earned"]
+        else ""
+    )
     notes = "".join(f" {reports.one_line(note)}." for note in result.get("notes", ()))
-    found = {"score": score, "execution_time": round(seconds), "output": f"Graded by hidden checks: the tasks of minillm assignment check, on other inputs.{late}{notes}",
-             "output_format": "text", "test_output_format": "text", "test_name_format": "text", "visibility": settings["visibility"], "stdout_visibility": "hidden",
-             "extra_data": {"sandbox": way, "days_late": days}, "tests": tests}
+    found = {
+        "score": score,
+        "execution_time": round(seconds),
+        "output": f"Graded by hidden checks: the tasks of minillm assignment check, on other inputs.{late}{notes}",
+        "output_format": "text",
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "visibility": settings["visibility"],
+        "stdout_visibility": "hidden",
+        "extra_data": {"sandbox": way, "days_late": days},
+        "tests": tests,
+    }
     if settings["leaderboard"]:
-        found["leaderboard"] = [{"name": "Points", "value": score, "order": "desc"},
-                                {"name": "Tasks", "value": sum(test["status"] == "passed" for test in tests), "order": "desc"}]
+        found["leaderboard"] = [
+            {"name": "Points", "value": score, "order": "desc"},
+            {
+                "name": "Tasks",
+                "value": sum(test["status"] == "passed" for test in tests),
+                "order": "desc",
+            },
+        ]
     return found
 
 
-FIXED = ("time", "total", "memory", "output", "exit", "answers", "missing", "todo", "file", "none", "nan", "inf", "precision")
-WORDS = {"shape": "The answer has another shape than the right one", "dtype": "The answer is of another type than the right one",
-         "syntax": "The file is not Python yet", "import": "Reading the file stops with an exception", "exception": "It raises an exception",
-         "number": "This number is not the answer"}
+FIXED = (
+    "time",
+    "total",
+    "memory",
+    "output",
+    "exit",
+    "answers",
+    "missing",
+    "todo",
+    "file",
+    "none",
+    "nan",
+    "inf",
+    "precision",
+)
+WORDS = {
+    "shape": "The answer has another shape than the right one",
+    "dtype": "The answer is of another type than the right one",
+    "syntax": "The file is not Python yet",
+    "import": "Reading the file stops with an exception",
+    "exception": "It raises an exception",
+    "number": "This number is not the answer",
+}
 
 
 def guarded_note(task: dict) -> str:
@@ -88,14 +171,21 @@ def guarded_note(task: dict) -> str:
     if task["status"] == "passed" or task["hint"] or task["kind"] in FIXED:
         return reports.task_note(task)
     raised = re.search(r"raises (\w+)", task["message"])
-    name = f": {raised[1]}" if raised and isinstance(getattr(builtins, raised[1], None), type) else ""
+    name = (
+        f": {raised[1]}" if raised and isinstance(getattr(builtins, raised[1], None), type) else ""
+    )
     words = WORDS.get(task["kind"], "The answer is wrong on some inputs")
-    return reports.task_note(task | {"message": f"{words}{name}. minillm assignment check shows an input on which it fails."})
+    return reports.task_note(
+        task
+        | {"message": f"{words}{name}. minillm assignment check shows an input on which it fails."}
+    )
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(Path(sys.argv[1]).resolve()))
     except UserError as error:
-        print(f"minillm: {error}")                       # seen by teachers only; without results.json, Gradescope says that the autograder failed
+        print(
+            f"minillm: {error}"
+        )  # seen by teachers only; without results.json, Gradescope says that the autograder failed
         sys.exit(1)

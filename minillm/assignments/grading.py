@@ -27,22 +27,38 @@ class Grader:
 
     def grade(self, submission: Submission) -> dict:
         """{"student", "parts": [{"name", "printed", "tasks": [result]}]}: what checking.judge_file says, without points."""
-        seed = seed_of(self.secret["seed"], submission.student if self.secret["per_student"] else None)
+        seed = seed_of(
+            self.secret["seed"], submission.student if self.secret["per_student"] else None
+        )
         parts = []
         for part in self.assignment.parts:
             if part.file in submission.files:
                 tasks, printed = self.judge(part, submission.files[part.file], seed)
             else:
                 reason = submission.problems.get(part.file, "it is missing")
-                tasks, printed = [result(name, "todo", "file", f"{part.file}: {reason}.") for name in part.points], ""
+                tasks, printed = (
+                    [
+                        result(name, "todo", "file", f"{part.file}: {reason}.")
+                        for name in part.points
+                    ],
+                    "",
+                )
             parts.append({"name": part.name, "printed": printed, "tasks": tasks})
         return {"student": submission.student, "parts": parts}
 
     def judge(self, part: Part, file: bytes, seed: int) -> tuple[list, str]:
         checks = self.lessons[part.name]
-        tasks, printed = judge_file(checks, file, [seed, int(part.name[:2])], self.assignment.limits,
-                                    lambda: sandbox.of(self.way))
-        tasks = [PRACTICE | {"name": task["name"]} if task["name"] in part.practice else task for task in tasks]
+        tasks, printed = judge_file(
+            checks,
+            file,
+            [seed, int(part.name[:2])],
+            self.assignment.limits,
+            lambda: sandbox.of(self.way),
+        )
+        tasks = [
+            PRACTICE | {"name": task["name"]} if task["name"] in part.practice else task
+            for task in tasks
+        ]
         return [_clean(task) for task in tasks], clean(printed[:PRINTED], lines=True)
 
 
@@ -54,7 +70,11 @@ def read_lesson(key: Path, part: Part):
 
 def stub_of(folder: Path) -> str:
     """The stub of a lesson as the handout has it."""
-    return re.sub(r"minillm lesson check \d+", "minillm assignment check", (folder / "exercise.py").read_text(encoding="utf-8"))
+    return re.sub(
+        r"minillm lesson check \d+",
+        "minillm assignment check",
+        (folder / "exercise.py").read_text(encoding="utf-8"),
+    )
 
 
 def seed_of(secret: str, student: str | None) -> int:
@@ -64,11 +84,24 @@ def seed_of(secret: str, student: str | None) -> int:
 
 
 def result(name: str, status: str, kind: str, message: str) -> dict:
-    return {"name": name, "status": status, "kind": kind, "hint": None, "message": message, "example": "", "helped": []}
+    return {
+        "name": name,
+        "status": status,
+        "kind": kind,
+        "hint": None,
+        "message": message,
+        "example": "",
+        "helped": [],
+    }
 
 
-PRACTICE = result("", "practice", "practice", "For practice, without points: only your own process could show this. "
-                  "minillm assignment check looks at it.")
+PRACTICE = result(
+    "",
+    "practice",
+    "practice",
+    "For practice, without points: only your own process could show this. "
+    "minillm assignment check looks at it.",
+)
 
 
 def _clean(task: dict) -> dict:

@@ -6,10 +6,18 @@ import keyword
 import tokenize
 from itertools import combinations
 
-RUN = 12                     # tokens in a run
-NEAR = 0.9                   # share of common runs, of all runs of the two
-SHORTEST = 30                # runs that a file must have of its own
-SKIPPED = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER)
+RUN = 12  # tokens in a run
+NEAR = 0.9  # share of common runs, of all runs of the two
+SHORTEST = 30  # runs that a file must have of its own
+SKIPPED = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+)
 
 
 def alike(files: dict[str, bytes], given: bytes) -> list[dict]:
@@ -19,7 +27,10 @@ def alike(files: dict[str, bytes], given: bytes) -> list[dict]:
     stub = _runs(_tokens(given))
     own = {student: _runs(words) - stub for student, words in tokens.items()}
     written = [student for student in files if len(own[student]) >= SHORTEST or not tokens[student]]
-    for how, shape in (("equal", lambda s: files[s]), ("equal but for names and layout", lambda s: tuple(_renamed(tokens[s])) or None)):
+    for how, shape in (
+        ("equal", lambda s: files[s]),
+        ("equal but for names and layout", lambda s: tuple(_renamed(tokens[s])) or None),
+    ):
         seen = {}
         for student in written:
             if student not in used and shape(student):
@@ -38,7 +49,11 @@ def alike(files: dict[str, bytes], given: bytes) -> list[dict]:
 def _tokens(data: bytes) -> list[str]:
     """The tokens of a file without comments and layout; none where it is not Python."""
     try:
-        return [token.string for token in tokenize.tokenize(io.BytesIO(data).readline) if token.type not in SKIPPED]
+        return [
+            token.string
+            for token in tokenize.tokenize(io.BytesIO(data).readline)
+            if token.type not in SKIPPED
+        ]
     except (tokenize.TokenError, SyntaxError, UnicodeDecodeError, IndentationError, RecursionError):
         return []
 
@@ -46,7 +61,12 @@ def _tokens(data: bytes) -> list[str]:
 def _renamed(words: list[str]) -> list[str]:
     """The same with every name numbered in the order in which names come."""
     numbers: dict[str, str] = {}
-    return [numbers.setdefault(word, f"n{len(numbers)}") if word.isidentifier() and not keyword.iskeyword(word) else word for word in words]
+    return [
+        numbers.setdefault(word, f"n{len(numbers)}")
+        if word.isidentifier() and not keyword.iskeyword(word)
+        else word
+        for word in words
+    ]
 
 
 def _runs(words: list[str]) -> set[tuple]:

@@ -19,18 +19,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LARGEST = 64 * 2**20         # bytes of a record
-DEPTH = 16                   # containers inside each other
-VALUES = 200_000             # values in a record
-KEYS = 2_000                 # keys of one dict, members of one set
-KEYS_IN_ALL = 20_000         # of a record: keys that are made to collide cost no more than this
-TEXT = 2**20                 # characters of a text
-BITS = 2_000                 # of an int
-AXES = 8                     # of an array
-WHOLE_KEYS = 2**60           # larger integers can be chosen to collide in a dict
-DTYPES = {name: np.dtype(name).newbyteorder("<") for name in (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
-    "complex64", "complex128")}
+LARGEST = 64 * 2**20  # bytes of a record
+DEPTH = 16  # containers inside each other
+VALUES = 200_000  # values in a record
+KEYS = 2_000  # keys of one dict, members of one set
+KEYS_IN_ALL = 20_000  # of a record: keys that are made to collide cost no more than this
+TEXT = 2**20  # characters of a text
+BITS = 2_000  # of an int
+AXES = 8  # of an array
+WHOLE_KEYS = 2**60  # larger integers can be chosen to collide in a dict
+DTYPES = {
+    name: np.dtype(name).newbyteorder("<")
+    for name in (
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    )
+}
 
 
 class Refused(ValueError):
@@ -62,6 +78,7 @@ class Unlike:
 
 # ---- Writing ----------------------------------------------------------------------------------------------
 
+
 def record(value, inwards: bool = False) -> bytes:
     """One record. Raises Refused for a value that is too large or too deep; what is not plain becomes Unlike.
 
@@ -80,12 +97,16 @@ def _text(letter: bytes, text: bytes, out: bytearray):
 
 def _write(value, out, depth, inwards=False):
     if depth > DEPTH or len(out) > LARGEST:
-        raise Refused(f"it is nested more than {DEPTH} deep" if depth > DEPTH else "it is too large")
+        raise Refused(
+            f"it is nested more than {DEPTH} deep" if depth > DEPTH else "it is too large"
+        )
     kind = type(value)
     if value is None or kind is bool:
         out += b"N" if value is None else b"T" if value else b"F"
     elif kind in (Raises, NotWritten, Unlike):
-        words = value.name if kind is Raises else value.message if kind is NotWritten else value.what
+        words = (
+            value.name if kind is Raises else value.message if kind is NotWritten else value.what
+        )
         _text({Raises: b"E", NotWritten: b"M", Unlike: b"O"}[kind], _encoded(words[:200]), out)
         if kind is Raises:
             _write(value.message[:400], out, depth)
@@ -111,10 +132,11 @@ def _write(value, out, depth, inwards=False):
             _write(_key(item) if hashed else item, out, depth + 1, inwards)
             if isinstance(value, dict):
                 _write(value[item], out, depth + 1, inwards)
-    elif isinstance(value, np.ndarray):                          # a subclass: its numbers alone
+    elif isinstance(value, np.ndarray):  # a subclass: its numbers alone
         _write_array(np.array(value, subok=False), out, depth)
     elif hasattr(value, "dtype") and kind.__module__.partition(".")[0] in ("jax", "jaxlib"):
         import jax
+
         key = jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key)
         _write_array(np.asarray(jax.random.key_data(value) if key else value), out, depth)
     elif kind.__module__ in ("fractions", "decimal"):
@@ -128,9 +150,13 @@ def _write(value, out, depth, inwards=False):
 
 def _write_array(value, out, depth):
     if value.dtype.name not in DTYPES and value.dtype.kind in "fiuV" and value.dtype.names is None:
-        value = value.astype(np.float64 if value.dtype.kind == "f" else np.float32)      # longdouble; ml_dtypes
+        value = value.astype(
+            np.float64 if value.dtype.kind == "f" else np.float32
+        )  # longdouble; ml_dtypes
     if value.dtype.name not in DTYPES:
-        return _write(Unlike(f"an array of {'text' if value.dtype.kind in 'US' else 'objects'}"), out, depth)
+        return _write(
+            Unlike(f"an array of {'text' if value.dtype.kind in 'US' else 'objects'}"), out, depth
+        )
     if value.ndim > AXES or value.nbytes > LARGEST:
         raise Refused(f"an array of {value.nbytes:,} bytes is too large")
     array = np.asarray(value)
@@ -141,7 +167,13 @@ def _write_array(value, out, depth):
 
 def _key(value):
     """NumPy's numbers as Python's, which have the same hash."""
-    return value.item() if isinstance(value, np.generic) else tuple(map(_key, value)) if type(value) is tuple else value
+    return (
+        value.item()
+        if isinstance(value, np.generic)
+        else tuple(map(_key, value))
+        if type(value) is tuple
+        else value
+    )
 
 
 def _encoded(text: str) -> bytes:
@@ -161,6 +193,7 @@ def _kind_of(value) -> str:
 
 
 # ---- Reading ----------------------------------------------------------------------------------------------
+
 
 def records(data: bytes, most: int = 10_000) -> list[bytes]:
     """The records of a file; what is not whole at its end is left out. Raises Refused."""
@@ -185,7 +218,9 @@ def read(data, classes=None) -> object:
     try:
         value = reader.value(0)
     except (ValueError, OverflowError, TypeError) as error:
-        raise error if isinstance(error, Refused) else Refused(f"{type(error).__name__} in a value") from None
+        raise (
+            error if isinstance(error, Refused) else Refused(f"{type(error).__name__} in a value")
+        ) from None
     if reader.at != len(reader.data):
         raise Refused("bytes are left over")
     return value
@@ -273,14 +308,19 @@ class _Reader:
             raise Refused("an array of another kind")
         shape, size = [self.count(LARGEST) for _ in range(axes)], dtype.itemsize
         for n in shape:
-            size *= n                                            # Python's integers do not wrap
+            size *= n  # Python's integers do not wrap
         array = np.frombuffer(self.take(size), dtype).astype(dtype.newbyteorder("=")).reshape(shape)
         if dtype == bool:
-            array = np.asarray(array.view(np.uint8) != 0)        # other bytes than 0 and 1 are no bool
+            array = np.asarray(array.view(np.uint8) != 0)  # other bytes than 0 and 1 are no bool
         return array[()] if letter == b"a" else array
 
 
 def _is_key(key) -> bool:
     if type(key) is tuple:
         return len(key) <= 8 and all(map(_is_key, key))
-    return key is None or type(key) in (str, bytes, bool, float) or type(key) is int and abs(key) < WHOLE_KEYS
+    return (
+        key is None
+        or type(key) in (str, bytes, bool, float)
+        or type(key) is int
+        and abs(key) < WHOLE_KEYS
+    )

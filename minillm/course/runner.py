@@ -25,8 +25,8 @@ import types
 if __name__ != "__main__":
     from minillm.course import plain
 
-STUDENT = "the_exercise"     # the module name under which the file is run
-HIDDEN = {"minillm"}         # what is not importable even where it is installed
+STUDENT = "the_exercise"  # the module name under which the file is run
+HIDDEN = {"minillm"}  # what is not importable even where it is installed
 
 
 def run_file(path, name, source=None) -> types.ModuleType:
@@ -40,7 +40,11 @@ def run_file(path, name, source=None) -> types.ModuleType:
     try:
         tree = ast.parse(source, str(path))
         code = compile(tree, str(path), "exec", dont_inherit=True)
-    except (ValueError, RecursionError, MemoryError) as error:     # null bytes, brackets in brackets in brackets
+    except (
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # null bytes, brackets in brackets in brackets
         raise SyntaxError(str(error) or "too deep") from None
     sys.meta_path.insert(0, _Missing(_absent(tree)))
     exec(code, module.__dict__)
@@ -55,7 +59,11 @@ def _absent(tree) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    return {name for name in names - sys.modules.keys() if name in HIDDEN or importlib.util.find_spec(name) is None}
+    return {
+        name
+        for name in names - sys.modules.keys()
+        if name in HIDDEN or importlib.util.find_spec(name) is None
+    }
 
 
 class _Missing:
@@ -90,7 +98,9 @@ class _Nothing(types.ModuleType):
     def __call__(self, *args, **more):
         raise ModuleNotFoundError(f"No module named {self.__name__.partition('.')[0]!r}")
 
-    __add__ = __radd__ = __mul__ = __rmul__ = __matmul__ = __getitem__ = __iter__ = __len__ = __float__ = __call__
+    __add__ = __radd__ = __mul__ = __rmul__ = __matmul__ = __getitem__ = __iter__ = __len__ = (
+        __float__
+    ) = __call__
 
 
 def line_of_file(error: BaseException) -> int | None:
@@ -110,7 +120,9 @@ def raised(error: BaseException):
     except BaseException:
         text = ""
     name = type(error).__name__
-    return plain.Raises(name if name.isidentifier() else "Exception", text[:400], line_of_file(error))
+    return plain.Raises(
+        name if name.isidentifier() else "Exception", text[:400], line_of_file(error)
+    )
 
 
 def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
@@ -121,12 +133,20 @@ def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
     for case in cases:
         given = copy.deepcopy(case)
         try:
-            answer = getattr(student, name) if by_hand else ask(student, *given) if ask else getattr(student, name)(*given)
+            answer = (
+                getattr(student, name)
+                if by_hand
+                else ask(student, *given)
+                if ask
+                else getattr(student, name)(*given)
+            )
         except NotImplementedError:
             answer = plain.NotWritten()
-        except BaseException as error:                              # exit() and Ctrl-C are errors as others are
+        except BaseException as error:  # exit() and Ctrl-C are errors as others are
             answer = raised(error)
-        answers.append(plain.NotWritten("not filled in yet") if by_hand and answer is None else answer)
+        answers.append(
+            plain.NotWritten("not filled in yet") if by_hand and answer is None else answer
+        )
         if isinstance(answers[-1], plain.NotWritten):
             break
     return answers
@@ -138,14 +158,16 @@ def _restrict(settings):
         os.setgroups([])
         os.setgid(settings["uid"])
         os.setuid(settings["uid"])
-    with contextlib.suppress(Exception):                            # end with the grader (Linux)
+    with contextlib.suppress(Exception):  # end with the grader (Linux)
         import ctypes
+
         ctypes.CDLL(None).prctl(1, 9)
-    if settings["seccomp"]:                                         # where no other program has loaded the filter
+    if settings["seccomp"]:  # where no other program has loaded the filter
         with open(settings["seccomp"], "rb") as file:
             _load_filter(file.read())
-    with contextlib.suppress(ImportError):                          # Windows has no such limits
+    with contextlib.suppress(ImportError):  # Windows has no such limits
         import resource
+
         for name, most in settings["limits"].items():
             with contextlib.suppress(ValueError, OSError, AttributeError):
                 resource.setrlimit(getattr(resource, name), (most, most))
@@ -154,6 +176,7 @@ def _restrict(settings):
 def _load_filter(program: bytes):
     """Load a seccomp filter into this process. Raises OSError."""
     import ctypes
+
     code = ctypes.create_string_buffer(program, len(program))
 
     class Program(ctypes.Structure):
@@ -169,23 +192,24 @@ def main():
     settings = json.loads(sys.argv[1])
     _restrict(settings)
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)                     # input() is answered by nobody
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # input() is answered by nobody
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), settings["path"]]
     global plain
     import plain
+
     del sys.path[0]
     with open(settings["job"], "rb") as file:
         job, tasks = plain.records(file.read())
     job = plain.read(job)
     if job["jax"]:
-        import jax                                                  # noqa: F401  (its start is not the student's time)
+        import jax  # noqa: F401  (its start is not the student's time)
 
     def write(value):
         try:
             data = plain.record(value)
-        except Exception as error:                                  # one by one: only what cannot travel is lost
+        except Exception:  # one by one: only what cannot travel is lost
             data = plain.record([value[0], [_fits(answer) for answer in value[1]]])
         out.write(data)
         out.flush()
@@ -216,4 +240,4 @@ def main():
 if __name__ == "__main__":
     main()
     sys.stderr.flush()
-    os._exit(0)                                                     # no atexit, no threads that are waited for
+    os._exit(0)  # no atexit, no threads that are waited for

@@ -26,19 +26,25 @@ import psutil
 from minillm.course import plain
 
 HERE = Path(__file__).parent
-FILES = ("runner.py", "plain.py")            # all of minillm that is beside an exercise that runs
+FILES = ("runner.py", "plain.py")  # all of minillm that is beside an exercise that runs
 FILE = "the_exercise.py"
 NUMPY = ("numpy", "numpy.libs")
 JAX = ("jax", "jaxlib", "ml_dtypes", "opt_einsum", "scipy", "scipy.libs")
-PRINTED = 4000                               # characters of output that are kept
-ANSWERS = 128 * 2**20                        # bytes of all answers of a process
-PATIENCE = 3                                 # seconds by the clock for each second of a core
-TICK = 0.03                                  # seconds between two looks at the process
-RECORDS = 50                                 # that are read in one look
-TREE = 0.5                                   # seconds between two looks for processes below it, which reads all of /proc
+PRINTED = 4000  # characters of output that are kept
+ANSWERS = 128 * 2**20  # bytes of all answers of a process
+PATIENCE = 3  # seconds by the clock for each second of a core
+TICK = 0.03  # seconds between two looks at the process
+RECORDS = 50  # that are read in one look
+TREE = 0.5  # seconds between two looks for processes below it, which reads all of /proc
 THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-ENVIRONMENT = THREADS | {"PATH": "/usr/bin:/bin", "HOME": "/", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
-                         "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu"}
+ENVIRONMENT = THREADS | {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    "JAX_PLATFORMS": "cpu",
+}
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,14 @@ class Limits:
 
     def with_jax(self) -> "Limits":
         """JAX starts threads by the number of cores, and compiles."""
-        return replace(self, seconds=3 * self.seconds, total=3 * self.total, start=2 * self.start,
-                       memory=max(self.memory, 3072), threads=max(self.threads, 512))
+        return replace(
+            self,
+            seconds=3 * self.seconds,
+            total=3 * self.total,
+            start=2 * self.start,
+            memory=max(self.memory, 3072),
+            threads=max(self.threads, 512),
+        )
 
 
 @dataclass
@@ -134,7 +146,7 @@ class Without:
         for name, folder in package_folders(jax).items():
             try:
                 (packages / name).symlink_to(folder)
-            except OSError:                                     # Windows without the right to make links
+            except OSError:  # Windows without the right to make links
                 return [python()], str(place / "box"), str(Path(folder).parent)
         return [python()], str(place / "box"), str(packages)
 
@@ -169,14 +181,22 @@ def ask(job: Job, limits: Limits, sandbox=None, spent: Spent | None = None) -> A
         start, seen_as, packages = sandbox.command(place, job.jax)
         values["file"] = f"{seen_as}/{FILE}"
         files = {name: (HERE / name).read_bytes() for name in FILES}
-        files |= {FILE: job.file, "job": plain.record(values) + plain.record(job.tasks, inwards=True)}
+        files |= {
+            FILE: job.file,
+            "job": plain.record(values) + plain.record(job.tasks, inwards=True),
+        }
         if sandbox.seccomp:
             files["filter"] = sandbox.seccomp
         for name, data in files.items():
             (box / name).write_bytes(data)
             _give(box / name, sandbox.uid, 0o640)
-        settings = {"job": f"{seen_as}/job", "path": packages, "uid": sandbox.uid, "limits": sandbox.limits(limits),
-                    "seccomp": f"{seen_as}/filter" if sandbox.seccomp else None}
+        settings = {
+            "job": f"{seen_as}/job",
+            "path": packages,
+            "uid": sandbox.uid,
+            "limits": sandbox.limits(limits),
+            "seccomp": f"{seen_as}/filter" if sandbox.seccomp else None,
+        }
         command = [*start, "-I", "-S", "-B", f"{seen_as}/runner.py", json.dumps(settings)]
         with open(place / "answers", "w+b") as answers:
             process = _Process(command, box, answers, limits, sandbox)
@@ -196,17 +216,19 @@ def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = 
     while left:
         found = ask(replace(job, tasks=left), limits, sandbox_of(), spent)
         if found.reason.startswith("start"):
-            raise RuntimeError(f"a process did not start ({found.reason}): {found.printed.strip()[-300:]}")
+            raise RuntimeError(
+                f"a process did not start ({found.reason}): {found.printed.strip()[-300:]}"
+            )
         printed += found.printed
         whole.file, whole.of = found.file, whole.of | found.of
         if found.file or found.reason and not found.during and not whole.of:
             whole.reason = found.reason
             break
         left = [task for task in left if task[0] not in whole.of]
-        if left:                                                 # it ended with this task
+        if left:  # it ended with this task
             stopped = left if found.reason == "total" or min(spent.left(limits)) <= 0 else left[:1]
             whole.of |= {name: Stopped(found.reason.partition(":")[0]) for name, _, _ in stopped}
-            left = left[len(stopped):]
+            left = left[len(stopped) :]
     whole.printed = printed[:PRINTED]
     return whole
 
@@ -227,8 +249,15 @@ def sweep():
     for place in Path(tempfile.gettempdir()).glob("minillm-box-*-*-*"):
         with contextlib.suppress(OSError, ValueError, psutil.Error):
             _, _, pid, made, _ = place.name.split("-", 4)
-            alive = psutil.pid_exists(int(pid)) and abs(psutil.Process(int(pid)).create_time() - int(made)) < 2
-            if not alive and not place.is_symlink() and (os.name == "nt" or place.stat().st_uid == os.getuid()):
+            alive = (
+                psutil.pid_exists(int(pid))
+                and abs(psutil.Process(int(pid)).create_time() - int(made)) < 2
+            )
+            if (
+                not alive
+                and not place.is_symlink()
+                and (os.name == "nt" or place.stat().st_uid == os.getuid())
+            ):
                 shutil.rmtree(place, ignore_errors=True)
 
 
@@ -243,10 +272,26 @@ class _Process:
     """The running exercise, looked at from outside."""
 
     def __init__(self, command, folder, answers, limits, sandbox):
-        self.limits, self.sandbox, self.answers, self.found, self.at = limits, sandbox, answers, Answers(), 0
-        environment = os.environ | ENVIRONMENT if os.name == "nt" else ENVIRONMENT | sandbox.environment
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=answers, stderr=subprocess.PIPE,
-                                        env=environment, cwd=folder, start_new_session=os.name != "nt", pass_fds=sandbox.fds)
+        self.limits, self.sandbox, self.answers, self.found, self.at = (
+            limits,
+            sandbox,
+            answers,
+            Answers(),
+            0,
+        )
+        environment = (
+            os.environ | ENVIRONMENT if os.name == "nt" else ENVIRONMENT | sandbox.environment
+        )
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=answers,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=folder,
+            start_new_session=os.name != "nt",
+            pass_fds=sandbox.fds,
+        )
         for fd in sandbox.fds:
             os.close(fd)
         self.tree, self.looked = [psutil.Process(self.process.pid)], 0.0
@@ -289,7 +334,7 @@ class _Process:
         new = []
         with open(self.answers.name, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            for _ in range(RECORDS):                             # more in one look are nobody's progress
+            for _ in range(RECORDS):  # more in one look are nobody's progress
                 if self.at + 8 > size:
                     break
                 file.seek(self.at)
@@ -356,14 +401,24 @@ def _read(answers, job: Job, found: Answers):
             raise plain.Refused("it is not ready")
         for name, _, cases in job.tasks:
             head = plain.read(next(rows))
-            if isinstance(head, list) and len(head) == 2 and head[0] == "file" and isinstance(head[1], plain.Raises):
+            if (
+                isinstance(head, list)
+                and len(head) == 2
+                and head[0] == "file"
+                and isinstance(head[1], plain.Raises)
+            ):
                 found.file = head[1]
                 return
             if head != ["task", name]:
                 raise plain.Refused("another task")
             found.during = name
             body = plain.read(next(rows))
-            if not (isinstance(body, list) and len(body) == 2 and body[0] == "answers" and isinstance(body[1], list)):
+            if not (
+                isinstance(body, list)
+                and len(body) == 2
+                and body[0] == "answers"
+                and isinstance(body[1], list)
+            ):
                 raise plain.Refused("no answers")
             values = body[1]
             whole = len(values) == len(cases) or values and isinstance(values[-1], plain.NotWritten)

@@ -1,4 +1,5 @@
 """A2: what is lent for a prerequisite is searched for the answers to other tasks."""
+
 import sys
 
 

@@ -1,4 +1,5 @@
 """A6b: calls the given function for ever with large arguments: its seconds were counted as nobody's."""
+
 import numpy as np
 
 

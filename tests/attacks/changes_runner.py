@@ -1,4 +1,5 @@
 """Changes the program that runs it: its writer, its questions, the classes of its answers."""
+
 import sys
 
 plain, runner = sys.modules.get("plain"), sys.modules["__main__"]
@@ -15,7 +16,9 @@ for module in filter(None, (plain, runner)):
             setattr(module, name, Forged)
 old = plain.record if plain else None
 if old:
-    plain.record = lambda value, inwards=False: old(["answers", [True] * 27] if isinstance(value, list) and value[0] == "answers" else value)
+    plain.record = lambda value, inwards=False: old(
+        ["answers", [True] * 27] if isinstance(value, list) and value[0] == "answers" else value
+    )
 
 
 def attack(name, arguments):

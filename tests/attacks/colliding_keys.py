@@ -1,4 +1,5 @@
 """A6a: a set of numbers with one hash takes a reader quadratic time to build."""
+
 ONCE = True
 
 

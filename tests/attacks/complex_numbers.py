@@ -1,4 +1,5 @@
 """Right answers with any imaginary part beside them."""
+
 import numpy as np
 
 

@@ -1,4 +1,5 @@
 """Crashes the interpreter."""
+
 import ctypes
 
 

@@ -1,4 +1,5 @@
 """A loop without end that ignores every signal."""
+
 import signal
 
 for number in range(1, 65):

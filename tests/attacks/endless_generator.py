@@ -1,4 +1,5 @@
 """A generator without end as an answer, and a mapping whose items never end."""
+
 ONCE = True
 
 

@@ -1,4 +1,5 @@
 """Objects, and subclasses of what is plain, that say they equal everything."""
+
 import numpy as np
 
 

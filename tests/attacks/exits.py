@@ -1,4 +1,5 @@
 """Ends the program in every task in another way."""
+
 import os
 import sys
 

@@ -1,4 +1,5 @@
 """Writes without end into the file of answers."""
+
 import os
 
 ONCE = True

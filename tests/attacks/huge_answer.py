@@ -1,4 +1,5 @@
 """An array of a hundred gigabytes that needs no memory here."""
+
 import numpy as np
 
 

@@ -1,4 +1,5 @@
 """Imports minillm by every way there is: by name, by path, from the folders where it is installed."""
+
 import importlib
 import importlib.util
 import sys
@@ -8,7 +9,13 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ 
 
 
 def attack(name, arguments):
-    for module in ("minillm.in_numpy.ops", "minillm.ngram", "solution", "test_exercise", "minillm.course.exercises"):
+    for module in (
+        "minillm.in_numpy.ops",
+        "minillm.ngram",
+        "solution",
+        "test_exercise",
+        "minillm.course.exercises",
+    ):
         try:
             found = importlib.import_module(module)
             return getattr(found, name)(*arguments)

@@ -1,4 +1,5 @@
 """Kills whatever it may."""
+
 import os
 import signal
 

@@ -1,4 +1,5 @@
 """A9: an answer that is computed when it is compared."""
+
 import numpy as np
 
 

@@ -1,4 +1,5 @@
 """Puts links in place of the file of answers and of every file beside it."""
+
 import os
 
 

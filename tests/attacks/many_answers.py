@@ -1,4 +1,5 @@
 """As many small values as a list holds."""
+
 ONCE = True
 
 

@@ -1,4 +1,5 @@
 """A5: keeps memory in files that lie nowhere, where no process holds it."""
+
 import os
 
 ONCE = True

@@ -1,4 +1,5 @@
 """Holds more and more memory."""
+
 ONCE = True
 
 

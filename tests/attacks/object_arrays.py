@@ -1,4 +1,5 @@
 """Arrays of objects, which are pickled where they travel, and whose numbers are anyone's."""
+
 import numpy as np
 
 

@@ -1,4 +1,5 @@
 """A5: fills pipes and sockets, whose buffers are the kernel's."""
+
 import fcntl
 import os
 import socket

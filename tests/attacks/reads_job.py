@@ -1,4 +1,5 @@
 """Reads the file of inputs that lies beside it: the expected answers must not be there, nor anything of the seed."""
+
 import glob
 
 

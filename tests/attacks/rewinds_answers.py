@@ -1,4 +1,5 @@
 """Goes back in the file of answers, empties it, and writes it anew."""
+
 import os
 
 

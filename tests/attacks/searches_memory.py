@@ -1,4 +1,5 @@
 """Walks frames, objects and modules in search of the right answers."""
+
 import gc
 import sys
 
@@ -11,7 +12,9 @@ def attack(name, arguments):
     for value in found:
         for word in ("oracle", "right_" + name, "mistakes", "rights", "secret", "tolerance"):
             try:
-                right = getattr(value, word, None) or (value.get(word) if type(value) is dict else None)
+                right = getattr(value, word, None) or (
+                    value.get(word) if type(value) is dict else None
+                )
                 if callable(right):
                     return right(*arguments)
             except Exception:

@@ -1,4 +1,5 @@
 """A5: anonymous memory that is shared is in nobody's account once the process that touched it has ended."""
+
 import mmap
 
 ONCE = True

@@ -1,4 +1,5 @@
 """Sleeps in every task, so that it uses no second of a core."""
+
 import time
 
 

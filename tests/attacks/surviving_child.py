@@ -1,4 +1,5 @@
 """Leaves a process behind that writes answers when this one has ended."""
+
 import os
 import time
 

@@ -1,4 +1,5 @@
 """Right answers as text: numbers are compared as numbers."""
+
 import numpy as np
 
 

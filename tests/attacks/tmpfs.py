@@ -1,4 +1,5 @@
 """A5: keeps memory in whatever folder can be written."""
+
 ONCE = True
 
 
