@@ -1,4 +1,5 @@
-"""Promise: an assignment is handed out without its answers, honest mistakes are explained kindly, and what a stranger wrote is only ever read.
+"""Promise: an assignment is handed out without its answers, honest mistakes are explained kindly,
+and what a stranger wrote is only ever read.
 
 What needs no sandbox; submissions here are the test's own. Attacks: test_assignments_attacks.py.
 """
@@ -116,7 +117,9 @@ def test_solutions_do_not_travel_with_the_handout(made):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
 def test_each_lesson_can_be_handed_out(name, tmp_path):
-    """The reference gets all points and the stub none, through the very pipes that grade; else `make` refuses."""
+    """The reference gets all points and the stub none, through the very pipes that grade; else
+    `make` refuses.
+    """
     make(name, tmp_path / "hw", per_student=True, way=WAY, say=lambda text: None)
 
 
@@ -349,7 +352,8 @@ KIND = {
         "bigram_probabilities",
         replaced(
             PROBABILITIES,
-            "smoothed = smoothed.astype(np.float32)\n    return (smoothed / smoothed.sum(axis=1, keepdims=True)).astype(float)",
+            "smoothed = smoothed.astype(np.float32)\n    return (smoothed / smoothed.sum(axis=1, "
+            "keepdims=True)).astype(float)",
         ),
         "float32",
     ),
@@ -404,7 +408,9 @@ def test_a_file_that_cannot_be_run_is_told_once_for_all_its_tasks(source, kind, 
 
 
 def test_the_reference_stands_in_for_what_is_not_right():
-    """Lesson 03: softmax is wrong, and everything after it counts; what is lent is the prerequisite alone."""
+    """Lesson 03: softmax is wrong, and everything after it counts; what is lent is the
+    prerequisite alone.
+    """
     checks, solution = checks_of("03")
     wrong = solution.replace("return e / np.sum(e, axis=-1, keepdims=True)", "return e")
     found = graded(
@@ -426,7 +432,9 @@ def attention(q, k, v):
 
 
 def test_what_is_lent_gains_nothing_for_its_own_task():
-    """Whoever leaves softmax out to be lent it, and hides it, is still without it where softmax counts."""
+    """Whoever leaves softmax out to be lent it, and hides it, is still without it where softmax
+    counts.
+    """
     checks, solution = checks_of("03")
     found = graded(
         checks,
@@ -480,8 +488,9 @@ EVERY = 8  # of the mistakes of two lessons, one in so many is tried; the slow r
     ],
 )
 def test_check_and_grade_say_the_same_of_every_mistake(number, every, monkeypatch):
-    """The handout's checks, which are data, and the key's, which are functions, on the same inputs: points, kinds, hints,
-    messages. What the file answers is asked once, since both ask it the same."""
+    """The handout's checks, which are data, and the key's, which are functions, on the same
+    inputs: points, kinds, hints, messages. What the file answers is asked once, since both ask it
+    the same."""
     from minillm.course import published
 
     asked, original = {}, checking.ask_all
@@ -703,7 +712,9 @@ def installs(place) -> set[str]:
 def test_students_install_the_file_they_are_given_or_what_the_teacher_names(
     made, tmp_path, monkeypatch
 ):
-    """README and workflows say the same; nothing but the handout and the index's packages is needed."""
+    """README and workflows say the same; nothing but the handout and the index's packages is
+    needed.
+    """
     from minillm.assignments import making
 
     monkeypatch.setattr(gradescope, "requirements", lambda key: "")
@@ -726,7 +737,9 @@ def test_students_install_the_file_they_are_given_or_what_the_teacher_names(
 
 
 def test_an_assignment_is_made_where_no_sandbox_works(tmp_path, monkeypatch):
-    """Only the reference and the stub run then; a way that was asked for by name is still refused."""
+    """Only the reference and the stub run then; a way that was asked for by name is still
+    refused.
+    """
     monkeypatch.setattr(sandbox, "works", lambda way, *_: "not here" if way != "none" else "")
     make("02", tmp_path / "hw", say=lambda text: None)
     assert (

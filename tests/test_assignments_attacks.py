@@ -1,8 +1,9 @@
-"""Promise: a submission can do what it likes, and gains no point, learns nothing, disturbs no other and changes no file.
+"""Promise: a submission can do what it likes, and gains no point, learns nothing, disturbs no
+other and changes no file.
 
-Each file of tests/attacks/ is a submission that says what it tries. All are graded in one class, with honest students
-among them. An attack that got anywhere raises "LEAK ..." or passes a task. What can be shown without a sandbox is in
-test_assignments.py.
+Each file of tests/attacks/ is a submission that says what it tries. All are graded in one class,
+with honest students among them. An attack that got anywhere raises "LEAK ..." or passes a task.
+What can be shown without a sandbox is in test_assignments.py.
 """
 
 import ast
@@ -54,7 +55,9 @@ SECRET = "7~SecretOfTheTeacher"
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """One class of attackers: results by student, the place, what a server heard, whether every file is as it was."""
+    """One class of attackers: results by student, the place, what a server heard, whether every
+    file is as it was.
+    """
     place = tmp_path_factory.mktemp("attacks")
     make(
         "02,03,05",
@@ -264,7 +267,9 @@ def test_the_filter_is_tried_by_calls_that_are_possible_without_it():
 
 
 def test_no_expected_answer_is_in_what_the_sandbox_is_given(graded, monkeypatch):
-    """The files beside a submission, as they are written: its inputs, and nothing that was made by the oracle or a mistake."""
+    """The files beside a submission, as they are written: its inputs, and nothing that was made
+    by the oracle or a mistake.
+    """
     from minillm.course import plain
     from minillm.course.checking import judge_file, read_checks
 
@@ -307,7 +312,9 @@ def test_what_a_killed_run_left_is_swept(tmp_path, monkeypatch):
 
 
 def test_a_file_has_one_budget_for_all_its_processes():
-    """Tasks that end their process are begun again, and what is lent runs in processes of its own: one sum holds for all."""
+    """Tasks that end their process are begun again, and what is lent runs in processes of its
+    own: one sum holds for all.
+    """
     sleeps = b"import time\n" + b"".join(b"def f%d():\n    time.sleep(60)\n" % i for i in range(6))
     tasks = [(f"f{i}", False, [()]) for i in range(6)]
     spent = running.Spent()
@@ -336,7 +343,9 @@ def test_a_file_has_one_budget_for_all_its_processes():
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root")
 def test_the_other_way_of_gradescope_has_the_same_walls(monkeypatch):
-    """Another user behind the same filter: no network, no process, no file; works() tries each call."""
+    """Another user behind the same filter: no network, no process, no file; works() tries each
+    call.
+    """
     if why := sandbox.works("user"):
         assert "other users cannot read" in why
         pytest.skip(why)

@@ -1,4 +1,6 @@
-"""Promise: a class is graded as its files deserve, twice alike, and a grader that is killed goes on where it was."""
+"""Promise: a class is graded as its files deserve, twice alike, and a grader that is killed goes
+on where it was.
+"""
 
 import ast
 import json
@@ -23,7 +25,9 @@ LESSONS = {lesson.number: lesson.folder for lesson in all_lessons()}
 
 
 def hand_in(place: Path, numbers, size: int, first: int = 0) -> dict:
-    """A class of `size`: student i hands in, for every lesson, the i-th of all its mistakes and alternatives; {student: {lesson: file}}."""
+    """A class of `size`: student i hands in, for every lesson, the i-th of all its mistakes and
+    alternatives; {student: {lesson: file}}.
+    """
     chosen = {}
     for i in range(first, first + size):
         folder = place / f"student {i:02d}"
@@ -53,7 +57,9 @@ def made_in(file: Path) -> set[str]:
 
 
 def expect(results, chosen):
-    """An alternative passes everything; a mistake loses one task, is told its own hint, and everything else stands."""
+    """An alternative passes everything; a mistake loses one task, is told its own hint, and
+    everything else stands.
+    """
     for result in results:
         for part in result["parts"]:
             file = chosen[result["student"]][part["name"]]
@@ -184,7 +190,9 @@ def test_a_class_of_sixty_twice(tmp_path):
             tmp_path / "submissions", tmp_path / "hw", tmp_path / out, say=lambda text: None
         )
         print(
-            f"{len(results)} submissions of {len(read_assignment(tmp_path / 'hw' / 'key').parts)} lessons in {time.monotonic() - began:.0f} s"
+            f"{len(results)} submissions of "
+            f"{len(read_assignment(tmp_path / 'hw' / 'key').parts)} lessons in "
+            f"{time.monotonic() - began:.0f} s"
         )
         expect(results, chosen)
     for name in TABLES:

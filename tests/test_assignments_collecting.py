@@ -1,5 +1,5 @@
-"""Promise: what a learning platform gives out is collected as a teacher would: by student, the right file, with a note; and
-nothing is unpacked, followed or executed."""
+"""Promise: what a learning platform gives out is collected as a teacher would: by student, the
+right file, with a note; and nothing is unpacked, followed or executed."""
 
 import json
 import os

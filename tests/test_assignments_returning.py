@@ -1,4 +1,6 @@
-"""Promise: points come from results, times, extensions and overrides as written down; every table is importable and every page safe."""
+"""Promise: points come from results, times, extensions and overrides as written down; every table
+is importable and every page safe.
+"""
 
 import csv
 import io

@@ -1,7 +1,7 @@
 """Promise: no working solution can be put together from the checks, stubs and pages of a handout.
 
-A script collects every function, answer and number that stands anywhere in it, and hands all of that in. (The package
-itself is another matter: whoever can use minillm.in_numpy can read it.)
+A script collects every function, answer and number that stands anywhere in it, and hands all of
+that in. (The package itself is another matter: whoever can use minillm.in_numpy can read it.)
 """
 
 import ast
@@ -33,7 +33,9 @@ def handout(request, tmp_path):
 
 
 def sources(folder) -> list[str]:
-    """Everything in a handout that could be Python: files, cells, blocks of pages, texts among the data."""
+    """Everything in a handout that could be Python: files, cells, blocks of pages, texts among
+    the data.
+    """
     found = []
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".py":
@@ -58,7 +60,9 @@ def sources(folder) -> list[str]:
 
 
 def definitions(texts) -> str:
-    """Every function and class that can be cut out of the texts, those that raise NotImplementedError first."""
+    """Every function and class that can be cut out of the texts, those that raise
+    NotImplementedError first.
+    """
     found = []
     for text in texts:
         starts = [

@@ -1,4 +1,6 @@
-"""Promise: what comes out of a sandbox is plain values or a refusal, within stated limits, whatever its bytes are."""
+"""Promise: what comes out of a sandbox is plain values or a refusal, within stated limits,
+whatever its bytes are.
+"""
 
 import os
 import struct

@@ -1,4 +1,6 @@
-"""Assignments: hand out lessons to a class, check, collect and grade them without ever trusting what was handed in."""
+"""Assignments: hand out lessons to a class, check, collect and grade them without ever trusting
+what was handed in.
+"""
 
 
 def command(options) -> int:

@@ -1,4 +1,5 @@
-"""What an assignment is: lessons with points, a time, limits. The same assignment.json lies in the handout and in the key.
+"""What an assignment is: lessons with points, a time, limits. The same assignment.json lies in
+the handout and in the key.
 
 hw1/handout/  README.md AGENTS.md  assignment.json  minillm_course-*.whl               goes to the students
               NN_name.py NN_name.ipynb NN_name.html (stub, the same as a notebook, the lesson)  checks/NN_name (as data)
@@ -19,10 +20,12 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Part:
-    """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by task, `about` in words.
+    """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by
+    task, `about` in words.
 
-    practice: tasks without points, because their right answer is always the same, so that it could be given without the function;
-    see making.prove. libraries: what a submission may import besides Python's own library.
+    practice: tasks without points, because their right answer is always the same, so that it
+    could be given without the function; see making.prove. libraries: what a submission may import
+    besides Python's own library.
     """
 
     name: str
@@ -43,8 +46,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Assignment:
-    """`due` in ISO 8601 with its offset from UTC, or None; `late`: percent of the points that each day begun after it costs;
-    `grace`: minutes after it that cost nothing; `install`: what pip installs for students, in the handout's folder."""
+    """`due` in ISO 8601 with its offset from UTC, or None; `late`: percent of the points that
+    each day begun after it costs; `grace`: minutes after it that cost nothing; `install`: what
+    pip installs for students, in the handout's folder."""
 
     title: str
     parts: list[Part]
@@ -74,7 +78,8 @@ def read_assignment(folder: Path) -> Assignment:
     try:
         if values["format"] != FORMAT:
             raise UserError(
-                f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the one that made it"
+                f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the "
+                "one that made it"
             )
         parts = [Part(**part) for part in values["parts"]]
         limits = Limits(**{f.name: values["limits"][f.name] for f in fields(Limits)})
@@ -91,12 +96,15 @@ def read_assignment(folder: Path) -> Assignment:
 
 
 def find_key(path) -> Path:
-    """The key in a folder: itself, or the `key` in what `minillm assignment new` made. Raises UserError."""
+    """The key in a folder: itself, or the `key` in what `minillm assignment new` made. Raises
+    UserError.
+    """
     for folder in (Path(path), Path(path) / "key"):
         if (folder / "secret.json").is_file():
             return folder
     raise UserError(
-        f"{path}: no key of an assignment (the folder with secret.json that minillm assignment new made)"
+        f"{path}: no key of an assignment (the folder with secret.json that minillm assignment "
+        "new made)"
     )
 
 
@@ -106,7 +114,8 @@ def find_handout(path) -> Path:
         if (folder / "assignment.json").is_file() and (folder / "checks").is_dir():
             return folder
     raise UserError(
-        f"{path}: no handout of an assignment (the folder with assignment.json and checks): go there first, or name it"
+        f"{path}: no handout of an assignment (the folder with assignment.json and checks): go "
+        "there first, or name it"
     )
 
 
@@ -133,7 +142,9 @@ def moment(text: str, what: str) -> datetime:
 
 
 def days_late(assignment: Assignment, handed_in: str | None) -> int:
-    """Days begun between the due time with its grace and when it was handed in; 0 where either is not known."""
+    """Days begun between the due time with its grace and when it was handed in; 0 where either is
+    not known.
+    """
     if not assignment.due or not handed_in:
         return 0
     late = (

@@ -1,8 +1,10 @@
-"""`minillm assignment grade`: a class of submissions, some at a time; killed at any time it goes on where it was.
+"""`minillm assignment grade`: a class of submissions, some at a time; killed at any time it goes
+on where it was.
 
-Each student's result is a file of its own, written at once or not at all, with the fingerprints of the submission and
-of the checks: what is finished is kept, what has changed is graded anew. Points, lateness, extensions and overrides are
-applied to those files when the tables are made, so that changing them runs nothing again.
+Each student's result is a file of its own, written at once or not at all, with the fingerprints
+of the submission and of the checks: what is finished is kept, what has changed is graded anew.
+Points, lateness, extensions and overrides are applied to those files when the tables are made, so
+that changing them runs nothing again.
 """
 
 import contextlib
@@ -43,12 +45,15 @@ def grade(
     names: bool = False,
     say=print,
 ) -> list[dict]:
-    """Grade every submission of a folder; returns the results, in the order of the students. Raises UserError."""
+    """Grade every submission of a folder; returns the results, in the order of the students.
+    Raises UserError.
+    """
     key = find_key(key).resolve()
     assignment = read_assignment(key)
     if Path(out).resolve().is_relative_to(Path(submissions).resolve()):
         raise UserError(
-            f"--out {out}: lies in {submissions}, where it would be taken for a student's: choose a folder outside"
+            f"--out {out}: lies in {submissions}, where it would be taken for a student's: "
+            "choose a folder outside"
         )
     _whole(key, [part.name for part in assignment.parts], say)
     handed_in = collect(Path(submissions), assignment.files, say, stubs_of(key, assignment))
@@ -79,7 +84,8 @@ def grade(
         jobs = max(1, jobs or os.cpu_count() or 1)
         if way == "none":
             say(
-                "WARNING: submissions run with your own rights, without a sandbox: they can read and change whatever you can."
+                "WARNING: submissions run with your own rights, without a sandbox: they can read "
+                "and change whatever you can."
             )
         results = _grade_all(
             handed_in, key, assignment, out, way, jobs, only, records, lms, anonymous, say
@@ -97,7 +103,8 @@ def _grade_all(
     _mine(out, {part.name for part in assignment.parts}, digest, say)
     if only and only not in {submission.student for submission in handed_in}:
         raise UserError(
-            f"--only {only}: no submission of this name; there are {', '.join(s.student for s in handed_in[:20])}"
+            f"--only {only}: no submission of this name; there are "
+            f"{', '.join(s.student for s in handed_in[:20])}"
         )
     for submission in handed_in:
         known = _kept(result_file(out, submission.student), submission, digest)
@@ -107,7 +114,8 @@ def _grade_all(
         elif not only or again:
             todo.append(submission)
     say(
-        f"{len(handed_in)} submissions, {len(results)} of them graded before; sandbox: {way}, {jobs} at a time"
+        f"{len(handed_in)} submissions, {len(results)} of them graded before; sandbox: {way}, "
+        f"{jobs} at a time"
     )
     if not todo:
         return results
@@ -182,7 +190,9 @@ def _safely(grader: Grader, submission: Submission) -> dict:
 
 
 def _tables(out, key, assignment, handed_in, results, records, lms, anonymous, whole=True):
-    """Pages and tables of what is graded so far; at the end also who is alike, and the sources beside what failed."""
+    """Pages and tables of what is graded so far; at the end also who is alike, and the sources
+    beside what failed.
+    """
     ordered = [
         results[submission.student] for submission in handed_in if submission.student in results
     ]
@@ -206,7 +216,8 @@ def _tell(out, assignment, handed_in, results, records: Records, say):
             if task["kind"] == "grader"
         )
         say(
-            f"WARNING: could not be graded, and have no points until you look: {', '.join(reports.plain(r['student']) for r in by_hand)}. "
+            "WARNING: could not be graded, and have no points until you look: "
+            f"{', '.join(reports.plain(r['student']) for r in by_hand)}. "
             f"The grader ended with: {last}"
             + (
                 ". If it is so for everyone, the key is damaged or of another version"
@@ -216,12 +227,14 @@ def _tell(out, assignment, handed_in, results, records: Records, say):
         )
     if absent := records.absent([submission.student for submission in handed_in]):
         say(
-            f"{len(absent)} of the roster handed in nothing: {', '.join(map(reports.plain, absent))}"
+            f"{len(absent)} of the roster handed in nothing: "
+            f"{', '.join(map(reports.plain, absent))}"
         )
     known = {submission.student for submission in handed_in}
     if gone := reports.remove_others(out, known):
         say(
-            f"{out / 'students'}: removed the pages of {', '.join(gone)}: no longer among the submissions; their results are kept"
+            f"{out / 'students'}: removed the pages of {', '.join(gone)}: no longer among the "
+            "submissions; their results are kept"
         )
 
 
@@ -236,14 +249,18 @@ def secrets_of(key: Path) -> tuple[Path, ...]:
 
 
 def checks_digest(key: Path, assignment: Assignment) -> str:
-    """A fingerprint of what decides whether a task passes: checks, seed and limits; not points, times or titles."""
+    """A fingerprint of what decides whether a task passes: checks, seed and limits; not points,
+    times or titles.
+    """
     secret = read_json(key / "secret.json")
     text = f"{digest_of(key / 'lessons')} {secret} {sorted(asdict(assignment.limits).items())} {minillm.__version__}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _mine(out: Path, names: set[str], digest: str, say):
-    """Raises UserError where a folder holds the grades of other lessons; says when changed checks mean grading again."""
+    """Raises UserError where a folder holds the grades of other lessons; says when changed checks
+    mean grading again.
+    """
     changed = False
     for path in (out / "results").glob("*.json"):
         try:
@@ -301,19 +318,23 @@ def _whole(key: Path, lessons: list[str], say):
     ):
         if not path.is_file():
             raise UserError(
-                f"{path}: is missing, so the key is not whole: copy it again, or make the assignment anew"
+                f"{path}: is missing, so the key is not whole: copy it again, or make the "
+                "assignment anew"
             )
     proof = read_json(key / "proof.json") if (key / "proof.json").is_file() else {}
     if proof.get("minillm") not in (None, minillm.__version__):
         say(
-            f"WARNING: {key}: made by minillm {reports.plain(proof['minillm'])}, and this is {minillm.__version__}: grade with "
+            f"WARNING: {key}: made by minillm {reports.plain(proof['minillm'])}, and this is "
+            f"{minillm.__version__}: grade with "
             "the version that made it, or look closely at a few results"
         )
 
 
 @contextlib.contextmanager
 def only_one(path: Path):
-    """Two graders never write one folder: the lock goes when its holder ends, however that is. Raises UserError."""
+    """Two graders never write one folder: the lock goes when its holder ends, however that is.
+    Raises UserError.
+    """
     with open(path, "a", encoding="utf-8") as file:
         try:
             if os.name == "nt":
@@ -326,6 +347,7 @@ def only_one(path: Path):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UserError(
-                f"{path.parent}: another grader is writing there: wait for it, or choose another --out"
+                f"{path.parent}: another grader is writing there: wait for it, or choose another "
+                "--out"
             ) from None
         yield

@@ -1,5 +1,6 @@
-"""Finds the files that students handed in, in whatever shape a learning platform gives them out. Nothing is unpacked to
-disk, followed or executed: files are read as bytes, and of a notebook the source of its cells.
+"""Finds the files that students handed in, in whatever shape a learning platform gives them out.
+Nothing is unpacked to disk, followed or executed: files are read as bytes, and of a notebook the
+source of its cells.
 
     SUBMISSIONS/ada/03_attention.py                 a folder for each student; files in it, or in folders below it
     SUBMISSIONS/ada.zip, ada.py, ada.ipynb          an archive; a single file where the assignment has one
@@ -43,7 +44,9 @@ KINDS = (".py", ".ipynb", ".zip")
 
 @dataclass(frozen=True)
 class Found:
-    """A file in a folder or an archive: where it lies, and how its bytes come; rank: of two equal ones the higher counts."""
+    """A file in a folder or an archive: where it lies, and how its bytes come; rank: of two equal
+    ones the higher counts.
+    """
 
     parts: tuple[str, ...]
     read: Callable[[int], bytes] = field(repr=False)
@@ -60,7 +63,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """`files` holds what could be read, `problems` says of the other names why not; `notes`: what was made good.
+    """`files` holds what could be read, `problems` says of the other names why not; `notes`: what
+    was made good.
 
     stem: how a platform's names of this student's files begin, for feedback.
     """
@@ -82,7 +86,9 @@ class Submission:
 
 
 def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) -> list[Submission]:
-    """All submissions in a folder or an archive, in the order of their students' names. Raises UserError."""
+    """All submissions in a folder or an archive, in the order of their students' names. Raises
+    UserError.
+    """
     place = Path(place)
     if place.is_dir():
         mistaken = [
@@ -92,7 +98,8 @@ def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) ->
         ]
         if mistaken:
             raise UserError(
-                f"{place}: has {mistaken[0]} in it, so it is not a folder of submissions, which holds a folder "
+                f"{place}: has {mistaken[0]} in it, so it is not a folder of submissions, which "
+                "holds a folder "
                 "or a .zip for each student"
             )
         files = _in_folder(place)
@@ -112,7 +119,8 @@ def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) ->
             f" and {len(passed_over) - 10} more" if len(passed_over) > 10 else ""
         )
         say(
-            f"WARNING: {place}: not graded, because neither a folder nor a .zip, .py or .ipynb file: {shown}. Unpack what "
+            f"WARNING: {place}: not graded, because neither a folder nor a .zip, .py or .ipynb "
+            f"file: {shown}. Unpack what "
             "is a submission into a folder of its student's name"
         )
     if not students:
@@ -121,7 +129,9 @@ def collect(place: Path, names: list[str], say=lambda text: None, stubs=None) ->
 
 
 def _without_outer(files, names, place, say):
-    """The files without the folders that stand around all submissions: below them, two or more hold the same thing."""
+    """The files without the folders that stand around all submissions: below them, two or more
+    hold the same thing.
+    """
     common = os.path.commonprefix([found.parts[:-1] for found in files])
     holders: dict[str, set] = {}
     for found in files:
@@ -139,7 +149,9 @@ def _without_outer(files, names, place, say):
 
 
 def _by_student(files, passed_over) -> dict:
-    """{(student, stem): files}; a file at the top is one of a student's by its platform's pattern, or the student's only one."""
+    """{(student, stem): files}; a file at the top is one of a student's by its platform's
+    pattern, or the student's only one.
+    """
     top = [found for found in files if len(found.parts) == 1]
     flat = [CANVAS.fullmatch(found.name) for found in top]
     canvas = flat and all(flat)
@@ -197,9 +209,11 @@ def _submission(entries, names, stubs) -> Submission:
 def read_files(
     found: list[Found], names, student: str, notes=(), stem: str = "", stubs=None
 ) -> Submission:
-    """The wanted files among those found: under their names, else under names that can mean only them.
+    """The wanted files among those found: under their names, else under names that can mean only
+    them.
 
-    stubs: {name: bytes} of the handout; a file that is still the stub counts only where nothing else does.
+    stubs: {name: bytes} of the handout; a file that is still the stub counts only where nothing
+    else does.
     """
     files, problems, notes, broken = {}, {}, list(notes), []
     archives = [f for f in found if f.name.lower().endswith(".zip")]
@@ -255,11 +269,13 @@ def _choose(candidates: list[Found], notes, name) -> tuple[Found | None, str]:
     if len(contents) > 1:
         return (
             None,
-            f"it is there more than once: {', '.join(printable('/'.join(f.parts)) for f in best[:4])}",
+            "it is there more than once: "
+            f"{', '.join(printable('/'.join(f.parts)) for f in best[:4])}",
         )
     if len(candidates) > len(best):
         notes.append(
-            f"of {len(candidates)} files {name} the {'topmost' if depth < max(len(f.parts) for f in candidates) else 'latest'} counts"
+            f"of {len(candidates)} files {name} the "
+            f"{'topmost' if depth < max(len(f.parts) for f in candidates) else 'latest'} counts"
         )
     return best[0], ""
 
@@ -277,7 +293,9 @@ def _is(file: str, name: str) -> bool:
 
 
 def _means(file: str, names) -> str | None:
-    """The wanted name that a file's name can only mean: "attention (1).py", "03_attention.py.txt", "03_attention.ipynb"."""
+    """The wanted name that a file's name can only mean: "attention (1).py",
+    "03_attention.py.txt", "03_attention.ipynb".
+    """
     stem = same_name(file).removesuffix(".txt")
     stem, kind = os.path.splitext(stem)
     if kind not in (".py", ".ipynb"):
@@ -292,7 +310,9 @@ def _means(file: str, names) -> str | None:
 
 
 def _source(found: Found, notes) -> bytes:
-    """The bytes of a file; of a notebook, or of one that was turned into a script, what its cells define."""
+    """The bytes of a file; of a notebook, or of one that was turned into a script, what its cells
+    define.
+    """
     if found.name.lower().removesuffix(".txt").endswith(".ipynb"):
         return _of_notebook(found.read(LARGEST_NOTEBOOK), notes)
     data = found.read(LARGEST)
@@ -335,7 +355,7 @@ def _defined(cells: list[str], notes) -> bytes:
     return source.encode("utf-8", "replace")
 
 
-# ---- Folders and archives -----------------------------------------------------------------------------------------
+# ---- Folders and archives ----------------------------------------------------------------------
 
 
 def in_folder(folder: Path) -> list[Found]:
@@ -344,8 +364,8 @@ def in_folder(folder: Path) -> list[Found]:
 
 
 def _in_folder(folder: Path) -> list[Found]:
-    """Files below a folder; links are found, and say when they are read that they are not followed. An empty folder of
-    a student is there as a file without a name."""
+    """Files below a folder; links are found, and say when they are read that they are not
+    followed. An empty folder of a student is there as a file without a name."""
     found, waiting = [], [(folder, ())]
     while waiting:
         place, parts = waiting.pop()
@@ -377,7 +397,9 @@ def _in_folder(folder: Path) -> list[Found]:
 
 
 def read_file(path: Path, most: int = LARGEST) -> bytes:
-    """The bytes of an ordinary file. Links, folders and devices are not opened. Raises Unreadable."""
+    """The bytes of an ordinary file. Links, folders and devices are not opened. Raises
+    Unreadable.
+    """
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise Unreadable("it is not an ordinary file")

@@ -1,9 +1,12 @@
-"""`minillm assignment gradescope`: the autograder archive for Gradescope, and beside it public checks for GitHub and Classroom 50.
+"""`minillm assignment gradescope`: the autograder archive for Gradescope, and beside it public
+checks for GitHub and Classroom 50.
 
-The archive follows https://gradescope-autograders.readthedocs.io/en/latest/specs/: setup.sh and run_autograder at its top, unpacked into
-/autograder/source; it also holds the key and minillm itself, which run_autograder closes to the user that runs submissions.
-tests.json follows classroom50/tests/v1. Those checks run in the students' own repositories, where whoever writes the code can also
-change what is checked: they are for feedback. Grades come from `minillm assignment grade` on what was collected, or from Gradescope.
+The archive follows https://gradescope-autograders.readthedocs.io/en/latest/specs/: setup.sh and
+run_autograder at its top, unpacked into /autograder/source; it also holds the key and minillm
+itself, which run_autograder closes to the user that runs submissions. tests.json follows
+classroom50/tests/v1. Those checks run in the students' own repositories, where whoever writes the
+code can also change what is checked: they are for feedback. Grades come from `minillm assignment
+grade` on what was collected, or from Gradescope.
 """
 
 import importlib.metadata
@@ -103,19 +106,22 @@ def write(
     install: str | None = None,
     say=print,
 ) -> Path:
-    """Write gradescope.zip, github/check.yml and classroom50/tests.json into the folder of an assignment. Raises UserError.
+    """Write gradescope.zip, github/check.yml and classroom50/tests.json into the folder of an
+    assignment. Raises UserError.
 
     install: what pip installs in the two workflows (default: what the handout says).
     """
     key = find_key(folder)
     if key == Path(folder):
         raise UserError(
-            f"{folder}: is the key itself, to which nothing may be added: name the folder that has it as key/, where gradescope.zip is to lie"
+            f"{folder}: is the key itself, to which nothing may be added: name the folder that "
+            "has it as key/, where gradescope.zip is to lie"
         )
     assignment = read_assignment(key)
     if not (install := install or assignment.install):
         raise UserError(
-            f"{key}: an older minillm made it, which did not note what students install: name it with --install"
+            f"{key}: an older minillm made it, which did not note what students install: name it "
+            "with --install"
         )
     require(
         not leaderboard or visibility == "visible",
@@ -162,8 +168,10 @@ def write(
     autograder = tests.with_name("autograder.py")
     autograder.write_text(AUTOGRADER.format(install=install), encoding="utf-8")
     say(
-        f"{archive}: upload it as the autograder; it holds the key, so show it to nobody\n{workflow}: public checks for .github/workflows\n"
-        f"{tests}: public checks for Classroom 50; {autograder.name} beside it does the same in one run"
+        f"{archive}: upload it as the autograder; it holds the key, so show it to "
+        f"nobody\n{workflow}: public checks for .github/workflows\n"
+        f"{tests}: public checks for Classroom 50; {autograder.name} beside it does the same in "
+        "one run"
     )
     return archive
 
@@ -171,11 +179,15 @@ def write(
 def requirements(key: Path) -> str:
     """The versions here of all libraries that grading the reference imports. Raises UserError."""
     code = (
-        "import sys, pathlib; from minillm.assignments.grading import Grader; from minillm.assignments import gradescope_run\n"
-        "from minillm.assignments.collecting import Submission; k = pathlib.Path(sys.argv[1]); g = Grader(k, 'none')\n"
-        "files = {p.file: (k / 'lessons' / p.name / 'solution.py').read_bytes() for p in g.assignment.parts}\n"
+        "import sys, pathlib; from minillm.assignments.grading import Grader; from "
+        "minillm.assignments import gradescope_run\n"
+        "from minillm.assignments.collecting import Submission; k = pathlib.Path(sys.argv[1]); g "
+        "= Grader(k, 'none')\n"
+        "files = {p.file: (k / 'lessons' / p.name / 'solution.py').read_bytes() for p in "
+        "g.assignment.parts}\n"
         "r = g.grade(Submission('x', files, {}))\n"
-        "assert all(t['status'] in ('passed', 'practice') for p in r['parts'] for t in p['tasks']), r\n"
+        "assert all(t['status'] in ('passed', 'practice') for p in r['parts'] for t in "
+        "p['tasks']), r\n"
         "print(' '.join({m.partition('.')[0] for m in sys.modules}))"
     )
     ended = subprocess.run(
@@ -199,7 +211,9 @@ def requirements(key: Path) -> str:
 
 
 def classroom50(assignment: Assignment, pip: str) -> dict:
-    """The public checks as declarative tests, one for each task; points are whole numbers there, so fractions are multiplied away."""
+    """The public checks as declarative tests, one for each task; points are whole numbers there,
+    so fractions are multiplied away.
+    """
     fractions = any(
         points != int(points) for part in assignment.parts for points in part.points.values()
     )

@@ -1,7 +1,9 @@
-"""What run_autograder starts on Gradescope: grades submission/ by the key in source/ and writes results/results.json.
+"""What run_autograder starts on Gradescope: grades submission/ by the key in source/ and writes
+results/results.json.
 
-`python -m minillm.assignments.gradescope_run ROOT`, as root; ROOT is /autograder, or a folder laid out like it.
-Fields: https://gradescope-autograders.readthedocs.io/en/latest/specs/ and .../submission_metadata/.
+`python -m minillm.assignments.gradescope_run ROOT`, as root; ROOT is /autograder, or a folder
+laid out like it. Fields: https://gradescope-autograders.readthedocs.io/en/latest/specs/ and
+.../submission_metadata/.
 """
 
 import builtins
@@ -46,7 +48,8 @@ def main(root: Path) -> int:
         results(assignment, result, settings, way, days, time.monotonic() - began),
     )
     print(
-        f"graded in sandbox {way}: {Records().points(assignment, result)['earned']:g} of {assignment.of:g}"
+        f"graded in sandbox {way}: {Records().points(assignment, result)['earned']:g} of "
+        f"{assignment.of:g}"
     )
     return 0
 
@@ -67,7 +70,9 @@ def student_of(metadata: dict) -> str:
 
 
 def lateness(assignment: Assignment, metadata: dict) -> int:
-    """Days late by Gradescope's own times: the student's due date (extensions are in it), else the assignment's, else the key's."""
+    """Days late by Gradescope's own times: the student's due date (extensions are in it), else
+    the assignment's, else the key's.
+    """
     if not assignment.late or not metadata.get("created_at"):
         return 0
     of_user = [
@@ -111,7 +116,8 @@ def results(
             )
     score = after_lateness(assignment, points["earned"], days)
     late = (
-        f" {days} day{'s' if days > 1 else ''} late: {score:g} points are left of {points['earned']:g}."
+        f" {days} day{'s' if days > 1 else ''} late: {score:g} points are left of "
+        f"{points['earned']:g}."
         if score != points["earned"]
         else ""
     )
@@ -166,8 +172,8 @@ WORDS = {
 
 
 def guarded_note(task: dict) -> str:
-    """What a student is told where they may hand in again and again: no text that the submission could have chosen, since
-    that could carry hidden inputs out."""
+    """What a student is told where they may hand in again and again: no text that the submission
+    could have chosen, since that could carry hidden inputs out."""
     if task["status"] == "passed" or task["hint"] or task["kind"] in FIXED:
         return reports.task_note(task)
     raised = re.search(r"raises (\w+)", task["message"])

@@ -1,5 +1,6 @@
-"""Grades one submission: the cases of every lesson in, its answers out, compared here; never raises because of what was
-handed in. How a file is asked and judged is in course/checking.py, and the same for `minillm assignment check`.
+"""Grades one submission: the cases of every lesson in, its answers out, compared here; never
+raises because of what was handed in. How a file is asked and judged is in course/checking.py, and
+the same for `minillm assignment check`.
 """
 
 import hashlib
@@ -26,7 +27,9 @@ class Grader:
             self.lessons = {name: remembering(checks) for name, checks in self.lessons.items()}
 
     def grade(self, submission: Submission) -> dict:
-        """{"student", "parts": [{"name", "printed", "tasks": [result]}]}: what checking.judge_file says, without points."""
+        """{"student", "parts": [{"name", "printed", "tasks": [result]}]}: what
+        checking.judge_file says, without points.
+        """
         seed = seed_of(
             self.secret["seed"], submission.student if self.secret["per_student"] else None
         )
@@ -110,7 +113,9 @@ def _clean(task: dict) -> dict:
 
 
 def clean(text: str, lines: bool = False) -> str:
-    """Printable text, whatever a stranger put in it, without addresses and folders, which differ from run to run."""
+    """Printable text, whatever a stranger put in it, without addresses and folders, which differ
+    from run to run.
+    """
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", str(text))
     text = re.sub(r"\S*/minillm-box-[^/\s]*", "", text)
     text = text if lines else " ".join(text.split())

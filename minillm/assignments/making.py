@@ -1,4 +1,6 @@
-"""`minillm assignment new`: a handout for students and, apart from it, the teacher's key; proved before anything is written."""
+"""`minillm assignment new`: a handout for students and, apart from it, the teacher's key; proved
+before anything is written.
+"""
 
 import ast
 import base64
@@ -81,7 +83,8 @@ def make(
 ) -> Assignment:
     """Write handout and key into the new folder `out`. Raises UserError; nothing is written then.
 
-    install: what pip installs for the students; without it the handout holds a wheel of this minillm.
+    install: what pip installs for the students; without it the handout holds a wheel of this
+    minillm.
     """
     out = Path(out)
     require(
@@ -175,16 +178,19 @@ def make(
         )
     elif late:
         say(
-            "WARNING: --late without --due: only Gradescope, which knows its own due time, can take points off"
+            "WARNING: --late without --due: only Gradescope, which knows its own due time, can "
+            "take points off"
         )
     say(
-        f"{out / 'handout'}: for the students\n{out / 'key'}: keep it to yourself\nnext: minillm assignment grade SUBMISSIONS --key {out / 'key'} --out grades"
+        f"{out / 'handout'}: for the students\n{out / 'key'}: keep it to yourself\nnext: minillm "
+        f"assignment grade SUBMISSIONS --key {out / 'key'} --out grades"
     )
     return assignment
 
 
 def for_own_code(way: str) -> str:
-    """Where the reference and the stub run: as submissions will where a sandbox works here, but they need none.
+    """Where the reference and the stub run: as submissions will where a sandbox works here, but
+    they need none.
 
     Raises UserError for a way that was asked for by name and does not work.
     """
@@ -196,7 +202,8 @@ def for_own_code(way: str) -> str:
 def part_of(lesson: Lesson) -> Part:
     if not (lesson.folder / "solution.py").is_file():
         raise UserError(
-            f"{lesson.folder}: this minillm came from a handout, without solutions: make assignments from a clone"
+            f"{lesson.folder}: this minillm came from a handout, without solutions: make "
+            "assignments from a clone"
         )
     checks = read_checks(lesson.folder)
     imported = imports(
@@ -212,7 +219,9 @@ def part_of(lesson: Lesson) -> Part:
 
 
 def with_points(parts: list[Part], points: str | None) -> list[Part]:
-    """`points`: LESSON=N shares N points among a lesson's tasks as the lesson does, LESSON.TASK=N gives a task N. Raises UserError."""
+    """`points`: LESSON=N shares N points among a lesson's tasks as the lesson does, LESSON.TASK=N
+    gives a task N. Raises UserError.
+    """
     made = {
         part.name: {task: 0 if task in part.practice else n for task, n in part.points.items()}
         for part in parts
@@ -224,7 +233,8 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
             amount = float(amount)
         except ValueError:
             raise UserError(
-                f"--points {item}: {amount.strip() or 'nothing'} is no number: write LESSON=N or LESSON.TASK=N, such as 03=20"
+                f"--points {item}: {amount.strip() or 'nothing'} is no number: write LESSON=N or "
+                "LESSON.TASK=N, such as 03=20"
             ) from None
         try:
             name = find(which.strip()).name
@@ -234,7 +244,8 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
             if isinstance(error, UserError):
                 raise
             raise UserError(
-                f"--points {item}: must be LESSON=N or LESSON.TASK=N, N from 0 to 1000, with lessons of --lessons and their tasks: "
+                f"--points {item}: must be LESSON=N or LESSON.TASK=N, N from 0 to 1000, with "
+                "lessons of --lessons and their tasks: "
                 + ", ".join(f"{n}.{t}" for n, tasks in made.items() for t in tasks)
             ) from None
         if task:
@@ -251,7 +262,9 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
 
 
 def copy_lesson(lesson: Lesson, to: Path):
-    """What the key needs of a lesson: its checks and the files that they name, the reference and the stub."""
+    """What the key needs of a lesson: its checks and the files that they name, the reference and
+    the stub.
+    """
     make_folder(to)
     tests = (lesson.folder / "test_exercise.py").read_text(encoding="utf-8")
     for path in sorted(lesson.folder.iterdir()):
@@ -276,7 +289,9 @@ def hand_out(lesson: Lesson, handout: Path, secret: str):
 
 
 def page_of(lesson: Lesson) -> str:
-    """The lesson as one file of HTML, without the functions of the package, which are what students are to write."""
+    """The lesson as one file of HTML, without the functions of the package, which are what
+    students are to write.
+    """
     text, figures = lesson_page(lesson, "html", lambda kind, target: "")
     text = FENCE.sub(
         lambda found: (
@@ -300,7 +315,8 @@ def page_of(lesson: Lesson) -> str:
     )
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
-        f"<title>{lesson.number} {html.escape(lesson.title)}</title>\n<style>{style}\nbody{{max-width:46rem;margin:2rem auto;padding:0 1rem}}</style>\n"
+        f"<title>{lesson.number} "
+        f"{html.escape(lesson.title)}</title>\n<style>{style}\nbody{{max-width:46rem;margin:2rem auto;padding:0 1rem}}</style>\n"
         f"<main>\n{body}\n</main>\n</html>\n"
     )
 
@@ -314,8 +330,10 @@ def notebook(lesson: Lesson, stub: str) -> dict:
     cuts = [0, *(_first_comment(lines, start) for start in starts), len(lines)]
     texts = ["\n".join(lines[begin:end]).strip() for begin, end in zip(cuts, cuts[1:])]
     said = (
-        f"# {lesson.title}\n\nWrite in these cells, save, and check yourself with the last one. Hand in this notebook, or what "
-        "`minillm assignment submit` makes of it. Only functions, imports and constants in capitals are taken from a notebook."
+        f"# {lesson.title}\n\nWrite in these cells, save, and check yourself with the last one. "
+        "Hand in this notebook, or what "
+        "`minillm assignment submit` makes of it. Only functions, imports and constants in "
+        "capitals are taken from a notebook."
     )
     cells = [
         ("markdown", said),
@@ -344,10 +362,11 @@ def _first_comment(lines: list[str], start: int) -> int:
 
 
 def prove(part: Part, key: Path, secret: dict, assignment: Assignment, way: str, say) -> list[str]:
-    """The reference passes every task and the stub none, asked as submissions are. Raises UserError.
+    """The reference passes every task and the stub none, asked as submissions are. Raises
+    UserError.
 
-    Returns the tasks that are for practice: those with one right answer for all inputs, which could be given without
-    writing the function (whether noise is random, say).
+    Returns the tasks that are for practice: those with one right answer for all inputs, which
+    could be given without writing the function (whether noise is random, say).
     """
     checks = read_lesson(key, part)
     rng = np.random.default_rng(0)
@@ -378,7 +397,8 @@ def prove(part: Part, key: Path, secret: dict, assignment: Assignment, way: str,
             if bad:
                 what = "the reference does not pass" if file == "solution.py" else "the stub passes"
                 raise UserError(
-                    f"lesson {part.name}: {what} {', '.join(task['name'] for task in bad)} ({bad[0]['message']} {bad[0]['example']}): "
+                    f"lesson {part.name}: {what} {', '.join(task['name'] for task in bad)} "
+                    f"({bad[0]['message']} {bad[0]['example']}): "
                     "nothing was written; leave this lesson out and report it"
                 )
     say(
@@ -411,9 +431,11 @@ def instructions(assignment: Assignment) -> str:
         else ""
     )
     tables = [
-        f"## {part.file}: {part.title} ({part.of:g} points)\n\n| task | what | points |\n|---|---|---|\n"
+        f"## {part.file}: {part.title} ({part.of:g} points)\n\n| task | what | points "
+        "|\n|---|---|---|\n"
         + "\n".join(
-            f"| `{task}` | {part.about[task]} | {'practice' if task in part.practice else f'{points:g}'} |"
+            f"| `{task}` | {part.about[task]} | "
+            f"{'practice' if task in part.practice else f'{points:g}'} |"
             for task, points in part.points.items()
         )
         for part in assignment.parts

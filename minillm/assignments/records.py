@@ -1,5 +1,6 @@
-"""What a teacher writes down about students, in CSV files: times, a roster, extensions, overrides; and what is left of
-the points after them. Names are the same in any case and any Unicode form, and an id of the roster is as good.
+"""What a teacher writes down about students, in CSV files: times, a roster, extensions,
+overrides; and what is left of the points after them. Names are the same in any case and any
+Unicode form, and an id of the roster is as good.
 
     times.csv        student, time
     extensions.csv   student, due, grace             one of due and grace may be empty; grace in minutes
@@ -39,7 +40,9 @@ IDS = (
 
 @dataclass
 class Records:
-    """By the `same_name` of a student. roster: rows as they are in the file, with their header in `columns`."""
+    """By the `same_name` of a student. roster: rows as they are in the file, with their header in
+    `columns`.
+    """
 
     times: dict = field(default_factory=dict)
     extensions: dict = field(default_factory=dict)
@@ -53,7 +56,9 @@ class Records:
         return days_late(dataclasses.replace(assignment, **own), self.times.get(same_name(student)))
 
     def points(self, assignment: Assignment, result: dict) -> dict:
-        """{"earned", "points", "days", "parts": {lesson: n}, "tasks": {(lesson, task): n}, "overrides": [note]}."""
+        """{"earned", "points", "days", "parts": {lesson: n}, "tasks": {(lesson, task): n},
+        "overrides": [note]}.
+        """
         given = self.overrides.get(same_name(result["student"]), {})
         tasks, parts = {}, {}
         for part, found in zip(assignment.parts, result["parts"]):
@@ -118,7 +123,9 @@ def _called(row: dict) -> set[str]:
 def read_records(
     assignment, students, times=None, roster=None, extensions=None, overrides=None, say=print
 ) -> Records:
-    """All that was given of the four files. Raises UserError; says what fits no student or leaves something open."""
+    """All that was given of the four files. Raises UserError; says what fits no student or leaves
+    something open.
+    """
     records = Records()
     if roster:
         records.columns, records.roster = _rows(roster)
@@ -153,7 +160,8 @@ def read_records(
             where = row.get("task", "")
             if where not in known:
                 raise UserError(
-                    f"{overrides}: the task {where!r} is not one of {', '.join(name for name in known if name)}"
+                    f"{overrides}: the task {where!r} is not one of "
+                    f"{', '.join(name for name in known if name)}"
                 )
             points = _number(row["points"], f"{overrides}: the points of {row['student']}")
             records.overrides.setdefault(same_name(row["student"]), {})[where] = (
@@ -178,17 +186,21 @@ def _times(path, assignment, students, say) -> dict[str, str]:
         say(f"WARNING: {path}: no time for {', '.join(without)}: not counted as late")
     if twice:
         say(
-            f"WARNING: {path}: more than one time for {', '.join(sorted(set(twice)))}: the last one counts"
+            f"WARNING: {path}: more than one time for {', '.join(sorted(set(twice)))}: the last "
+            "one counts"
         )
     if local and assignment.due:
         say(
-            f"{path}: times without an offset from UTC are taken to have that of the due time, {assignment.due}"
+            f"{path}: times without an offset from UTC are taken to have that of the due time, "
+            f"{assignment.due}"
         )
     return {name: time for name, time in times.items() if time}
 
 
 def _local(text: str, assignment: Assignment, what: str) -> str:
-    """A time in ISO 8601 or as spreadsheets write it (month first), with the due time's offset where it has none."""
+    """A time in ISO 8601 or as spreadsheets write it (month first), with the due time's offset
+    where it has none.
+    """
     time = None
     for read in (
         datetime.fromisoformat,
@@ -200,7 +212,8 @@ def _local(text: str, assignment: Assignment, what: str) -> str:
             pass
     if time is None:
         raise UserError(
-            f"{what} is {text!r}: write it as 2026-10-01T23:59+02:00, 2026-10-01 23:59 or 10/01/2026 11:59 PM"
+            f"{what} is {text!r}: write it as 2026-10-01T23:59+02:00, 2026-10-01 23:59 or "
+            "10/01/2026 11:59 PM"
         )
     if time.tzinfo is None:
         time = time.replace(
@@ -245,7 +258,8 @@ def _table(path, needed, students, say) -> list[dict]:
     rows = [{key.strip().lower(): value for key, value in row.items()} for row in rows]
     if not set(needed) <= {name.strip().lower() for name in columns}:
         raise UserError(
-            f"{path}: needs the columns {' and '.join(needed)}, with commas between; its first line has "
+            f"{path}: needs the columns {' and '.join(needed)}, with commas between; its first "
+            "line has "
             f"{', '.join(columns)[:100] or 'none'}"
         )
     known = {same_name(student) for student in students}

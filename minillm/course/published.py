@@ -1,5 +1,6 @@
-"""The checks of a lesson as data, for a handout: inputs, right answers and those of every misconception, without a
-function that computes any of them. A number that is worked out on paper is there as digests alone.
+"""The checks of a lesson as data, for a handout: inputs, right answers and those of every
+misconception, without a function that computes any of them. A number that is worked out on paper
+is there as digests alone.
 
     publish(checks, seeds) -> bytes         read_published(data) -> Checks, for checking.judge_file
 """
@@ -31,7 +32,9 @@ WORK = 2**14  # of scrypt: some 50 ms for each number that is tried
 
 
 def publish(checks: Checks, seeds: list[list[int]]) -> bytes:
-    """The checks with one set of inputs for each of `seeds`. Of inputs that are always the same, every other one."""
+    """The checks with one set of inputs for each of `seeds`. Of inputs that are always the same,
+    every other one.
+    """
     head = {
         "name": checks.name,
         "asking": checks.asking,
@@ -131,7 +134,7 @@ def _lookup(cases, answers) -> Known:
     return Known(None, dict(zip(map(key_of, cases), answers)))
 
 
-# ---- Numbers worked out on paper --------------------------------------------------------------------------------
+# ---- Numbers worked out on paper ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,9 @@ class Guarded(Task):
     guard: dict | None = None
 
     def against(self, answers) -> Task:
-        """The task as one that knows whether this answer is right, or which mistake it is, and nothing else."""
+        """The task as one that knows whether this answer is right, or which mistake it is, and
+        nothing else.
+        """
         answer, guard = exercises.numbers(answers[0]), self.guard
         digest, value = None, None
         if (

@@ -1,8 +1,10 @@
-"""Runs an exercise: reads inputs, writes answers. The only program here that executes what a student wrote.
+"""Runs an exercise: reads inputs, writes answers. The only program here that executes what a
+student wrote.
 
-Started as `python -I -S runner.py SETTINGS` beside plain.py, in a sandbox or without one; nothing else of minillm is
-there. SETTINGS is JSON: {"job": file, "path": where NumPy is, "uid": become this user or null, "seccomp": filter or
-null, "limits": {rlimit: n}}. The job is two records, {"file", "asking", "lent", "names", "jax"} and [(name, by_hand, cases), ...]; answers are records
+Started as `python -I -S runner.py SETTINGS` beside plain.py, in a sandbox or without one; nothing
+else of minillm is there. SETTINGS is JSON: {"job": file, "path": where NumPy is, "uid": become
+this user or null, "seccomp": filter or null, "limits": {rlimit: n}}. The job is two records,
+{"file", "asking", "lent", "names", "jax"} and [(name, by_hand, cases), ...]; answers are records
 on standard output:
 
     "ready"              once, when the libraries are there
@@ -10,7 +12,8 @@ on standard output:
     ["task", name]       before each task
     ["answers", list]    after it: for each case a value, Raises or NotWritten (then the list ends)
 
-What the exercise prints goes to standard error. Nothing here is to be believed by who reads the answers.
+What the exercise prints goes to standard error. Nothing here is to be believed by who reads the
+answers.
 """
 
 import ast
@@ -30,7 +33,9 @@ HIDDEN = {"minillm"}  # what is not importable even where it is installed
 
 
 def run_file(path, name, source=None) -> types.ModuleType:
-    """A Python file as a module. Bytes, so that its encoding and line ends are Python's business."""
+    """A Python file as a module. Bytes, so that its encoding and line ends are Python's
+    business.
+    """
     module = types.ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module
@@ -67,7 +72,9 @@ def _absent(tree) -> set[str]:
 
 
 class _Missing:
-    """Finds libraries that are not here, so that an import that is never used costs nothing; hides minillm."""
+    """Finds libraries that are not here, so that an import that is never used costs nothing;
+    hides minillm.
+    """
 
     def __init__(self, names):
         self.names = names
@@ -126,7 +133,9 @@ def raised(error: BaseException):
 
 
 def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
-    """What the student's module answers to each case. `ask(student, *case)` asks it, or None: the function `name`."""
+    """What the student's module answers to each case. `ask(student, *case)` asks it, or None: the
+    function `name`.
+    """
     if not hasattr(student, name) and (ask is None or by_hand):
         return [plain.NotWritten(f"there is no {name} in the file: keep the names of the exercise")]
     answers = []

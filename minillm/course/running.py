@@ -1,9 +1,11 @@
-"""Runs an exercise in a process of its own, under limits, and reads its answers when the process has ended.
+"""Runs an exercise in a process of its own, under limits, and reads its answers when the process
+has ended.
 
     answers = ask(job, limits, sandbox)     # in a sandbox (assignments/sandbox.py), or without one: sandbox=None
 
-Nothing of the process is believed: what it did is a file of plain values (plain.py), how long it took is measured
-from outside. `minillm lesson check`, `minillm assignment check` and `minillm assignment grade` all ask in this way.
+Nothing of the process is believed: what it did is a file of plain values (plain.py), how long it
+took is measured from outside. `minillm lesson check`, `minillm assignment check` and `minillm
+assignment grade` all ask in this way.
 """
 
 import contextlib
@@ -49,10 +51,11 @@ ENVIRONMENT = THREADS | {
 
 @dataclass(frozen=True)
 class Limits:
-    """What one exercise may use. Seconds are those of a core; three times as many may go by on the clock.
+    """What one exercise may use. Seconds are those of a core; three times as many may go by on
+    the clock.
 
-    seconds: a task, or reading the file. total: all tasks of a file, in all its processes. start: Python and its
-    libraries. memory: MB. threads: at a time. output: MB of printed text.
+    seconds: a task, or reading the file. total: all tasks of a file, in all its processes. start:
+    Python and its libraries. memory: MB. threads: at a time. output: MB of printed text.
     """
 
     seconds: float = 10.0
@@ -78,8 +81,8 @@ class Limits:
 class Job:
     """What a process is to do: `file` with the answers to `tasks`, [(name, by_hand, cases)].
 
-    asking: the source of the lesson's asking.py, or "". lent: source in which the functions `names` are, which take
-    the place of the student's.
+    asking: the source of the lesson's asking.py, or "". lent: source in which the functions
+    `names` are, which take the place of the student's.
     """
 
     file: bytes
@@ -92,16 +95,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Stopped:
-    """In place of the answers to a task: why the process had to end, or ended. reason: see Answers."""
+    """In place of the answers to a task: why the process had to end, or ended. reason: see
+    Answers.
+    """
 
     reason: str
 
 
 @dataclass
 class Answers:
-    """`of` {task: answers}. reason: why the process was ended or ended early ("" if it did neither): time, total,
-    memory, output, exit, start; it was then busy with the task `during`, or "" with reading the file. file: the
-    exception that reading the file raised. printed: the beginning of what it printed. seconds: of a core."""
+    """`of` {task: answers}. reason: why the process was ended or ended early ("" if it did
+    neither): time, total, memory, output, exit, start; it was then busy with the task `during`,
+    or "" with reading the file. file: the exception that reading the file raised. printed: the
+    beginning of what it printed. seconds: of a core."""
 
     of: dict = field(default_factory=dict)
     reason: str = ""
@@ -208,7 +214,8 @@ def ask(job: Job, limits: Limits, sandbox=None, spent: Spent | None = None) -> A
 
 
 def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = None) -> Answers:
-    """Run a job, and again without the task that ended it, until every task has answers or is Stopped.
+    """Run a job, and again without the task that ended it, until every task has answers or is
+    Stopped.
 
     Where reading the file itself ended the process, `during` is "" and `of` empty.
     """
@@ -235,7 +242,9 @@ def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = 
 
 @contextlib.contextmanager
 def _folder():
-    """A temporary folder that names its maker, so that `sweep` finds those of a maker that was killed."""
+    """A temporary folder that names its maker, so that `sweep` finds those of a maker that was
+    killed.
+    """
     me = psutil.Process()
     place = Path(tempfile.mkdtemp(prefix=f"minillm-box-{me.pid}-{int(me.create_time())}-"))
     try:
@@ -317,7 +326,9 @@ class _Process:
             self.process.kill()
 
     def _used(self) -> tuple[float, int]:
-        """(seconds of a core, bytes of memory) of the process and all below it, also of those that have ended."""
+        """(seconds of a core, bytes of memory) of the process and all below it, also of those
+        that have ended.
+        """
         seconds, memory = 0.0, 0
         if time.monotonic() - self.looked > TREE:
             self.looked = time.monotonic()
@@ -330,7 +341,9 @@ class _Process:
         return seconds, memory
 
     def _progress(self) -> list:
-        """The short records written since the last look, which say where it is. Nothing is judged by them."""
+        """The short records written since the last look, which say where it is. Nothing is judged
+        by them.
+        """
         new = []
         with open(self.answers.name, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -392,7 +405,9 @@ class _Process:
 
 
 def _read(answers, job: Job, found: Answers):
-    """The answers that the file holds, in the order of the tasks; whatever else it holds is nothing."""
+    """The answers that the file holds, in the order of the tasks; whatever else it holds is
+    nothing.
+    """
     answers.seek(0)
     found.during = ""
     try:
