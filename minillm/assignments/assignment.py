@@ -1,9 +1,10 @@
 """What an assignment is: lessons with points, a time, limits. The same assignment.json lies in
 the handout and in the key.
 
-hw1/handout/  README.md AGENTS.md  assignment.json  minillm_course-*.whl               goes to the students
-              NN_name.py NN_name.ipynb NN_name.html (stub, the same as a notebook, the lesson)  checks/NN_name (as data)
-hw1/key/      assignment.json  secret.json  proof.json  lessons/NN_name/ (checks, reference, stub)     stays with the teacher
+hw1/handout/  for students: README.md AGENTS.md assignment.json minillm_course-*.whl checks/NN_name
+              NN_name.py NN_name.ipynb NN_name.html: the stub, the same as a notebook, the lesson
+hw1/key/      for the teacher: assignment.json secret.json proof.json
+              lessons/NN_name/: checks, reference, stub
 """
 
 import hashlib

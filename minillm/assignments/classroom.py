@@ -80,6 +80,8 @@ def grade(
     make_folder(out / "results")
     with only_one(out / "grading.lock"):
         sweep()
+        for unfinished in out.rglob("*.part"):  # of a run that was killed while it wrote
+            unfinished.unlink()
         way = sandbox.choose(way, secrets_of(key))
         jobs = max(1, jobs or os.cpu_count() or 1)
         if way == "none":
@@ -253,7 +255,8 @@ def checks_digest(key: Path, assignment: Assignment) -> str:
     times or titles.
     """
     secret = read_json(key / "secret.json")
-    text = f"{digest_of(key / 'lessons')} {secret} {sorted(asdict(assignment.limits).items())} {minillm.__version__}"
+    limits = sorted(asdict(assignment.limits).items())
+    text = f"{digest_of(key / 'lessons')} {secret} {limits} {minillm.__version__}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,11 +2,11 @@
 Nothing is unpacked to disk, followed or executed: files are read as bytes, and of a notebook the
 source of its cells.
 
-    SUBMISSIONS/ada/03_attention.py                 a folder for each student; files in it, or in folders below it
-    SUBMISSIONS/ada.zip, ada.py, ada.ipynb          an archive; a single file where the assignment has one
+    SUBMISSIONS/ada/03_attention.py       a folder for each student; files in it or further down
+    SUBMISSIONS/ada.zip, ada.py           an archive; a single file where the assignment has one
     SUBMISSIONS/doejane_LATE_1234_5678_03_attention.py      Canvas' flat download
     SUBMISSIONS/Jane Doe_1234_assignsubmission_file_/...    Moodle's folders
-    submissions.zip                                 any of these in an archive, or one folder further down
+    submissions.zip                       any of these in an archive, or one folder further down
 """
 
 import ast

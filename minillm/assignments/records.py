@@ -3,9 +3,9 @@ overrides; and what is left of the points after them. Names are the same in any 
 Unicode form, and an id of the roster is as good.
 
     times.csv        student, time
-    extensions.csv   student, due, grace             one of due and grace may be empty; grace in minutes
-    overrides.csv    student, task, points, note     task: LESSON.TASK, LESSON, or empty for the sum; after lateness
-    roster.csv       Canvas' gradebook, Moodle's grading worksheet, or a column student (or name) and any others
+    extensions.csv   student, due, grace          one of the two may be empty; grace in minutes
+    overrides.csv    student, task, points, note  task: LESSON.TASK, LESSON, or empty for the sum
+    roster.csv       Canvas' gradebook, Moodle's grading worksheet, or a column student
 """
 
 import csv

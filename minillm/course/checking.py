@@ -3,7 +3,7 @@ check`, `minillm assignment check` and `minillm assignment grade`, which thus ag
 in the inputs and in where the exercise runs.
 
     check(folder, file) -> {"lesson", "file", "seed", "tasks": [result], "points", "of", "printed"}
-    result: what exercises.verdict gives, and "helped": the prerequisites that the reference stood in for
+    result: what exercises.verdict gives, and "helped": prerequisites that the reference stood in for
 """
 
 import ast
@@ -23,17 +23,18 @@ PRINTED = 2000  # characters of what the exercise prints that are kept
 LIMITS = Limits(seconds=20, total=200, memory=4096, threads=4096)
 WHOLE_FILE = ("file", "syntax", "import")  # kinds that say nothing of a single task
 STOPPED = {
-    "time": "It took longer than the {seconds:g} seconds that a task has. Look for a loop that never ends, on the "
-    "smallest input that you can think of, then for loops over numbers that NumPy could do at "
+    "time": "It took longer than the {seconds:g} seconds that a task has. Look for a loop that never "
+    "ends, on the smallest input that you can think of, then for loops over numbers that NumPy could do at "
     "once.",
-    "total": "The tasks of this file together took longer than {total:g} seconds. Look for loops over numbers that "
-    "NumPy could do at once.",
-    "memory": "It needed more memory than there is ({memory} MB). Look for an array that is much larger than its "
-    "inputs, or a list that never stops growing.",
+    "total": "The tasks of this file together took longer than {total:g} seconds. Look for loops "
+    "over numbers that NumPy could do at once.",
+    "memory": "It needed more memory than there is ({memory} MB). Look for an array that is much "
+    "larger than its inputs, or a list that never stops growing.",
     "output": "It printed without end (more than {output} MB). Take the print out of the loop.",
-    "exit": "It ended the whole program: a function returns its answer and ends nothing. Look for exit(), quit() or "
-    "sys.exit().",
-    "answers": "Its answers could not be read. Return plain values: numbers, arrays, text, lists, dicts.",
+    "exit": "It ended the whole program: a function returns its answer and ends nothing. Look for "
+    "exit(), quit() or sys.exit().",
+    "answers": "Its answers could not be read. Return plain values: numbers, arrays, text, lists, "
+    "dicts.",
 }
 
 

@@ -4,9 +4,9 @@ come back.
 Needs Python and NumPy alone, since it is copied into the sandbox. A file is a row of records,
 each 8 bytes of length and one value. A value is one letter and what the letter asks for:
 
-    N T F            None, True, False              L U S Z n   list, tuple, set, frozenset of n values
+    N T F            None, True, False          L U S Z n   list, tuple, set, frozenset of n values
     I text           int, in hexadecimal            D n         dict of n pairs
-    R x  C x y       float, complex                 A dtype shape bytes   array (a: NumPy scalar), little-endian
+    R x  C x y       float, complex             A dtype shape bytes   array (a: NumPy scalar)
     X text  B bytes  text, bytes                    E name message line   Raises
     O text           Unlike                         M text      NotWritten
     P name dict      an object of a class of the lesson's asking.py; inwards only

@@ -1,7 +1,7 @@
 """Runs an exercise in a process of its own, under limits, and reads its answers when the process
 has ended.
 
-    answers = ask(job, limits, sandbox)     # in a sandbox (assignments/sandbox.py), or without one: sandbox=None
+    answers = ask(job, limits, sandbox)     # a sandbox of assignments/sandbox.py, or None
 
 Nothing of the process is believed: what it did is a file of plain values (plain.py), how long it
 took is measured from outside. `minillm lesson check`, `minillm assignment check` and `minillm
