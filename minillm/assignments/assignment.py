@@ -1,7 +1,10 @@
-"""What an assignment is: lessons with points, a time, limits. The same assignment.json lies in the handout and in the key.
+"""What an assignment is: lessons with points, a time, limits. The same assignment.json lies in
+the handout and in the key.
 
-    hw1/handout/  README.md  assignment.json  NN_name.py (stubs)  checks/NN_name/ (public checks)            goes to the students
-    hw1/key/      assignment.json  secret.json  lessons/NN_name/ (hidden checks, reference, stub)  proof.json      stays with the teacher
+hw1/handout/  for students: README.md AGENTS.md assignment.json minillm_course-*.whl checks/NN_name
+              NN_name.py NN_name.ipynb NN_name.html: the stub, the same as a notebook, the lesson
+hw1/key/      for the teacher: assignment.json secret.json proof.json
+              lessons/NN_name/: checks, reference, stub
 """
 
 import hashlib
@@ -9,19 +12,21 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
 
-from minillm.assignments.sandbox import Limits
+from minillm.course.running import Limits
 from minillm.errors import UserError
 from minillm.files import read_json
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Part:
-    """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by task, `about` in words.
+    """One lesson of an assignment: the file that a student hands in is NN_name.py. `points` by
+    task, `about` in words.
 
-    practice: tasks without points, because the answer to them is in how a function runs and not in what it returns, so that only the
-    student's own process could give it; see making.prove. libraries: what a submission may import besides Python's own library.
+    practice: tasks without points, because their right answer is always the same, so that it
+    could be given without the function; see making.prove. libraries: what a submission may import
+    besides Python's own library.
     """
 
     name: str
@@ -42,8 +47,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Assignment:
-    """`due` in ISO 8601 with its offset from UTC, or None; `late`: percent of the points that each day begun after it costs;
-    `grace`: minutes after it that cost nothing; `install`: what pip installs for students, in the handout's folder."""
+    """`due` in ISO 8601 with its offset from UTC, or None; `late`: percent of the points that
+    each day begun after it costs; `grace`: minutes after it that cost nothing; `install`: what
+    pip installs for students, in the handout's folder."""
 
     title: str
     parts: list[Part]
@@ -72,11 +78,16 @@ def read_assignment(folder: Path) -> Assignment:
     values = read_json(path)
     try:
         if values["format"] != FORMAT:
-            raise UserError(f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the one that made it")
+            raise UserError(
+                f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the "
+                "one that made it"
+            )
         parts = [Part(**part) for part in values["parts"]]
         limits = Limits(**{f.name: values["limits"][f.name] for f in fields(Limits)})
         made = Assignment(**values | {"parts": parts, "limits": limits})
-        if not parts or any(Path(part.file).name != part.file or not part.name[:2].isdigit() for part in parts):
+        if not parts or any(
+            Path(part.file).name != part.file or not part.name[:2].isdigit() for part in parts
+        ):
             raise ValueError("names of lessons")
         return made
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -86,11 +97,16 @@ def read_assignment(folder: Path) -> Assignment:
 
 
 def find_key(path) -> Path:
-    """The key in a folder: itself, or the `key` in what `minillm assignment new` made. Raises UserError."""
+    """The key in a folder: itself, or the `key` in what `minillm assignment new` made. Raises
+    UserError.
+    """
     for folder in (Path(path), Path(path) / "key"):
         if (folder / "secret.json").is_file():
             return folder
-    raise UserError(f"{path}: no key of an assignment (the folder with secret.json that minillm assignment new made)")
+    raise UserError(
+        f"{path}: no key of an assignment (the folder with secret.json that minillm assignment "
+        "new made)"
+    )
 
 
 def find_handout(path) -> Path:
@@ -98,13 +114,18 @@ def find_handout(path) -> Path:
     for folder in (Path(path), Path(path) / "handout"):
         if (folder / "assignment.json").is_file() and (folder / "checks").is_dir():
             return folder
-    raise UserError(f"{path}: no handout of an assignment (the folder with assignment.json and checks): go there first, or name it")
+    raise UserError(
+        f"{path}: no handout of an assignment (the folder with assignment.json and checks): go "
+        "there first, or name it"
+    )
 
 
 def digest_of(folder: Path) -> str:
     """A fingerprint of every file in a folder."""
     total = hashlib.sha256()
-    for path in sorted(p for p in Path(folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+    for path in sorted(
+        p for p in Path(folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts
+    ):
         data = path.read_bytes()
         total.update(f"{path.relative_to(folder).as_posix()}\n{len(data)}\n".encode() + data)
     return total.hexdigest()
@@ -115,15 +136,21 @@ def moment(text: str, what: str) -> datetime:
     try:
         time = datetime.fromisoformat(text.strip())
     except (ValueError, AttributeError):
-        raise UserError(f"{what} is {text!r}: it must be a time such as 2026-10-01T23:59+02:00") from None
+        raise UserError(
+            f"{what} is {text!r}: it must be a time such as 2026-10-01T23:59+02:00"
+        ) from None
     return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
 def days_late(assignment: Assignment, handed_in: str | None) -> int:
-    """Days begun between the due time with its grace and when it was handed in; 0 where either is not known."""
+    """Days begun between the due time with its grace and when it was handed in; 0 where either is
+    not known.
+    """
     if not assignment.due or not handed_in:
         return 0
-    late = (moment(handed_in, "a time of handing in") - moment(assignment.due, "due")).total_seconds() - 60 * assignment.grace
+    late = (
+        moment(handed_in, "a time of handing in") - moment(assignment.due, "due")
+    ).total_seconds() - 60 * assignment.grace
     return 0 if late <= 0 else int(late // 86400) + 1
 
 

@@ -1,253 +1,508 @@
-"""What a teacher and the students get from results: text and HTML for each student, one table, a histogram, the misconceptions.
+"""What a teacher and the students get from results: text and HTML for each student, tables for
+spreadsheets and learning platforms, and a page about the class.
 
-    grades/grades.csv             a row for each student
-    grades/class.txt, class.html  the table, the histogram, the most common misconceptions; class.html has the teacher's details
-    grades/students/NAME.txt, NAME.html      for the student: holds no hidden input and no right answer
+    grades/grades.csv             a row for each student, a column for each task
+    grades/canvas.csv, moodle.csv what the platform imports, from its own roster (--lms, --roster)
+    grades/class.txt, class.html  histogram, pass rates, misconceptions, who is alike, details
+    grades/students/NAME.txt, NAME.html      without hidden inputs and right answers
 """
 
 import csv
-import html
+import hashlib
 import io
+import re
 import statistics
+import unicodedata
 from collections import Counter
-from datetime import datetime
+from functools import cache
 from pathlib import Path
-from urllib.parse import quote, unquote
 
-from minillm.assignments.assignment import Assignment, after_lateness, days_late, moment
+import jinja2
+
+from minillm.assignments.assignment import Assignment
+from minillm.assignments.records import Records
+from minillm.assignments.similar import alike
 from minillm.errors import UserError
-from minillm.files import make_folder, write_atomically
+from minillm.files import make_folder, read_json, write_atomically
 
-WORDS = {"passed": "passed", "failed": "wrong", "error": "error", "todo": "missing", "practice": "practice"}
-WHOLE_FILE = ("file", "syntax", "import", "grader")               # kinds that say nothing of a single task
-KINDS = {"file": "the file was not handed in, or not under its name", "syntax": "the file is not Python", "import": "reading the file stops with an exception",
-         "grader": "could not be graded: look at it by hand", "todo": "not written", "missing": "no such name in the file"}
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #bbb;padding:.3rem .6rem;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;white-space:nowrap}summary,h1,p,.notes td:last-child{overflow-wrap:anywhere}
-@media(max-width:45rem){td,th{padding:.3rem}.notes tr{display:flex;flex-wrap:wrap;border-bottom:1px solid #bbb}.notes td,.notes th{border:0}
-.notes td:first-child:not(.n),.notes th:first-child:not(.n){flex:1}.notes td:first-child{overflow-wrap:anywhere}.notes td:last-child{flex-basis:100%;padding-top:0}.notes td:empty,.notes th:empty{display:none}}
-@media(min-width:45rem){.notes td:first-child{white-space:nowrap}.notes td:last-child{width:60%}}
-.passed{color:#060}.failed,.error{color:#a00}.todo{color:#666}pre{white-space:pre-wrap;overflow:auto;max-height:15rem}
-.bar{background:#456;color:#fff;padding:0 .4rem;min-width:1px;display:inline-block}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}.passed{color:#7d7}.failed,.error{color:#f88}.todo{color:#999}td,th{border-color:#555}}"""
+WORDS = {
+    "passed": "passed",
+    "failed": "wrong",
+    "error": "error",
+    "todo": "missing",
+    "timeout": "too slow",
+    "practice": "practice",
+}
+WHOLE_FILE = ("file", "syntax", "import", "grader")  # kinds that say nothing of a single task
+KINDS = {
+    "file": "the file was not handed in, or not under its name",
+    "syntax": "the file is not Python",
+    "import": "reading the file stops with an exception",
+    "grader": "could not be graded: look at it by hand",
+    "todo": "not written",
+    "missing": "no such name in the file",
+    "time": "took too long",
+    "exception": "raises an exception",
+}
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: (
+            plain(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+        ),
+        trim_blocks=True,
+    )
 
 
 def plain(text) -> str:
-    """Printable text on one line: nothing in it can steer a terminal or turn the direction of writing."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text).replace("\t", " "))
+    """Printable text: nothing in it can steer a terminal or turn the direction of writing. Line
+    ends stay.
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in str(text).replace("\t", " ")
+    )
+
+
+def one_line(text) -> str:
+    return plain(str(text).replace("\n", "\\n"))
 
 
 def cell(value):
     """A value for a spreadsheet: text that begins like a formula is made text again."""
     if not isinstance(value, str):
         return value
-    value = plain(value)
+    value = one_line(value)
     return "'" + value if value.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else value
 
 
-def final(assignment: Assignment, result: dict, lateness: dict[str, str]) -> tuple[float, int]:
-    """(points after lateness, days late)."""
-    days = days_late(assignment, lateness.get(result["student"]))
-    return after_lateness(assignment, result["earned"], days), days
-
-
-def read_times(path, assignment: Assignment, students: list[str], say=print) -> dict[str, str]:
-    """{student: time of handing in} from a CSV file with a column `student` and a column `time`. A time without an offset has that of `due`.
-
-    Who handed in nothing is mentioned, who has no time, who has several (the last counts), and times without an offset.
-    Raises UserError, also where a time is none.
+def page_name(student: str, stem: str = "") -> str:
+    """The name of a student's pages: a platform's own, or the student's as it is read, made safe
+    for every system.
     """
-    times, twice, local = {}, [], []
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            columns = [name for name in rows.fieldnames or () if name]
-            for row in rows if {"student", "time"} <= set(columns) else ():
-                twice += [row["student"]] if row["student"] in times else []
-                times[row["student"]] = row["time"]
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as CSV: {error}") from None
-    if not {"student", "time"} <= set(columns):
-        raise UserError(f"{path}: needs the columns student and time, with commas between; its first line has {plain(', '.join(columns))[:100] or 'none'}")
-    for student, time in times.items():
-        try:
-            if time and datetime.fromisoformat(time.strip()).tzinfo is None and assignment.due:
-                times[student] = datetime.fromisoformat(time.strip()).replace(tzinfo=moment(assignment.due, "due").tzinfo).isoformat()
-                local.append(student)
-        except ValueError:
-            moment(time, f"{path}: the time of {plain(student)}")
-    if unknown := sorted(times.keys() - set(students)):
-        say(f"WARNING: {path}: no submission of {', '.join(map(plain, unknown))}")
-    if without := sorted(student for student in students if not times.get(student)):
-        say(f"WARNING: {path}: no time for {', '.join(map(plain, without))}: not counted as late")
-    if twice:
-        say(f"WARNING: {path}: more than one time for {', '.join(map(plain, sorted(set(twice))))}: the last one counts")
-    if local:
-        say(f"{path}: times without an offset from UTC are taken to have that of the due time, {assignment.due}")
-    return times
+    name = f"{stem}feedback" if stem else student
+    safe = "".join(
+        c if c.isprintable() and c not in '\\/:*?"<>|%' else "_"
+        for c in unicodedata.normalize("NFC", name)
+    ).strip(" .")
+    if (
+        safe == name
+        and 0 < len(name.encode()) <= 150
+        and not re.fullmatch(r"(?i)(con|prn|aux|nul|(com|lpt)\d)(\..*)?", name)
+    ):
+        return name
+    return (
+        f"{safe[:60]}-{hashlib.sha256(student.encode('utf-8', 'surrogateescape')).hexdigest()[:10]}"
+    )
 
 
-def write_all(out: Path, assignment: Assignment, results: list[dict], lateness: dict[str, str]) -> list[str]:
-    """Every report. The same results give the same bytes. Pages of who is not among the results go; returns their names."""
-    from minillm.assignments.classroom import slug
-    students = make_folder(Path(out) / "students")
-    known = {slug(result["student"]) for result in results}
-    gone = sorted({path.stem for path in (Path(out) / "results").glob("*.json")} - known)
-    gone = [stem for stem in gone if any((students / f"{stem}{kind}").exists() for kind in (".txt", ".html"))]
-    for stem in gone:
-        for kind in (".txt", ".html"):
-            (students / f"{stem}{kind}").unlink(missing_ok=True)
+def write_all(
+    out: Path,
+    assignment: Assignment,
+    results: list[dict],
+    records: Records,
+    files=None,
+    lms: str | None = None,
+    anonymous: bool = False,
+    stubs=None,
+):
+    """Every report. The same results give the same bytes. files: {student: {name: bytes}}, for
+    sources and likeness.
+    """
+    out, files, students = Path(out), files or {}, []
     for result in results:
-        name = slug(result["student"])
-        write_atomically(students / f"{name}.txt", student_text(assignment, result, lateness).encode("utf-8", "replace"))
-        write_atomically(students / f"{name}.html", student_html(assignment, result, lateness).encode("utf-8", "replace"))
-    write_atomically(Path(out) / "grades.csv", table_csv(assignment, results, lateness).encode("utf-8", "replace"))
-    write_atomically(Path(out) / "class.txt", class_text(assignment, results, lateness).encode("utf-8", "replace"))
-    write_atomically(Path(out) / "class.html", class_html(assignment, results, lateness).encode("utf-8", "replace"))
-    return [plain(unquote(stem)) for stem in gone]
+        student = _student(assignment, result, records)
+        students.append(student)
+        page = make_folder(out / "students") / student["page"]
+        write_atomically(
+            page.with_name(page.name + ".txt"), _bytes(_student_text(assignment, student))
+        )
+        write_atomically(
+            page.with_name(page.name + ".html"),
+            _bytes(
+                _templates()
+                .get_template("student.html")
+                .render(
+                    title=f"{assignment.title}: {result['student']}",
+                    assignment=assignment,
+                    student=student,
+                )
+            ),
+        )
+    write_atomically(out / "grades.csv", _bytes(_table(assignment, results, records), "utf-8-sig"))
+    if lms:
+        write_atomically(
+            out / f"{lms}.csv",
+            _bytes(_for_platform(assignment, results, records, lms), "utf-8-sig"),
+        )
+    _write_class(out, assignment, results, records, students, files, anonymous, stubs or {})
 
 
-# ---- For a student ---------------------------------------------------------------------------------------------------
+def _bytes(text: str, encoding: str = "utf-8") -> bytes:
+    return text.encode(encoding, "replace")
 
-def score_line(assignment, result, lateness) -> str:
-    points, days = final(assignment, result, lateness)
-    late = "1 day late" if days == 1 else f"{days} days late"
-    if points != result["earned"]:
-        late = f"{result['earned']:g}, less {assignment.late:g}% for {'each of ' if days > 1 else ''}{late}"
-    return f"{points:g} of {assignment.of:g} points" + (f" ({late})" if days else "")
+
+def remove_others(out: Path, known: set[str]) -> list[str]:
+    """Remove the pages of students who have a result but are not `known`; returns their names."""
+    gone = []
+    for path in (Path(out) / "results").glob("*.json"):
+        try:
+            result = read_json(path)
+            student = str(result["student"])
+        except (UserError, KeyError):
+            continue
+        page = page_name(student, str(result.get("stem", "")))
+        pages = [
+            p
+            for p in (out / "students" / f"{page}.txt", out / "students" / f"{page}.html")
+            if student not in known and p.exists()
+        ]
+        for path in pages:
+            path.unlink()
+        gone += [one_line(student)] if pages else []
+    return sorted(gone)
+
+
+# ---- For a student -----------------------------------------------------------------------------
+
+
+def score_line(assignment, result, records: Records) -> str:
+    score = records.points(assignment, result)
+    late = "1 day late" if score["days"] == 1 else f"{score['days']} days late"
+    if score["points"] != score["earned"]:
+        each = "each of " if score["days"] > 1 else ""
+        late = f"{score['earned']:g}, less {assignment.late:g}% for {each}{late}"
+    return f"{score['points']:g} of {assignment.of:g} points" + (
+        f" ({late})" if score["days"] else ""
+    )
 
 
 def task_note(task: dict) -> str:
     """What a student is told about a task."""
-    helped = f"(The reference stood in for {', '.join(task['helped'])}, which your file did not have right: only this task was looked at here.) " if task["helped"] and task["status"] != "todo" else ""
-    return (helped + (task["message"] if task["status"] != "passed" else "")).strip()
+    helped = (
+        f"(The reference stood in for {', '.join(task['helped'])}, which your file did not have "
+        "right: only this task was looked at here.) "
+        if task["helped"] and task["status"] != "todo"
+        else ""
+    )
+    return (
+        helped + (task["message"] if task["status"] != "passed" or task["hint"] else "")
+    ).strip()
 
 
-def note_of_all(part: dict) -> str:
-    """What is said of every task alike (the file is missing, or is not Python): worth saying once."""
-    notes = {(task_note(task), task["detail"]) for task in part["tasks"]}
-    return notes.pop()[0] if len(notes) == 1 and len(part["tasks"]) > 1 else ""
+def _student(assignment, result, records: Records) -> dict:
+    """A result with its points, as the pages show it."""
+    score, parts = records.points(assignment, result), []
+    for part, found in zip(assignment.parts, result["parts"]):
+        tasks = []
+        for task in found["tasks"]:
+            of = part.points.get(task["name"], 0)
+            points = (
+                "practice"
+                if task["status"] == "practice"
+                else f"{score['tasks'][part.name, task['name']]:g} of {of:g}"
+            )
+            tasks.append(
+                task
+                | {
+                    "word": WORDS.get(task["status"], task["status"]),
+                    "note": task_note(task),
+                    "points": points,
+                }
+            )
+        notes = {(task["note"], task["example"]) for task in tasks}
+        once = notes.pop()[0] if len(notes) == 1 and len(tasks) > 1 else ""
+        parts.append(
+            {
+                "name": part.name,
+                "number": part.name[:2],
+                "title": part.title,
+                "of": f"{part.of:g}",
+                "once": once,
+                "earned": f"{score['parts'][part.name]:g}",
+                "tasks": tasks,
+                "printed": found["printed"],
+                "source": "",
+            }
+        )
+    return {
+        "name": result["student"],
+        "page": page_name(result["student"], result.get("stem", "")),
+        "parts": parts,
+        "score": score_line(assignment, result, records),
+        "notes": [
+            *result.get("notes", ()),
+            *(f"points set by your teacher: {note}" for note in score["overrides"]),
+        ],
+    }
 
 
-def student_text(assignment, result, lateness) -> str:
-    lines = [plain(f"{assignment.title}: {result['student']}"), score_line(assignment, result, lateness), ""]
-    for part in result["parts"]:
-        lines.append(f"{part['name']} {part['title']}: {part['earned']:g} of {part['of']:g}")
-        if once := note_of_all(part):
-            lines.append(f"            {plain(once)}")
+def _student_text(assignment, student) -> str:
+    lines = [
+        one_line(f"{assignment.title}: {student['name']}"),
+        student["score"],
+        *map(one_line, student["notes"]),
+        "",
+    ]
+    for part in student["parts"]:
+        lines.append(f"{part['name']} {part['title']}: {part['earned']} of {part['of']}")
+        lines += [f"            {one_line(part['once'])}"] if part["once"] else []
         for task in part["tasks"]:
-            lines.append(f"  {WORDS[task['status']]:>8}  {task['name']}  {task['earned']:g} of {task['points']:g}")
-            if task_note(task) and not once:
-                lines.append(f"            {plain(task_note(task))}")
+            lines.append(f"  {task['word']:>8}  {task['name']}  {task['points']}")
+            lines += (
+                [f"            {one_line(task['note'])}"]
+                if task["note"] and not part["once"]
+                else []
+            )
         lines.append("")
     return "\n".join(lines)
 
 
-def student_html(assignment, result, lateness) -> str:
-    body = [f"<h1>{escape(assignment.title)}</h1><p>{escape(result['student'])}: <strong>{escape(score_line(assignment, result, lateness))}</strong></p>"]
-    for part in result["parts"]:
-        once = note_of_all(part)
-        body.append(f"<h2>{escape(part['name'][:2])} {escape(part['title'])}: {part['earned']:g} of {part['of']:g}</h2>"
-                    + (f"<p>{escape(once)}</p>" if once else "") + "<table class=notes>"
-                    "<tr><th>task</th><th></th><th class=n>points</th><th></th></tr>")
-        for task in part["tasks"]:
-            body.append(f"<tr><td>{escape(task['name'])}</td><td class={task['status']}>{WORDS[task['status']]}</td>"
-                        f"<td class=n>{task['earned']:g} of {task['points']:g}</td><td>{'' if once else escape(task_note(task))}</td></tr>")
-        body.append("</table>")
-    return page(f"{assignment.title}: {result['student']}", body)
+# ---- For the teacher ---------------------------------------------------------------------------
 
 
-# ---- For the teacher -------------------------------------------------------------------------------------------------
-
-def table_csv(assignment, results, lateness) -> str:
-    """student, points, of, percent, days late, then the points of each lesson and each task."""
+def _csv(rows) -> str:
     file = io.StringIO()
-    table = csv.writer(file, lineterminator="\r\n")
-    table.writerow(["student", "points", "of", "percent", "days_late", *(part.name for part in assignment.parts),
-                    *(f"{part.name}.{task}" for part in assignment.parts for task in part.points)])
-    for result in results:
-        points, days = final(assignment, result, lateness)
-        table.writerow([cell(result["student"]), f"{points:g}", f"{assignment.of:g}", f"{100 * points / assignment.of:.1f}", days,
-                        *(f"{part['earned']:g}" for part in result["parts"]),
-                        *(f"{task['earned']:g}" for part in result["parts"] for task in part["tasks"])])
+    csv.writer(file, lineterminator="\r\n").writerows(
+        [cell(value) for value in row] for row in rows
+    )
     return file.getvalue()
 
 
-def histogram(assignment, results, lateness) -> list[tuple[str, int]]:
+def _table(assignment, results, records: Records) -> str:
+    """student, points, of, percent, days late, then the points of each lesson and each task; then
+    who is absent.
+    """
+    rows = [
+        [
+            "student",
+            "points",
+            "of",
+            "percent",
+            "days_late",
+            *(part.name for part in assignment.parts),
+            *(f"{part.name}.{task}" for part in assignment.parts for task in part.points),
+        ]
+    ]
+    for result in results:
+        score = records.points(assignment, result)
+        rows.append(
+            [
+                result["student"],
+                f"{score['points']:g}",
+                f"{assignment.of:g}",
+                f"{100 * score['points'] / assignment.of:.1f}",
+                score["days"],
+                *(f"{n:g}" for n in score["parts"].values()),
+                *(f"{n:g}" for n in score["tasks"].values()),
+            ]
+        )
+    for name in records.absent([result["student"] for result in results]):
+        rows.append([name, "0", f"{assignment.of:g}", "0.0", 0, *[""] * (len(rows[0]) - 5)])
+    return _csv(rows)
+
+
+def _for_platform(assignment, results, records: Records, lms: str) -> str:
+    """The rows of the platform's own roster with a column for this assignment, as it imports
+    them.
+    """
+    by_row = {
+        id(row): records.points(assignment, result)["points"]
+        for result in results
+        if (row := records.row_of(result["student"])) is not None
+    }
+    keep = [
+        name
+        for name in records.columns
+        if name.strip().lower()
+        in (
+            ("student", "id", "sis user id", "sis login id", "section")
+            if lms == "canvas"
+            else (
+                "identifier",
+                "full name",
+                "first name",
+                "last name",
+                "surname",
+                "id number",
+                "email address",
+                "username",
+            )
+        )
+    ]
+    title = assignment.title if lms == "canvas" else "Grade"
+    rows = [[*keep, title]] + (
+        [["    Points Possible", *[""] * (len(keep) - 1), f"{assignment.of:g}"]]
+        if lms == "canvas"
+        else []
+    )
+    rows += [
+        [*(row.get(name, "") for name in keep), f"{by_row.get(id(row), 0):g}"]
+        for row in records.roster
+    ]
+    return _csv(rows)
+
+
+def _histogram(assignment, points) -> list[tuple[str, int]]:
     """How many students are in each tenth of the points."""
-    counts = Counter(min(9, int(10 * final(assignment, result, lateness)[0] / assignment.of + 1e-9)) for result in results)
+    counts = Counter(min(9, int(10 * n / assignment.of + 1e-9)) for n in points)
     return [(f"{10 * i:3d}-{10 * i + 10:3d}%", counts[i]) for i in range(9, -1, -1)]
 
 
-def misconceptions(results) -> list[tuple[int, str, str, str]]:
-    """(students, lesson, hint, what it is), the most common first; then what failed without a hint, by kind."""
-    found, texts, tasks = Counter(), {}, {}
+def _wrong(results, label) -> list[dict]:
+    """What went wrong, the most common first: {"count", "task", "what", "text", "who"}; a whole
+    file counts once.
+    """
+    found = {}
     for result in results:
-        seen = set()
         for part in result["parts"]:
             for task in part["tasks"]:
-                if task["status"] not in ("passed", "practice"):
-                    what = task["hint"] or f"({task['kind']})"
-                    seen.add((part["name"], what))
-                    texts.setdefault((part["name"], what), task["message"] if task["hint"] else KINDS.get(task["kind"], "no known misconception"))
-                    if not task["hint"] and task["kind"] not in WHOLE_FILE:
-                        tasks.setdefault((part["name"], what), {})[task["name"]] = True
-        found.update(seen)
-    texts = {where: f"{text}: {', '.join(tasks[where])}" if where in tasks else text for where, text in texts.items()}
-    return [(count, lesson, what, texts[lesson, what]) for (lesson, what), count in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))]
+                if task["status"] in ("passed", "practice"):
+                    continue
+                whole = task["kind"] in WHOLE_FILE
+                where = part["name"] if whole else f"{part['name']}.{task['name']}"
+                row = found.setdefault(
+                    (where, task["hint"] or f"({task['kind']})"), {"who": {}, "text": ""}
+                )
+                row["who"][label(result["student"])] = True
+                row["text"] = (
+                    task["message"]
+                    if task["hint"]
+                    else KINDS.get(task["kind"], "no known misconception")
+                )
+    rows = [
+        {
+            "count": len(row["who"]),
+            "task": where,
+            "what": what,
+            "text": row["text"],
+            "who": list(row["who"]),
+        }
+        for (where, what), row in found.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["count"], row["task"], row["what"]))
 
 
-def summary(assignment, results, lateness) -> str:
-    points = [final(assignment, result, lateness)[0] for result in results]
-    return (f"{len(results)} submissions; mean {statistics.mean(points):.2f}, median {statistics.median(points):g} of {assignment.of:g}; "
-            f"{sum(p >= assignment.of for p in points)} with all points")
+def _task_rates(assignment, results) -> list[dict]:
+    """For each task: percent of students that passed, how many did not write it, how many passed
+    with help.
+    """
+    rows = []
+    for i, part in enumerate(assignment.parts):
+        for j, name in enumerate(part.points):
+            tasks = [result["parts"][i]["tasks"][j] for result in results]
+            rows.append(
+                {
+                    "name": f"{part.name}.{name}",
+                    "passed": round(
+                        100 * sum(t["status"] == "passed" for t in tasks) / max(1, len(tasks))
+                    ),
+                    "todo": sum(t["status"] == "todo" for t in tasks),
+                    "helped": sum(t["status"] == "passed" and bool(t["helped"]) for t in tasks),
+                }
+            )
+    return rows
 
 
-def class_text(assignment, results, lateness) -> str:
-    lines = [plain(assignment.title), summary(assignment, results, lateness), ""]
-    lines += [f"{label}  {'#' * count} {count or ''}".rstrip() for label, count in histogram(assignment, results, lateness)]
-    lines += ["", "what went wrong, by students:"]
-    lines += [f"{count:4d}  {lesson}  {plain(what)}: {plain(text)[:160]}" for count, lesson, what, text in misconceptions(results)]
-    return "\n".join(lines) + "\n"
+def _summary(assignment, points) -> str:
+    if not points:
+        return "no submissions"
+    low, middle, high = (
+        statistics.quantiles(points, n=4, method="inclusive") if len(points) > 1 else points * 3
+    )
+    spread = f", standard deviation {statistics.stdev(points):.2f}" if len(points) > 1 else ""
+    return (
+        f"{len(points)} submissions; mean {statistics.mean(points):.2f}{spread}; quartiles "
+        f"{low:g}, {middle:g}, {high:g} of "
+        f"{assignment.of:g}; {sum(p >= assignment.of for p in points)} with all points"
+    )
 
 
-def class_html(assignment, results, lateness) -> str:
-    from minillm.assignments.classroom import slug
-    body = [f"<h1>{escape(assignment.title)}</h1><p>{escape(summary(assignment, results, lateness))}</p><h2>Points</h2><table>"]
-    body += [f"<tr><td class=n>{label}</td><td style='width:80%'><span class=bar style='width:{90 * count / max(1, len(results)):.1f}%'>{count or ''}</span></td></tr>"
-             for label, count in histogram(assignment, results, lateness)]
-    body.append("</table><h2>What went wrong</h2><table class=notes><tr><th class=n>students</th><th>lesson</th><th>hint</th><th></th></tr>")
-    body += [f"<tr><td class=n>{count}</td><td>{escape(lesson)}</td><td>{escape(what)}</td><td>{escape(text)}</td></tr>"
-             for count, lesson, what, text in misconceptions(results)]
-    body.append("</table><h2>Students</h2>")
-    for result in results:
-        body.append(f"<details><summary>{escape(result['student'])}: {escape(score_line(assignment, result, lateness))} "
-                    f"<a href='students/{html.escape(quote(slug(result['student'])), quote=True)}.html'>report</a></summary><table class=notes>")
-        for part in result["parts"]:
-            if once := note_of_all(part):
-                first = part["tasks"][0]
-                body.append(f"<tr><td>{escape(part['name'])}</td><td class={first['status']}>{WORDS[first['status']]}</td><td class=n>{part['earned']:g} of "
-                            f"{part['of']:g}</td><td>{escape(once)}{detail(first)}</td></tr>")
-            else:
-                body += [f"<tr><td>{escape(part['name'])}.{escape(task['name'])}</td><td class={task['status']}>{WORDS[task['status']]}</td>"
-                         f"<td class=n>{task['earned']:g} of {task['points']:g}</td><td>{escape(task_note(task))}{detail(task)}</td></tr>" for task in part["tasks"]]
-        printed = "".join(f"{part['name']}: {part['tasks'][0]['printed']}\n" for part in result["parts"] if part["tasks"] and part["tasks"][0]["printed"])
-        body.append("</table>" + (f"<p>printed:</p><pre>{html.escape(''.join(c if c.isprintable() or c == chr(10) else ascii(c)[1:-1] for c in printed))}</pre>"
-                                  if printed else "") + "</details>")
-    return page(assignment.title, body)
+def _write_class(out, assignment, results, records: Records, students, files, anonymous, stubs):
+    def label(student):
+        return (
+            f"student {hashlib.sha256(student.encode('utf-8', 'surrogateescape')).hexdigest()[:6]}"
+            if anonymous
+            else one_line(student)
+        )
 
-
-def detail(task: dict) -> str:
-    return f"<br><small>{escape(task['detail'])}</small>" if task["detail"] else ""
-
-
-def escape(text) -> str:
-    return html.escape(plain(text))
-
-
-def page(title: str, body: list[str]) -> str:
-    """An HTML page that loads and runs nothing."""
-    return ("<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-            f"<title>{escape(title)}</title><style>{STYLE}</style>" + "\n".join(body) + "\n")
+    points = [records.points(assignment, result)["points"] for result in results]
+    histogram, wrong, tasks = (
+        _histogram(assignment, points),
+        _wrong(results, label),
+        _task_rates(assignment, results),
+    )
+    like = [
+        {"file": name, **group, "students": list(map(label, group["students"]))}
+        for name in assignment.files
+        for group in alike(
+            {
+                r["student"]: files[r["student"]][name]
+                for r in results
+                if name in files.get(r["student"], {})
+            },
+            stubs.get(name, b""),
+        )
+    ]
+    absent = records.absent([result["student"] for result in results]) if records.roster else []
+    lines = [
+        one_line(assignment.title),
+        _summary(assignment, points),
+        "",
+        *(f"{where}  {'#' * count} {count or ''}".rstrip() for where, count in histogram),
+    ]
+    lines += ["", "passed, by task:", *(f"{row['passed']:4d}%  {row['name']}" for row in tasks)]
+    lines += [
+        "",
+        "what went wrong, by students:",
+        *(
+            f"{row['count']:4d}  {row['task']}  {row['what']}: {one_line(row['text'])[:160]}"
+            for row in wrong
+        ),
+    ]
+    lines += (
+        [
+            "",
+            "alike (where to look, no proof):",
+            *(f"      {row['file']}: {row['how']}: {', '.join(row['students'])}" for row in like),
+        ]
+        if like
+        else []
+    )
+    lines += ["", f"handed in nothing: {', '.join(map(one_line, absent))}"] if absent else []
+    write_atomically(out / "class.txt", _bytes("\n".join(lines) + "\n"))
+    for student in students:
+        for part in student["parts"]:
+            if any(task["status"] not in ("passed", "practice") for task in part["tasks"]):
+                part["source"] = (
+                    files.get(student["name"], {})
+                    .get(f"{part['name']}.py", b"")[:20000]
+                    .decode("utf-8", "replace")
+                )
+    shown = [
+        student | {"name": label(student["name"]), "page": "" if anonymous else student["page"]}
+        for student in students
+    ]
+    write_atomically(
+        out / "class.html",
+        _bytes(
+            _templates()
+            .get_template("class.html")
+            .render(
+                title=assignment.title,
+                assignment=assignment,
+                summary=_summary(assignment, points),
+                histogram=histogram,
+                most=max(1, len(results)),
+                tasks=tasks,
+                wrong=wrong,
+                alike=like if files else None,
+                absent=absent,
+                students=shown,
+            )
+        ),
+    )

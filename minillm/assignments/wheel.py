@@ -5,7 +5,6 @@ what `pip wheel` builds from the clone, but for the lessons' solutions.
 """
 
 import base64
-import functools
 import hashlib
 import io
 import re
@@ -20,26 +19,48 @@ from minillm.errors import UserError, require
 PACKAGE = Path(minillm.__file__).parent
 DISTRIBUTION = "minillm-course"
 NAME = f"minillm_course-{minillm.__version__}-py3-none-any.whl"
-TIME = (2026, 1, 1, 0, 0, 0)                             # of every file: the same source, the same wheel
+TIME = (2026, 1, 1, 0, 0, 0)  # of every file: the same source, the same wheel
 NOT_INSTALLED = {"__pycache__", "mistakes", "alternatives", "solution.py"}
 WHEEL = "Wheel-Version: 1.0\nGenerator: minillm\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def pip_install(install: str) -> str:
-    """The command that installs it, for any shell. Raises UserError for what is not one requirement of pip."""
-    require(install.isprintable() and install.strip() == install != "" and not install.startswith("-")
-            and not set(install) & set("'\"`$!%\\"), "--install", install,
-            "one requirement of pip on one line, without quotes, ` $ ! % or \\")
+    """The command that installs it, for any shell. Raises UserError for what is not one
+    requirement of pip.
+    """
+    require(
+        install.isprintable()
+        and install.strip() == install != ""
+        and not install.startswith("-")
+        and not set(install) & set("'\"`$!%\\"),
+        "--install",
+        install,
+        "one requirement of pip on one line, without quotes, ` $ ! % or \\",
+    )
     return "pip install " + (install if re.fullmatch(r"[\w./=:-]+", install) else f'"{install}"')
 
 
-@functools.cache
-def wheel() -> bytes:
-    """The wheel, byte for byte the same from a clone and from an installed minillm. Raises UserError."""
+def wheel(assigned=()) -> bytes:
+    """The wheel, byte for byte the same from a clone and from an installed minillm. Raises
+    UserError.
+
+    assigned: lessons whose checks, which are functions, are left out: the handout has them as data.
+    """
     info = f"minillm_course-{minillm.__version__}.dist-info"
-    files = {f"minillm/{name}": data for name, data in tree(PACKAGE).items() if not name.startswith("_lessons/")}
-    files |= {f"minillm/_lessons/{name}": data for name, data in tree(lessons_folder()).items()}
-    files |= {f"{info}/{name}": data for name, data in (metadata() | {"WHEEL": WHEEL.encode()}).items()}
+    files = {
+        f"minillm/{name}": data
+        for name, data in tree(PACKAGE).items()
+        if not name.startswith("_lessons/")
+    }
+    checks = {f"{lesson}/test_exercise.py" for lesson in assigned}
+    files |= {
+        f"minillm/_lessons/{name}": data
+        for name, data in tree(lessons_folder()).items()
+        if name not in checks
+    }
+    files |= {
+        f"{info}/{name}": data for name, data in (metadata() | {"WHEEL": WHEEL.encode()}).items()
+    }
     record = "".join(f"{name},sha256={digest(data)},{len(data)}\n" for name, data in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     made = io.BytesIO()
@@ -53,21 +74,32 @@ def wheel() -> bytes:
 
 def tree(folder: Path) -> dict[str, bytes]:
     """The files of a folder that are installed, in the order of their names."""
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in sorted(paths.items())
-            if not NOT_INSTALLED & set(name.split("/")) and path.suffix not in (".pyc", ".svg")}
+    paths = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    return {
+        name: path.read_bytes()
+        for name, path in sorted(paths.items())
+        if not NOT_INSTALLED & set(name.split("/")) and path.suffix not in (".pyc", ".svg")
+    }
 
 
 def metadata() -> dict[str, bytes]:
-    """What the installation knows about itself: requirements, the command, the licence. Raises UserError."""
+    """What the installation knows about itself: requirements, the command, the licence. Raises
+    UserError.
+    """
     try:
         known = distribution(DISTRIBUTION)
-        texts = {name: known.read_text(name) for name in
-                 ("METADATA", "entry_points.txt", "licenses/LICENSE")}
+        texts = {
+            name: known.read_text(name)
+            for name in ("METADATA", "entry_points.txt", "licenses/LICENSE")
+        }
         return {name: text.encode() for name, text in texts.items()}
     except (PackageNotFoundError, AttributeError):
-        raise UserError(f"{PACKAGE}: is not installed, so no wheel can be made of it for the handout: run "
-                        "`pip install -e .` in the clone, or name what students install with --install") from None
+        raise UserError(
+            f"{PACKAGE}: is not installed, so no wheel can be made of it for the handout: run "
+            "`pip install -e .` in the clone, or name what students install with --install"
+        ) from None
 
 
 def digest(data: bytes) -> str:

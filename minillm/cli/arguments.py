@@ -421,8 +421,8 @@ def add_assignment(new):
         return new
 
     def add_sandbox(new):
-        new.add_argument("--sandbox", choices=("auto", "bubblewrap", "user", "none"), default="auto",
-                         help="where submissions run: auto takes the best that works and refuses where none does; none protects against nothing")
+        new.add_argument("--sandbox", choices=("auto", "bubblewrap", "none"), default="auto",
+                         help="where submissions run: auto is bubblewrap, and refuses where that does not work; none protects against nothing")
 
     new = action("new", "make a handout for students and a key for the teacher", "minillm assignment new --lessons 03,05 --out hw1 --due 2026-10-01T23:59+02:00")
     new.add_argument("--lessons", required=True, metavar="LIST", help="numbers or names, with commas between")
@@ -441,16 +441,24 @@ def add_assignment(new):
     new.add_argument("--only", metavar="LESSON[.TASK]", help="check this file alone; with a task, only that one decides the exit status")
     new.add_argument("--seed", type=int, metavar="N", help="of the random inputs (default: new ones each time)")
     new.add_argument("--json", action="store_true", help="print one JSON object")
+    new.add_argument("--classroom50", metavar="FILE", help="also write the result that Classroom 50 reads")
     new = action("submit", "make the archive to hand in: the named files, nothing else", "minillm assignment submit --name ada")
     new.add_argument("folder", nargs="?", default=".", metavar="DIR", help="the handout")
     new.add_argument("--name", required=True, help="yours: the archive's name")
     new.add_argument("--out", metavar="FILE", help="the archive (default: NAME.zip in the handout)")
     new = action("grade", "grade a folder of submissions, each in a sandbox; go on after an interruption", "minillm assignment grade SUBMISSIONS --key hw1/key --out grades")
-    new.add_argument("submissions", metavar="DIR", help="a folder or a .zip for each student")
+    new.add_argument("submissions", metavar="DIR", help="a folder or a .zip for each student, or a platform's download, as a folder or a .zip")
     new.add_argument("--key", required=True, metavar="DIR", help="the key")
     new.add_argument("--out", required=True, metavar="DIR", help="for grades.csv, class.html, students/ and results/")
     new.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: as many as cores)")
     new.add_argument("--times", metavar="FILE", help="CSV with the columns student and time: when each was handed in, for --late")
+    new.add_argument("--extensions", metavar="FILE", help="CSV with the columns student, due, grace: due times of their own, minutes of grace")
+    new.add_argument("--overrides", metavar="FILE", help="CSV with the columns student, task, points, note: points that you set")
+    new.add_argument("--roster", metavar="FILE", help="CSV of the class, as Canvas or Moodle export it: who is absent, and ids for --lms")
+    new.add_argument("--lms", choices=("canvas", "moodle"), help="also write the table that the platform imports (needs --roster)")
+    new.add_argument("--only", metavar="NAME", help="grade this student again, and nobody else")
+    new.add_argument("--anonymous", action="store_true", help="no names in class.html and class.txt")
+    new.add_argument("--names", action="store_true", help="only show which files are whose, and grade nothing")
     add_sandbox(new)
     new = action("gradescope", "write Gradescope's autograder archive, and workflows for GitHub and Classroom 50", "minillm assignment gradescope hw1")
     new.add_argument("folder", metavar="DIR", help="what minillm assignment new made")

@@ -1,46 +1,48 @@
-"""Checks an exercise: cases in, answers out, a verdict on the answers. For `minillm lesson check`, `minillm assignment
-check` and `minillm assignment grade`, which thus agree; they differ in the inputs and in where the exercise runs.
+"""Checks an exercise: cases in, answers out, a verdict on the answers. For `minillm lesson
+check`, `minillm assignment check` and `minillm assignment grade`, which thus agree; they differ
+in the inputs and in where the exercise runs.
 
     check(folder, file) -> {"lesson", "file", "seed", "tasks": [result], "points", "of", "printed"}
-    result: what exercises.verdict gives, and "helped": the prerequisites that the reference stood in for
+    result: what exercises.verdict gives, and "helped": prerequisites that the reference stood in for
 """
 
 import ast
-import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from minillm.course import exercises, plain
 from minillm.course.lessons import load_module
-from minillm.course.plain import Raises
-from minillm.course.running import Job, Limits, Stopped, Without, ask_all
+from minillm.course.running import Job, Limits, Spent, Stopped, Without, ask_all
 from minillm.errors import UserError
 
-PRINTED = 2000           # characters of what the exercise prints that are kept
+PRINTED = 2000  # characters of what the exercise prints that are kept
 LIMITS = Limits(seconds=20, total=200, memory=4096, threads=4096)
-WHOLE_FILE = ("file", "syntax", "import")        # kinds that say nothing of a single task
+WHOLE_FILE = ("file", "syntax", "import")  # kinds that say nothing of a single task
 STOPPED = {
-    "time": "It took longer than the {seconds:g} seconds that a task has. Look for a loop that never ends, on the "
-            "smallest input that you can think of, then for loops over numbers that NumPy could do at once.",
-    "total": "The tasks of this file together took longer than {total:g} seconds. Look for loops over numbers that "
-             "NumPy could do at once.",
-    "memory": "It needed more memory than there is ({memory} MB). Look for an array that is much larger than its "
-              "inputs, or a list that never stops growing.",
+    "time": "It took longer than the {seconds:g} seconds that a task has. Look for a loop that never "
+    "ends, on the smallest input that you can think of, then for loops over numbers that NumPy could do at "
+    "once.",
+    "total": "The tasks of this file together took longer than {total:g} seconds. Look for loops "
+    "over numbers that NumPy could do at once.",
+    "memory": "It needed more memory than there is ({memory} MB). Look for an array that is much "
+    "larger than its inputs, or a list that never stops growing.",
     "output": "It printed without end (more than {output} MB). Take the print out of the loop.",
-    "exit": "It ended the whole program: a function returns its answer and ends nothing. Look for exit(), quit() or "
-            "sys.exit().",
-    "answers": "Its answers could not be read. Return plain values: numbers, arrays, text, lists, dicts.",
+    "exit": "It ended the whole program: a function returns its answer and ends nothing. Look for "
+    "exit(), quit() or sys.exit().",
+    "answers": "Its answers could not be read. Return plain values: numbers, arrays, text, lists, "
+    "dicts.",
 }
 
 
 @dataclass(frozen=True)
 class Checks:
-    """What a lesson asks. asking: the source of its asking.py, or "". reference: the source of its solution, from
-    which prerequisites are lent, or None. not_lent: tasks whose reference is never lent."""
+    """What a lesson asks. asking: the source of its asking.py, or "". reference: the source of
+    its solution, from which prerequisites are lent, or None. not_lent: tasks whose reference is
+    never lent."""
 
     name: str
     tasks: list
@@ -52,23 +54,84 @@ class Checks:
     cases: Callable = field(default=lambda task, rng: exercises.cases_of(task, rng))
 
 
+class Known:
+    """A function that answers each case once and then remembers; with function None it knows
+    `answers` alone.
+    """
+
+    def __init__(self, function, answers=None):
+        self.function, self.answers = function, {} if answers is None else answers
+
+    def __call__(self, *case):
+        key = key_of(case)
+        if key not in self.answers:
+            self.answers[key] = exercises.answer_of(self.function, case)
+        return self.answers[key]
+
+
+def key_of(case) -> bytes:
+    """Equal for equal cases."""
+    return plain.record(list(case), inwards=True)
+
+
+def remembering(checks: Checks) -> Checks:
+    """The same checks, for many files on one set of inputs: cases and right answers are made
+    once.
+    """
+
+    def known(ways):
+        return {
+            hint: tuple(map(Known, functions if isinstance(functions, tuple) else (functions,)))
+            for hint, functions in ways.items()
+        }
+
+    def cases(task, rng):
+        if task.name not in made:
+            made[task.name] = checks.cases(task, rng)
+        return made[task.name]
+
+    made = {}
+    tasks = [
+        replace(
+            task,
+            oracle=Known(task.oracle),
+            mistakes=known(task.mistakes),
+            accepted=known(task.accepted),
+        )
+        for task in checks.tasks
+    ]
+    return replace(checks, tasks=tasks, cases=cases)
+
+
 def read_checks(folder: Path, reference: Path | None = None) -> Checks:
     """The checks of the lesson in `folder`. Raises UserError."""
     folder = Path(folder)
     try:
         tests = load_module(folder / "test_exercise.py", "test_exercise")
     except Exception as error:
-        raise UserError(f"{folder}: its test_exercise.py cannot be used ({type(error).__name__}: {error})") from None
+        raise UserError(
+            f"{folder}: its test_exercise.py cannot be used ({type(error).__name__}: {error})"
+        ) from None
     exercises.check_tasks(tests.TASKS, tests.HINTS)
     asking = folder / "asking.py"
     source = reference.read_text(encoding="utf-8") if reference else None
     files = [path for path in (folder / "exercise.py", reference) if path and path.is_file()]
-    return Checks(folder.name, tests.TASKS, tests.HINTS, asking.read_text(encoding="utf-8") if asking.is_file() else "",
-                  source, frozenset(getattr(tests, "NOT_LENT", ())), any("jax" in imports(f.read_bytes()) for f in files))
+    return Checks(
+        folder.name,
+        tests.TASKS,
+        tests.HINTS,
+        asking.read_text(encoding="utf-8") if asking.is_file() else "",
+        source,
+        frozenset(getattr(tests, "NOT_LENT", ())),
+        any("jax" in imports(f.read_bytes()) for f in files),
+    )
 
 
-def check(folder: Path, file: Path, seed: int | None = None, seconds: float = LIMITS.seconds) -> dict:
-    """Judge every task of `file` by the lesson in `folder`; a task waits until those that it needs pass.
+def check(
+    folder: Path, file: Path, seed: int | None = None, seconds: float = LIMITS.seconds
+) -> dict:
+    """Judge every task of `file` by the lesson in `folder`; a task waits until those that it
+    needs pass.
 
     Raises UserError for a file that is not there or cannot be read as Python.
     """
@@ -77,28 +140,44 @@ def check(folder: Path, file: Path, seed: int | None = None, seconds: float = LI
         raise UserError(f"{file}: there is no such file")
     seed = secrets.randbelow(2**31) if seed is None else seed
     checks = read_checks(folder)
-    tasks, printed = judge_file(checks, file.read_bytes(), [seed], Limits(**vars(LIMITS) | {"seconds": seconds}))
+    tasks, printed = judge_file(checks, file.read_bytes(), [seed], replace(LIMITS, seconds=seconds))
     if tasks[0]["kind"] in WHOLE_FILE:
         raise UserError(f"{file}: {tasks[0]['message']}")
-    return {"lesson": Path(folder).name, "file": str(file), "seed": seed, "tasks": tasks,
-            "points": sum(task["earned"] for task in tasks), "of": sum(task["points"] for task in tasks),
-            "printed": printed[:PRINTED]}
+    return {
+        "lesson": Path(folder).name,
+        "file": str(file),
+        "seed": seed,
+        "tasks": tasks,
+        "points": sum(task["earned"] for task in tasks),
+        "of": sum(task["points"] for task in tasks),
+        "printed": printed[:PRINTED],
+    }
 
 
-def judge_file(checks: Checks, file: bytes, seed: list[int], limits: Limits, sandbox_of=Without) -> tuple[list, str]:
-    """(a result for each task, what was printed). Task i is asked on inputs from the generator [*seed, i].
+def judge_file(
+    checks: Checks, file: bytes, seed: list[int], limits: Limits, sandbox_of=Without
+) -> tuple[list, str]:
+    """(a result for each task, what was printed). Task i is asked on inputs from the generator
+    [*seed, i].
 
-    With a reference, a task whose prerequisites are wrong is asked again with those of the reference lent; without
-    one it waits.
+    With a reference, a task whose prerequisites are wrong is asked again with those of the
+    reference lent; without one it waits.
     """
     limits = limits.with_jax() if checks.jax else limits
-    cases = {task.name: checks.cases(task, np.random.default_rng([*seed, i])) for i, task in enumerate(checks.tasks)}
+    cases = {
+        task.name: checks.cases(task, np.random.default_rng([*seed, i]))
+        for i, task in enumerate(checks.tasks)
+    }
     asked = {task.name: (task.name, task.by_hand, cases[task.name]) for task in checks.tasks}
+
+    spent = Spent()
 
     def answers(names, lent=()):
         source = lend(checks.reference, lent) if lent else ""
-        job = Job(file, [asked[name] for name in names], checks.asking, source, list(lent), checks.jax)
-        return ask_all(job, limits, sandbox_of)
+        job = Job(
+            file, [asked[name] for name in names], checks.asking, source, list(lent), checks.jax
+        )
+        return ask_all(job, limits, sandbox_of, spent)
 
     found = answers(asked)
     if found.file or found.reason:
@@ -107,13 +186,19 @@ def judge_file(checks: Checks, file: bytes, seed: list[int], limits: Limits, san
     for task in checks.tasks:
         missing = [name for name in needs[task.name] if results[name]["status"] != "passed"]
         result = _result(task, checks, cases[task.name], found.of[task.name], limits)
-        if missing and result["status"] not in ("passed", "todo"):
+        if missing and result["status"] != "passed" and result["kind"] != "missing":
             lent = [name for name in missing if name not in checks.not_lent]
             if checks.reference is None:
                 result = _waits(task, missing)
             elif lent:
                 helped = answers([task.name], lent)
-                result = _result(task, checks, cases[task.name], helped.of.get(task.name, Stopped(helped.reason)), limits)
+                result = _result(
+                    task,
+                    checks,
+                    cases[task.name],
+                    helped.of.get(task.name, Stopped(helped.reason)),
+                    limits,
+                )
                 result["helped"] = lent
         results[task.name] = result
     return list(results.values()), found.printed
@@ -121,14 +206,28 @@ def judge_file(checks: Checks, file: bytes, seed: list[int], limits: Limits, san
 
 def _result(task, checks, cases, answers, limits) -> dict:
     if isinstance(answers, Stopped):
-        return _failed(task, "timeout" if answers.reason in ("time", "total") else "error", answers.reason,
-                       STOPPED.get(answers.reason, STOPPED["exit"]).format(**vars(limits)))
+        return _failed(
+            task,
+            "timeout" if answers.reason in ("time", "total") else "error",
+            answers.reason,
+            STOPPED.get(answers.reason, STOPPED["exit"]).format(**vars(limits)),
+        )
+    task = task.against(answers) if hasattr(task, "against") else task
     return exercises.verdict(task, checks.hints, cases, answers) | {"helped": []}
 
 
 def _failed(task, status, kind, message) -> dict:
-    return {"name": task.name, "status": status, "points": task.points, "earned": 0, "kind": kind, "hint": None,
-            "message": message, "example": "", "helped": []}
+    return {
+        "name": task.name,
+        "status": status,
+        "points": task.points,
+        "earned": 0,
+        "kind": kind,
+        "hint": None,
+        "message": message,
+        "example": "",
+        "helped": [],
+    }
 
 
 def _waits(task, missing) -> dict:
@@ -139,22 +238,34 @@ def _of_file(task, found, limits) -> dict:
     """The result of every task when the file itself cannot be read."""
     if found.file is None:
         reason = found.reason.partition(":")[0]
-        return _failed(task, "error", "import", "Reading the file: " + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits)))
+        kind, where = ("answers", "") if reason == "answers" else ("import", "Reading the file: ")
+        return _failed(
+            task, "error", kind, where + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits))
+        )
     line = f"line {found.file.line}: " if found.file.line else ""
     if found.file.name in ("SyntaxError", "IndentationError", "TabError"):
         return _failed(task, "error", "syntax", f"{line}not Python yet ({found.file.message})")
-    return _failed(task, "error", "import", f"Reading the file stops with an exception. {exercises.explain_exception(found.file)}")
+    return _failed(
+        task,
+        "error",
+        "import",
+        f"Reading the file stops with an exception. {exercises.explain_exception(found.file)}",
+    )
 
 
-# ---- What lessons say about themselves -----------------------------------------------------------------------
+# ---- What lessons say about themselves ---------------------------------------------------------
+
 
 def all_needs(tasks) -> dict[str, list[str]]:
     """For each task, all that it needs, directly or by way of others, in the order of the tasks."""
     found = {}
     for task in tasks:
         direct = set(task.needs)
-        found[task.name] = [other.name for other in tasks
-                            if other.name in direct or any(other.name in found[name] for name in direct)]
+        found[task.name] = [
+            other.name
+            for other in tasks
+            if other.name in direct or any(other.name in found[name] for name in direct)
+        ]
     return found
 
 
@@ -171,7 +282,9 @@ def imports(*sources: str | bytes) -> set[str]:
 
 
 def lend(source: str, names) -> str:
-    """The part of a solution that makes these functions: they themselves, what they use, and imports."""
+    """The part of a solution that makes these functions: they themselves, what they use, and
+    imports.
+    """
     tree = ast.parse(source)
     made = {}
     for node in tree.body:
@@ -183,12 +296,24 @@ def lend(source: str, names) -> str:
             if node not in wanted:
                 wanted.append(node)
                 waiting += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-    kept = [node for node in tree.body if node in wanted or isinstance(node, (ast.Import, ast.ImportFrom))]
+    kept = [
+        node
+        for node in tree.body
+        if node in wanted or isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
     return "\n\n".join(map(ast.unparse, kept))
 
 
 def _defines(node) -> list[str]:
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, ast.AnnAssign)
+        else []
+    )
+    return [
+        name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+    ]

@@ -1,17 +1,19 @@
-"""Plain values as bytes: how inputs reach the process that runs an exercise, and how its answers come back.
+"""Plain values as bytes: how inputs reach the process that runs an exercise, and how its answers
+come back.
 
-Needs Python and NumPy alone, since it is copied into the sandbox. A file is a row of records, each 8 bytes of length
-and one value. A value is one letter and what the letter asks for:
+Needs Python and NumPy alone, since it is copied into the sandbox. A file is a row of records,
+each 8 bytes of length and one value. A value is one letter and what the letter asks for:
 
-    N T F            None, True, False              L U S Z n   list, tuple, set, frozenset of n values
+    N T F            None, True, False          L U S Z n   list, tuple, set, frozenset of n values
     I text           int, in hexadecimal            D n         dict of n pairs
-    R x  C x y       float, complex                 A dtype shape bytes   array (a: NumPy scalar), little-endian
+    R x  C x y       float, complex             A dtype shape bytes   array (a: NumPy scalar)
     X text  B bytes  text, bytes                    E name message line   Raises
     O text           Unlike                         M text      NotWritten
     P name dict      an object of a class of the lesson's asking.py; inwards only
 
-`read` trusts nothing: every count, size and depth is compared with its limit and with the bytes that are left before
-anything is made. No value that it makes runs code of the other side, and nothing is ever unpickled.
+`read` trusts nothing: every count, size and depth is compared with its limit and with the bytes
+that are left before anything is made. No value that it makes runs code of the other side, and
+nothing is ever unpickled.
 """
 
 import struct
@@ -19,18 +21,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LARGEST = 64 * 2**20         # bytes of a record
-DEPTH = 16                   # containers inside each other
-VALUES = 200_000             # values in a record
-KEYS = 2_000                 # keys of one dict, members of one set
-KEYS_IN_ALL = 20_000         # of a record: keys that are made to collide cost no more than this
-TEXT = 2**20                 # characters of a text
-BITS = 2_000                 # of an int
-AXES = 8                     # of an array
-WHOLE_KEYS = 2**60           # larger integers can be chosen to collide in a dict
-DTYPES = {name: np.dtype(name).newbyteorder("<") for name in (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
-    "complex64", "complex128")}
+LARGEST = 64 * 2**20  # bytes of a record
+DEPTH = 16  # containers inside each other
+VALUES = 200_000  # values in a record
+KEYS = 2_000  # keys of one dict, members of one set
+KEYS_IN_ALL = 20_000  # of a record: keys that are made to collide cost no more than this
+TEXT = 2**20  # characters of a text
+BITS = 2_000  # of an int
+AXES = 8  # of an array
+WHOLE_KEYS = 2**60  # larger integers can be chosen to collide in a dict
+DTYPES = {
+    name: np.dtype(name).newbyteorder("<")
+    for name in (
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    )
+}
 
 
 class Refused(ValueError):
@@ -60,12 +78,15 @@ class Unlike:
     what: str
 
 
-# ---- Writing ----------------------------------------------------------------------------------------------
+# ---- Writing -----------------------------------------------------------------------------------
+
 
 def record(value, inwards: bool = False) -> bytes:
-    """One record. Raises Refused for a value that is too large or too deep; what is not plain becomes Unlike.
+    """One record. Raises Refused for a value that is too large or too deep; what is not plain
+    becomes Unlike.
 
-    inwards: it goes to the process that runs an exercise, and may hold objects of the lesson's asking.py.
+    inwards: it goes to the process that runs an exercise, and may hold objects of the lesson's
+    asking.py.
     """
     out = bytearray()
     _write(value, out, 0, inwards)
@@ -80,12 +101,16 @@ def _text(letter: bytes, text: bytes, out: bytearray):
 
 def _write(value, out, depth, inwards=False):
     if depth > DEPTH or len(out) > LARGEST:
-        raise Refused(f"it is nested more than {DEPTH} deep" if depth > DEPTH else "it is too large")
+        raise Refused(
+            f"it is nested more than {DEPTH} deep" if depth > DEPTH else "it is too large"
+        )
     kind = type(value)
     if value is None or kind is bool:
         out += b"N" if value is None else b"T" if value else b"F"
     elif kind in (Raises, NotWritten, Unlike):
-        words = value.name if kind is Raises else value.message if kind is NotWritten else value.what
+        words = (
+            value.name if kind is Raises else value.message if kind is NotWritten else value.what
+        )
         _text({Raises: b"E", NotWritten: b"M", Unlike: b"O"}[kind], _encoded(words[:200]), out)
         if kind is Raises:
             _write(value.message[:400], out, depth)
@@ -111,10 +136,11 @@ def _write(value, out, depth, inwards=False):
             _write(_key(item) if hashed else item, out, depth + 1, inwards)
             if isinstance(value, dict):
                 _write(value[item], out, depth + 1, inwards)
-    elif isinstance(value, np.ndarray):                          # a subclass: its numbers alone
+    elif isinstance(value, np.ndarray):  # a subclass: its numbers alone
         _write_array(np.array(value, subok=False), out, depth)
     elif hasattr(value, "dtype") and kind.__module__.partition(".")[0] in ("jax", "jaxlib"):
         import jax
+
         key = jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key)
         _write_array(np.asarray(jax.random.key_data(value) if key else value), out, depth)
     elif kind.__module__ in ("fractions", "decimal"):
@@ -128,9 +154,13 @@ def _write(value, out, depth, inwards=False):
 
 def _write_array(value, out, depth):
     if value.dtype.name not in DTYPES and value.dtype.kind in "fiuV" and value.dtype.names is None:
-        value = value.astype(np.float64 if value.dtype.kind == "f" else np.float32)      # longdouble; ml_dtypes
+        value = value.astype(
+            np.float64 if value.dtype.kind == "f" else np.float32
+        )  # longdouble; ml_dtypes
     if value.dtype.name not in DTYPES:
-        return _write(Unlike(f"an array of {'text' if value.dtype.kind in 'US' else 'objects'}"), out, depth)
+        return _write(
+            Unlike(f"an array of {'text' if value.dtype.kind in 'US' else 'objects'}"), out, depth
+        )
     if value.ndim > AXES or value.nbytes > LARGEST:
         raise Refused(f"an array of {value.nbytes:,} bytes is too large")
     array = np.asarray(value)
@@ -141,7 +171,13 @@ def _write_array(value, out, depth):
 
 def _key(value):
     """NumPy's numbers as Python's, which have the same hash."""
-    return value.item() if isinstance(value, np.generic) else tuple(map(_key, value)) if type(value) is tuple else value
+    return (
+        value.item()
+        if isinstance(value, np.generic)
+        else tuple(map(_key, value))
+        if type(value) is tuple
+        else value
+    )
 
 
 def _encoded(text: str) -> bytes:
@@ -160,7 +196,8 @@ def _kind_of(value) -> str:
     return "an object of a class"
 
 
-# ---- Reading ----------------------------------------------------------------------------------------------
+# ---- Reading -----------------------------------------------------------------------------------
+
 
 def records(data: bytes, most: int = 10_000) -> list[bytes]:
     """The records of a file; what is not whole at its end is left out. Raises Refused."""
@@ -177,7 +214,8 @@ def records(data: bytes, most: int = 10_000) -> list[bytes]:
 
 
 def read(data, classes=None) -> object:
-    """The value of a record, without its length. Raises Refused for any bytes that `record` does not write.
+    """The value of a record, without its length. Raises Refused for any bytes that `record` does
+    not write.
 
     classes: the module of the classes that a record from the trusted side may name.
     """
@@ -185,7 +223,9 @@ def read(data, classes=None) -> object:
     try:
         value = reader.value(0)
     except (ValueError, OverflowError, TypeError) as error:
-        raise error if isinstance(error, Refused) else Refused(f"{type(error).__name__} in a value") from None
+        raise (
+            error if isinstance(error, Refused) else Refused(f"{type(error).__name__} in a value")
+        ) from None
     if reader.at != len(reader.data):
         raise Refused("bytes are left over")
     return value
@@ -273,14 +313,19 @@ class _Reader:
             raise Refused("an array of another kind")
         shape, size = [self.count(LARGEST) for _ in range(axes)], dtype.itemsize
         for n in shape:
-            size *= n                                            # Python's integers do not wrap
+            size *= n  # Python's integers do not wrap
         array = np.frombuffer(self.take(size), dtype).astype(dtype.newbyteorder("=")).reshape(shape)
         if dtype == bool:
-            array = np.asarray(array.view(np.uint8) != 0)        # other bytes than 0 and 1 are no bool
+            array = np.asarray(array.view(np.uint8) != 0)  # other bytes than 0 and 1 are no bool
         return array[()] if letter == b"a" else array
 
 
 def _is_key(key) -> bool:
     if type(key) is tuple:
         return len(key) <= 8 and all(map(_is_key, key))
-    return key is None or type(key) in (str, bytes, bool, float) or type(key) is int and abs(key) < WHOLE_KEYS
+    return (
+        key is None
+        or type(key) in (str, bytes, bool, float)
+        or type(key) is int
+        and abs(key) < WHOLE_KEYS
+    )

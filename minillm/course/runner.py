@@ -1,8 +1,10 @@
-"""Runs an exercise: reads inputs, writes answers. The only program here that executes what a student wrote.
+"""Runs an exercise: reads inputs, writes answers. The only program here that executes what a
+student wrote.
 
-Started as `python -I -S runner.py SETTINGS` beside plain.py, in a sandbox or without one; nothing else of minillm is
-there. SETTINGS is JSON: {"job": file, "path": where NumPy is, "uid": become this user or null, "seccomp": filter or
-null, "limits": {rlimit: n}}. The job is two records, {"file", "asking", "lent", "names", "jax"} and [(name, by_hand, cases), ...]; answers are records
+Started as `python -I -S runner.py SETTINGS` beside plain.py, in a sandbox or without one; nothing
+else of minillm is there. SETTINGS is JSON: {"job": file, "path": where NumPy is, "uid": become
+this user or null, "seccomp": filter or null, "limits": {rlimit: n}}. The job is two records,
+{"file", "asking", "lent", "names", "jax"} and [(name, by_hand, cases), ...]; answers are records
 on standard output:
 
     "ready"              once, when the libraries are there
@@ -10,7 +12,8 @@ on standard output:
     ["task", name]       before each task
     ["answers", list]    after it: for each case a value, Raises or NotWritten (then the list ends)
 
-What the exercise prints goes to standard error. Nothing here is to be believed by who reads the answers.
+What the exercise prints goes to standard error. Nothing here is to be believed by who reads the
+answers.
 """
 
 import ast
@@ -25,12 +28,14 @@ import types
 if __name__ != "__main__":
     from minillm.course import plain
 
-STUDENT = "the_exercise"     # the module name under which the file is run
-HIDDEN = {"minillm"}         # what is not importable even where it is installed
+STUDENT = "the_exercise"  # the module name under which the file is run
+HIDDEN = {"minillm"}  # what is not importable even where it is installed
 
 
 def run_file(path, name, source=None) -> types.ModuleType:
-    """A Python file as a module. Bytes, so that its encoding and line ends are Python's business."""
+    """A Python file as a module. Bytes, so that its encoding and line ends are Python's
+    business.
+    """
     module = types.ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module
@@ -40,7 +45,11 @@ def run_file(path, name, source=None) -> types.ModuleType:
     try:
         tree = ast.parse(source, str(path))
         code = compile(tree, str(path), "exec", dont_inherit=True)
-    except (ValueError, RecursionError, MemoryError) as error:     # null bytes, brackets in brackets in brackets
+    except (
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # null bytes, brackets in brackets in brackets
         raise SyntaxError(str(error) or "too deep") from None
     sys.meta_path.insert(0, _Missing(_absent(tree)))
     exec(code, module.__dict__)
@@ -55,11 +64,17 @@ def _absent(tree) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    return {name for name in names - sys.modules.keys() if name in HIDDEN or importlib.util.find_spec(name) is None}
+    return {
+        name
+        for name in names - sys.modules.keys()
+        if name in HIDDEN or importlib.util.find_spec(name) is None
+    }
 
 
 class _Missing:
-    """Finds libraries that are not here, so that an import that is never used costs nothing; hides minillm."""
+    """Finds libraries that are not here, so that an import that is never used costs nothing;
+    hides minillm.
+    """
 
     def __init__(self, names):
         self.names = names
@@ -90,7 +105,9 @@ class _Nothing(types.ModuleType):
     def __call__(self, *args, **more):
         raise ModuleNotFoundError(f"No module named {self.__name__.partition('.')[0]!r}")
 
-    __add__ = __radd__ = __mul__ = __rmul__ = __matmul__ = __getitem__ = __iter__ = __len__ = __float__ = __call__
+    __add__ = __radd__ = __mul__ = __rmul__ = __matmul__ = __getitem__ = __iter__ = __len__ = (
+        __float__
+    ) = __call__
 
 
 def line_of_file(error: BaseException) -> int | None:
@@ -110,23 +127,35 @@ def raised(error: BaseException):
     except BaseException:
         text = ""
     name = type(error).__name__
-    return plain.Raises(name if name.isidentifier() else "Exception", text[:400], line_of_file(error))
+    return plain.Raises(
+        name if name.isidentifier() else "Exception", text[:400], line_of_file(error)
+    )
 
 
 def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
-    """What the student's module answers to each case. `ask(student, *case)` asks it, or None: the function `name`."""
+    """What the student's module answers to each case. `ask(student, *case)` asks it, or None: the
+    function `name`.
+    """
     if not hasattr(student, name) and (ask is None or by_hand):
         return [plain.NotWritten(f"there is no {name} in the file: keep the names of the exercise")]
     answers = []
     for case in cases:
         given = copy.deepcopy(case)
         try:
-            answer = getattr(student, name) if by_hand else ask(student, *given) if ask else getattr(student, name)(*given)
+            answer = (
+                getattr(student, name)
+                if by_hand
+                else ask(student, *given)
+                if ask
+                else getattr(student, name)(*given)
+            )
         except NotImplementedError:
             answer = plain.NotWritten()
-        except BaseException as error:                              # exit() and Ctrl-C are errors as others are
+        except BaseException as error:  # exit() and Ctrl-C are errors as others are
             answer = raised(error)
-        answers.append(plain.NotWritten("not filled in yet") if by_hand and answer is None else answer)
+        answers.append(
+            plain.NotWritten("not filled in yet") if by_hand and answer is None else answer
+        )
         if isinstance(answers[-1], plain.NotWritten):
             break
     return answers
@@ -138,14 +167,16 @@ def _restrict(settings):
         os.setgroups([])
         os.setgid(settings["uid"])
         os.setuid(settings["uid"])
-    with contextlib.suppress(Exception):                            # end with the grader (Linux)
+    with contextlib.suppress(Exception):  # end with the grader (Linux)
         import ctypes
+
         ctypes.CDLL(None).prctl(1, 9)
-    if settings["seccomp"]:                                         # where no other program has loaded the filter
+    if settings["seccomp"]:  # where no other program has loaded the filter
         with open(settings["seccomp"], "rb") as file:
             _load_filter(file.read())
-    with contextlib.suppress(ImportError):                          # Windows has no such limits
+    with contextlib.suppress(ImportError):  # Windows has no such limits
         import resource
+
         for name, most in settings["limits"].items():
             with contextlib.suppress(ValueError, OSError, AttributeError):
                 resource.setrlimit(getattr(resource, name), (most, most))
@@ -154,6 +185,7 @@ def _restrict(settings):
 def _load_filter(program: bytes):
     """Load a seccomp filter into this process. Raises OSError."""
     import ctypes
+
     code = ctypes.create_string_buffer(program, len(program))
 
     class Program(ctypes.Structure):
@@ -169,23 +201,24 @@ def main():
     settings = json.loads(sys.argv[1])
     _restrict(settings)
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)                     # input() is answered by nobody
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # input() is answered by nobody
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), settings["path"]]
     global plain
     import plain
+
     del sys.path[0]
     with open(settings["job"], "rb") as file:
         job, tasks = plain.records(file.read())
     job = plain.read(job)
     if job["jax"]:
-        import jax                                                  # noqa: F401  (its start is not the student's time)
+        import jax  # noqa: F401  (its start is not the student's time)
 
     def write(value):
         try:
             data = plain.record(value)
-        except Exception as error:                                  # one by one: only what cannot travel is lost
+        except Exception:  # one by one: only what cannot travel is lost
             data = plain.record([value[0], [_fits(answer) for answer in value[1]]])
         out.write(data)
         out.flush()
@@ -216,4 +249,4 @@ def main():
 if __name__ == "__main__":
     main()
     sys.stderr.flush()
-    os._exit(0)                                                     # no atexit, no threads that are waited for
+    os._exit(0)  # no atexit, no threads that are waited for

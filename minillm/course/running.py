@@ -1,9 +1,11 @@
-"""Runs an exercise in a process of its own, under limits, and reads its answers when the process has ended.
+"""Runs an exercise in a process of its own, under limits, and reads its answers when the process
+has ended.
 
-    answers = ask(job, limits, sandbox)     # in a sandbox (assignments/sandbox.py), or without one: sandbox=None
+    answers = ask(job, limits, sandbox)     # a sandbox of assignments/sandbox.py, or None
 
-Nothing of the process is believed: what it did is a file of plain values (plain.py), how long it took is measured
-from outside. `minillm lesson check`, `minillm assignment check` and `minillm assignment grade` all ask in this way.
+Nothing of the process is believed: what it did is a file of plain values (plain.py), how long it
+took is measured from outside. `minillm lesson check`, `minillm assignment check` and `minillm
+assignment grade` all ask in this way.
 """
 
 import contextlib
@@ -26,25 +28,34 @@ import psutil
 from minillm.course import plain
 
 HERE = Path(__file__).parent
-FILES = ("runner.py", "plain.py")            # all of minillm that is beside an exercise that runs
+FILES = ("runner.py", "plain.py")  # all of minillm that is beside an exercise that runs
 FILE = "the_exercise.py"
 NUMPY = ("numpy", "numpy.libs")
 JAX = ("jax", "jaxlib", "ml_dtypes", "opt_einsum", "scipy", "scipy.libs")
-PRINTED = 4000                               # characters of output that are kept
-ANSWERS = 128 * 2**20                        # bytes of all answers of a process
-PATIENCE = 3                                 # seconds by the clock for each second of a core
-TICK = 0.02                                  # seconds between two looks at the process
+PRINTED = 4000  # characters of output that are kept
+ANSWERS = 128 * 2**20  # bytes of all answers of a process
+PATIENCE = 3  # seconds by the clock for each second of a core
+TICK = 0.03  # seconds between two looks at the process
+RECORDS = 50  # that are read in one look
+TREE = 0.5  # seconds between two looks for processes below it, which reads all of /proc
 THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-ENVIRONMENT = THREADS | {"PATH": "/usr/bin:/bin", "HOME": "/", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
-                         "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu"}
+ENVIRONMENT = THREADS | {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    "JAX_PLATFORMS": "cpu",
+}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one exercise may use. Seconds are those of a core; three times as many may go by on the clock.
+    """What one exercise may use. Seconds are those of a core; three times as many may go by on
+    the clock.
 
-    seconds: a task, or reading the file. total: all tasks of a file, in all its processes. start: Python and its
-    libraries. memory: MB. threads: at a time. output: MB of printed text.
+    seconds: a task, or reading the file. total: all tasks of a file, in all its processes. start:
+    Python and its libraries. memory: MB. threads: at a time. output: MB of printed text.
     """
 
     seconds: float = 10.0
@@ -56,16 +67,22 @@ class Limits:
 
     def with_jax(self) -> "Limits":
         """JAX starts threads by the number of cores, and compiles."""
-        return replace(self, seconds=3 * self.seconds, total=3 * self.total, start=2 * self.start,
-                       memory=max(self.memory, 3072), threads=max(self.threads, 512))
+        return replace(
+            self,
+            seconds=3 * self.seconds,
+            total=3 * self.total,
+            start=2 * self.start,
+            memory=max(self.memory, 3072),
+            threads=max(self.threads, 512),
+        )
 
 
 @dataclass
 class Job:
     """What a process is to do: `file` with the answers to `tasks`, [(name, by_hand, cases)].
 
-    asking: the source of the lesson's asking.py, or "". lent: source in which the functions `names` are, which take
-    the place of the student's.
+    asking: the source of the lesson's asking.py, or "". lent: source in which the functions
+    `names` are, which take the place of the student's.
     """
 
     file: bytes
@@ -78,16 +95,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Stopped:
-    """In place of the answers to a task: why the process had to end, or ended. reason: see Answers."""
+    """In place of the answers to a task: why the process had to end, or ended. reason: see
+    Answers.
+    """
 
     reason: str
 
 
 @dataclass
 class Answers:
-    """`of` {task: answers}. reason: why the process was ended or ended early ("" if it did neither): time, total,
-    memory, output, exit, start; it was then busy with the task `during`, or "" with reading the file. file: the
-    exception that reading the file raised. printed: the beginning of what it printed. seconds: of a core."""
+    """`of` {task: answers}. reason: why the process was ended or ended early ("" if it did
+    neither): time, total, memory, output, exit, start; it was then busy with the task `during`,
+    or "" with reading the file. file: the exception that reading the file raised. printed: the
+    beginning of what it printed. seconds: of a core."""
 
     of: dict = field(default_factory=dict)
     reason: str = ""
@@ -128,10 +148,11 @@ class Without:
         """(how a program is started, where it finds its files, where the libraries are)."""
         packages = place / "packages"
         packages.mkdir()
+        _give(packages, self.uid, 0o750)
         for name, folder in package_folders(jax).items():
             try:
                 (packages / name).symlink_to(folder)
-            except OSError:                                     # Windows without the right to make links
+            except OSError:  # Windows without the right to make links
                 return [python()], str(place / "box"), str(Path(folder).parent)
         return [python()], str(place / "box"), str(packages)
 
@@ -142,8 +163,20 @@ class Without:
         pass
 
 
-def ask(job: Job, limits: Limits, sandbox=None, cpu: float | None = None) -> Answers:
-    """Run a job to its end. cpu: what is left of the file's total seconds."""
+@dataclass
+class Spent:
+    """What a file has used so far: seconds of a core, and by the clock."""
+
+    seconds: float = 0.0
+    clock: float = 0.0
+
+    def left(self, limits: Limits) -> tuple[float, float]:
+        return limits.total - self.seconds, PATIENCE * limits.total - self.clock
+
+
+def ask(job: Job, limits: Limits, sandbox=None, spent: Spent | None = None) -> Answers:
+    """Run a job to its end; adds to `spent`."""
+    spent = spent or Spent()
     sandbox = sandbox or Without()
     with _folder() as place:
         box = place / "box"
@@ -154,51 +187,64 @@ def ask(job: Job, limits: Limits, sandbox=None, cpu: float | None = None) -> Ans
         start, seen_as, packages = sandbox.command(place, job.jax)
         values["file"] = f"{seen_as}/{FILE}"
         files = {name: (HERE / name).read_bytes() for name in FILES}
-        files |= {FILE: job.file, "job": plain.record(values) + plain.record(job.tasks, inwards=True)}
+        files |= {
+            FILE: job.file,
+            "job": plain.record(values) + plain.record(job.tasks, inwards=True),
+        }
         if sandbox.seccomp:
             files["filter"] = sandbox.seccomp
         for name, data in files.items():
             (box / name).write_bytes(data)
             _give(box / name, sandbox.uid, 0o640)
-        settings = {"job": f"{seen_as}/job", "path": packages, "uid": sandbox.uid, "limits": sandbox.limits(limits),
-                    "seccomp": f"{seen_as}/filter" if sandbox.seccomp else None}
+        settings = {
+            "job": f"{seen_as}/job",
+            "path": packages,
+            "uid": sandbox.uid,
+            "limits": sandbox.limits(limits),
+            "seccomp": f"{seen_as}/filter" if sandbox.seccomp else None,
+        }
         command = [*start, "-I", "-S", "-B", f"{seen_as}/runner.py", json.dumps(settings)]
         with open(place / "answers", "w+b") as answers:
             process = _Process(command, box, answers, limits, sandbox)
-            process.watch([name for name, _, _ in job.tasks], limits.total if cpu is None else cpu)
+            process.watch([name for name, _, _ in job.tasks], *spent.left(limits))
             found = process.found
+            spent.seconds, spent.clock = spent.seconds + found.seconds, spent.clock + found.clock
             _read(answers, job, found)
     return found
 
 
-def ask_all(job: Job, limits: Limits, sandbox_of=Without) -> Answers:
-    """Run a job, and again without the task that ended it, until every task has answers or is Stopped.
+def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = None) -> Answers:
+    """Run a job, and again without the task that ended it, until every task has answers or is
+    Stopped.
 
     Where reading the file itself ended the process, `during` is "" and `of` empty.
     """
-    left, whole, printed = list(job.tasks), Answers(), ""
+    left, whole, printed, spent = list(job.tasks), Answers(), "", spent or Spent()
     while left:
-        found = ask(replace(job, tasks=left), limits, sandbox_of(), limits.total - whole.seconds)
+        found = ask(replace(job, tasks=left), limits, sandbox_of(), spent)
         if found.reason.startswith("start"):
-            raise RuntimeError(f"a process did not start ({found.reason}): {found.printed.strip()[-300:]}")
-        whole.seconds += found.seconds
+            raise RuntimeError(
+                f"a process did not start ({found.reason}): {found.printed.strip()[-300:]}"
+            )
         printed += found.printed
         whole.file, whole.of = found.file, whole.of | found.of
         if found.file or found.reason and not found.during and not whole.of:
             whole.reason = found.reason
             break
         left = [task for task in left if task[0] not in whole.of]
-        if left:                                                 # it ended with this task
-            stopped = left if found.reason == "total" or whole.seconds >= limits.total else left[:1]
+        if left:  # it ended with this task
+            stopped = left if found.reason == "total" or min(spent.left(limits)) <= 0 else left[:1]
             whole.of |= {name: Stopped(found.reason.partition(":")[0]) for name, _, _ in stopped}
-            left = left[len(stopped):]
+            left = left[len(stopped) :]
     whole.printed = printed[:PRINTED]
     return whole
 
 
 @contextlib.contextmanager
 def _folder():
-    """A temporary folder that names its maker, so that `sweep` finds those of a maker that was killed."""
+    """A temporary folder that names its maker, so that `sweep` finds those of a maker that was
+    killed.
+    """
     me = psutil.Process()
     place = Path(tempfile.mkdtemp(prefix=f"minillm-box-{me.pid}-{int(me.create_time())}-"))
     try:
@@ -212,8 +258,15 @@ def sweep():
     for place in Path(tempfile.gettempdir()).glob("minillm-box-*-*-*"):
         with contextlib.suppress(OSError, ValueError, psutil.Error):
             _, _, pid, made, _ = place.name.split("-", 4)
-            alive = psutil.pid_exists(int(pid)) and abs(psutil.Process(int(pid)).create_time() - int(made)) < 2
-            if not alive and not place.is_symlink() and (os.name == "nt" or place.stat().st_uid == os.getuid()):
+            alive = (
+                psutil.pid_exists(int(pid))
+                and abs(psutil.Process(int(pid)).create_time() - int(made)) < 2
+            )
+            if (
+                not alive
+                and not place.is_symlink()
+                and (os.name == "nt" or place.stat().st_uid == os.getuid())
+            ):
                 shutil.rmtree(place, ignore_errors=True)
 
 
@@ -228,13 +281,29 @@ class _Process:
     """The running exercise, looked at from outside."""
 
     def __init__(self, command, folder, answers, limits, sandbox):
-        self.limits, self.sandbox, self.answers, self.found, self.at = limits, sandbox, answers, Answers(), 0
-        environment = os.environ | ENVIRONMENT if os.name == "nt" else ENVIRONMENT | sandbox.environment
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=answers, stderr=subprocess.PIPE,
-                                        env=environment, cwd=folder, start_new_session=os.name != "nt", pass_fds=sandbox.fds)
+        self.limits, self.sandbox, self.answers, self.found, self.at = (
+            limits,
+            sandbox,
+            answers,
+            Answers(),
+            0,
+        )
+        environment = (
+            os.environ | ENVIRONMENT if os.name == "nt" else ENVIRONMENT | sandbox.environment
+        )
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=answers,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=folder,
+            start_new_session=os.name != "nt",
+            pass_fds=sandbox.fds,
+        )
         for fd in sandbox.fds:
             os.close(fd)
-        self.tree = psutil.Process(self.process.pid)
+        self.tree, self.looked = [psutil.Process(self.process.pid)], 0.0
         self.drain = threading.Thread(target=self._drain, daemon=True)
         self.drain.start()
 
@@ -257,21 +326,30 @@ class _Process:
             self.process.kill()
 
     def _used(self) -> tuple[float, int]:
-        """(seconds of a core, bytes of memory) of the process and all below it, also of those that have ended."""
+        """(seconds of a core, bytes of memory) of the process and all below it, also of those
+        that have ended.
+        """
         seconds, memory = 0.0, 0
-        with contextlib.suppress(psutil.Error):
-            for process in (self.tree, *self.tree.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    seconds += sum(process.cpu_times()[:4])
-                    memory += process.memory_info().rss
+        if time.monotonic() - self.looked > TREE:
+            self.looked = time.monotonic()
+            with contextlib.suppress(psutil.Error):
+                self.tree[1:] = self.tree[0].children(recursive=True)
+        for process in self.tree:
+            with contextlib.suppress(psutil.Error):
+                seconds += sum(process.cpu_times()[:4])
+                memory += process.memory_info().rss
         return seconds, memory
 
     def _progress(self) -> list:
-        """The short records written since the last look, which say where it is. Nothing is judged by them."""
+        """The short records written since the last look, which say where it is. Nothing is judged
+        by them.
+        """
         new = []
         with open(self.answers.name, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            while self.at + 8 <= size and len(new) < 100:
+            for _ in range(RECORDS):  # more in one look are nobody's progress
+                if self.at + 8 > size:
+                    break
                 file.seek(self.at)
                 length = int.from_bytes(file.read(8), "little")
                 if self.at + 8 + length > size:
@@ -282,7 +360,7 @@ class _Process:
                 self.at += 8 + length
         return new
 
-    def watch(self, names: list[str], total: float):
+    def watch(self, names: list[str], total: float, clock: float):
         """Wait for the end of the process, or end it when it uses more than it may."""
         limits, found = self.limits, self.found
         ready, used, began = False, 0.0, time.monotonic()
@@ -293,9 +371,11 @@ class _Process:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(TICK)
                     break
+                news = self._progress()
+                self.looked = 0.0 if news and not ready else self.looked
                 seconds, memory = self._used()
                 now = time.monotonic()
-                for value in self._progress():
+                for value in news:
                     if value == "ready" and not ready:
                         ready, start_used, start_began = True, seconds, now
                     elif ready and waiting and value == ["task", waiting[0]]:
@@ -307,7 +387,7 @@ class _Process:
                     found.seconds, found.clock = seconds - start_used, now - start_began
                 if seconds - used > most or now - began > may:
                     self._end("time" if ready else "start")
-                elif ready and (found.seconds > total or found.clock > PATIENCE * total):
+                elif ready and (found.seconds > total or found.clock > clock):
                     self._end("total")
                 elif memory > (limits.memory + 512) * 2**20:
                     self._end("memory")
@@ -325,7 +405,9 @@ class _Process:
 
 
 def _read(answers, job: Job, found: Answers):
-    """The answers that the file holds, in the order of the tasks; whatever else it holds is nothing."""
+    """The answers that the file holds, in the order of the tasks; whatever else it holds is
+    nothing.
+    """
     answers.seek(0)
     found.during = ""
     try:
@@ -334,14 +416,24 @@ def _read(answers, job: Job, found: Answers):
             raise plain.Refused("it is not ready")
         for name, _, cases in job.tasks:
             head = plain.read(next(rows))
-            if isinstance(head, list) and len(head) == 2 and head[0] == "file" and isinstance(head[1], plain.Raises):
+            if (
+                isinstance(head, list)
+                and len(head) == 2
+                and head[0] == "file"
+                and isinstance(head[1], plain.Raises)
+            ):
                 found.file = head[1]
                 return
             if head != ["task", name]:
                 raise plain.Refused("another task")
             found.during = name
             body = plain.read(next(rows))
-            if not (isinstance(body, list) and len(body) == 2 and body[0] == "answers" and isinstance(body[1], list)):
+            if not (
+                isinstance(body, list)
+                and len(body) == 2
+                and body[0] == "answers"
+                and isinstance(body[1], list)
+            ):
                 raise plain.Refused("no answers")
             values = body[1]
             whole = len(values) == len(cases) or values and isinstance(values[-1], plain.NotWritten)

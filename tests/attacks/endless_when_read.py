@@ -1,0 +1,4 @@
+"""A loop without end while the file is read."""
+
+while True:
+    pass
