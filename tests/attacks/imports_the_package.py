@@ -11,7 +11,7 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ 
 def attack(name, arguments):
     for module in (
         "minillm.in_numpy.ops",
-        "minillm.ngram",
+        "minillm.text.ngram",
         "solution",
         "test_exercise",
         "minillm.course.exercises",
