@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from minillm import cli
+from minillm import cli, training
 from minillm.cli import commands
 from minillm.formats import checkpoint
 from minillm.text import dataset as data, tokenizer
@@ -182,7 +182,7 @@ def test_pretrain_resumes(runs, minillm, tmp_path):
     """The run's own command and --resume; a finished run stays what it is; other data is refused and nothing replaced."""
     folder = shutil.copytree(runs / "bpe", tmp_path / "run")
     before = {path: path.read_bytes() for path in folder.rglob("*")
-              if path.is_file() and path.name not in ("summary.json", "loss.png", checkpoint.STATE)}
+              if path.is_file() and path.name not in ("summary.json", "loss.png", training.STATE)}
     again = ["pretrain", runs / "book.txt", "--vocab-size", "300", "--out", folder, *SMALL]
     status, out, err = minillm(*again)
     assert status == 2 and "--resume" in err and len(err.splitlines()) == 1
@@ -525,11 +525,11 @@ def test_weights_that_are_not_numbers(runs, minillm, tmp_path):
 
 def test_the_training_state_is_damaged(runs, minillm, tmp_path):
     folder = shutil.copytree(runs / "bpe", tmp_path / "run")
-    state = folder / checkpoint.STATE
+    state = folder / training.STATE
     again = ["pretrain", runs / "book.txt", "--vocab-size", "300", "--out", folder, *SMALL, "--resume"]
     state.write_bytes(state.read_bytes()[:-100])
     status, _, err = minillm(*again)
-    assert status == 2 and len(err.splitlines()) == 1 and checkpoint.STATE in err
+    assert status == 2 and len(err.splitlines()) == 1 and training.STATE in err
 
 
 def test_a_diverging_run_is_one_line(runs, tmp_path):

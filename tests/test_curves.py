@@ -113,10 +113,11 @@ def test_the_committed_curves_are_what_the_recipes_are_now():
     from dataclasses import asdict, replace
     from minillm.config import TrainConfig, preset
     from minillm.cli.demo import LAYERS, RECIPE
+    from minillm.text import storyworld
     known = curves.references()
     for name, reference in known.items():
         train = TrainConfig(**(RECIPE | {"steps": cli.DEMO_STEPS} if name == "demo" else {}))
-        config = preset("nano", vocab_size=1792, context=train.context)
+        config = preset("nano", vocab_size=1792, context=train.context, **storyworld.RECIPE)
         config = replace(config, num_hidden_layers=LAYERS) if name == "demo" else config
         assert curves.differences(json.loads(json.dumps(asdict(config))), asdict(train), reference) == []
         lengths = [len(record["loss"]) for record in reference["seeds"].values()]

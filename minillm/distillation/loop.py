@@ -1,6 +1,6 @@
 """A small model from a large one's answers: the teacher, what it says, and how a student's steps are taken.
 
-    run -> training.run -> steps -> in_X.distill.distill_steps -> forward of the teacher; the student's step
+    run -> training.run -> steps -> take -> in_X.distill.distill_steps -> forward of the teacher; the student's step
 
 The losses and their gradients are in in_numpy/distill.py and in_jax/distill.py. Here is what stands around them, for either
 twin: who the teacher is, text that it writes, its top-k answers kept on disk, and the steps that training.run takes.
@@ -31,7 +31,7 @@ FORMAT = "minillm kept targets 1"
 
 
 def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset, *,
-        twin: str = "jax", resume: bool = False, watch=None, cache=None,
+        twin: str = "jax", resume: bool = False, callbacks=None, cache=None,
         say=lambda text: None, keep_model: str | None = None) -> dict:
     """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
 
@@ -55,9 +55,9 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
         kept = keep(cache, teacher, dataset, train.context, how.kept, model)
         say(f"the teacher's {how.kept} most probable tokens after each one are in {cache}: they leave out "
             f"{100 * kept.lost:.2f}% of the probability")
-    steps = steps_of(model, teacher, dataset, config, train, how, kept)
-    return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, watch=watch,
-                        begin=begin, steps=steps, origin=origin, keep=keep_model)
+    take = steps_of(model, teacher, dataset, config, train, how, kept)
+    return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, keep=keep_model,
+                        callbacks=callbacks, method=training.Method(begin, take, origin))
 
 
 def check(config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset):
@@ -125,15 +125,14 @@ def steps_of(
     how: DistillConfig,
     kept=None,
 ):
-    """steps(state, first, end), as training.run takes them; see `training.plain_steps`.
+    """take(state, first, end), as `training.Method` wants it, or None: then training is plain.
 
     alpha = 0 asks the teacher nothing: that is plain training, the same program. On-policy, the
     rows of some dispatches are written by the student as it is when they begin; what stands in them
     is no target, so only the teacher counts.
     """
-    plain = training.plain_steps(model, dataset, config, train)
     if how.objective == "responses" or how.alpha == 0 and how.objective != "on-policy":
-        return plain
+        return None
     if kept is not None:
         starts = training.starts_of_rows(dataset, train.context)
         return lambda state, first, end: model.kept_steps(
@@ -179,7 +178,7 @@ def steps_of(
             )
             return beside_the_teacher(state, tokens_NBT, targets_NBT, replace(how, alpha=1.0))
         if how.alpha == 0:
-            return plain(state, first, end)
+            return model.train_steps(state, *training.batches(dataset, train, first, end), config, train)
         return beside_the_teacher(state, *training.batches(dataset, train, first, end), how)
 
     return steps
