@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -116,15 +117,8 @@ def fingerprint(teacher: Model) -> str:
 # How steps are taken ----------------------------------------------------------------------------------------
 
 
-def steps_of(
-    model,
-    teacher: Model,
-    dataset: Dataset,
-    config: ModelConfig,
-    train: TrainConfig,
-    how: DistillConfig,
-    kept=None,
-):
+def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train: TrainConfig,
+             how: DistillConfig, kept=None):
     """take(state, first, end), as `training.Method` wants it, or None: then training is plain.
 
     alpha = 0 asks the teacher nothing: that is plain training, the same program. On-policy, the
@@ -134,54 +128,31 @@ def steps_of(
     if how.objective == "responses" or how.alpha == 0 and how.objective != "on-policy":
         return None
     if kept is not None:
-        starts = training.starts_of_rows(dataset, train.context)
-        return lambda state, first, end: model.kept_steps(
-            state,
-            *training.batches(dataset, train, first, end),
-            *kept.rows(
-                np.stack(
-                    [
-                        places(
-                            dataset.train,
-                            step,
-                            seed=train.seed,
-                            batch_size=train.batch_size,
-                            context=train.context,
-                            starts=starts,
-                        )[:, :-1]
-                        for step in range(first, end)
-                    ]
-                )
-            ),
-            config,
-            train,
-            how,
-        )
+        return partial(_by_what_is_kept, model, kept, dataset, config, train, how)
     params = model.settle(teacher.params)
+    return partial(_beside_the_teacher, model, params, teacher.config, dataset, config, train, how)
 
-    def beside_the_teacher(state, tokens_NBT, targets_NBT, how):
-        return model.distill_steps(
-            state, tokens_NBT, targets_NBT, params, teacher.config, config, train, how
-        )
 
-    def steps(state, first, end):
-        # a function of the step, so that a run can be resumed
-        rng = np.random.default_rng([train.seed, first, 1])
-        if how.objective == "on-policy" and rng.random() < how.student_share:
-            tokens_NBT, targets_NBT = written(
-                model,
-                state["params"],
-                training.batches(dataset, train, first, end)[0],
-                config,
-                how,
-                rng,
-            )
-            return beside_the_teacher(state, tokens_NBT, targets_NBT, replace(how, alpha=1.0))
-        if how.alpha == 0:
-            return model.train_steps(state, *training.batches(dataset, train, first, end), config, train)
-        return beside_the_teacher(state, *training.batches(dataset, train, first, end), how)
+def _by_what_is_kept(model, kept: "Kept", dataset, config, train, how, state, first: int, end: int):
+    """The steps from `first` up to `end`, by the teacher's answers on disk."""
+    starts = training.starts_of_rows(dataset, train.context)
+    places_NBT = np.stack([places(dataset.train, step, seed=train.seed, batch_size=train.batch_size,
+                                  context=train.context, starts=starts)[:, :-1] for step in range(first, end)])
+    batches = training.batches(dataset, train, first, end)
+    return model.kept_steps(state, *batches, *kept.rows(places_NBT), config, train, how)
 
-    return steps
+
+def _beside_the_teacher(model, params, teacher_config, dataset, config, train, how, state, first: int, end: int):
+    """The steps from `first` up to `end`, each with the teacher's answers to its rows."""
+    tokens_NBT, targets_NBT = training.batches(dataset, train, first, end)
+    # a function of the step, so that a run can be resumed
+    rng = np.random.default_rng([train.seed, first, 1])
+    if how.objective == "on-policy" and rng.random() < how.student_share:
+        tokens_NBT, targets_NBT = written(model, state["params"], tokens_NBT, config, how, rng)
+        how = replace(how, alpha=1.0)
+    if how.alpha == 0:
+        return model.train_steps(state, tokens_NBT, targets_NBT, config, train)
+    return model.distill_steps(state, tokens_NBT, targets_NBT, params, teacher_config, config, train, how)
 
 
 def written(model, params, tokens_NBT, config: ModelConfig, how: DistillConfig, rng):

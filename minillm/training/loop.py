@@ -4,11 +4,13 @@
 
 `steps` is the loop alone, without a folder; `run` is what stands around it.
 
-A run is resumed bit for bit. Three things make that true: a batch is a function of (seed, step); the state on disk is
-one file; and the steps that one dispatch takes are cut at the same places whether or not the run was interrupted.
+A run is resumed bit for bit. Three things make that true: a batch is a function of (seed, step);
+the state on disk is one file; and the steps that one dispatch takes are cut at the same places
+whether or not the run was interrupted.
 
-The state is always the last one, and a run goes on from it. The model beside it is the last one too, or (keep="best")
-that of the evaluation with the lowest held-out loss so far: a small text is soon learned by heart.
+The state is always the last one, and a run goes on from it. The model beside it is the last one
+too, or (keep="best") that of the evaluation with the lowest held-out loss so far: a small text is
+soon learned by heart.
 """
 
 import signal
@@ -69,7 +71,8 @@ def steps(model, state, text, config: ModelConfig, train: TrainConfig, take=None
             if take is not None:
                 state, metrics = take(state, step, edge)
             else:
-                state, metrics = model.train_steps(state, *batches(text, train, step, edge), config, train)
+                tokens_NBT, targets_NBT = batches(text, train, step, edge)
+                state, metrics = model.train_steps(state, tokens_NBT, targets_NBT, config, train)
         step = edge
         yield step, state, {name: np.asarray(values) for name, values in metrics.items()}
 
@@ -77,26 +80,28 @@ def steps(model, state, text, config: ModelConfig, train: TrainConfig, take=None
 def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, tokenizer, *,
         twin: str = "jax", resume: bool = False, keep: str | None = None,
         callbacks: Callbacks | None = None, method: Method = Method()) -> dict:
-    """Train a model in `folder` until it is done or interrupted (Ctrl-C, SIGTERM); returns the summary.
+    """Train a model in `folder` until it is done or interrupted; returns the summary.
 
-    `keep` says whose parameters are in model.safetensors: "last", or "best", those of the
-    evaluation after step 0 with the lowest held-out loss. None: best, but last where the exact
-    floor is known.
+    Ctrl-C and SIGTERM interrupt it: it saves, and can be resumed. `keep` says whose parameters are in
+    model.safetensors: "last", or "best", those of the evaluation after step 0 with the lowest
+    held-out loss. None: best, but last where the exact floor is known.
 
-    The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line a step with
-    `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and `seconds` of the summary are this
-    call's; `tokens_per_second` leaves out what compiles, evaluates and saves; `epochs` is how many
-    times the text was read; `model_step` is the step of the model in the folder, and the losses are that model's on
-    all held-out rows; `lowest` is the evaluation ({"step", "held_out"}, on `train.eval_rows` rows)
-    with the lowest loss. Raises UserError for a folder that holds another run, a text too short for the context,
-    settings that changed before resuming, a loss that is not finite.
+    The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line
+    a step with `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and
+    `seconds` of the summary are this call's; `tokens_per_second` leaves out what compiles,
+    evaluates and saves; `epochs` is how many times the text was read; `model_step` is the step of
+    the model in the folder, and the losses are that model's on all held-out rows; `lowest` is the
+    evaluation ({"step", "held_out"}, on `train.eval_rows` rows) with the lowest loss. Raises
+    UserError for a folder that holds another run, a text too short for the context, settings that
+    changed before resuming, a loss that is not finite.
     """
     keep = keep or ("best" if dataset.floor_nats is None else "last")
     require(keep in KEEP, "keep", keep, " or ".join(KEEP))
     if twin == "jax":
         import_module("minillm.in_jax.sharding").use_cpu_devices(train.cpu_devices)
     folder = prepare_folder(folder, resume)
-    batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)      # refuses a text that is too short
+    # refuses a text that is too short
+    batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)
     kept = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep,
                 callbacks or Callbacks(), method, held_out(dataset, train.context, train.eval_rows))
     state = kept.resume() if resume else kept.begin()
@@ -162,7 +167,8 @@ class _Run:
 
     def resume(self) -> dict:
         """The state in the folder, and the log cut where it ends."""
-        saved = load_training(self.folder, self.config, self.train, self.dataset.fingerprint, self.method.origin)
+        saved = load_training(self.folder, self.config, self.train, self.dataset.fingerprint,
+                              self.method.origin)
         state = self.model.init_state(**saved)
         self.saved_step = saved["step"]
         self.evaluations = held_out_losses(truncate_metrics(self.folder / METRICS, saved["step"]))
@@ -179,18 +185,22 @@ class _Run:
         if step % train.eval_every == 0:
             self.evaluate(state, self.rows)
         if train.sample_every and step and step % train.sample_every == 0:
-            self.callbacks.sampled(step, write_sample(self.model, state["params"], self.config, self.tokenizer, step))
+            text = write_sample(self.model, state["params"], self.config, self.tokenizer, step)
+            self.callbacks.sampled(step, text)
 
     def evaluate(self, state, rows: HeldOut, **about) -> dict:
-        """Log the held-out loss; keep the model where it is the best. Raises UserError where it is not finite."""
+        """Log the held-out loss, and keep the model where it is the best.
+
+        Raises UserError where the loss is not finite.
+        """
         step = int(state["step"])
-        record = {"step": step, **evaluate(self.model, state["params"], self.config, rows, self.train.batch_size),
-                  **about}
+        record = {"step": step, **self._losses(state["params"], rows), **about}
         if not np.isfinite(record["held_out"]):
             raise self._diverged(f"the held-out loss is {record['held_out']} at step {step}")
         append_metrics(self.folder / METRICS, [record])
         self.evaluations |= held_out_losses([record])
-        if self.keep == "best" and step > 0 and (self.best is None or record["held_out"] < self.best["held_out"]):
+        better = self.best is None or record["held_out"] < self.best["held_out"]
+        if self.keep == "best" and step > 0 and better:
             self.best = {"step": step, "held_out": record["held_out"]}
             checkpoint.save_params(self.folder, self.config, state["params"])
         self.callbacks.evaluated(record | {"lowest": lowest_evaluation(self.evaluations)})
@@ -204,15 +214,20 @@ class _Run:
             found = self.evaluate(state, everything, on_eval_rows=some)
         else:                           # the last step beside the others, then the best on all rows
             self.evaluate(state, self.rows)
-            last = self.best["step"] == int(state["step"])
-            found = self._losses(state["params"] if last else checkpoint.load_model(self.folder)[1], everything)
+            params = state["params"]
+            if self.best["step"] != int(state["step"]):
+                params = checkpoint.load_model(self.folder)[1]
+            found = self._losses(params, everything)
         return found | {"lowest": lowest_evaluation(self.evaluations)}
 
     def log(self, step: int, metrics: dict):
-        """Write the lines of a dispatch that ended at `step`. Raises UserError for a loss that is not finite."""
-        names, columns = metrics.keys(), zip(*(values.tolist() for values in metrics.values()))
-        first, records = step - len(metrics["loss"]), []
-        records = [{"step": first + i, **dict(zip(names, column))} for i, column in enumerate(columns)]
+        """Write the lines of a dispatch that ended at `step`.
+
+        Raises UserError for a loss or a gradient that is not finite.
+        """
+        columns = zip(*(values.tolist() for values in metrics.values()))
+        records = [{"step": i, **dict(zip(metrics, column))}
+                   for i, column in enumerate(columns, start=step - len(metrics["loss"]))]
         for i, record in enumerate(records):
             if not np.isfinite([record["loss"], record["grad_norm"]]).all():
                 append_metrics(self.folder / METRICS, records[:i])
@@ -228,11 +243,13 @@ class _Run:
 
     def _save_state(self, state):
         notes = {"text": self.dataset.name} | ({"best": self.best} if int(state["step"]) else {})
-        save_training(self.folder, state, self.config, self.train, self.dataset.fingerprint, self.method.origin, notes)
+        save_training(self.folder, state, self.config, self.train, self.dataset.fingerprint,
+                      self.method.origin, notes)
         self.saved_step = int(state["step"])
 
     def _save_description(self, state):
-        checkpoint.save_description(self.folder, self.config, state["params"], self.tokenizer)
+        checkpoint.save_description(self.folder, self.config, state["params"],
+                                    self.tokenizer)
 
     def _losses(self, params, rows: HeldOut) -> dict:
         return evaluate(self.model, params, self.config, rows, self.train.batch_size)
@@ -255,7 +272,8 @@ class _Clock:
 
     def stop(self, length: int):
         if length in self.lengths:
-            self.steps, self.seconds = self.steps + length, self.seconds + time.perf_counter() - self.began
+            self.steps += length
+            self.seconds += time.perf_counter() - self.began
             self.speed = self.steps * self.tokens_per_step / self.seconds
         self.lengths.add(length)
 
@@ -265,9 +283,11 @@ def batches(text, train: TrainConfig, first: int, end: int):
 
     `text` is a Dataset, or (tokens, where rows begin or None) as `text.dataset.batch` takes them.
     """
-    tokens, starts = text if isinstance(text, tuple) else (text.train, starts_of_rows(text, train.context))
-    rows = [batch(tokens, step, seed=train.seed, batch_size=train.batch_size, context=train.context, starts=starts)
-            for step in range(first, end)]
+    if not isinstance(text, tuple):
+        text = text.train, starts_of_rows(text, train.context)
+    tokens, starts = text
+    rows = [batch(tokens, step, seed=train.seed, batch_size=train.batch_size,
+                  context=train.context, starts=starts) for step in range(first, end)]
     tokens_NBT, targets_NBT = (np.stack(arrays) for arrays in zip(*rows))
     return tokens_NBT, targets_NBT
 

@@ -41,11 +41,13 @@ def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_f
     write_tensors(Path(folder) / STATE, tensors, metadata)
 
 
-def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
+def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str,
+                  origin: dict | None = None):
     """The state that `save_training` wrote, its arrays NumPy's.
 
-    Raises UserError where there is none, where it is damaged, or where the run it belongs to had another model, other
-    settings or other data: going on from it would be neither run.
+    Raises UserError where there is none, where it is damaged, or where the run it belongs to had
+    another model, other settings or other data: going on from it would be neither run. A setting
+    that is newer than the run is no difference.
     """
     path = Path(folder) / STATE
     tensors, metadata = read_tensors(path, NUMBERS)
@@ -55,10 +57,12 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
         before["origin"] = dict(json.loads(metadata.get("origin", "{}")))
     except (KeyError, ValueError, TypeError):
         raise UserError(f"{path}: not a training state that minillm wrote, or a damaged one") from None
-    for what, now in (("model", json.loads(json.dumps(asdict(config)))), ("train", asdict(train)), ("origin", origin or {})):
-        known = before[what] if what != "origin" else now | before[what]   # a setting may be newer than the run
-        changed = [f"{name} ({before[what].get(name)!r} then, {now.get(name)!r} now)" for name in known
-                   if before[what].get(name) != now.get(name)]
+    model, origin = json.loads(json.dumps(asdict(config))), origin or {}
+    for then, now, names in ((before["model"], model, before["model"]),
+                             (before["train"], asdict(train), before["train"]),
+                             (before["origin"], origin, origin | before["origin"])):
+        changed = [f"{name} ({then.get(name)!r} then, {now.get(name)!r} now)" for name in names
+                   if then.get(name) != now.get(name)]
         if changed:
             raise UserError(f"{path}: the run was started with another {', '.join(changed)}: "
                             "resume with the same, or start anew in another folder")
