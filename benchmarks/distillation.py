@@ -33,6 +33,7 @@ import numpy as np
 
 import minillm
 from minillm import distillation, in_jax, training
+from minillm.formats import checkpoint
 from minillm.text import storyworld
 from minillm.cli.commands import keep_compiled
 from minillm.config import DistillConfig, GenerateConfig, TrainConfig, preset
@@ -97,12 +98,12 @@ class Bench:
         few = int(SCARCE * len(whole.train_starts))
         self.data = {"100%": whole, "3%": replace(whole, train=whole.train[: whole.train_starts[few] + 1], fingerprint="3%",
                                                   train_starts=whole.train_starts[:few])}
-        self.config = replace(preset(STUDENT, vocab_size=self.teacher.config.vocab_size, context=TRAIN.context),
+        self.config = replace(preset(STUDENT, vocab_size=self.teacher.config.vocab_size, context=TRAIN.context, **storyworld.RECIPE),
                               bos_token_id=self.teacher.config.bos_token_id, eos_token_id=self.teacher.config.eos_token_id)
         self.ratio = 1 + 2 * count(self.teacher.config) / (6 * count(self.config))
         if "setting" not in self.results:
             rows = training.held_out(whole, TRAIN.context)
-            teacher = training.losses(in_jax, self.teacher.params, self.teacher.config, rows, 16)
+            teacher = training.evaluate(in_jax, self.teacher.params, self.teacher.config, rows, 16)
             self.results["setting"] = {
                 "student_parameters": count(self.config), "teacher_parameters": count(self.teacher.config),
                 "steps": TRAIN.steps, "tokens": TRAIN.steps * TRAIN.batch_size * TRAIN.context, "compute_ratio": self.ratio,
@@ -122,7 +123,7 @@ class Bench:
         dataset = self.responses(data) if arm == "responses" else self.data[data]
         folder = self.work / name.replace("/", "_").replace("%", "").replace(" ", "_").replace(",", "")
         began = time.time()
-        resume = (folder / training.checkpoint.STATE).exists()
+        resume = (folder / training.STATE).exists()
         if how is None:
             summary = training.run(folder, self.config, train, dataset, self.teacher.tokenizer, resume=resume)
         else:
@@ -130,7 +131,7 @@ class Bench:
                                        cache=self.work / f"kept_{data[:-1]}" if how.kept else None)
         curve = [record["nats_per_document"] for record in training.read_metrics(folder / training.METRICS)
                  if "nats_per_document" in record]
-        config, params, _ = training.checkpoint.load_model(folder)
+        config, params, _ = checkpoint.load_model(folder)
         self.results["runs"][name] = {"nats": summary["nats_per_document"], "best": min(curve), "curve": curve,
                                       "valid": self.valid(params, config), "seconds": summary["seconds"],
                                       "tokens_per_second": summary["tokens_per_second"]}
@@ -186,7 +187,7 @@ class Bench:
         table = {}
         for name, (config, params) in models.items():
             table[name] = {"parameters": count(config), "bytes": size_of(params),
-                           "nats": training.losses(in_jax, params, config, rows, 16)["nats_per_document"]}
+                           "nats": training.evaluate(in_jax, params, config, rows, 16)["nats_per_document"]}
         for twin in ("numpy", "jax"):
             speeds = {name: [] for name in models}
             for _ in range(4):                                     # interleaved; the first round compiles
@@ -198,6 +199,9 @@ class Bench:
         self.save()
         print(json.dumps(table, indent=2))
 
+    def plain(self, state, first, end):
+        return in_jax.train_steps(state, *training.batches(self.data["3%"], TRAIN, first, end), self.config, TRAIN)
+
     def training_speed(self) -> dict:
         """Tokens/s of the student's steps in each arm: medians of interleaved dispatches, compilation apart."""
         arms = {"data": DistillConfig(alpha=0.0), "soft, live teacher": DistillConfig(), "soft, kept": ARMS["soft"],
@@ -205,7 +209,7 @@ class Bench:
         first = init(self.config, np.random.default_rng(0))
         kept = distillation.keep(self.work / "kept_3", self.teacher, self.data["3%"], TRAIN.context, KEPT, in_jax)
         steps = {name: distillation.steps_of(in_jax, self.teacher, self.data["3%"], self.config, TRAIN, how, kept if how.kept else None)
-                 for name, how in arms.items()}
+                 or self.plain for name, how in arms.items()}
         states, seconds = {name: in_jax.init_state(first) for name in arms}, {name: [] for name in arms}
         for step in range(0, 60, 10):
             for name in arms:

@@ -1,4 +1,4 @@
-"""What the initial value of o_proj brings: random, or the transpose of v_proj times a gain (minillm/architecture/llama.py, PASS_ON).
+"""What the start of o_proj brings: random, or the transpose of v_proj times a gain (`ModelConfig.o_proj_init_gain`).
 
     python benchmarks/init_ablation.py [--seeds 3] [--json FILE]
 
@@ -9,7 +9,6 @@ shakespeare.py (nats per character). Prints every seed, the mean and the spread.
 import argparse
 import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,36 +18,21 @@ from minillm import in_jax, training
 from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig, preset
 from minillm.text.corpora import read_corpus
-from minillm.text.dataset import batch, prepare, row_starts
+from minillm.text.dataset import prepare
 from minillm.cli.demo import LAYERS, RECIPE, STORIES_MEGABYTES, VOCAB_SIZE
 from minillm.in_jax.sharding import use_cpu_devices
-from minillm.architecture.llama import PASS_ON, init
+from minillm.architecture.llama import init
 
 GAINS = (0.0, 1.0, 6.0)                                          # 0: random, as GPT-2 starts it
 
 
-def beginning(config, seed: int, gain) -> dict:
-    """Initial parameters with o_proj = gain * transpose of v_proj, or random for a gain of 0."""
-    params = init(config, np.random.default_rng(seed))
-    rng = np.random.default_rng([seed, 1])
-    for layer in params["layers"]:
-        if gain == 0:
-            scale = config.initializer_range / (2 * config.num_hidden_layers) ** 0.5
-            layer["o_proj"] = (scale * rng.standard_normal(layer["o_proj"].shape)).astype(np.float32)
-        else:
-            layer["o_proj"] *= np.float32(gain / PASS_ON)
-    return params
-
-
-def run(dataset, config, train, params) -> dict:
-    state = in_jax.init_state(params)
-    starts = None if dataset.floor_nats is None else row_starts(dataset.train_starts, len(dataset.train), train.context)
-    for step in range(0, train.steps, train.steps_per_dispatch):
-        batches = [batch(dataset.train, s, seed=train.seed, batch_size=train.batch_size, context=train.context, starts=starts)
-                   for s in range(step, step + train.steps_per_dispatch)]
-        state, _ = in_jax.train_steps(state, *(np.stack(part) for part in zip(*batches)), config, train)
-    rows = training.held_out(dataset, train.context, None if starts is None else 256)
-    return training.losses(in_jax, state["params"], config, rows, train.batch_size)
+def run(dataset, config, train) -> dict:
+    """The losses on held-out text after training."""
+    state = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
+    for _, state, _ in training.steps(in_jax, state, dataset, config, train):
+        pass
+    rows = training.held_out(dataset, train.context, 256 if dataset.floor_nats is None else None)
+    return training.evaluate(in_jax, state["params"], config, rows, train.batch_size)
 
 
 def main():
@@ -72,11 +56,12 @@ def main():
             name = "random" if gain == 0 else f"{gain:g} x transpose of v_proj"
             results[name] = {"above_floor": [], "shakespeare": []}
             for seed in range(options.seeds):
-                train, config = TrainConfig(**TRAIN, seed=seed), ModelConfig(**MODEL)
-                loss = run(letters, config, train, beginning(config, seed, gain))["held_out"]
+                train, config = TrainConfig(**TRAIN, seed=seed), ModelConfig(**MODEL, o_proj_init_gain=gain)
+                loss = run(letters, config, train)["held_out"]
                 train = TrainConfig(steps=options.steps, seed=seed, **RECIPE)
-                config = replace(preset("nano", vocab_size=made.vocab_size, context=train.context), num_hidden_layers=LAYERS)
-                above = run(stories, config, train, beginning(config, seed, gain))["above_floor"]
+                config = preset("nano", vocab_size=made.vocab_size, context=train.context, num_hidden_layers=LAYERS,
+                                o_proj_init_gain=gain)
+                above = run(stories, config, train)["above_floor"]
                 results[name]["shakespeare"].append(loss)
                 results[name]["above_floor"].append(above)
                 print(f"o_proj {name}, seed {seed}: shakespeare {loss:.4f}, stories {100 * above:+.1f}% above the floor", flush=True)

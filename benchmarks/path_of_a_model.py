@@ -87,7 +87,7 @@ def text(data) -> dict:
 
 def loss(model, rows, floor_N) -> dict:
     """Nats per story, and how far that is above the floor with its standard error over stories."""
-    nats_N, _ = training.evaluate(in_jax, model.params, model.config, rows.tokens_NT, rows.targets_NT, 16)
+    nats_N, _ = training.row_nats(in_jax, model.params, model.config, rows.tokens_NT, rows.targets_NT, 16)
     above_N = nats_N - floor_N
     return {"nats": float(nats_N.mean()), "above": float(above_N.mean()), "standard_error": float(above_N.std(ddof=1) / np.sqrt(len(above_N)))}
 

@@ -20,7 +20,7 @@ from minillm.formats.llama2c import find_tokenizer
 from minillm.architecture.llama import count
 from minillm.architecture.quantized import scheme_named
 from minillm.quantization.model import compare, matrix_errors, plant_outliers, quantize_model, size
-from minillm.training.loop import held_out
+from minillm.training import held_out
 
 STORIES = Path(__file__).parent / "data" / "stories.txt"
 ROUNDED = [(name, False, False, "round") for name in ("int8-tensor", "int8-channel", "int8-group32", "int4-tensor", "int4-channel", "int4-group32")]

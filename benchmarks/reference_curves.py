@@ -15,7 +15,7 @@ from pathlib import Path
 
 from minillm.training.curves import EVERY, differences, read_run
 
-PATH = Path(__file__).parents[1] / "minillm" / "reference_curves.json"
+PATH = Path(__file__).parents[1] / "minillm" / "training" / "reference_curves.json"
 COMMANDS = {"demo": ("demo",), "nano": ("pretrain", "storyworld", "--model", "nano")}
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from minillm.course.lessons import all_lessons
 from minillm.course.pages import reading_minutes, source_of
-from minillm.architecture.llama import PASS_ON
+from minillm.text.storyworld import RECIPE
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -53,8 +53,8 @@ def figures() -> str:
         f"({100 * demo['above_floor']:+.1f}%).",
     ]
     lines += ["- **What o_proj starts as**, the demo's recipe and tiny shakespeare at nanoGPT's CPU budget (character level, "
-              "4 layers of 128, 2000 steps of 12 x 64), means of three seeds with their standard deviation; the default is "
-              f"{PASS_ON:g} x the transpose of v_proj:", "", "  | o_proj starts as | stories, above the floor | shakespeare, nats a character |",
+              "4 layers of 128, 2000 steps of 12 x 64), means of three seeds with their standard deviation; random is the default, "
+              f"{RECIPE['o_proj_init_gain']:g} x the transpose of v_proj the recipe for stories:", "", "  | o_proj starts as | stories, above the floor | shakespeare, nats a character |",
               "  |---|---:|---:|"]
     for name, tasks in read("init_ablation.json").items():
         stories, letters = tasks["above_floor"], tasks["shakespeare"]

@@ -19,12 +19,13 @@ from minillm import training
 from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig
 from minillm.text.corpora import Corpus, read_corpus
-from minillm.text.dataset import batch, prepare
+from minillm.text.dataset import prepare
 from minillm.architecture.llama import count, init
 
 MODEL = dict(vocab_size=65, hidden_size=128, intermediate_size=344, num_hidden_layers=4, num_attention_heads=4,
              num_key_value_heads=4, head_dim=32, max_position_embeddings=64, tie_word_embeddings=False,
              initializer_range=128**-0.5, bos_token_id=None, eos_token_id=None)
+SHAPE = ("initializer_range", "rope_theta", "o_proj_init_gain")
 TRAIN = dict(steps=2000, batch_size=12, context=64, steps_per_dispatch=20)
 
 
@@ -41,13 +42,10 @@ def run(dataset, config, train) -> tuple[float, float]:
     from minillm import in_jax
     began = time.perf_counter()
     state = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
-    for step in range(0, train.steps, train.steps_per_dispatch):
-        batches = [batch(dataset.train, s, seed=train.seed, batch_size=train.batch_size, context=train.context)
-                   for s in range(step, min(step + train.steps_per_dispatch, train.steps))]
-        state, _ = in_jax.train_steps(state, *(np.stack(part) for part in zip(*batches)), config, train)
-    np.asarray(state["step"])
+    for _, state, _ in training.steps(in_jax, state, dataset, config, train):
+        pass
     seconds = time.perf_counter() - began
-    return training.losses(in_jax, state["params"], config, training.held_out(dataset, 64), 64)["held_out"], seconds
+    return training.evaluate(in_jax, state["params"], config, training.held_out(dataset, 64), 64)["held_out"], seconds
 
 
 def main():
@@ -57,11 +55,11 @@ def main():
     options.add_argument("--json", help="append the figures to this file")
     for field in fields(TrainConfig):
         options.add_argument("--" + field.name.replace("_", "-"), type=field.type)
-    for name in ("initializer_range", "rope_theta"):
+    for name in SHAPE:
         options.add_argument("--" + name.replace("_", "-"), type=float)
     options = vars(options.parse_args())
     changed = {field.name: options[field.name] for field in fields(TrainConfig) if options[field.name] is not None}
-    config = ModelConfig(**MODEL | {name: options[name] for name in ("initializer_range", "rope_theta") if options[name]})
+    config = ModelConfig(**MODEL | {name: options[name] for name in SHAPE if options[name]})
     corpus = shakespeare()
     results = []
     from minillm.in_jax.sharding import use_cpu_devices

@@ -4,12 +4,13 @@
 `preset` turns a name, or the single dial `depth`, into a whole model.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 from minillm.errors import UserError, is_count, is_number, require
 
 
+IGNORE = -100  # a target that no loss counts: padding; as in PyTorch and Hugging Face
 ROPE_TYPES = ("linear", "dynamic", "llama3", "yarn")
 
 
@@ -59,6 +60,10 @@ class RopeScaling:
 class ModelConfig:
     """The shape of one LLaMA. Sizes are counts; `rms_norm_eps` and `initializer_range` are plain numbers.
 
+    `o_proj_init_gain` is 0 for the ordinary start of o_proj, or says how many times the transpose
+    of v_proj it starts as (see `init`). It is about the first step alone: configs that differ in it
+    are equal, and no file of a model holds it.
+
     Raises UserError for a combination that is no model. Source: Touvron et al. 2023, arXiv:2302.13971, section 2.2.
     """
 
@@ -81,6 +86,7 @@ class ModelConfig:
     initializer_range: float = 0.02
     bos_token_id: int | None = 0
     eos_token_id: int | tuple[int, ...] | None = 0
+    o_proj_init_gain: float = field(default=0.0, compare=False, repr=False)
 
     def __post_init__(self):
         for name in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
@@ -89,6 +95,8 @@ class ModelConfig:
         for name in ("rms_norm_eps", "rope_theta", "initializer_range"):
             value = getattr(self, name)
             require(is_number(value) and value > 0, name, value, "a finite number above 0")
+        require(is_number(self.o_proj_init_gain) and self.o_proj_init_gain >= 0, "o_proj_init_gain",
+                self.o_proj_init_gain, "a finite number of at least 0")
         require(self.num_attention_heads % self.num_key_value_heads == 0, "num_key_value_heads",
                 self.num_key_value_heads, f"a divisor of num_attention_heads ({self.num_attention_heads})")
         require(self.head_dim % 2 == 0, "head_dim", self.head_dim, "even, because rotary embedding turns pairs")
@@ -265,13 +273,14 @@ def check_prompt(prompt, config: ModelConfig):
 PRESETS = {"nano": 4, "tiny": 6, "small": 8, "medium": 12, "large": 16}
 
 
-def preset(name_or_depth: str | int, *, vocab_size: int, context: int) -> ModelConfig:
+def preset(name_or_depth: str | int, *, vocab_size: int, context: int, **others) -> ModelConfig:
     """The model of a preset's name or of a depth: layers = heads = depth, head size 32, hidden = 32 * depth.
 
     Two query heads share a key/value head where depth is even; the feed-forward width is 8/3 of the hidden size,
     rounded up to a multiple of 32, so that SwiGLU's three matrices weigh what two of 4x would
     (Shazeer 2020, arXiv:2002.05202, section 3). Weights start at 1/sqrt(hidden), which keeps the size of what passes
-    through a matrix. Raises UserError for a name or depth that does not exist.
+    through a matrix. `others` are fields of ModelConfig, which win over the dial. Raises UserError
+    for a name or depth that does not exist.
     """
     depth = PRESETS.get(name_or_depth, name_or_depth)
     if isinstance(depth, str):
@@ -281,10 +290,11 @@ def preset(name_or_depth: str | int, *, vocab_size: int, context: int) -> ModelC
     if not 1 <= depth <= 128:
         raise UserError(f"depth {depth} is out of range: choose 1 to 128")
     hidden = 32 * depth
-    return ModelConfig(
+    config = ModelConfig(
         vocab_size=vocab_size, hidden_size=hidden, intermediate_size=-(-hidden * 8 // 3 // 32) * 32,
         num_hidden_layers=depth, num_attention_heads=depth, num_key_value_heads=depth // 2 if depth % 2 == 0 else depth,
         head_dim=32, max_position_embeddings=context, initializer_range=hidden**-0.5)
+    return replace(config, **others)
 
 
 def with_options(config, **options):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from minillm import files
+from minillm import files, training
 from minillm.formats import checkpoint
 from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig
@@ -304,13 +304,13 @@ def test_a_crash_while_writing_leaves_the_old_model(folder, monkeypatch, where, 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     config, params, _ = checkpoint.load_model(folder)
     state = {"params": params, "moments": {"mean": params, "square": params}, "step": 3}
-    checkpoint.save_training(folder, state, config, TRAIN, "data")
+    training.save_training(folder, state, config, TRAIN, "data")
     with monkeypatch.context() as broken:
         break_writing(broken, where, error)
         other = tree_map(lambda w: w + 1, params)
         for save in (lambda: checkpoint.save_model(folder, replace(config, rope_theta=9.0), other),
                      lambda: checkpoint.save_params(folder, config, other),
-                     lambda: checkpoint.save_training(folder, state | {"params": other}, config, TRAIN, "data")):
+                     lambda: training.save_training(folder, state | {"params": other}, config, TRAIN, "data")):
             if isinstance(error, OSError):
                 refused(save, folder, "No space left")
                 assert not list(folder.glob("*.part"))
@@ -321,7 +321,7 @@ def test_a_crash_while_writing_leaves_the_old_model(folder, monkeypatch, where, 
     again, loaded, _ = checkpoint.load_model(folder)               # with what the crash left lying beside it
     assert again == config
     assert_same_bits(loaded, params)
-    resumed = checkpoint.load_training(folder, config, TRAIN, "data")
+    resumed = training.load_training(folder, config, TRAIN, "data")
     assert resumed["step"] == 3
     assert_same_bits(resumed["params"], params)
     checkpoint.save_model(folder, replace(config, rope_theta=9.0), other)            # and the next attempt succeeds
@@ -345,7 +345,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     inside = tmp_path / "file" / "model"
     for save in (lambda: checkpoint.save_model(inside, config, state["params"]),
                  lambda: checkpoint.save_params(inside, config, state["params"]),
-                 lambda: checkpoint.save_training(inside, state, config, TRAIN, ""),
+                 lambda: training.save_training(inside, state, config, TRAIN, ""),
                  lambda: checkpoint.write_json(inside, {}), lambda: checkpoint.make_folder(inside)):
         refused(save, inside)
     refused(lambda: checkpoint.make_folder(tmp_path / "file"), tmp_path / "file")
@@ -361,8 +361,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_training_comes_back_bit_for_bit(tmp_path, tied, dtype):
     config, state = some_state(7, dtype, tie_word_embeddings=tied)
-    checkpoint.save_training(tmp_path, state, config, TRAIN, "abc")
-    again = checkpoint.load_training(tmp_path, config, TRAIN, "abc")
+    training.save_training(tmp_path, state, config, TRAIN, "abc")
+    again = training.load_training(tmp_path, config, TRAIN, "abc")
     assert again["step"] == 17 and set(again) == {"params", "moments", "step"}
     for part in ("params", "moments"):
         assert_same_bits(again[part], state[part])
@@ -370,11 +370,11 @@ def test_a_training_comes_back_bit_for_bit(tmp_path, tied, dtype):
 
 def test_another_run_is_refused_and_the_changes_are_named(tmp_path):
     config, state = some_state(7)
-    checkpoint.save_training(tmp_path, state, config, TRAIN, "abc")
+    training.save_training(tmp_path, state, config, TRAIN, "abc")
     path = tmp_path / "training_state.safetensors"
 
     def load(config=config, train=TRAIN, data="abc"):
-        checkpoint.load_training(tmp_path, config, train, data)
+        training.load_training(tmp_path, config, train, data)
 
     refused(lambda: load(config=replace(config, rope_theta=123.0)), path, "rope_theta", config.rope_theta, 123.0)
     refused(lambda: load(train=replace(TRAIN, seed=5, batch_size=6)), path,
@@ -391,28 +391,30 @@ def test_another_run_is_refused_and_the_changes_are_named(tmp_path):
 def test_a_damaged_training_state_is_refused(tmp_path):
     config, state = some_state(7)
     path = tmp_path / "training_state.safetensors"
-    refused(lambda: checkpoint.load_training(tmp_path, config, TRAIN, "abc"), path, "no such file")
-    checkpoint.save_training(tmp_path, state, config, TRAIN, "abc")
+    refused(lambda: training.load_training(tmp_path, config, TRAIN, "abc"), path, "no such file")
+    training.save_training(tmp_path, state, config, TRAIN, "abc")
     whole, tensors = path.read_bytes(), load_file(path)
     metadata = {"step": "17", "model": json.dumps(asdict(config)), "train": json.dumps(asdict(TRAIN)), "data": "abc"}
 
     def load_with(tensors=tensors, **values):
         values = metadata | values
         save_file(tensors, path, metadata={key: value for key, value in values.items() if value is not ...})
-        checkpoint.load_training(tmp_path, config, TRAIN, "abc")
+        training.load_training(tmp_path, config, TRAIN, "abc")
 
     load_with()
     for values in ({"step": ...}, {"step": "x"}, {"train": ...}, {"train": "{"}, {"model": "[1]"}, {"model": "3"}):
         refused(lambda: load_with(**values), path)
     refused(lambda: load_with(data=...), path, "data")
     refused(lambda: load_with(train=json.dumps(asdict(TRAIN) | {"later": 1})), path, "later (1 then, None now)")
+    before = {key: value for key, value in asdict(config).items() if key != "o_proj_init_gain"}
+    load_with(model=json.dumps(before))                         # a run saved before there was this setting
     name = "moments.mean.norm"
     refused(lambda: load_with({key: value for key, value in tensors.items() if key != name}), path, name)
     refused(lambda: load_with(tensors | {name: tensors[name][1:]}), path, name)
     refused(lambda: load_with(tensors | {name: tensors[name].astype(np.int64)}), path, name, "I64")
     for cut in (0, 7, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
-        refused(lambda: checkpoint.load_training(tmp_path, config, TRAIN, "abc"), path)
+        refused(lambda: training.load_training(tmp_path, config, TRAIN, "abc"), path)
 
 
 def test_every_parameter_has_a_name_of_hugging_face():

@@ -11,8 +11,9 @@ import time
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
-from minillm import cli
+from minillm import cli, training
 from minillm.cli import commands
 from minillm.formats import checkpoint
 from minillm.text import dataset as data, tokenizer
@@ -182,7 +183,7 @@ def test_pretrain_resumes(runs, minillm, tmp_path):
     """The run's own command and --resume; a finished run stays what it is; other data is refused and nothing replaced."""
     folder = shutil.copytree(runs / "bpe", tmp_path / "run")
     before = {path: path.read_bytes() for path in folder.rglob("*")
-              if path.is_file() and path.name not in ("summary.json", "loss.png", checkpoint.STATE)}
+              if path.is_file() and path.name not in ("summary.json", "loss.png", training.STATE)}
     again = ["pretrain", runs / "book.txt", "--vocab-size", "300", "--out", folder, *SMALL]
     status, out, err = minillm(*again)
     assert status == 2 and "--resume" in err and len(err.splitlines()) == 1
@@ -307,6 +308,20 @@ def test_the_model_options_make_the_model(runs, minillm, tmp_path):
     assert (config.hidden_size, config.num_hidden_layers, config.num_attention_heads, config.num_key_value_heads,
             config.head_dim, config.rope_theta, config.tie_word_embeddings) == (24, 2, 4, 2, 10, 500.0, False)
     assert params["lm_head"].shape == (24, made.vocab_size) and config.max_position_embeddings == 16
+
+
+def test_stories_have_a_recipe_which_is_said_and_can_be_declined(runs, minillm, tmp_path):
+    """o_proj starts as the recipe says where the exact floor is known, unless an option decides; no other text is meant."""
+    said = "story recipe: o_proj starts as 6 x the transpose of v_proj; --o-proj-init-gain 0 gives the ordinary start"
+    for name, options, gain in (("story", (), 6.0), ("story", ("--o-proj-init-gain", "0"), 0.0), ("bpe", (), 0.0)):
+        out = tmp_path / f"{name}{len(options)}"
+        status, printed, err = minillm("pretrain", runs / name / "data", "--out", out, *SMALL, *options)
+        assert (status, err) == (0, "") and (said in printed) == (gain == 6.0)
+        with safe_open(out / training.STATE, framework="numpy") as file:
+            assert json.loads(file.metadata()["model"])["o_proj_init_gain"] == gain
+        assert "o_proj_init_gain" not in json.loads((out / "config.json").read_text(encoding="utf-8"))
+        status, printed, err = minillm("pretrain", "--resume", "--out", out)
+        assert (status, err) == (0, "") and (said in printed) == (gain == 6.0)
 
 
 def test_evaluate_json(runs, minillm):
@@ -525,11 +540,11 @@ def test_weights_that_are_not_numbers(runs, minillm, tmp_path):
 
 def test_the_training_state_is_damaged(runs, minillm, tmp_path):
     folder = shutil.copytree(runs / "bpe", tmp_path / "run")
-    state = folder / checkpoint.STATE
+    state = folder / training.STATE
     again = ["pretrain", runs / "book.txt", "--vocab-size", "300", "--out", folder, *SMALL, "--resume"]
     state.write_bytes(state.read_bytes()[:-100])
     status, _, err = minillm(*again)
-    assert status == 2 and len(err.splitlines()) == 1 and checkpoint.STATE in err
+    assert status == 2 and len(err.splitlines()) == 1 and training.STATE in err
 
 
 def test_a_diverging_run_is_one_line(runs, tmp_path):

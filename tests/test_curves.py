@@ -113,12 +113,18 @@ def test_the_committed_curves_are_what_the_recipes_are_now():
     from dataclasses import asdict, replace
     from minillm.config import TrainConfig, preset
     from minillm.cli.demo import LAYERS, RECIPE
+    from minillm.text import storyworld
     known = curves.references()
     for name, reference in known.items():
         train = TrainConfig(**(RECIPE | {"steps": cli.DEMO_STEPS} if name == "demo" else {}))
-        config = preset("nano", vocab_size=1792, context=train.context)
+        config = preset("nano", vocab_size=1792, context=train.context, **storyworld.RECIPE)
         config = replace(config, num_hidden_layers=LAYERS) if name == "demo" else config
-        assert curves.differences(json.loads(json.dumps(asdict(config))), asdict(train), reference) == []
+        model = json.loads(json.dumps(asdict(config)))
+        assert curves.differences(model, asdict(train), reference) == []
+        found = curves.differences(model | {"o_proj_init_gain": 0.0}, asdict(train), reference)
+        assert found == ["o_proj_init_gain 0.0 (reference: 6.0)"]
+        del model["o_proj_init_gain"]                            # a run from before there was this setting
+        assert curves.differences(model, asdict(train), reference) == []
         lengths = [len(record["loss"]) for record in reference["seeds"].values()]
         assert 10 <= min(lengths) and max(lengths) <= train.steps // EVERY
 

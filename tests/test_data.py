@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from minillm.text import corpora, dataset as data, storyworld
 from minillm.text import tokenizer as tokenizers
 from minillm.text.corpora import Corpus, RemoteFile
+from minillm.config import IGNORE
 from minillm.errors import UserError
 from minillm.text.tokenizer import END_OF_TEXT
 
@@ -166,7 +167,7 @@ def test_evaluation_meets_every_target_once(lengths, context):
     tokens = np.random.default_rng(n).permutation(n).astype(np.uint16)
     for inputs, targets in (data.windows(tokens, context), data.document_rows(tokens, starts, context)):
         assert inputs.dtype == targets.dtype == np.int32 and inputs.shape == targets.shape
-        counted = targets != data.IGNORED
+        counted = targets != IGNORE
         np.testing.assert_array_equal(targets[counted], tokens[1:])
         np.testing.assert_array_equal(inputs[counted], tokens[:-1])
         assert (inputs[~counted] == 0).all()

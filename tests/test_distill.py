@@ -24,6 +24,7 @@ from minillm.text import dataset as data, tokenizer
 from minillm.config import DistillConfig, GenerateConfig
 from minillm.text.corpora import Corpus
 from minillm.errors import UserError
+from minillm.in_numpy.ops import log_softmax
 from minillm.loading import Model, load, twin_package
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten
@@ -109,7 +110,7 @@ def test_kept_targets_teach_one_event_more(reverse, float64):
 def test_all_tokens_kept_is_the_teacher_itself():
     logits, teacher, targets = logits_and_targets(np.random.default_rng(0))
     full = numpy_distill.complete(*numpy_distill.top_k(teacher, teacher.shape[-1]), logits)
-    assert_close(full, numpy_distill.log_softmax(teacher), 1e-12)
+    assert_close(full, log_softmax(teacher), 1e-12)
 
 
 @pytest.mark.parametrize("module", [numpy_distill, jax_distill], ids=["numpy", "jax"])
@@ -171,7 +172,7 @@ def test_alpha_0_is_plain_training(twin, known, teacher, toy, tmp_path):  # noqa
     distill(tmp_path / "distilled", known, teacher, DistillConfig(alpha=0.0, temperature=1.0), twin=twin)
     for name in SAME:
         assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "distilled" / name).read_bytes(), name
-    states = [checkpoint.read_tensors(tmp_path / name / checkpoint.STATE, ("F32",))[0] for name in ("plain", "distilled")]
+    states = [checkpoint.read_tensors(tmp_path / name / training.STATE, ("F32",))[0] for name in ("plain", "distilled")]
     assert all(states[0][name].tobytes() == states[1][name].tobytes() for name in states[0])
 
 
@@ -205,8 +206,8 @@ def test_a_student_learns_what_its_teacher_says(kind, known, teacher, tmp_path):
 def test_interrupted_and_resumed_is_the_uninterrupted_run(twin, name, known, teacher, tmp_path):
     options = {"twin": twin, "cache": tmp_path / "cache" if name == "kept" else None}
     distill(tmp_path / "whole", known, teacher, WAYS[name], **options)
-    assert not distill(tmp_path / "run", known, teacher, WAYS[name], watch=interrupt_at([6]), **options)["done"]
-    assert not distill(tmp_path / "run", known, teacher, WAYS[name], resume=True, watch=interrupt_at([20]), **options)["done"]
+    assert not distill(tmp_path / "run", known, teacher, WAYS[name], callbacks=interrupt_at([6]), **options)["done"]
+    assert not distill(tmp_path / "run", known, teacher, WAYS[name], resume=True, callbacks=interrupt_at([20]), **options)["done"]
     assert distill(tmp_path / "run", known, teacher, WAYS[name], resume=True, **options)["done"]
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
@@ -221,8 +222,8 @@ from minillm.loading import load
 dataset = data.open_dataset(job["data"])
 dataset = replace(dataset, floor_nats=__import__("numpy").linspace(5, 50, len(dataset.validation_starts)))
 distillation.run(job["folder"], ModelConfig(**job["config"]), TrainConfig(**job["train"]), DistillConfig(**job["how"]),
-                 load(job["teacher"]), dataset, twin=job["twin"], watch=Watch(), cache=job["cache"],
-                 resume=os.path.exists(os.path.join(job["folder"], checkpoint.STATE)))
+                 load(job["teacher"]), dataset, twin=job["twin"], callbacks=Watch(), cache=job["cache"],
+                 resume=os.path.exists(os.path.join(job["folder"], training.STATE)))
 """
 
 
@@ -250,7 +251,7 @@ def refused(match, *arguments, **options):
 
 
 def test_what_does_not_fit_is_refused(known, teacher, toy, tmp_path):  # noqa: F811
-    distill(tmp_path / "run", known, teacher, DistillConfig(), twin="numpy", watch=interrupt_at([4]))
+    distill(tmp_path / "run", known, teacher, DistillConfig(), twin="numpy", callbacks=interrupt_at([4]))
     foreign = replace(teacher, params=init(teacher.config, np.random.default_rng(10)))
     refused("another teacher", tmp_path / "run", known, foreign, DistillConfig(), twin="numpy", resume=True)
     refused("another distill temperature.*1.0 then, 2.0 now", tmp_path / "run", known, teacher, DistillConfig(temperature=2.0),
@@ -286,13 +287,13 @@ def test_kept_targets_are_what_the_teacher_says(twin, known, teacher, tmp_path):
     lost, counted = 0.0, 0
     for begin, to in list(zip(begins, tos))[::7]:
         tokens = dataset.train[begin:to].astype(np.int32)[None]
-        log_p = numpy_distill.log_softmax(np.asarray(model.forward(teacher.params, tokens, teacher.config)[0], np.float64))
+        log_p = log_softmax(np.asarray(model.forward(teacher.params, tokens, teacher.config)[0], np.float64))
         ids, expected = numpy_distill.top_k(log_p, k)
         found_ids, found = kept.rows(np.arange(begin, to)[None, None])
         assert np.array_equal(found_ids[0], ids)
         assert np.max(np.abs(found[0] - expected)) < 5e-3
     for begin, to in zip(begins, tos):
-        log_p = numpy_distill.log_softmax(np.asarray(model.forward(
+        log_p = log_softmax(np.asarray(model.forward(
             teacher.params, dataset.train[begin:to].astype(np.int32)[None], teacher.config)[0], np.float64))
         lost += np.sum(1 - np.exp(numpy_distill.top_k(log_p, k)[1]).sum(-1))
         counted += to - begin

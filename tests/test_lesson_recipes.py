@@ -11,10 +11,11 @@ from minillm.course.demos import read_results
 from minillm.course.lessons import find, load_module
 from minillm.in_jax import forward, loss
 from minillm.architecture.tree import tree_map
+from minillm.text import storyworld
 
 FOLDER = find("08").folder
 CONFIG = ModelConfig(vocab_size=50, hidden_size=24, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-                     head_dim=6, max_position_embeddings=16, initializer_range=24**-0.5)
+                     head_dim=6, max_position_embeddings=16, initializer_range=24**-0.5, **storyworld.RECIPE)
 TOKENS_BT = np.concatenate([np.zeros((2, 1), int), np.random.default_rng(1).integers(1, 50, (2, 11))], axis=1)
 TARGETS_BT = np.roll(TOKENS_BT, -1, axis=1)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ from safetensors.numpy import load_file
 from minillm import training
 from minillm.formats import checkpoint
 from minillm.text import dataset as data, tokenizer
-from minillm.training import curves
-from minillm.config import ModelConfig, TrainConfig
+from minillm.training import curves, loop, state
+from minillm.config import IGNORE, ModelConfig, TrainConfig
 from minillm.text.corpora import Corpus
 from minillm.errors import UserError
+from minillm.loading import twin_package
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten
 
@@ -69,13 +71,13 @@ def rename(old, new, rename=os.replace):
 
 os.fsync, os.replace = fsync, rename
 
-class Watch(training.Silent):
+class Watch(training.Callbacks):
     def stepped(self, step, loss, tokens_per_second):
         print(step, flush=True)
 
 summary = training.run(job["folder"], ModelConfig(**job["config"]), TrainConfig(**job["train"]),
                        data.open_dataset(job["data"]), tokenizer.load(job["data"]), twin=job["twin"],
-                       resume=os.path.exists(os.path.join(job["folder"], checkpoint.STATE)), watch=Watch())
+                       resume=os.path.exists(os.path.join(job["folder"], training.STATE)), callbacks=Watch())
 print(json.dumps(summary | {"moments": moments}))
 """
 
@@ -125,7 +127,7 @@ def assert_same_run(folder, expected):
     for name in SAME:
         assert (folder / name).read_bytes() == (expected / name).read_bytes(), f"{name} of a resumed run differs"
     (tensors, metadata), (expected_tensors, expected_metadata) = (
-        checkpoint.read_tensors(path / checkpoint.STATE, ("F32",)) for path in (folder, expected))
+        checkpoint.read_tensors(path / training.STATE, ("F32",)) for path in (folder, expected))
     assert metadata == expected_metadata and {name.split(".")[0] for name in tensors} == {"params", "moments"}
     assert tensors.keys() == expected_tensors.keys()
     for name, tensor in expected_tensors.items():
@@ -137,7 +139,7 @@ def assert_same_run(folder, expected):
 
 def interrupt_at(steps):
     """A watch that presses Ctrl-C as soon as so many steps are done."""
-    class Watch(training.Silent):
+    class Watch(training.Callbacks):
         def stepped(self, step, loss, tokens_per_second):
             if step in steps:
                 signal.raise_signal(signal.SIGINT)
@@ -150,13 +152,13 @@ def interrupt_at(steps):
 def test_interrupted_and_resumed_is_the_uninterrupted_run(twin, toy, whole, tmp_path):
     """Stopped at every second dispatch: an evaluation's step, a checkpoint's step, and steps that are neither."""
     edges, step = [], 0
-    while (step := training.next_edge(step, TRAIN)) < TRAIN.steps:
+    while (step := loop.next_edge(step, TRAIN)) < TRAIN.steps:
         edges.append(step)
     assert edges == [4, 6, 8, 12, 16, 18, 20, 24, 28, 30, 32, 36]
-    summary = run(tmp_path, toy, twin=twin, watch=interrupt_at(edges))
+    summary = run(tmp_path, toy, twin=twin, callbacks=interrupt_at(edges))
     assert summary["step"] == edges[0] and not summary["done"]
     for edge in edges[2::2]:
-        summary = run(tmp_path, toy, twin=twin, resume=True, watch=interrupt_at([edge]))
+        summary = run(tmp_path, toy, twin=twin, resume=True, callbacks=interrupt_at([edge]))
         assert summary["step"] == edge and not summary["done"]
     assert run(tmp_path, toy, twin=twin, resume=True)["done"]
     assert_same_run(tmp_path, whole[twin])
@@ -198,12 +200,12 @@ def killed_and_resumed(twin, toy, whole, tmp_path, tries):
             with start(folder, toy, twin, die_at=die_at) as process:
                 process.stdout.read()
             assert process.returncode not in (0, 1), f"was not killed: it has no moment {die_at}"
-        if (folder / checkpoint.STATE).exists():
-            checkpoint.read_tensors(folder / checkpoint.STATE, ("F32",))
+        if (folder / training.STATE).exists():
+            checkpoint.read_tensors(folder / training.STATE, ("F32",))
         if (folder / checkpoint.MODEL).exists():
             checkpoint.load_model(folder)
         # In this process, where nothing needs compiling again.
-        run(folder, toy, twin=twin, resume=(folder / checkpoint.STATE).exists())
+        run(folder, toy, twin=twin, resume=(folder / training.STATE).exists())
         assert_same_run(folder, whole[twin])
 
 
@@ -227,7 +229,7 @@ def test_killed_at_random_and_resumed(twin, tries, toy, whole, tmp_path):
             shutil.rmtree(folder)
         killed += process.returncode != 0
         assert last, "the run never made a step"
-    run(folder, toy, twin=twin, resume=(folder / checkpoint.STATE).exists())
+    run(folder, toy, twin=twin, resume=(folder / training.STATE).exists())
     assert_same_run(folder, whole[twin])
 
 
@@ -247,7 +249,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(toy, tmp_path):
     assert "--resume" in out.splitlines()[-1] and "saved at step" in out.splitlines()[-1]
     losses = [r for r in training.read_metrics(tmp_path / "run" / training.METRICS) if "loss" in r]
     assert f"saved at step {len(losses):,} of" in out
-    with safe_open(tmp_path / "run" / checkpoint.STATE, framework="numpy") as file:
+    with safe_open(tmp_path / "run" / training.STATE, framework="numpy") as file:
         assert file.metadata()["step"] == str(len(losses))
 
 
@@ -271,7 +273,7 @@ def rising(toy, tmp_path_factory):
 def held_out_of(params, text) -> float:
     """The held-out loss that the loop would log for these parameters."""
     rows = training.held_out(text[0], TRAIN.context, TRAIN.eval_rows)
-    return training.losses(training.twin_package("numpy"), params, text[2], rows,
+    return training.evaluate(twin_package("numpy"), params, text[2], rows,
                            TRAIN.batch_size)["held_out"]
 
 
@@ -285,17 +287,17 @@ def test_the_folder_holds_the_best_model_and_the_state_is_the_last(rising, tmp_p
     for path, step in ((folder, best), (tmp_path, last)):
         _, params, _ = checkpoint.load_model(path)
         assert held_out_of(params, text) == losses[step]
-        state = checkpoint.load_training(path, text[2], TRAIN, text[0].fingerprint)
+        state = training.load_training(path, text[2], TRAIN, text[0].fingerprint)
         assert state["step"] == last and held_out_of(state["params"], text) == losses[last]
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
         assert summary["model_step"] == step and summary["lowest"] == {"step": best,
                                                                        "held_out": losses[best]}
         everything = training.held_out(text[0], TRAIN.context)
-        assert summary["held_out"] == training.losses(training.twin_package("numpy"), params,
+        assert summary["held_out"] == training.evaluate(twin_package("numpy"), params,
                                                       text[2], everything, 4)["held_out"]
     rows = (len(text[0].train) - 1) // TRAIN.context - 1
     assert summary["epochs"] == pytest.approx(TRAIN.steps * TRAIN.batch_size / rows)
-    assert checkpoint.training_notes(folder) == {"text": "toy",
+    assert training.training_notes(folder) == {"text": "toy",
                                                  "best": {"step": best, "held_out": losses[best]}}
 
 
@@ -310,9 +312,9 @@ def test_where_the_floor_is_known_the_last_model_is_kept(toy, tmp_path):
 def test_interrupted_and_resumed_has_the_same_best_model(rising, tmp_path):
     """Stopped before the best evaluation, in the middle, after it."""
     text, expected = rising
-    summary = run(tmp_path, text, twin="numpy", watch=interrupt_at([4]))
+    summary = run(tmp_path, text, twin="numpy", callbacks=interrupt_at([4]))
     for edge in (12, 24):
-        summary = run(tmp_path, text, twin="numpy", resume=True, watch=interrupt_at([edge]))
+        summary = run(tmp_path, text, twin="numpy", resume=True, callbacks=interrupt_at([edge]))
     assert summary["model_step"] == 8 and not summary["done"]
     run(tmp_path, text, twin="numpy", resume=True)
     assert_same_run(tmp_path, expected)
@@ -343,7 +345,7 @@ def test_killed_at_any_rename_the_folder_is_consistent_and_goes_on_to_the_same(r
             monkeypatch.setattr(os, "replace", rename)
         if (folder / checkpoint.MODEL).exists():
             checkpoint.load_model(folder)
-        run(folder, text, twin="numpy", resume=(folder / checkpoint.STATE).exists())
+        run(folder, text, twin="numpy", resume=(folder / training.STATE).exists())
         assert_same_run(folder, expected)
         shutil.rmtree(folder)
     assert len(died) > 5
@@ -352,7 +354,7 @@ def test_killed_at_any_rename_the_folder_is_consistent_and_goes_on_to_the_same(r
 def test_absurd_sizes_are_refused_by_the_memory_they_need(toy, monkeypatch):
     config = toy[2]
     for machine in (10**9, 10**12):
-        monkeypatch.setattr(training, "machine_memory", lambda: machine)
+        monkeypatch.setattr(loop, "machine_memory", lambda: machine)
         training.check_memory(config, TRAIN, "numpy")
         for wrong in (replace(config, num_hidden_layers=10**9),
                       replace(config, hidden_size=10**9, head_dim=10**8)):
@@ -362,7 +364,7 @@ def test_absurd_sizes_are_refused_by_the_memory_they_need(toy, monkeypatch):
                       dict(batch_size=10**6, context=10**4)):
             with pytest.raises(UserError, match="needs at least .* GB.*--batch-size"):
                 training.check_memory(config, replace(TRAIN, **wrong), "numpy")
-    monkeypatch.setattr(training, "machine_memory",
+    monkeypatch.setattr(loop, "machine_memory",
                         lambda: None)         # the system does not say: nothing is refused
     training.check_memory(replace(config, num_hidden_layers=10**9), TRAIN, "numpy")
     assert len(training.held_out(toy[0], 16,
@@ -379,7 +381,7 @@ def test_dispatches_end_on_every_grid_and_depend_on_the_step_alone(steps, dispat
     train = TrainConfig(steps=steps, steps_per_dispatch=dispatch, eval_every=evaluate, save_every=save, sample_every=sample)
     edges = [0]
     while edges[-1] < steps:
-        edges.append(training.next_edge(edges[-1], train))
+        edges.append(loop.next_edge(edges[-1], train))
     grids = [dispatch, evaluate, save] + [sample] * (sample > 0)
     assert edges == sorted({0, steps, *(n for grid in grids for n in range(0, steps, grid))})
 
@@ -393,14 +395,14 @@ def test_watching_changes_nothing(twin, toy, whole, tmp_path):
     run(tmp_path / "bare", toy, edges, twin=twin)
     seen = []
 
-    class Watch(training.Silent):
+    class Watch(training.Callbacks):
         def sampled(self, step, text):
             seen.append((step, text))
 
     run(tmp_path / "watched", toy, replace(edges, eval_every=4, save_every=8, sample_every=8, eval_rows=2), twin=twin,
-        watch=Watch())
+        callbacks=Watch())
     assert [step for step, _ in seen] == [8, 16] and all(text for _, text in seen)
-    bare, watched = (load_file(tmp_path / name / checkpoint.STATE) for name in ("bare", "watched"))
+    bare, watched = (load_file(tmp_path / name / training.STATE) for name in ("bare", "watched"))
     assert all(np.array_equal(bare[name], watched[name]) for name in bare)
     losses = [[r["loss"] for r in training.read_metrics(tmp_path / name / training.METRICS) if "loss" in r]
               for name in ("bare", "watched")]
@@ -454,7 +456,7 @@ def test_a_diverging_run_says_so_and_keeps_its_checkpoint(twin, steps_per_dispat
     refused(r"loss is .* at step \d+.*lower learning rate.*keeps the checkpoint of step 0", tmp_path, toy, train, twin=twin)
     dataset, made, config = toy
     fresh = flatten(init(config, np.random.default_rng(train.seed)))
-    state = checkpoint.load_training(tmp_path, config, train, dataset.fingerprint)
+    state = training.load_training(tmp_path, config, train, dataset.fingerprint)
     kept = [flatten(checkpoint.load_model(tmp_path)[1]), flatten(state["params"])]
     assert state["step"] == 0 and all(np.array_equal(fresh[name], tree[name]) for tree in kept for name in fresh)
     log = (tmp_path / training.METRICS).read_text(encoding="utf-8")
@@ -490,14 +492,14 @@ def test_the_twins_learn_the_same(whole):
 def test_evaluation_is_the_plain_mean(twin, batch_size, toy):
     """Against one forward pass of everything and a log-softmax in float64; the last batch is a short one."""
     dataset, _, config = toy
-    model, params = training.twin_package(twin), init(config, np.random.default_rng(1))
+    model, params = twin_package(twin), init(config, np.random.default_rng(1))
     params = {**params, "embed_tokens": params["embed_tokens"] * 30}
     for rows in (training.held_out(dataset, 16), training.held_out(dataset, 16, 5),
                  training.HeldOut(*data.windows(dataset.validation[:50], 16), 0, None, 49)):
-        record = training.losses(model, params, config, rows, batch_size)
+        record = training.evaluate(model, params, config, rows, batch_size)
         logits_NTV = np.asarray(model.forward(params, rows.tokens_NT, config)[0], np.float64)
         log_p_NTV = logits_NTV - np.log(np.sum(np.exp(logits_NTV), axis=-1, keepdims=True))
-        counted = rows.targets_NT != data.IGNORED
+        counted = rows.targets_NT != IGNORE
         nats = -np.take_along_axis(log_p_NTV, np.maximum(rows.targets_NT, 0)[..., None], -1)[..., 0][counted]
         assert abs(record["held_out"] - nats.mean()) < 1e-6 * nats.mean() and nats.std() > 0.5
         if rows.text_bytes:
@@ -522,13 +524,13 @@ def test_distance_from_the_floor(twin, toy, tmp_path):
     longest = int(np.diff(dataset.validation_starts, append=len(dataset.validation) - 1).max())
     floor = np.linspace(5, 50, len(dataset.validation_starts))
     known, config = replace(dataset, floor_nats=floor), replace(config, max_position_embeddings=longest)
-    model, params = training.twin_package(twin), init(config, np.random.default_rng(1))
+    model, params = twin_package(twin), init(config, np.random.default_rng(1))
     for count in (None, 4):
         rows = training.held_out(known, longest, count)
         documents = count or len(floor)
         assert len(rows.tokens_NT) == rows.documents == documents and (rows.tokens_NT[:, 0] == 0).all()
-        record = training.losses(model, params, config, rows, 3)
-        nats_N, counts_N = training.evaluate(model, params, config, rows.tokens_NT, rows.targets_NT, 5)
+        record = training.evaluate(model, params, config, rows, 3)
+        nats_N, counts_N = training.row_nats(model, params, config, rows.tokens_NT, rows.targets_NT, 5)
         assert abs(record["nats_per_document"] - nats_N.sum() / documents) < 1e-4
         assert record["floor_per_document"] == pytest.approx(floor[:documents].mean(), rel=1e-12)
         assert record["above_floor"] == pytest.approx(nats_N.sum() / floor[:documents].sum() - 1, rel=1e-6)
@@ -546,5 +548,68 @@ def test_a_log_cut_short_is_read_up_to_the_cut(tmp_path):
     path = tmp_path / training.METRICS
     path.write_text('{"step": 0, "held_out": 3.0}\n{"step": 0, "loss": 3.0}\n{"step": 1, "lo', encoding="utf-8")
     assert [r["step"] for r in training.read_metrics(path)] == [0, 0]
-    training.truncate_metrics(path, 0)
+    state.truncate_metrics(path, 0)
     assert path.read_bytes() == b""
+
+
+# The loop without a folder ----------------------------------------------------------------------------------
+
+@TWINS
+def test_the_loop_alone_trains_as_a_run_does(twin, toy, whole):
+    """`steps` yields at every place where a dispatch ends; `run` adds only what stands in the folder."""
+    dataset, _, config = toy
+    model = twin_package(twin)
+    begin = model.init_state(init(config, np.random.default_rng(TRAIN.seed)))
+    edges, losses = [], []
+    for step, state, metrics in training.steps(model, begin, dataset, config, TRAIN):
+        edges.append(step)
+        losses += metrics["loss"].tolist()
+    assert edges[:4] == [4, 6, 8, 12] and edges[-1] == TRAIN.steps == len(losses) == int(state["step"])
+    records = training.read_metrics(whole[twin] / training.METRICS)
+    assert losses == [record["loss"] for record in records if "loss" in record]
+    kept = training.load_training(whole[twin], config, TRAIN, dataset.fingerprint)
+    for path, leaf in flatten(kept["params"]).items():
+        assert np.array_equal(flatten(state["params"])[path], leaf), path
+    assert not list(training.steps(model, state, dataset, config, TRAIN))         # nothing is left to do
+
+
+def test_calls_from_the_loop_to_a_matrix_product(toy):
+    """The number that docs/pages/design.md states, law 11, and the names."""
+    from minillm.in_numpy import ops
+    dataset, _, config = toy
+    model, found = twin_package("numpy"), set()
+
+    def on_event(frame, event, _):
+        if event == "call" and frame.f_code is ops.linear.__code__:
+            names = []
+            while frame is not None and frame.f_code is not loop.steps.__code__:
+                names.append(frame.f_code.co_name)
+                frame = frame.f_back
+            found.add(tuple(reversed(names)))
+
+    dispatches = training.steps(model, model.init_state(init(config, np.random.default_rng(0))), dataset, config, TRAIN)
+    sys.setprofile(on_event)
+    try:
+        next(dispatches)
+    finally:
+        sys.setprofile(None)
+    longest = max(found, key=len)
+    assert len(longest) == 7 and longest[:5] == ("train_steps", "train_step", "loss_and_grads", "forward", "block")
+    page = (Path(__file__).parents[1] / "docs" / "pages" / "design.md").read_text(encoding="utf-8")
+    assert "seven calls from the training loop to a matrix product" in page
+
+
+def test_a_gain_changes_o_proj_alone_and_draws_the_same_numbers(toy):
+    """0: the ordinary start, smaller by 1/sqrt(2L) as down_proj is; g: g times the transpose of v_proj."""
+    config = replace(toy[2], hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)
+    rngs = [np.random.default_rng(3) for _ in range(2)]
+    plain, copying = (init(replace(config, o_proj_init_gain=gain), rng) for gain, rng in zip((0.0, 6.0), rngs))
+    assert rngs[0].random() == rngs[1].random()
+    assert config == replace(config, o_proj_init_gain=6.0)           # the same model, begun otherwise
+    for name, leaf in flatten(plain).items():
+        assert np.array_equal(leaf, flatten(copying)[name]) == (not name.endswith("o_proj")), name
+    for before, after in zip(plain["layers"], copying["layers"]):
+        assert before["o_proj"].std() == pytest.approx(config.initializer_range / 2, rel=0.05)
+        for head, rows_ED in enumerate(after["o_proj"].reshape(4, 8, 64)):
+            key = head // config.queries_per_key
+            assert np.array_equal(rows_ED, np.float32(6) * after["v_proj"][:, 8 * key: 8 * key + 8].T)

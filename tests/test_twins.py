@@ -108,7 +108,6 @@ def quantize_case(name, twin, rng, dtype, n):
         "outside": lambda: (np.array([1, 2]), width, dtype), "quantize_tokens": lambda: (x[0],),
         "integer_product": lambda: (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),
                                     rng.integers(-128, 128, (rows, 1500)).astype(np.int8)),
-        "damage": lambda: (*3 * normal(rng, dtype, 2, 2, 5, 7), picked),
         "smoothing": lambda: (np.abs(x[0, 0]), np.abs(w[0]) * (np.arange(width) > 1), 0.5),
     }
     return cases[name]() if name in cases else None
@@ -175,6 +174,7 @@ def case(name, twin, rng, dtype):
         "take_step": lambda: (state_of(twin, state), dtype(2.5), grads, train),
         "train_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3), config, train),
         "row_losses": lambda: (params, tokens, targets, config),
+        "damage": lambda: (logits, teacher, targets),
         "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how, seen),
         "penalize": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, 1.3),
         "mark": lambda: (seen, 2),

@@ -17,14 +17,14 @@ LEAST = 0.02                                                   # of a weight tha
 
 def compute(console, full):
     import numpy as np
-    from minillm.text import tokenizer
+    from minillm.text import storyworld, tokenizer
     from minillm.config import preset
     from minillm.architecture.llama import count, init
     from minillm.text.storyworld import corpus, parse, stories
     learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
     made = tokenizer.train(learn, VOCABULARY)
     config = replace(preset(2, vocab_size=made.vocab_size, context=RECIPE["context"] + 80), num_attention_heads=4,
-                     num_key_value_heads=2, head_dim=32)
+                     num_key_value_heads=2, head_dim=32, **storyworld.RECIPE)
     params = {"untrained": init(config, np.random.default_rng(SEED))}
     params["trained"], losses = train(console, learn, made, config, params["untrained"])
 
@@ -64,20 +64,15 @@ def train(console, learn, made, config, params):
     """The parameters after STEPS steps, and the loss at each: minillm's own training, without its folder."""
     import numpy as np
     from minillm.config import TrainConfig
-    from minillm.text.dataset import batch
-    from minillm.in_jax import init_state, train_steps
+    from minillm import in_jax, training
     from minillm.architecture.tree import tree_map
     train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
-    state, losses = init_state(params), []
     rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    tokens, starts = np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])
-    for step in range(0, STEPS, 10):
-        batches = [batch(tokens, s, seed=SEED, batch_size=train.batch_size, context=train.context, starts=starts)
-                   for s in range(step, step + 10)]
-        state, metrics = train_steps(state, *(np.stack(arrays) for arrays in zip(*batches)), config, train)
-        losses += np.asarray(metrics["loss"], float).tolist()
-        if step % 50 == 40:
-            console.print(f"step {step + 10:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
+    text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
+    for step, state, metrics in training.steps(in_jax, in_jax.init_state(params), text, config, train):
+        losses += metrics["loss"].tolist()
+        if step % 50 == 0:
+            console.print(f"step {step:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
     return tree_map(np.asarray, state["params"]), [float(np.mean(losses[:1])), float(np.mean(losses[-20:]))]
 
 

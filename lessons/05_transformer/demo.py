@@ -32,8 +32,9 @@ def compute(console, full):
     finally:
         sys.path.remove(str(HERE))
     from minillm.config import ModelConfig
+    from minillm.text import storyworld
     data = stories()
-    config = ModelConfig(vocab_size=data["vocabulary"], max_position_embeddings=CONTEXT, **SIZES)
+    config = ModelConfig(vocab_size=data["vocabulary"], max_position_embeddings=CONTEXT, **SIZES, **storyworld.RECIPE)
     steps, seeds = (FULL, SEEDS) if full else (QUICK, SEEDS[:1])
     chain = {name: variant for name, variant in variants.chain().items() if full or name in STATIONS}
     runs, kept = {}, HERE / "runs.jsonl"

@@ -14,7 +14,6 @@ from minillm.config import ModelConfig, TrainConfig
 from minillm.in_jax.ops import (IGNORE, attend, cross_entropy, embedding, gelu, layernorm, linear, rmsnorm, rope, rotation,
                                 swiglu)
 from minillm.in_jax.optimizer import clip, update
-from minillm.architecture.llama import PASS_ON
 
 EPS = 1e-5
 
@@ -66,12 +65,15 @@ def shape(variant: Variant, config: ModelConfig) -> dict:
 
 
 def init(variant: Variant, config: ModelConfig, rng: np.random.Generator):
-    """As minillm.architecture.llama.init: N(0, 1/D), what writes into the stream smaller, o_proj passing on what v_proj reads."""
+    """As minillm.architecture.llama.init: N(0, 1/D), what writes into the stream smaller.
+
+    With o_proj_init_gain, o_proj passes on what v_proj reads instead.
+    """
     def fresh(path, shape):
         if len(shape) == 1:
             return np.full(shape, path.endswith("weight"), np.float32)
         std = config.hidden_size**-0.5
-        if path.endswith("down_proj"):
+        if path.endswith(("o_proj", "down_proj")):
             std /= (2 * config.num_hidden_layers) ** 0.5
         return (std * rng.standard_normal(shape)).astype(np.float32)
 
@@ -81,11 +83,11 @@ def init(variant: Variant, config: ModelConfig, rng: np.random.Generator):
         return [walk(item, path) for item in tree] if isinstance(tree, list) else fresh(path, tree)
 
     params = walk(shape(variant, config))
-    for layer in params["layers"]:
+    for layer in params["layers"] if config.o_proj_init_gain else ():
         K = layer["v_proj"].shape[1] // config.head_dim
         v_DKE = layer["v_proj"].reshape(config.hidden_size, K, config.head_dim)
-        o_OD = PASS_ON * v_DKE.repeat(config.num_attention_heads // K, axis=1).reshape(config.hidden_size, -1).T
-        layer["o_proj"] = np.ascontiguousarray(o_OD)
+        v_DO = v_DKE.repeat(config.num_attention_heads // K, axis=1).reshape(config.hidden_size, -1)
+        layer["o_proj"] = np.ascontiguousarray(config.o_proj_init_gain * v_DO.T)
     return params
 
 

@@ -187,11 +187,12 @@ def distances(np):
 def whole_model(np):
     """{parameter: error}: the loss of a model of two layers moved along a random direction of each parameter, by a complex step."""
     from minillm.config import ModelConfig
+    from minillm.text import storyworld
     from minillm.in_numpy.model import loss, loss_and_grads
     from minillm.architecture.llama import init
     from minillm.architecture.tree import flatten, tree_map, unflatten
     rng = np.random.default_rng(6)
-    config = ModelConfig(vocab_size=23, max_position_embeddings=16, **SIZES)
+    config = ModelConfig(vocab_size=23, max_position_embeddings=16, **SIZES, **storyworld.RECIPE)
     params = tree_map(lambda w: w + 0.2 * rng.standard_normal(w.shape) * (w.ndim == 1), init(config, rng, np.float64))
     rows = rng.integers(0, 23, (2, 13))
     tokens, targets = rows[:, :-1], rows[:, 1:]
@@ -213,7 +214,7 @@ def whole_model(np):
 
 def stories(np):
     """The model's settings, training tokens with the starts of their stories, one batch of held-out rows."""
-    from minillm.text import tokenizer
+    from minillm.text import storyworld, tokenizer
     from minillm.config import ModelConfig
     from minillm.text.dataset import document_rows, row_starts
     from minillm.architecture.llama import count
@@ -226,7 +227,7 @@ def stories(np):
         return np.concatenate([*pieces, [0]]), np.cumsum([0, *map(len, pieces[:-1])])
 
     tokens, starts = joined(learn)
-    config = ModelConfig(vocab_size=made.vocab_size, max_position_embeddings=CONTEXT, **SIZES)
+    config = ModelConfig(vocab_size=made.vocab_size, max_position_embeddings=CONTEXT, **SIZES, **storyworld.RECIPE)
     return {"config": config, "parameters": count(config), "tokens": tokens, "starts": row_starts(starts, len(tokens), CONTEXT),
             "rows": [array[:96] for array in document_rows(*joined(held_out), CONTEXT)]}
 

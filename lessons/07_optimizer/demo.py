@@ -124,7 +124,7 @@ def extremes(found, full):
 def stories():
     """The model's settings, training tokens with the starts of their stories, held-out rows to choose on and others to report."""
     import numpy as np
-    from minillm.text import tokenizer
+    from minillm.text import storyworld, tokenizer
     from minillm.config import ModelConfig
     from minillm.text.dataset import document_rows, row_starts
     from minillm.architecture.llama import count
@@ -138,7 +138,7 @@ def stories():
 
     tokens, starts = joined(learn)
     rows = [array[: 2 * BATCHES * 32].reshape(2, BATCHES, 32, CONTEXT) for array in document_rows(*joined(held_out), CONTEXT)]
-    config = ModelConfig(vocab_size=made.vocab_size, max_position_embeddings=CONTEXT, **SIZES)
+    config = ModelConfig(vocab_size=made.vocab_size, max_position_embeddings=CONTEXT, **SIZES, **storyworld.RECIPE)
     return {"config": config, "parameters": count(config), "tokens": tokens, "starts": row_starts(starts, len(tokens), CONTEXT),
             "rows": dict(zip(("validation", "test"), zip(*rows)))}
 

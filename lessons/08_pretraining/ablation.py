@@ -56,14 +56,15 @@ def read(folder: Path, shakespeare: Path = NEAR) -> dict:
 
 def one_run(variants, recipe, dataset, seed: int) -> dict:
     """Train and measure: held-out loss in nats per token, above the floor (or None), the curve, the share of steps that were clipped."""
-    from dataclasses import replace
     import numpy as np
     from minillm import training
+    from minillm.text import storyworld
     from minillm.config import preset
     from minillm.text.dataset import batch
     from minillm.in_jax import init_state
     train = recipe.train
-    config = replace(preset(DEPTH, vocab_size=dataset.vocab_size, context=train.context), tie_word_embeddings=recipe.tied)
+    config = preset(DEPTH, vocab_size=dataset.vocab_size, context=train.context, tie_word_embeddings=recipe.tied,
+                    **storyworld.RECIPE)
     starts = training.starts_of_rows(dataset, train.context) if recipe.rows == "documents" else None
     state, losses, norms = init_state(variants.begin(recipe, config, seed)), [], []
     for step in range(0, train.steps, train.steps_per_dispatch):
@@ -86,7 +87,7 @@ def one_broken_run(folder: Path, how: dict) -> dict:
     from minillm import in_jax, training
     from minillm.text import tokenizer
     from minillm.training import curves
-    from minillm.config import ModelConfig, TrainConfig
+    from minillm.config import IGNORE, ModelConfig, TrainConfig
     from minillm.text.corpora import read_corpus
     from minillm.text.dataset import open_dataset, prepare
     from minillm.cli.demo import STORIES_MEGABYTES, VOCAB_SIZE
@@ -100,10 +101,10 @@ def one_broken_run(folder: Path, how: dict) -> dict:
     config = ModelConfig(**reference["model"] | {"vocab_size": dataset.vocab_size})
     state, losses = in_jax.init_state(init(config, np.random.default_rng(train.seed))), []
     rows = training.held_out(dataset, train.context, train.eval_rows)
-    start = training.losses(in_jax, state["params"], config, rows, train.batch_size)["held_out"]
+    start = training.evaluate(in_jax, state["params"], config, rows, train.batch_size)["held_out"]
     for step in range(0, BROKEN_STEPS, train.steps_per_dispatch):
         tokens_NBT, targets_NBT = training.batches(dataset, train, step, step + train.steps_per_dispatch)
-        whole = np.concatenate([tokens_NBT, targets_NBT[..., -1:], np.full_like(targets_NBT[..., :1], -100)], axis=-1)
+        whole = np.concatenate([tokens_NBT, targets_NBT[..., -1:], np.full_like(targets_NBT[..., :1], IGNORE)], axis=-1)
         shift = how.get("shift", 1)
         state, metrics = in_jax.train_steps(state, tokens_NBT, whole[..., shift: shift + train.context], config, train)
         losses += metrics["loss"].tolist()

@@ -33,7 +33,7 @@ def beside(name: str):
 def demonstration(console, folder: Path) -> dict:
     import numpy as np
     from minillm import training
-    from minillm.text import tokenizer
+    from minillm.text import storyworld, tokenizer
     from minillm.config import TrainConfig, preset
     from minillm.text.corpora import read_corpus
     from minillm.text.dataset import prepare
@@ -42,7 +42,7 @@ def demonstration(console, folder: Path) -> dict:
     made = tokenizer.train(corpus.train, VOCABULARY)
     dataset = prepare(corpus, made, folder / "data")
     train = TrainConfig(steps=STEPS, eval_every=100, save_every=200, **RECIPE)
-    config = preset(DEPTH, vocab_size=made.vocab_size, context=train.context)
+    config = preset(DEPTH, vocab_size=made.vocab_size, context=train.context, **storyworld.RECIPE)
     rows = training.held_out(dataset, train.context)
     console.print(f"{len(dataset.train):,} tokens to learn from, {count(config):,} parameters")
     exact = {"parameters": count(config), "steps": STEPS, "batch": train.batch_size, "context": train.context, "width": config.hidden_size,
@@ -126,20 +126,20 @@ def the_run(console, folder, config, train, dataset, made, rows):
     import numpy as np
     from minillm import in_jax, training
     from minillm.formats import checkpoint
-    texts, plain = {}, training.plain_steps(in_jax, dataset, config, train)
+    texts = {}
 
-    def steps(state, first, end):
+    def take(state, first, end):
         if first in SAMPLED:
             texts[first] = training.write_sample(in_jax, state["params"], config, made, seed=1)
             console.print(f"step {first}: {' '.join(texts[first].split())}", markup=False)
         if first == STOPPED:
             shutil.copytree(folder / "run", folder / "killed")
-        return plain(state, first, end)
+        return in_jax.train_steps(state, *training.batches(dataset, train, first, end), config, train)
 
-    summary = training.run(folder / "run", config, train, dataset, made, steps=steps)
+    summary = training.run(folder / "run", config, train, dataset, made, method=training.Method(take=take))
     _, params, _ = checkpoint.load_model(folder / "run")
     texts[STEPS] = training.write_sample(in_jax, params, config, made, seed=1)
-    nats_N, counts_N = training.evaluate(in_jax, params, config, rows.tokens_NT, rows.targets_NT, train.batch_size)
+    nats_N, counts_N = training.row_nats(in_jax, params, config, rows.tokens_NT, rows.targets_NT, train.batch_size)
     whole = len(nats_N) // train.batch_size * train.batch_size
     batches = nats_N[:whole].reshape(-1, train.batch_size).sum(axis=1) / counts_N[:whole].reshape(-1, train.batch_size).sum(axis=1)
     curve, checked = log_of(folder / "run")
@@ -165,7 +165,7 @@ def resume(console, folder, config, train, dataset, made, rows):
     import numpy as np
     from minillm import in_jax, training
     from minillm.formats import checkpoint
-    saved = checkpoint.load_training(folder / "killed", config, train, dataset.fingerprint)
+    saved = training.load_training(folder / "killed", config, train, dataset.fingerprint)
     straight, _ = log_of(folder / "run")
     training.run(folder / "killed", config, train, dataset, made, resume=True)
     again, _ = log_of(folder / "killed")
@@ -181,7 +181,7 @@ def resume(console, folder, config, train, dataset, made, rows):
             losses += metrics["loss"].tolist()
         curves.append(losses)
         first.append(float(np.mean(np.subtract(losses, straight[SAVED:]))))
-        held_out.append(training.losses(in_jax, state["params"], config, rows, train.batch_size)["held_out"])
+        held_out.append(training.evaluate(in_jax, state["params"], config, rows, train.batch_size)["held_out"])
     return {"same": "bit for bit the same run" if same else "another run"}, {
         "forgotten_curves": measured(curves, 0.7, 4.0), "forgotten_first": measured(first, -0.1, 1.0), "forgotten_end": measured(held_out, 0.85, 1.5)}
 

@@ -46,7 +46,7 @@ def compute(console, full):
 def quick(console):
     import numpy as np
     from minillm.quantization import model as quantizing
-    from minillm.text import tokenizer
+    from minillm.text import storyworld, tokenizer
     from minillm.config import preset
     from minillm.text.dataset import document_rows
     from minillm.architecture.llama import count, init
@@ -55,7 +55,7 @@ def quick(console):
     from minillm.text.storyworld import corpus
     learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
-    config = preset(2, vocab_size=made.vocab_size, context=CONTEXT)
+    config = preset(2, vocab_size=made.vocab_size, context=CONTEXT, **storyworld.RECIPE)
     params, loss = train(console, learn, made, config, init(config, np.random.default_rng(SEED)))
     pieces = [[config.bos_token_id, *made.encode(text)] for text in held_out]
     rows = document_rows(np.concatenate([*pieces, [config.bos_token_id]]), np.cumsum([0, *map(len, pieces[:-1])]), CONTEXT)
@@ -106,19 +106,15 @@ def train(console, learn, made, config, params):
     """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
     import numpy as np
     from minillm.config import TrainConfig
-    from minillm.text.dataset import batch
-    from minillm.in_jax import init_state, train_steps
+    from minillm import in_jax, training
     from minillm.architecture.tree import tree_map
     how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
-    state, losses = init_state(params), []
     rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    tokens, starts = np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])
-    for step in range(0, STEPS, 10):
-        batches = [batch(tokens, s, seed=SEED, batch_size=how.batch_size, context=how.context, starts=starts) for s in range(step, step + 10)]
-        state, metrics = train_steps(state, *(np.stack(arrays) for arrays in zip(*batches)), config, how)
-        losses += np.asarray(metrics["loss"], float).tolist()
-        if step % 100 == 90:
-            console.print(f"step {step + 10:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
+    text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
+    for step, state, metrics in training.steps(in_jax, in_jax.init_state(params), text, config, how):
+        losses += metrics["loss"].tolist()
+        if step % 100 == 0:
+            console.print(f"step {step:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
     return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
 
 

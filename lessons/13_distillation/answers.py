@@ -15,7 +15,7 @@ import minillm
 from minillm import in_jax, training
 from minillm.config import GenerateConfig
 from minillm.text.dataset import open_dataset
-from minillm.in_numpy.distill import log_softmax
+from minillm.in_numpy.ops import log_softmax
 
 ARMS, ROWS, SEED, TOKENS = ("data", "soft", "reverse", "on-policy", "pruned soft", "pruned reverse", "pruned on-policy"), 64, 0, 40
 

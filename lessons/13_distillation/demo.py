@@ -95,7 +95,7 @@ def beginnings():
 def small_language(console):
     """Students that read texts of several lengths, by three ways to learn; nats a token above the truth's own entropy."""
     import numpy as np
-    from minillm.in_numpy.distill import log_softmax
+    from minillm.in_numpy.ops import log_softmax
     rng = np.random.default_rng(SEED)
     log_truth = log_softmax(2.4 * rng.standard_normal((TOKENS, 8)) @ rng.standard_normal((8, TOKENS)) / 8**0.5 + 0.5 * rng.standard_normal((TOKENS, TOKENS)))
     truth = np.exp(log_truth)

@@ -67,25 +67,23 @@ def header_of(path):
 def train(console):
     """(config, params, tokenizer) of a small LLaMA with grouped heads and a head of its own."""
     import numpy as np
-    from minillm.text import tokenizer
+    from minillm.text import storyworld, tokenizer
     from minillm.config import TrainConfig, preset
-    from minillm.text.dataset import batch
-    from minillm.in_jax import init_state, train_steps
+    from minillm import in_jax, training
     from minillm.architecture.llama import init
     from minillm.architecture.tree import tree_map
     from minillm.text.storyworld import corpus
     learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
     made = tokenizer.train(learn, VOCABULARY)
     train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
-    config = replace(preset(2, vocab_size=made.vocab_size, context=256), num_attention_heads=4, num_key_value_heads=2, head_dim=16, tie_word_embeddings=False)
+    config = replace(preset(2, vocab_size=made.vocab_size, context=256), num_attention_heads=4, num_key_value_heads=2, head_dim=16, tie_word_embeddings=False,
+                     **storyworld.RECIPE)
     pieces = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    tokens, starts = np.array([*chain(*pieces), config.eos_token_id]), np.cumsum([0, *map(len, pieces[:-1])])
-    state = init_state(init(config, np.random.default_rng(SEED)))
-    for step in range(0, STEPS, 10):
-        batches = [batch(tokens, s, seed=SEED, batch_size=train.batch_size, context=train.context, starts=starts) for s in range(step, step + 10)]
-        state, metrics = train_steps(state, *(np.stack(arrays) for arrays in zip(*batches)), config, train)
-        if step % 50 == 40:
-            console.print(f"step {step + 10:4}: loss {float(metrics['loss'][-1]):.2f} nats a token")
+    text = np.array([*chain(*pieces), config.eos_token_id]), np.cumsum([0, *map(len, pieces[:-1])])
+    state = in_jax.init_state(init(config, np.random.default_rng(SEED)))
+    for step, state, metrics in training.steps(in_jax, state, text, config, train):
+        if step % 50 == 0:
+            console.print(f"step {step:4}: loss {metrics['loss'][-1]:.2f} nats a token")
     return config, tree_map(np.asarray, state["params"]), made
 
 

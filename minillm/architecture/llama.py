@@ -22,9 +22,6 @@ from minillm.architecture.tree import flatten, tree_map
 from minillm.config import ModelConfig
 
 
-PASS_ON = 6.0  # a head that looks at everything passes on a small share of each token: this makes up for some of it
-
-
 @dataclass(frozen=True)
 class Parameter:
     """One row of the table: its shape and the standard deviation it starts with (None: it starts as ones)."""
@@ -36,9 +33,9 @@ class Parameter:
 def table(config: ModelConfig) -> dict:
     """The tree of `Parameter`s of a model.
 
-    Matrices start as N(0, initializer_range^2); down_proj, which writes into the residual stream,
-    smaller by 1/sqrt(2L), so that the stream's variance does not grow with depth (Radford et al.
-    2019, GPT-2, section 2.3). For o_proj see `init`.
+    Matrices start as N(0, initializer_range^2); o_proj and down_proj, which write into the residual
+    stream, smaller by 1/sqrt(2L), so that the stream's variance does not grow with depth (Radford
+    et al. 2019, GPT-2, section 2.3). See `init` for another start of o_proj.
     """
     V, D, F, L = (
         config.vocab_size,
@@ -48,16 +45,17 @@ def table(config: ModelConfig) -> dict:
     )
     H, K, E = config.num_attention_heads, config.num_key_value_heads, config.head_dim
     std = config.initializer_range
+    smaller = std / sqrt(2 * L)
     layer = {
         "input_layernorm": Parameter((D,), None),
         "q_proj": Parameter((D, H * E), std),
         "k_proj": Parameter((D, K * E), std),
         "v_proj": Parameter((D, K * E), std),
-        "o_proj": Parameter((H * E, D), std),
+        "o_proj": Parameter((H * E, D), smaller),
         "post_attention_layernorm": Parameter((D,), None),
         "gate_proj": Parameter((D, F), std),
         "up_proj": Parameter((D, F), std),
-        "down_proj": Parameter((F, D), std / sqrt(2 * L)),
+        "down_proj": Parameter((F, D), smaller),
     }
     if config.attention_bias:
         layer = beside(layer, ("q", "k", "v", "o"))
@@ -86,9 +84,11 @@ def beside(layer: dict, names: tuple[str, ...]) -> dict:
 def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dict:
     """Fresh parameters as NumPy arrays; the same generator gives both twins the same numbers.
 
-    o_proj starts as PASS_ON times the transpose of v_proj, so that every head begins by passing on what it looks at: then
-    learning to copy a name is only learning where to look (Trockman and Kolter 2023, arXiv:2305.09828, start attention
-    with such a structure). benchmarks/init_ablation.py compares it with a random start.
+    With `o_proj_init_gain` g > 0, o_proj starts as g times the transpose of v_proj, so that every
+    head begins by passing on what it looks at: then learning to copy a name is only learning where
+    to look (Trockman and Kolter 2023, arXiv:2305.09828, start attention with such a structure). A
+    head that looks at everything passes on a small share of each token; g makes up for some of it.
+    All else starts with the same numbers. benchmarks/init_ablation.py compares the two.
     """
 
     def fresh(parameter):
@@ -97,10 +97,11 @@ def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dic
         return (parameter.std * rng.standard_normal(parameter.shape)).astype(dtype)
 
     params = tree_map(fresh, table(config))
-    for layer in params["layers"]:
-        v_DKE = layer["v_proj"].reshape(config.hidden_size, config.num_key_value_heads, config.head_dim)
-        layer["o_proj"] = PASS_ON * v_DKE.repeat(config.queries_per_key, axis=1).reshape(config.hidden_size, -1).T
-        layer["o_proj"] = np.ascontiguousarray(layer["o_proj"], dtype)
+    D, K, E = config.hidden_size, config.num_key_value_heads, config.head_dim
+    for layer in params["layers"] if config.o_proj_init_gain else ():
+        v_DKE = layer["v_proj"].reshape(D, K, E)
+        o_OD = config.o_proj_init_gain * v_DKE.repeat(config.queries_per_key, axis=1).reshape(D, -1).T
+        layer["o_proj"] = np.ascontiguousarray(o_OD, dtype)
     return params
 
 

@@ -63,6 +63,8 @@ SHAPE = {
     "rms_norm_eps": "added under RMSNorm's square root (default: 1e-05)",
     "rope_theta": "base of the rotary angles (default: 10000)",
     "initializer_range": "standard deviation of the first weights (default: 1/sqrt(32 x depth))",
+    "o_proj_init_gain": "o_proj starts as so many times the transpose of v_proj; 0: random, as other "
+                        "matrices (default: 0; 6 where the text is the story world)",
 }
 CHOICES = {"optimizer": OPTIMIZERS, "matmul_precision": PRECISIONS}
 

@@ -7,11 +7,11 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from minillm.config import GenerateConfig, TrainConfig, preset, with_options
+from minillm.config import IGNORE, GenerateConfig, TrainConfig, preset, with_options
 from minillm.errors import UserError, require
 
 MODEL_OPTIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-                 "head_dim", "rms_norm_eps", "rope_theta", "initializer_range")
+                 "head_dim", "rms_norm_eps", "rope_theta", "initializer_range", "o_proj_init_gain")
 OPTIONS = "options.json"                    # in the folder of a run: what its command said, for --resume
 
 
@@ -102,6 +102,17 @@ def warn_of_devices(console, options, train):
                      "cores make training slower", style="bold yellow")
 
 
+def story_recipe(console, options, config, dataset):
+    """The config with what the story world's recipe sets and no option does; says so."""
+    from minillm.text import storyworld
+    from minillm.training.display import say
+    if dataset.floor_nats is None or options.o_proj_init_gain is not None:
+        return config
+    say(console, f"story recipe: o_proj starts as {storyworld.RECIPE['o_proj_init_gain']:g} x the transpose "
+                 "of v_proj; --o-proj-init-gain 0 gives the ordinary start")
+    return replace(config, **storyworld.RECIPE)
+
+
 def pretrain(options):
     if options.source is None:
         raise UserError("SOURCE is missing: give a text file, a folder, or a name such as "
@@ -132,6 +143,7 @@ def pretrain(options):
     if not options.resume:
         record_options(options.out, "pretrain", options)
     warn_of_devices(console, options, train)
+    config = story_recipe(console, options, config, dataset)
     say(console, f"{dataset.description}: {len(dataset.train):,} training tokens, {len(dataset.validation):,} held out, "
                  f"vocabulary {made.vocab_size:,}")
     say(console, f"model: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, "
@@ -200,6 +212,8 @@ def distill(options):
     if not options.resume:
         record_options(out, "distill", options)
     warn_of_devices(console, options, train)
+    if how.start == "random":
+        config = story_recipe(console, options, config, dataset)
     say(console, f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of {teacher.config.hidden_size}; "
                  f"{dataset.description}: {len(dataset.train):,} training tokens")
     say(console, f"student: {count(config):,} parameters in {config.num_hidden_layers} layers of {config.hidden_size}, start "
@@ -208,8 +222,8 @@ def distill(options):
                  f"text {training.epochs(dataset, train, train.steps):.3g} times; twin: "
                  f"{options.twin}")
 
-    def run(watch):
-        return distillation.run(out, config, train, how, teacher, dataset, twin=options.twin, resume=options.resume, watch=watch,
+    def run(callbacks):
+        return distillation.run(out, config, train, how, teacher, dataset, twin=options.twin, resume=options.resume, callbacks=callbacks,
                                 cache=options.cache, say=lambda text: say(console, text),
                                 keep_model=options.keep)
 
@@ -232,16 +246,16 @@ def source_of_text(options):
 def train_and_draw(console, folder, config, train, dataset, tokenizer, twin, resume=False,
                    lines=None, run=None,
                    keep=None) -> dict:
-    """Run the training loop (or `run(watch)`) under a live display and draw its curve; returns the summary."""
+    """Run the training loop (or `run(callbacks)`) under a live display and draw its curve; returns the summary."""
     from minillm import training
     from minillm.training import display
     floor = training.held_out(dataset, train.context).floor_per_token
-    watch = display.Display(console, train, floor)
+    callbacks = display.Display(console, train, floor)
     try:
-        summary = run(watch) if run else training.run(folder, config, train, dataset, tokenizer, twin=twin, resume=resume,
-                                                      watch=watch, keep=keep)
+        summary = run(callbacks) if run else training.run(folder, config, train, dataset, tokenizer, twin=twin, resume=resume,
+                                                      callbacks=callbacks, keep=keep)
     finally:
-        watch.finished()
+        callbacks.finished()
     levels = ({} if floor is None else {"floor": floor}) | (lines or {})
     display.draw_curve(training.read_metrics(Path(folder) / training.METRICS), Path(folder) / "loss.png",
                        f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}",
@@ -269,12 +283,12 @@ def evaluate(options):
     if options.batch_size < 1:
         raise UserError(f"--batch-size is {options.batch_size}: it must be at least 1")
     rows = rows_to_measure(options, loaded, context)
-    record = training.losses(model, params, config, rows, options.batch_size)
+    record = training.evaluate(model, params, config, rows, options.batch_size)
     loss = record.pop("held_out")
     if not np.isfinite(loss):
         raise UserError(f"{options.path}: the loss is {loss}: weights of this model, or products of them, are not finite")
     result = {"path": str(options.path), "twin": options.twin, "context": context,
-              "tokens": int(np.sum(rows.targets_NT >= 0)), "loss": loss,
+              "tokens": int(np.sum(rows.targets_NT != IGNORE)), "loss": loss,
               "perplexity": float(np.exp(min(loss, 700))), **record}
     if options.json:
         print(json.dumps(result))

@@ -1,9 +1,8 @@
 """`minillm demo`: the whole path in about two minutes: stories, tokens, training, the floor, three new stories."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from minillm.config import GenerateConfig, TrainConfig, preset
+from minillm.config import IGNORE, GenerateConfig, TrainConfig, preset
 
 STORIES_MEGABYTES = 8.0
 VOCAB_SIZE = 1792          # enough that nearly every word of the stories is one token
@@ -26,7 +25,9 @@ def run(out: str, *, steps: int, seed: int, twin: str):
     import numpy as np
     from minillm import training
     from minillm.cli import commands
-    from minillm.text import tokenizer as tokenizers
+    from minillm.formats import checkpoint
+    from minillm.loading import twin_package
+    from minillm.text import storyworld, tokenizer as tokenizers
     from minillm.text.corpora import read_corpus
     from minillm.text.dataset import prepare
     from minillm.training.display import table
@@ -34,8 +35,8 @@ def run(out: str, *, steps: int, seed: int, twin: str):
     from minillm.architecture.llama import count
 
     folder = Path(out)
-    resume = (folder / training.checkpoint.STATE).exists() and not (folder / "summary.json").exists()
-    if not resume and (folder / training.checkpoint.STATE).exists():
+    resume = (folder / training.STATE).exists() and not (folder / "summary.json").exists()
+    if not resume and (folder / training.STATE).exists():
         folder = next(Path(f"{out}-{n}") for n in range(2, 10_000) if not Path(f"{out}-{n}").exists())
     training.prepare_folder(folder, resume)
 
@@ -52,16 +53,20 @@ def run(out: str, *, steps: int, seed: int, twin: str):
 
     chapter("Training. A LLaMA predicts the next token and is corrected.")
     train = TrainConfig(steps=steps, seed=seed, eval_every=100, save_every=200, sample_every=200, **RECIPE)
-    config = replace(preset("nano", vocab_size=made.vocab_size, context=train.context), num_hidden_layers=LAYERS)
+    config = preset("nano", vocab_size=made.vocab_size, context=train.context, num_hidden_layers=LAYERS,
+                    **storyworld.RECIPE)
     console.print(f"   {count(config):,} parameters in {config.num_hidden_layers} layers, the {twin} twin; Ctrl-C saves and "
                   f"stops, the same command continues.", highlight=False)
+    console.print("   Names are copied sooner where o_proj starts as "
+                  f"{storyworld.RECIPE['o_proj_init_gain']:g} x the transpose of v_proj: the recipe for stories.",
+                  highlight=False)
 
     rows = training.held_out(dataset, train.context)
     held_out_ids = [ids[1:] for ids in documents(dataset.validation, dataset.validation_starts)]
     train_ids = [ids[1:] for ids in documents(dataset.train, dataset.train_starts)]
     ngrams = {name: ngram_loss(train_ids, held_out_ids, order, made.vocab_size)
               for order, name in ((2, "bigram"), (3, "trigram"))}
-    tokens_per_story = np.sum(rows.targets_NT >= 0) / rows.documents
+    tokens_per_story = np.sum(rows.targets_NT != IGNORE) / rows.documents
     lines = {name: nats / tokens_per_story for name, nats in ngrams.items()}
     summary = commands.train_and_draw(console, folder, config, train, dataset, made, twin, resume, lines)
     if not summary["done"]:
@@ -77,8 +82,8 @@ def run(out: str, *, steps: int, seed: int, twin: str):
           ("held-out stories", "nats per story", "above the floor"))
 
     chapter("Three stories that it wrote.")
-    model = training.twin_package(twin)
-    config, params, made = training.checkpoint.load_model(folder)
+    model = twin_package(twin)
+    config, params, made = checkpoint.load_model(folder)
     for i in range(3):
         how = GenerateConfig(max_new_tokens=train.context - 1, temperature=0.9, seed=seed + i)
         ids = list(model.generate(params, [config.bos_token_id], config, how, config.end_tokens))

@@ -1,6 +1,6 @@
 """A small model from a large one's answers: the teacher, what it says, and how a student's steps are taken.
 
-    run -> training.run -> steps -> in_X.distill.distill_steps -> forward of the teacher; the student's step
+    run -> training.run -> steps -> take -> in_X.distill.distill_steps -> forward of the teacher; the student's step
 
 The losses and their gradients are in in_numpy/distill.py and in_jax/distill.py. Here is what stands around them, for either
 twin: who the teacher is, text that it writes, its top-k answers kept on disk, and the steps that training.run takes.
@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ FORMAT = "minillm kept targets 1"
 
 
 def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset, *,
-        twin: str = "jax", resume: bool = False, watch=None, cache=None,
+        twin: str = "jax", resume: bool = False, callbacks=None, cache=None,
         say=lambda text: None, keep_model: str | None = None) -> dict:
     """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
 
@@ -55,9 +56,9 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
         kept = keep(cache, teacher, dataset, train.context, how.kept, model)
         say(f"the teacher's {how.kept} most probable tokens after each one are in {cache}: they leave out "
             f"{100 * kept.lost:.2f}% of the probability")
-    steps = steps_of(model, teacher, dataset, config, train, how, kept)
-    return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, watch=watch,
-                        begin=begin, steps=steps, origin=origin, keep=keep_model)
+    take = steps_of(model, teacher, dataset, config, train, how, kept)
+    return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, keep=keep_model,
+                        callbacks=callbacks, method=training.Method(begin, take, origin))
 
 
 def check(config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset):
@@ -116,73 +117,42 @@ def fingerprint(teacher: Model) -> str:
 # How steps are taken ----------------------------------------------------------------------------------------
 
 
-def steps_of(
-    model,
-    teacher: Model,
-    dataset: Dataset,
-    config: ModelConfig,
-    train: TrainConfig,
-    how: DistillConfig,
-    kept=None,
-):
-    """steps(state, first, end), as training.run takes them; see `training.plain_steps`.
+def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train: TrainConfig,
+             how: DistillConfig, kept=None):
+    """take(state, first, end), as `training.Method` wants it, or None: then training is plain.
 
     alpha = 0 asks the teacher nothing: that is plain training, the same program. On-policy, the
     rows of some dispatches are written by the student as it is when they begin; what stands in them
     is no target, so only the teacher counts.
     """
-    plain = training.plain_steps(model, dataset, config, train)
     if how.objective == "responses" or how.alpha == 0 and how.objective != "on-policy":
-        return plain
+        return None
     if kept is not None:
-        starts = training.starts_of_rows(dataset, train.context)
-        return lambda state, first, end: model.kept_steps(
-            state,
-            *training.batches(dataset, train, first, end),
-            *kept.rows(
-                np.stack(
-                    [
-                        places(
-                            dataset.train,
-                            step,
-                            seed=train.seed,
-                            batch_size=train.batch_size,
-                            context=train.context,
-                            starts=starts,
-                        )[:, :-1]
-                        for step in range(first, end)
-                    ]
-                )
-            ),
-            config,
-            train,
-            how,
-        )
+        return partial(_by_what_is_kept, model, kept, dataset, config, train, how)
     params = model.settle(teacher.params)
+    return partial(_beside_the_teacher, model, params, teacher.config, dataset, config, train, how)
 
-    def beside_the_teacher(state, tokens_NBT, targets_NBT, how):
-        return model.distill_steps(
-            state, tokens_NBT, targets_NBT, params, teacher.config, config, train, how
-        )
 
-    def steps(state, first, end):
-        # a function of the step, so that a run can be resumed
-        rng = np.random.default_rng([train.seed, first, 1])
-        if how.objective == "on-policy" and rng.random() < how.student_share:
-            tokens_NBT, targets_NBT = written(
-                model,
-                state["params"],
-                training.batches(dataset, train, first, end)[0],
-                config,
-                how,
-                rng,
-            )
-            return beside_the_teacher(state, tokens_NBT, targets_NBT, replace(how, alpha=1.0))
-        if how.alpha == 0:
-            return plain(state, first, end)
-        return beside_the_teacher(state, *training.batches(dataset, train, first, end), how)
+def _by_what_is_kept(model, kept: "Kept", dataset, config, train, how, state, first: int, end: int):
+    """The steps from `first` up to `end`, by the teacher's answers on disk."""
+    starts = training.starts_of_rows(dataset, train.context)
+    places_NBT = np.stack([places(dataset.train, step, seed=train.seed, batch_size=train.batch_size,
+                                  context=train.context, starts=starts)[:, :-1] for step in range(first, end)])
+    batches = training.batches(dataset, train, first, end)
+    return model.kept_steps(state, *batches, *kept.rows(places_NBT), config, train, how)
 
-    return steps
+
+def _beside_the_teacher(model, params, teacher_config, dataset, config, train, how, state, first: int, end: int):
+    """The steps from `first` up to `end`, each with the teacher's answers to its rows."""
+    tokens_NBT, targets_NBT = training.batches(dataset, train, first, end)
+    # a function of the step, so that a run can be resumed
+    rng = np.random.default_rng([train.seed, first, 1])
+    if how.objective == "on-policy" and rng.random() < how.student_share:
+        tokens_NBT, targets_NBT = written(model, state["params"], tokens_NBT, config, how, rng)
+        how = replace(how, alpha=1.0)
+    if how.alpha == 0:
+        return model.train_steps(state, tokens_NBT, targets_NBT, config, train)
+    return model.distill_steps(state, tokens_NBT, targets_NBT, params, teacher_config, config, train, how)
 
 
 def written(model, params, tokens_NBT, config: ModelConfig, how: DistillConfig, rng):

@@ -1,16 +1,12 @@
-"""A model on disk: a folder in Hugging Face's format, and beside it the state of the training that made it.
+"""A model on disk: a folder in Hugging Face's format.
 
     config.json  generation_config.json  tokenizer.json  tokenizer_config.json      what the model is
     model.safetensors                                                               its parameters
-    training_state.safetensors                                                      everything that resuming needs
 
 Every file is written beside its place and then renamed into it, so that a reader finds the old one or the new one,
-never half of one. The training state is one file with parameters, moments and step together: whenever a run is killed,
-what it resumes from belongs together.
+never half of one. The state of the training that made it lies beside it: see training/state.py.
 """
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +15,11 @@ from safetensors.numpy import save_file
 
 from minillm.formats import quantized as quantized_folder
 from minillm.text import tokenizer as tokenizers
-from minillm.config import ModelConfig, TrainConfig
 from minillm.errors import UserError
 from minillm.files import make_folder, one_line, read_json, replacing, write_json
 from minillm.formats import bloom, llama, weights
-from minillm.architecture.llama import table
-from minillm.architecture.tree import flatten, unflatten
 from minillm.architecture.quantized import is_ours, scheme_of
 
-STATE = "training_state.safetensors"
 MODEL = "model.safetensors"
 FORMATS = {"llama": llama, "bloom": bloom}
 KINDS = {"F32": np.float32, "F64": np.float64}
@@ -167,69 +159,6 @@ def no_tokenizer(source: str) -> str:
         return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
                 "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
     return "there is no tokenizer.json, so text cannot become tokens"
-
-
-def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_fingerprint: str,
-                  origin: dict | None = None, notes: dict | None = None):
-    """Write the state of a run, {"params", "moments", "step"}, and all that must stay equal.
-
-    `notes` are what else the run wants to know again; see `training_notes`.
-    """
-    metadata = {"step": str(int(state["step"])), "model": json.dumps(asdict(config)),
-                "train": json.dumps(asdict(train)), "data": data_fingerprint}
-    for name, value in (("origin", origin), ("notes", notes)):
-        metadata |= {name: json.dumps(value)} if value else {}
-    tensors = {path: np.ascontiguousarray(leaf) for path, leaf in flatten(
-        {"params": state["params"], "moments": state["moments"]}).items()}
-    write_tensors(Path(folder) / STATE, tensors, metadata)
-
-
-def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str, origin: dict | None = None):
-    """The state that `save_training` wrote, its arrays NumPy's.
-
-    Raises UserError where there is none, where it is damaged, or where the run it belongs to had another model, other
-    settings or other data: going on from it would be neither run.
-    """
-    path = Path(folder) / STATE
-    tensors, metadata = read_tensors(path, ("F32", "F64"))
-    try:
-        step = int(metadata["step"])
-        before = {what: dict(json.loads(metadata[what])) for what in ("model", "train")}
-        before["origin"] = dict(json.loads(metadata.get("origin", "{}")))
-    except (KeyError, ValueError, TypeError):
-        raise UserError(f"{path}: not a training state that minillm wrote, or a damaged one") from None
-    for what, now in (("model", json.loads(json.dumps(asdict(config)))), ("train", asdict(train)), ("origin", origin or {})):
-        changed = [f"{name} ({before[what].get(name)!r} then, {now.get(name)!r} now)" for name in now | before[what]
-                   if before[what].get(name) != now.get(name)]
-        if changed:
-            raise UserError(f"{path}: the run was started with another {', '.join(changed)}: "
-                            "resume with the same, or start anew in another folder")
-    if metadata.get("data") != data_fingerprint:
-        raise UserError(f"{path}: the run was started with other data: "
-                        "resume with the same, or start anew in another folder")
-    shape = table(config)
-    shape = {"params": shape, "moments": {"mean": shape, "square": shape}}
-    for name, parameter in flatten(shape).items():
-        if name not in tensors or tensors[name].shape != parameter.shape:
-            raise UserError(f"{path}: tensor {name} is absent or has another shape: the file is damaged")
-    return unflatten(tensors, shape) | {"step": step}
-
-
-def training_notes(folder) -> dict:
-    """The `notes` that `save_training` wrote, checked. Raises UserError where there is no state."""
-    with weights.Weights([Path(folder) / STATE], ("F32", "F64")) as file:
-        return notes_of(file.metadata)
-
-
-def notes_of(metadata: dict) -> dict:
-    """{"text": name, "best": {"step", "held_out"} or None} from the metadata of a training state."""
-    try:
-        notes = dict(json.loads(metadata.get("notes", "{}")))
-        best = notes.get("best")
-        return {"text": notes.get("text"),
-                "best": best and {"step": int(best["step"]), "held_out": float(best["held_out"])}}
-    except (ValueError, TypeError, KeyError):
-        return {"text": None, "best": None}
 
 
 def read_tensors(path: Path, numbers: tuple[str, ...]) -> tuple[dict, dict]:

@@ -79,7 +79,9 @@ def describe_config(config) -> dict:
     total = sum(sizes.values())
     matrices = sum(prod(shape) for shape in flatten(shapes).values() if len(shape) > 1)
     position = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
-    return {"config": asdict(config), "parameters": {"total": total, **{part: size for part, size in sizes.items() if size}},
+    values = asdict(config)
+    values.pop("o_proj_init_gain", None)                             # how training began is in no file
+    return {"config": values, "parameters": {"total": total, **{part: size for part, size in sizes.items() if size}},
             "memory": {"float32": 4 * total, "float16 or bfloat16": 2 * matrices + 4 * (total - matrices)},
             "kv_cache": {"bytes_per_token": position, "bytes_of_the_context": position * config.max_position_embeddings}}
 

@@ -168,7 +168,7 @@ def read_config(values: dict) -> ModelConfig:
         # of no concern to a model that is trained
         found["initializer_range"] = DEFAULTS["initializer_range"]
     found["eos_token_id"] = as_tuple(found["eos_token_id"])
-    return ModelConfig(**{field.name: found[field.name] for field in fields(ModelConfig)})
+    return ModelConfig(**{field.name: found[field.name] for field in fields(ModelConfig) if field.compare})
 
 
 def refuse_unknown(values: dict, neutral: dict):
@@ -240,6 +240,7 @@ def to_hugging_face(config: ModelConfig, params) -> tuple[dict, dict]:
     """(config.json without its number kind, tensors by name): the inverse of `load`. The arrays may be views."""
     values = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "attention_dropout": 0.0,
               "use_cache": True, **asdict(config)}
+    del values["o_proj_init_gain"]                     # how training began is no part of the model
     if config.rope_scaling is not None:
         values["rope_scaling"] = {name: value for name, value in asdict(config.rope_scaling).items() if value is not None}
     names = {path: hugging_face_name(path) for path in flatten(params)}

@@ -11,21 +11,15 @@ import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
-from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
+from minillm.config import IGNORE, DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.in_jax.family import forward_of
 from minillm.in_jax.generate import ROOM, sample
 from minillm.in_jax.model import forward, init_cache
-from minillm.in_jax.ops import IGNORE, cross_entropy, softmax
+from minillm.in_jax.ops import cross_entropy, log_softmax, softmax
 from minillm.in_jax.sharding import replicate, split_rows
 from minillm.in_jax.train import PRECISION, take_step
 
 TINY = 1e-30  # so that nothing is divided by zero, and no logarithm taken of it
-
-
-def log_softmax(x):
-    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum against overflow."""
-    shifted = x - stop_gradient(jnp.max(x, axis=-1, keepdims=True))
-    return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True))
 
 
 def counted_mean(values_BT, targets_BT):

@@ -18,11 +18,11 @@ Citations and formulas stand in the twin's docstrings; here stand the difference
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
+from minillm.config import IGNORE
 from minillm.in_jax.quantize import lookup, matmul
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.rope import frequencies
 
-IGNORE = -100  # a target that is not counted: padding
 GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: see `attend`
 
@@ -136,6 +136,12 @@ def gelu(x):
 def sigmoid(x):
     """y = 1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
     return 0.5 * (1 + jnp.tanh(0.5 * x))
+
+
+def log_softmax(x):
+    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum against overflow."""
+    shifted = x - stop_gradient(jnp.max(x, axis=-1, keepdims=True))
+    return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True))
 
 
 def cross_entropy(logits_BTV, targets_BT):

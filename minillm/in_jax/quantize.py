@@ -199,19 +199,3 @@ def smoothing(x_largest_I, w_largest_I, alpha: float):
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
     s_I = jnp.where(alive_I, x_largest_I, 1) ** alpha / jnp.where(alive_I, w_largest_I, 1) ** (1 - alpha)
     return s_I.astype(x_largest_I.dtype)
-
-
-def damage(before_BTV, after_BTV, targets_BT):
-    """How quantization changed the predictions of each text: sums over its counted targets, (B, 5).
-
-    The number of targets; nats before; nats after; KL(before || after); how often both models find
-    the same token most probable.
-    """
-    log_p, log_q = (x - jnp.max(x, axis=-1, keepdims=True) for x in (before_BTV, after_BTV))
-    log_p, log_q = (x - jnp.log(jnp.sum(jnp.exp(x), axis=-1, keepdims=True)) for x in (log_p, log_q))
-    counted_BT = targets_BT >= 0
-    at_BT1 = jnp.where(counted_BT, targets_BT, 0)[..., None]
-    measured = (jnp.ones_like(log_p[..., 0]), -jnp.take_along_axis(log_p, at_BT1, axis=-1)[..., 0],
-                -jnp.take_along_axis(log_q, at_BT1, axis=-1)[..., 0], jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1),
-                jnp.argmax(log_p, axis=-1) == jnp.argmax(log_q, axis=-1))
-    return jnp.stack([jnp.sum(jnp.where(counted_BT, value, 0), axis=1) for value in measured], axis=1)

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minillm.config import ModelConfig, TrainConfig
+from minillm.config import IGNORE, ModelConfig, TrainConfig
 from minillm.in_jax.family import forward_of
 from minillm.in_jax.model import loss_and_grads
-from minillm.in_jax.ops import IGNORE, cross_entropy
+from minillm.in_jax.ops import cross_entropy, log_softmax
 from minillm.in_jax.optimizer import clip, init_moments, learning_rate, update
 from minillm.in_jax.sharding import replicate, split_rows
 
@@ -72,6 +72,21 @@ def _row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     counts_B = jnp.sum(targets_BT != IGNORE, axis=1)
     means_B = jax.vmap(lambda logits, targets: cross_entropy(logits[None], targets[None]))(logits_BTV, targets_BT)
     return jnp.where(counts_B > 0, means_B * counts_B, 0), counts_B
+
+
+def damage(before_BTV, after_BTV, targets_BT):
+    """How quantization changed the predictions of each text: sums over its counted targets, (B, 5).
+
+    The number of targets; nats before; nats after; KL(before || after); how often both models find
+    the same token most probable.
+    """
+    log_p, log_q = log_softmax(before_BTV), log_softmax(after_BTV)
+    counted_BT = targets_BT != IGNORE
+    at_BT1 = jnp.where(counted_BT, targets_BT, 0)[..., None]
+    measured = (jnp.ones_like(log_p[..., 0]), -jnp.take_along_axis(log_p, at_BT1, axis=-1)[..., 0],
+                -jnp.take_along_axis(log_q, at_BT1, axis=-1)[..., 0], jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1),
+                jnp.argmax(log_p, axis=-1) == jnp.argmax(log_q, axis=-1))
+    return jnp.stack([jnp.sum(jnp.where(counted_BT, value, 0), axis=1) for value in measured], axis=1)
 
 
 # On accelerators float32 products may be made of bfloat16 ones, accumulated in float32: twice the speed and more.

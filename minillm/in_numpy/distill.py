@@ -16,20 +16,14 @@ p = softmax(teacher / T) and q = softmax(student / T).
 
 import numpy as np
 
-from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
+from minillm.config import IGNORE, DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.generate import sample
 from minillm.in_numpy.model import forward, forward_backward, init_cache
-from minillm.in_numpy.ops import IGNORE, cross_entropy, cross_entropy_backward, softmax
+from minillm.in_numpy.ops import cross_entropy, cross_entropy_backward, log_softmax, softmax
 from minillm.in_numpy.train import take_step
 
 TINY = 1e-30  # so that nothing is divided by zero, and no logarithm taken of it
-
-
-def log_softmax(x):
-    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum against overflow."""
-    shifted = x - np.max(x, axis=-1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
 
 
 def counted_mean(values_BT, targets_BT):

@@ -19,11 +19,11 @@ d(loss)/dx. Backward is forward read upwards: each step names the forward line t
 
 import numpy as np
 
+from minillm.config import IGNORE
 from minillm.in_numpy.quantize import lookup, matmul
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.rope import frequencies
 
-IGNORE = -100  # a target that is not counted: padding
 GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 
 
@@ -246,6 +246,12 @@ def sigmoid_backward(dy, x):
     """dx = dy * s (1 - s) with s = sigmoid(x)."""
     s = sigmoid(x)
     return dy * s * (1 - s)
+
+
+def log_softmax(x):
+    """log p = x - log(sum(exp(x))) over the last axis, shifted by the maximum against overflow."""
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
 
 
 def cross_entropy(logits_BTV, targets_BT):

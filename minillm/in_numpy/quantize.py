@@ -212,19 +212,3 @@ def smoothing(x_largest_I, w_largest_I, alpha: float):
         1 - alpha
     )
     return s_I.astype(x_largest_I.dtype)
-
-
-def damage(before_BTV, after_BTV, targets_BT):
-    """How quantization changed the predictions of each text: sums over its counted targets, (B, 5).
-
-    The number of targets; nats before; nats after; KL(before || after); how often both models find
-    the same token most probable.
-    """
-    log_p, log_q = (x - np.max(x, axis=-1, keepdims=True) for x in (before_BTV, after_BTV))
-    log_p, log_q = (x - np.log(np.sum(np.exp(x), axis=-1, keepdims=True)) for x in (log_p, log_q))
-    counted_BT = targets_BT >= 0
-    at_BT1 = np.where(counted_BT, targets_BT, 0)[..., None]
-    measured = (np.ones_like(log_p[..., 0]), -np.take_along_axis(log_p, at_BT1, axis=-1)[..., 0],
-                -np.take_along_axis(log_q, at_BT1, axis=-1)[..., 0], np.sum(np.exp(log_p) * (log_p - log_q), axis=-1),
-                np.argmax(log_p, axis=-1) == np.argmax(log_q, axis=-1))
-    return np.stack([np.sum(np.where(counted_BT, value, 0), axis=1) for value in measured], axis=1)

@@ -6,10 +6,10 @@ state and the batch.
 
 import numpy as np
 
-from minillm.config import ModelConfig, TrainConfig
+from minillm.config import IGNORE, ModelConfig, TrainConfig
 from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.model import loss_and_grads
-from minillm.in_numpy.ops import IGNORE, cross_entropy
+from minillm.in_numpy.ops import cross_entropy, log_softmax
 from minillm.in_numpy.optimizer import clip, init_moments, learning_rate, update
 
 
@@ -52,3 +52,18 @@ def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     means_B = np.array([cross_entropy(logits_TV[None], targets_T[None]) if count else 0.0
                         for logits_TV, targets_T, count in zip(logits_BTV, targets_BT, counts_B)])
     return means_B * counts_B, counts_B
+
+
+def damage(before_BTV, after_BTV, targets_BT):
+    """How quantization changed the predictions of each text: sums over its counted targets, (B, 5).
+
+    The number of targets; nats before; nats after; KL(before || after); how often both models find
+    the same token most probable.
+    """
+    log_p, log_q = log_softmax(before_BTV), log_softmax(after_BTV)
+    counted_BT = targets_BT != IGNORE
+    at_BT1 = np.where(counted_BT, targets_BT, 0)[..., None]
+    measured = (np.ones_like(log_p[..., 0]), -np.take_along_axis(log_p, at_BT1, axis=-1)[..., 0],
+                -np.take_along_axis(log_q, at_BT1, axis=-1)[..., 0], np.sum(np.exp(log_p) * (log_p - log_q), axis=-1),
+                np.argmax(log_p, axis=-1) == np.argmax(log_q, axis=-1))
+    return np.stack([np.sum(np.where(counted_BT, value, 0), axis=1) for value in measured], axis=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.attribution import head_outputs
 from minillm.inspection.edit import Edit
 from minillm.inspection.record import run, through_head
@@ -126,10 +127,3 @@ def effect_of(model: Model, prompt, edits: Sequence[Edit], twin: str = "jax") ->
     plain, changed = (log_softmax(run(model, tokens_BT, (), each, twin)[0]) for each in ((), edits))
     surprise_BT, kl_BT = effect(changed, plain[0], tokens_BT[0])
     return surprise_BT[0], kl_BT[0]
-
-
-def log_softmax(logits):
-    """log p over the last axis, in nats."""
-    shifted = logits - np.max(logits, axis=-1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
-

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.errors import UserError
-from minillm.inspection.ablation import log_softmax
+from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.activations import tap_names
 from minillm.inspection.record import record
 from minillm.inspection.twin import prompt_tokens

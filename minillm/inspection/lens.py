@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.inspection.ablation import log_softmax
+from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.record import run, through_head
 from minillm.inspection.twin import prompt_tokens, settled
 from minillm.loading import Model

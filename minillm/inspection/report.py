@@ -20,9 +20,10 @@ from minillm.architecture.family import family
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.files import write_atomically
+from minillm.in_numpy.ops import log_softmax
 from minillm.inspection import compare as comparing
 from minillm.inspection import faithfulness
-from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps, log_softmax
+from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps
 from minillm.inspection.attribution import attribute_logits, head_outputs
 from minillm.inspection.heads import KINDS, head_scores, patterns, scores_on_repeats
 from minillm.inspection.lens import largest, logit_lens

@@ -242,7 +242,7 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
 @cache
 def runner(config, twin: str):
     """`damage` of (before, after, tokens, targets) by NumPy, or compiled by JAX, once for all that have the same arrays."""
-    package, module = twin_package(twin), import_module(f"minillm.in_{twin}.quantize")
+    package, module = twin_package(twin), import_module(f"minillm.in_{twin}.train")
     forward = package.forward_of(config)
 
     def run(before, after, tokens_BT, targets_BT):

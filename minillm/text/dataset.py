@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from minillm.text.corpora import Corpus, cache_folder, read_corpus  # noqa: F401 (the front door is here too)
+from minillm.config import IGNORE
 from minillm.errors import UserError
 from minillm.text.tokenizer import END_OF_TEXT
 
-IGNORED = -100  # a target that no loss counts, as in PyTorch and Hugging Face
 FORMAT = "minillm dataset 1"
 DESCRIPTION, TOKENIZER = "dataset.json", "tokenizer.json"
 ARRAYS = ("train.npy", "train_starts.npy", "validation.npy", "validation_starts.npy", "validation_floor.npy")
@@ -276,7 +276,7 @@ def row_starts(starts, n_tokens, context):
 def windows(tokens, context):
     """(inputs_NT, targets_NT) int32: a split in windows side by side; each token but the first is a target.
 
-    The last row is padded: inputs with 0, targets with IGNORED. Raises UserError for fewer than two tokens.
+    The last row is padded: inputs with 0, targets with IGNORE. Raises UserError for fewer than two tokens.
     """
     return document_rows(tokens, [0], context)
 
@@ -296,7 +296,7 @@ def document_rows(tokens, starts, context):
     inside_NT = places_NT < ends_N[:, None]
     places_NT[~inside_NT] = 0
     inputs_NT = np.where(inside_NT, tokens[places_NT].astype(np.int32), np.int32(0))
-    targets_NT = np.where(inside_NT, tokens[places_NT + 1].astype(np.int32), np.int32(IGNORED))
+    targets_NT = np.where(inside_NT, tokens[places_NT + 1].astype(np.int32), np.int32(IGNORE))
     return inputs_NT, targets_NT
 
 

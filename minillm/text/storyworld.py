@@ -30,12 +30,14 @@ import numpy as np
 from minillm.text.storyworld_words import (COMMON, PLOTS, PRONOUN_RATES, RULES, STEPS, VARIABLES,
                                            WORDS)
 
-__all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "SPLITS", "Story", "corpus",
+__all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE", "SPLITS", "Story", "corpus",
            "derivations", "entropy", "entropy_estimate", "mean_length", "mean_words", "parse", "sample",
            "split_of", "stories"]
 
 SPLITS = ("train", "validation")
 VALIDATION_EVERY = 8        # one possible story in 8 belongs to the validation set
+# Settings of a model that learns stories, where names must be copied: see benchmarks/init_ablation.py.
+RECIPE = {"o_proj_init_gain": 6.0}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ import numpy as np
 
 from minillm.errors import UserError
 from minillm.files import read_json
+from minillm.formats.checkpoint import read_tensors
+from minillm.training.state import METRICS, NUMBERS, STATE, notes_of, read_metrics
 
 EVERY = 10                   # steps that one point of a curve stands for
 WIDTH = 4.0                  # standard deviations, of three seeds: a normal run leaves the band at few points or none
@@ -79,12 +81,10 @@ def learned_nothing(losses: list[float], held_out: dict[int, float]) -> bool:
 
 def read_run(folder) -> tuple[Curve, dict, dict]:
     """(curve, model settings, training settings) of a run. Raises UserError."""
-    from minillm import training
-    from minillm.formats import checkpoint
     folder = Path(folder)
-    if not (folder / training.METRICS).is_file():
-        raise UserError(f"{folder}: has no {training.METRICS}: give the folder of a run of minillm pretrain or minillm demo")
-    records = training.read_metrics(folder / training.METRICS)
+    if not (folder / METRICS).is_file():
+        raise UserError(f"{folder}: has no {METRICS}: give the folder of a run of minillm pretrain or minillm demo")
+    records = read_metrics(folder / METRICS)
     losses = {r["step"]: r["loss"] for r in records if "loss" in r}
     held_out = held_out_losses(records)
     if len(losses) < EVERY:
@@ -94,9 +94,9 @@ def read_run(folder) -> tuple[Curve, dict, dict]:
     points = [[losses[s] for s in range(i * EVERY, (i + 1) * EVERY) if s in losses] for i in range(count)]
     last = next((r for r in reversed(records) if "floor_per_document" in r), None)
     floor = last["floor_per_document"] * last["held_out"] / last["nats_per_document"] if last else None
-    _, metadata = checkpoint.read_tensors(folder / checkpoint.STATE, ("F32", "F64"))
+    _, metadata = read_tensors(folder / STATE, NUMBERS)
     means = np.array([np.mean(part) if part else np.nan for part in points])
-    text = checkpoint.notes_of(metadata)["text"] or text_of_data(folder)
+    text = notes_of(metadata)["text"] or text_of_data(folder)
     curve = Curve(np.arange(count) * EVERY, means, held_out, floor, text)
     return curve, json.loads(metadata["model"]), json.loads(metadata["train"])
 
@@ -136,11 +136,11 @@ def seeds_of(reference: dict) -> str:
 
 
 def differences(model: dict, train: dict, reference: dict) -> list[str]:
-    """The settings in which a run is not the reference's, in words."""
+    """The settings in which a run is not the reference's, in words; settings newer than the run are none."""
     found = []
     for ours, theirs in ((model, reference["model"]), (train, reference["train"])):
         found += [f"{name} {ours.get(name)} (reference: {theirs[name]})" for name in theirs
-                  if name not in UNIMPORTANT and ours.get(name) != theirs[name]]
+                  if name not in UNIMPORTANT and ours.get(name, theirs[name]) != theirs[name]]
     return found
 
 

@@ -8,11 +8,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from minillm.config import TrainConfig
+from minillm.training.callbacks import Callbacks
 from minillm.training.curves import RISE, has_risen, held_out_losses, learned_nothing, lowest
 
 
-class Display:
-    """Listens to training.run (see training.Silent): the bar shows tokens/s, loss, distance from the floor, time left.
+class Display(Callbacks):
+    """Listens to training.run (see Callbacks): the bar shows tokens/s, loss, distance from the floor, time left.
 
     `floor_per_token` is in nats, or None. Where the output is no terminal, the bar is left out and the lines stay.
     """

@@ -1,199 +1,293 @@
 """The one training loop, for either twin: batches in, losses out, evaluation, log, save, resume.
 
-    run -> train_steps (in_numpy or in_jax) -> loss_and_grads -> forward
+    run -> steps -> train_steps (in_numpy or in_jax) -> train_step -> loss_and_grads -> forward
 
-A run is resumed bit for bit. Three things make that true: a batch is a function of (seed, step); the state on disk is
-one file; and the steps that one dispatch takes are cut at the same places whether or not the run was interrupted.
+`steps` is the loop alone, without a folder; `run` is what stands around it.
+
+A run is resumed bit for bit. Three things make that true: a batch is a function of (seed, step);
+the state on disk is one file; and the steps that one dispatch takes are cut at the same places
+whether or not the run was interrupted.
 
 The state is always the last one, and a run goes on from it. The model beside it is the last one
-too, or (keep="best")
-that of the evaluation with the lowest held-out loss so far: a small text is soon learned by heart.
+too, or (keep="best") that of the evaluation with the lowest held-out loss so far: a small text is
+soon learned by heart.
 """
 
-import json
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
-from minillm.formats import checkpoint
-from minillm.config import GenerateConfig, ModelConfig, TrainConfig
-from minillm.training.curves import held_out_losses, lowest
-from minillm.text.dataset import Dataset, batch, document_rows, row_starts, rows_of_epoch, windows
-from minillm.errors import UserError, require
-from minillm.files import gigabytes, machine_memory, make_folder, write_atomically, write_json
-from minillm.loading import twin_package
 from minillm.architecture.llama import count, init
 from minillm.architecture.tree import tree_map
+from minillm.config import GenerateConfig, ModelConfig, TrainConfig
+from minillm.errors import UserError, require
+from minillm.files import gigabytes, machine_memory, make_folder, write_json
+from minillm.formats import checkpoint
+from minillm.loading import twin_package
+from minillm.text.dataset import Dataset, batch, row_starts, rows_of_epoch
+from minillm.training.callbacks import Callbacks
+from minillm.training.curves import held_out_losses, lowest
+from minillm.training.evaluation import HeldOut, evaluate, held_out
+from minillm.training.state import (METRICS, STATE, load_training, append_metrics, save_training,
+                                    training_notes, truncate_metrics)
 
-METRICS = "metrics.jsonl"
 KEEP = ("best", "last")
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Rows to evaluate on. `floor_nats`: the sum of the documents' exact -log p, or None where nobody knows it."""
+class Method:
+    """How a run differs from plain training of a fresh model. Distillation gives its own.
 
-    tokens_NT: np.ndarray
-    targets_NT: np.ndarray
-    documents: int
-    floor_nats: float | None
-    text_bytes: int | None = None
+    `begin` are the first parameters; `take(state, first, end)` takes the steps from `first` up to
+    `end` and returns the next state and metrics, as `train_steps` does; `origin` is what else must
+    be equal when the run is resumed: names and values.
+    """
 
-    @property
-    def floor_per_token(self) -> float | None:
-        """The floor in nats per counted token: what the best possible model would lose on these rows."""
-        return None if self.floor_nats is None else self.floor_nats / int(np.sum(self.targets_NT >= 0))
+    begin: dict | None = None
+    take: Callable | None = None
+    origin: dict | None = None
 
 
-class Silent:
-    """What the loop tells whoever watches; this one does not listen. minillm/training/display.py does."""
+def steps(model, state, text, config: ModelConfig, train: TrainConfig, take=None) -> Iterator:
+    """Train from `state` on to the last step; yield (step, state, metrics) after each dispatch.
 
-    def started(self, step: int): ...
-    def stepped(self, step: int, loss: float, tokens_per_second: float): ...
-    def evaluated(self, record: dict): ...
-    def sampled(self, step: int, text: str): ...
-    def finished(self): ...
+    `step` is how many steps have been taken, metrics are arrays (N,) of the dispatch's N steps:
+    loss (nats per token), grad_norm, learning_rate. `text` is as in `batches`, `take` as in
+    `Method`. A state that was yielded is overwritten by the next dispatch (jax).
+    """
+    step = int(state["step"])
+    while step < train.steps:
+        edge = next_edge(step, train)
+        with np.errstate(all="ignore"):                # `run` finds what is not finite
+            if take is not None:
+                state, metrics = take(state, step, edge)
+            else:
+                tokens_NBT, targets_NBT = batches(text, train, step, edge)
+                state, metrics = model.train_steps(state, tokens_NBT, targets_NBT, config, train)
+        step = edge
+        yield step, state, {name: np.asarray(values) for name, values in metrics.items()}
 
 
-def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, tokenizer, *, twin: str = "jax",
-        resume: bool = False, watch=None, begin=None, steps=None, origin: dict | None = None,
-        keep: str | None = None) -> dict:
-    """Train a model in `folder` until it is done or interrupted (Ctrl-C, SIGTERM); returns the summary.
+def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, tokenizer, *,
+        twin: str = "jax", resume: bool = False, keep: str | None = None,
+        callbacks: Callbacks | None = None, method: Method = Method()) -> dict:
+    """Train a model in `folder` until it is done or interrupted; returns the summary.
 
-    `begin` are the first parameters (fresh ones of `train.seed`), `steps` how steps are taken (as `plain_steps` gives
-    them), `origin` what else must be equal when the run is resumed: names and values. Distilling gives its own.
-    `keep` says whose parameters are in model.safetensors: "last", or "best", those of the
-    evaluation after step 0 with
-    the lowest held-out loss. None: best, but last where the exact floor is known.
+    Ctrl-C and SIGTERM interrupt it: it saves, and can be resumed. `keep` says whose parameters are in
+    model.safetensors: "last", or "best", those of the evaluation after step 0 with the lowest
+    held-out loss. None: best, but last where the exact floor is known.
 
-    The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line a step with
-    `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and `seconds` of the summary are this
-    call's; `tokens_per_second` leaves out what compiles, evaluates and saves; `epochs` is how many
-    times the text was
-    read; `model_step` is the step of the model in the folder, and the losses are that model's on
-    all held-out rows;
-    `lowest` is the evaluation ({"step", "held_out"}, on `train.eval_rows` rows) with the lowest
-    loss. Raises UserError for a folder that holds
-    another run, a text too short for the context, settings that changed before resuming, a loss that is not finite.
+    The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line
+    a step with `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and
+    `seconds` of the summary are this call's; `tokens_per_second` leaves out what compiles,
+    evaluates and saves; `epochs` is how many times the text was read; `model_step` is the step of
+    the model in the folder, and the losses are that model's on all held-out rows; `lowest` is the
+    evaluation ({"step", "held_out"}, on `train.eval_rows` rows) with the lowest loss. Raises
+    UserError for a folder that holds another run, a text too short for the context, settings that
+    changed before resuming, a loss that is not finite.
     """
     keep = keep or ("best" if dataset.floor_nats is None else "last")
     require(keep in KEEP, "keep", keep, " or ".join(KEEP))
-    model, watch = twin_package(twin), watch or Silent()
     if twin == "jax":
         import_module("minillm.in_jax.sharding").use_cpu_devices(train.cpu_devices)
     folder = prepare_folder(folder, resume)
-    batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)      # refuses a text that is too short
-    steps = steps or plain_steps(model, dataset, config, train)
-    rows, best, evaluations = held_out(dataset, train.context, train.eval_rows), None, {}
-    if resume:
-        saved = checkpoint.load_training(folder, config, train, dataset.fingerprint, origin)
-        state = model.init_state(**saved)
-        best = checkpoint.training_notes(folder).get("best") if keep == "best" else None
-        evaluations = held_out_losses(truncate_metrics(folder / METRICS, saved["step"]))
-    else:
-        state = model.init_state(init(config, np.random.default_rng(train.seed)) if begin is None else begin)
-        checkpoint.save_training(folder, state, config, train, dataset.fingerprint, origin,
-                                 {"text": dataset.name})
-    checkpoint.save_description(folder, config, state["params"],
-                                tokenizer)  # a kill may have left half of it
-    if best is None or not (folder / checkpoint.MODEL).exists():
-        best = None
-        checkpoint.save_params(folder, config, state["params"])
-    step = saved_step = int(state["step"])
-    began, first_step, tokens_per_step = time.perf_counter(), step, train.batch_size * train.context
-    lengths, timed_steps, timed_seconds, speed = set(), 0, 0.0, 0.0
-
-    def diverged(what):
-        kept = "" if best is None else f" and the best model, that of step {best['step']}"
-        return UserError(f"{what}: start anew in another folder with a lower learning rate; "
-                         f"{folder} keeps the "
-                         f"checkpoint of step {saved_step}{kept}")
-
-    def save():
-        nonlocal saved_step
-        if best is None:                                         # keep="last", or no evaluation yet
-            checkpoint.save_params(folder, config, state["params"])
-        checkpoint.save_training(folder, state, config, train, dataset.fingerprint, origin,
-                                 {"text": dataset.name, "best": best})
-        saved_step = step
-
-    def evaluate_and_log(rows, about=None):
-        nonlocal best
-        record = {"step": step, **losses(model, state["params"], config, rows, train.batch_size),
-                  **(about or {})}
-        if not np.isfinite(record["held_out"]):
-            raise diverged(f"the held-out loss is {record['held_out']} at step {step}")
-        log_line(log, record)
-        evaluations.update(held_out_losses([record]))
-        if keep == "best" and step > 0 and (best is None or record["held_out"] < best["held_out"]):
-            best = {"step": step, "held_out": record["held_out"]}
-            checkpoint.save_params(folder, config, state["params"])
-        watch.evaluated(record | {"lowest": lowest_evaluation(evaluations)})
-        return record
-
-    with open(folder / METRICS, "a", encoding="utf-8") as log, signals_to_flag() as interrupted:
-        watch.started(step)
+    # refuses a text that is too short
+    batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)
+    kept = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep,
+                callbacks or Callbacks(), method, held_out(dataset, train.context, train.eval_rows))
+    state = kept.resume() if resume else kept.begin()
+    step = first = int(state["step"])
+    began, clock = time.perf_counter(), _Clock(train.batch_size * train.context)
+    dispatches = steps(kept.model, state, dataset, config, train, method.take)
+    with signals_to_flag() as interrupted:
+        kept.callbacks.started(step)
         while step < train.steps and not interrupted.is_set():
-            if step % train.eval_every == 0:
-                evaluate_and_log(rows)
-            if train.sample_every and step and step % train.sample_every == 0:
-                watch.sampled(step, write_sample(model, state["params"], config, tokenizer, step))
-            edge, dispatched = next_edge(step, train), time.perf_counter()
-            with np.errstate(all="ignore"):                      # what is not finite is found right below
-                state, metrics = steps(state, step, edge)
-            metrics = {name: np.asarray(values).tolist() for name, values in metrics.items()}
-            for i in range(edge - step):
-                record = {"step": step + i, **{name: values[i] for name, values in metrics.items()}}
-                if not np.isfinite([record["loss"], record["grad_norm"]]).all():
-                    raise diverged(f"the loss is {record['loss']} at step {step + i}, its gradient {record['grad_norm']}")
-                log_line(log, record)
-            if edge - step in lengths:                           # the first dispatch of a length compiles
-                timed_steps, timed_seconds = timed_steps + edge - step, timed_seconds + time.perf_counter() - dispatched
-                speed = timed_steps * tokens_per_step / timed_seconds
-            lengths.add(edge - step)
-            step = edge
-            watch.stepped(step, record["loss"], speed)
+            kept.look(state)
+            clock.start()
+            step, state, metrics = next(dispatches)
+            kept.log(step, metrics)
+            clock.stop(len(metrics["loss"]))
+            kept.callbacks.stepped(step, metrics["loss"][-1].item(), clock.speed)
             if step % train.save_every == 0 and step < train.steps:
-                save()
-        save()
-        seconds, tokens = time.perf_counter() - began, (step - first_step) * tokens_per_step
+                kept.save(state)
+        kept.save(state)
+        seconds, tokens = time.perf_counter() - began, (step - first) * clock.tokens_per_step
         summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": tokens,
-                   "tokens_per_second": speed or tokens / seconds,
+                   "tokens_per_second": clock.speed or tokens / seconds,
                    "epochs": epochs(dataset, train, step)}
-        if summary["done"]:
-            everything = held_out(dataset, train.context)
-            if keep == "last":
-                some = losses(model, state["params"], config, rows, train.batch_size)["held_out"]
-                summary |= evaluate_and_log(everything, {"on_eval_rows": some})
-            else:                       # the last step beside the others, then the best on all rows
-                evaluate_and_log(rows)
-                last = best["step"] == step
-                params = state["params"] if last else checkpoint.load_model(folder)[1]
-                summary |= losses(model, params, config, everything, train.batch_size)
-            summary |= {"lowest": lowest_evaluation(evaluations)}
-        summary |= {"keep": keep, "model_step": best["step"] if best else step}
+        summary |= kept.measured_at_the_end(state) if summary["done"] else {}
+        summary |= {"keep": keep, "model_step": kept.best["step"] if kept.best else step}
         if summary["done"]:
             write_json(folder / "summary.json", summary)
-        watch.finished()
+        kept.callbacks.finished()
     return summary
 
 
-def plain_steps(model, dataset: Dataset, config: ModelConfig, train: TrainConfig):
-    """steps(state, first, end): the steps from `first` up to `end` on the text alone. -> the next state, metrics (N,)."""
-    return lambda state, first, end: model.train_steps(state, *batches(dataset, train, first, end), config, train)
+@dataclass
+class _Run:
+    """The folder of a run while it goes on, and what is known so far.
+
+    `best` is {"step", "held_out"} of the model in the folder, None where that is the last one;
+    `saved_step` is the step of the state in the folder.
+    """
+
+    folder: Path
+    model: ModuleType
+    config: ModelConfig
+    train: TrainConfig
+    dataset: Dataset
+    tokenizer: object
+    keep: str
+    callbacks: Callbacks
+    method: Method
+    rows: HeldOut
+    best: dict | None = None
+    evaluations: dict[int, float] = field(default_factory=dict)
+    saved_step: int = 0
+
+    def begin(self) -> dict:
+        """The first state, and the folder around it."""
+        params = self.method.begin
+        if params is None:
+            params = init(self.config, np.random.default_rng(self.train.seed))
+        state = self.model.init_state(params)
+        self._save_state(state)
+        self._save_description(state)
+        checkpoint.save_params(self.folder, self.config, state["params"])
+        return state
+
+    def resume(self) -> dict:
+        """The state in the folder, and the log cut where it ends."""
+        saved = load_training(self.folder, self.config, self.train, self.dataset.fingerprint,
+                              self.method.origin)
+        state = self.model.init_state(**saved)
+        self.saved_step = saved["step"]
+        self.evaluations = held_out_losses(truncate_metrics(self.folder / METRICS, saved["step"]))
+        self._save_description(state)                            # a kill may have left half of it
+        if self.keep == "best" and (self.folder / checkpoint.MODEL).exists():
+            self.best = training_notes(self.folder).get("best")
+        if self.best is None:
+            checkpoint.save_params(self.folder, self.config, state["params"])
+        return state
+
+    def look(self, state):
+        """Evaluate and write a sample, where it is time for it."""
+        step, train = int(state["step"]), self.train
+        if step % train.eval_every == 0:
+            self.evaluate(state, self.rows)
+        if train.sample_every and step and step % train.sample_every == 0:
+            text = write_sample(self.model, state["params"], self.config, self.tokenizer, step)
+            self.callbacks.sampled(step, text)
+
+    def evaluate(self, state, rows: HeldOut, **about) -> dict:
+        """Log the held-out loss, and keep the model where it is the best.
+
+        Raises UserError where the loss is not finite.
+        """
+        step = int(state["step"])
+        record = {"step": step, **self._losses(state["params"], rows), **about}
+        if not np.isfinite(record["held_out"]):
+            raise self._diverged(f"the held-out loss is {record['held_out']} at step {step}")
+        append_metrics(self.folder / METRICS, [record])
+        self.evaluations |= held_out_losses([record])
+        better = self.best is None or record["held_out"] < self.best["held_out"]
+        if self.keep == "best" and step > 0 and better:
+            self.best = {"step": step, "held_out": record["held_out"]}
+            checkpoint.save_params(self.folder, self.config, state["params"])
+        self.callbacks.evaluated(record | {"lowest": lowest_evaluation(self.evaluations)})
+        return record
+
+    def measured_at_the_end(self, state) -> dict:
+        """The losses of the model in the folder on all held-out rows, and the lowest evaluation."""
+        everything = held_out(self.dataset, self.train.context)
+        if self.keep == "last":
+            some = self._losses(state["params"], self.rows)["held_out"]
+            found = self.evaluate(state, everything, on_eval_rows=some)
+        else:                           # the last step beside the others, then the best on all rows
+            self.evaluate(state, self.rows)
+            params = state["params"]
+            if self.best["step"] != int(state["step"]):
+                params = checkpoint.load_model(self.folder)[1]
+            found = self._losses(params, everything)
+        return found | {"lowest": lowest_evaluation(self.evaluations)}
+
+    def log(self, step: int, metrics: dict):
+        """Write the lines of a dispatch that ended at `step`.
+
+        Raises UserError for a loss or a gradient that is not finite.
+        """
+        columns = zip(*(values.tolist() for values in metrics.values()))
+        records = [{"step": i, **dict(zip(metrics, column))}
+                   for i, column in enumerate(columns, start=step - len(metrics["loss"]))]
+        for i, record in enumerate(records):
+            if not np.isfinite([record["loss"], record["grad_norm"]]).all():
+                append_metrics(self.folder / METRICS, records[:i])
+                raise self._diverged(f"the loss is {record['loss']} at step {record['step']}, "
+                                     f"its gradient {record['grad_norm']}")
+        append_metrics(self.folder / METRICS, records)
+
+    def save(self, state):
+        """Write the state, and the model where it is the last one that is kept."""
+        if self.best is None:                                    # keep="last", or no evaluation yet
+            checkpoint.save_params(self.folder, self.config, state["params"])
+        self._save_state(state)
+
+    def _save_state(self, state):
+        notes = {"text": self.dataset.name} | ({"best": self.best} if int(state["step"]) else {})
+        save_training(self.folder, state, self.config, self.train, self.dataset.fingerprint,
+                      self.method.origin, notes)
+        self.saved_step = int(state["step"])
+
+    def _save_description(self, state):
+        checkpoint.save_description(self.folder, self.config, state["params"],
+                                    self.tokenizer)
+
+    def _losses(self, params, rows: HeldOut) -> dict:
+        return evaluate(self.model, params, self.config, rows, self.train.batch_size)
+
+    def _diverged(self, what: str) -> UserError:
+        kept = "" if self.best is None else f" and the best model, that of step {self.best['step']}"
+        return UserError(f"{what}: start anew in another folder with a lower learning rate; "
+                         f"{self.folder} keeps the checkpoint of step {self.saved_step}{kept}")
 
 
-def batches(dataset: Dataset, train: TrainConfig, first: int, end: int):
-    """(tokens_NBT, targets_NBT) of the steps from `first` up to `end`."""
-    rows = [batch(dataset.train, step, seed=train.seed, batch_size=train.batch_size, context=train.context,
-                  starts=starts_of_rows(dataset, train.context)) for step in range(first, end)]
+class _Clock:
+    """Tokens a second of dispatches. The first of a length is left out: it compiles."""
+
+    def __init__(self, tokens_per_step: int):
+        self.tokens_per_step, self.speed = tokens_per_step, 0.0
+        self.lengths, self.steps, self.seconds = set(), 0, 0.0
+
+    def start(self):
+        self.began = time.perf_counter()
+
+    def stop(self, length: int):
+        if length in self.lengths:
+            self.steps += length
+            self.seconds += time.perf_counter() - self.began
+            self.speed = self.steps * self.tokens_per_step / self.seconds
+        self.lengths.add(length)
+
+
+def batches(text, train: TrainConfig, first: int, end: int):
+    """(tokens_NBT, targets_NBT) of the steps from `first` up to `end`.
+
+    `text` is a Dataset, or (tokens, where rows begin or None) as `text.dataset.batch` takes them.
+    """
+    if not isinstance(text, tuple):
+        text = text.train, starts_of_rows(text, train.context)
+    tokens, starts = text
+    rows = [batch(tokens, step, seed=train.seed, batch_size=train.batch_size,
+                  context=train.context, starts=starts) for step in range(first, end)]
     tokens_NBT, targets_NBT = (np.stack(arrays) for arrays in zip(*rows))
     return tokens_NBT, targets_NBT
 
@@ -214,8 +308,7 @@ def check_memory(config: ModelConfig, train: TrainConfig, twin: str):
     """Refuse a run that cannot fit into this machine, before allocating it. Raises UserError.
 
     Parameters, gradients and two moments take 16 bytes a parameter; what a step keeps for the
-    backward pass is counted
-    where the CPU computes (an accelerator has its own memory).
+    backward pass is counted where the CPU computes (an accelerator has its own memory).
     """
     there = machine_memory()
     if there is None:
@@ -223,8 +316,7 @@ def check_memory(config: ModelConfig, train: TrainConfig, twin: str):
     one, two = (count(replace(config, num_hidden_layers=layers)) for layers in (1, 2))
     parameters = one + (two - one) * (config.num_hidden_layers - 1)
     B, T, D, F = train.batch_size, train.context, config.hidden_size, config.intermediate_size
-    tokens = B * T * (next_edge(0,
-                                train) + 1) * 8                # of a dispatch, and the step's own
+    tokens = B * T * (next_edge(0, train) + 1) * 8                # of a dispatch, and the step's own
     layer = 4 * D + 3 * F + config.num_attention_heads * T        # numbers a token, kept for backward
     step = 4 * B * T * (config.vocab_size + config.num_hidden_layers * layer)
     if 16 * parameters > there:
@@ -247,12 +339,12 @@ def on_cpu(train: TrainConfig) -> bool:
 def check_folder(folder, resume: bool):
     """Refuse a folder that holds a run or a model, or no run to resume. Raises UserError."""
     folder = Path(folder)
-    if not resume and (folder / checkpoint.STATE).exists():
+    if not resume and (folder / STATE).exists():
         raise UserError(f"{folder}: a run is already there: continue it with --resume, or choose another --out")
     if not resume and (folder / checkpoint.MODEL).exists():
         raise UserError(f"{folder}: a model is already there: choose another --out")
-    if resume and not (folder / checkpoint.STATE).exists():
-        raise UserError(f"{folder}: there is no {checkpoint.STATE} to resume from: start without --resume")
+    if resume and not (folder / STATE).exists():
+        raise UserError(f"{folder}: there is no {STATE} to resume from: start without --resume")
 
 
 def prepare_folder(folder, resume: bool) -> Path:
@@ -275,57 +367,6 @@ def next_edge(step: int, train: TrainConfig) -> int:
     return min([train.steps] + [(step // grid + 1) * grid for grid in grids])
 
 
-def held_out(dataset: Dataset, context: int, rows: int | None = None) -> HeldOut:
-    """The validation split as rows, or about `rows` of them.
-
-    Where the exact floor is known a row is a document from its very start, so that both see the same; elsewhere rows are
-    windows side by side.
-    """
-    if dataset.floor_nats is None:
-        tokens_NT, targets_NT = windows(dataset.validation, context)
-        count = min(rows or len(tokens_NT), len(tokens_NT))
-        chosen = np.unique(np.linspace(0, len(tokens_NT) - 1, count).astype(int))
-        return HeldOut(tokens_NT[chosen], targets_NT[chosen], 0, None,
-                       dataset.validation_bytes if len(chosen) == len(tokens_NT) else None)
-    count = min(rows or len(dataset.validation_starts), len(dataset.validation_starts))
-    starts = dataset.validation_starts
-    end = int(starts[count]) if count < len(starts) else len(dataset.validation) - 1
-    tokens_NT, targets_NT = document_rows(dataset.validation[: end + 1], starts[:count], context)
-    return HeldOut(tokens_NT, targets_NT, count, float(np.sum(dataset.floor_nats[:count])),
-                   dataset.validation_bytes if count == len(starts) else None)
-
-
-def losses(model, params, config: ModelConfig, rows: HeldOut, batch_size: int) -> dict:
-    """`held_out` in nats per token; with a floor also nats per document, the floor's, and how far above it we are."""
-    nats_N, counts_N = evaluate(model, params, config, rows.tokens_NT, rows.targets_NT, batch_size)
-    record = {"held_out": float(nats_N.sum() / counts_N.sum())}
-    if rows.text_bytes:
-        record["bits_per_byte"] = float(nats_N.sum() / np.log(2) / rows.text_bytes)
-    if rows.floor_nats is not None:
-        record |= {"nats_per_document": float(nats_N.sum() / rows.documents),
-                   "floor_per_document": rows.floor_nats / rows.documents,
-                   "above_floor": float(nats_N.sum() / rows.floor_nats - 1)}
-    return record
-
-
-def evaluate(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_size: int):
-    """(nats_N, counts_N) in float64: what each row's counted targets cost, and how many they are.
-    """
-    nats, counts = [], []
-    for i in range(0, len(tokens_NT), batch_size):
-        tokens_BT, targets_BT = tokens_NT[i : i + batch_size], targets_NT[i : i + batch_size]
-        # pad, so that one shape is compiled
-        short = batch_size - len(tokens_BT)
-        tokens_BT = np.pad(tokens_BT, ((0, short), (0, 0)))
-        targets_BT = np.pad(targets_BT, ((0, short), (0, 0)), constant_values=-100)
-        # a sum that is not finite says it to whoever asked
-        with np.errstate(all="ignore"):
-            nats_B, counts_B = model.row_losses(params, tokens_BT, targets_BT, config)
-        nats.append(np.asarray(nats_B, np.float64)[: batch_size - short])
-        counts.append(np.asarray(counts_B)[: batch_size - short])
-    return np.concatenate(nats), np.concatenate(counts)
-
-
 def write_sample(model, params, config: ModelConfig, tokenizer, seed: int, tokens: int = 64) -> str:
     """The beginning of what the model writes after the beginning-of-text token."""
     start = config.bos_token_id if config.bos_token_id is not None else 0
@@ -335,35 +376,10 @@ def write_sample(model, params, config: ModelConfig, tokenizer, seed: int, token
     return tokenizer.decode(list(model.generate(params, [start], config, how, stop)))
 
 
-def log_line(log, record: dict):
-    """Append one JSON line and hand it to the system at once."""
-    log.write(json.dumps(record) + "\n")
-    log.flush()
-
-
-def read_metrics(path) -> list[dict]:
-    """The records of a metrics.jsonl; a last line that a kill cut short is left out."""
-    records = []
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
-
-
 def lowest_evaluation(evaluations: dict[int, float]) -> dict | None:
     """{"step", "held_out"} of the lowest loss after step 0, or None."""
     step = lowest(evaluations)
     return None if step is None else {"step": step, "held_out": evaluations[step]}
-
-
-def truncate_metrics(path: Path, step: int) -> list[dict]:
-    """Keep and return what was logged before `step`: a run that is resumed writes the rest again."""
-    records = read_metrics(path) if path.exists() else []
-    kept = [record for record in records if record["step"] < step]
-    write_atomically(path, "".join(json.dumps(r) + "\n" for r in kept).encode())
-    return kept
 
 
 @contextmanager
