@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers import answers, hint_of, sections
 
 from minillm.course import exercises
 from minillm.course.exercises import Hint, Raises, Task, number
@@ -35,16 +36,15 @@ def untouched(tasks, change):
 
 def parts(kind):
     return [
-        (name, path.name)
+        pytest.param(name, code, section, id=f"{name}-{section}")
         for name, lesson in LESSONS.items()
-        for path in sorted((lesson.folder / kind).glob("*.py"))
+        for section, code in sections(lesson.folder / f"{kind}.py").items()
     ]
 
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
-    """Judges a file, or the solution with another file run on top of it, in this process: {task:
-    result}."""
+    """Judges a file with a change run on top of it, in this process: {task: result}."""
     place, tests = tmp_path_factory.mktemp("exercises"), {}
 
     def of(name):
@@ -52,16 +52,9 @@ def judged(tmp_path_factory):
             tests[name] = load_module(LESSONS[name].folder / "test_exercise.py", "test_exercise")
         return tests[name]
 
-    def judge(name, file=None, seed=0, whole=True):
-        folder, before = LESSONS[name].folder, {}
-        text = (folder / "solution.py").read_text(encoding="utf-8")
-        if file == "exercise.py":
-            text = (folder / file).read_text(encoding="utf-8")
-        elif file:
-            change = (folder / file).read_text(encoding="utf-8")
-            text += "\n\n" + change
-            if not whole:
-                before = untouched(of(name).TASKS, change)
+    def judge(name, change="", seed=0, whole=True, file="solution.py"):
+        before = {} if whole else untouched(of(name).TASKS, change)
+        text = (LESSONS[name].folder / file).read_text(encoding="utf-8") + "\n\n" + change
         path = place / "the_exercise.py"
         path.write_text(text, encoding="utf-8")
         found = exercises.run(
@@ -79,14 +72,14 @@ def test_the_contract(name):
     tests = load_module(folder / "test_exercise.py", "test_exercise")
     exercises.check_tasks(tests.TASKS, tests.HINTS)
     assert 3 <= len(tests.TASKS) <= 8 and any(task.by_hand for task in tests.TASKS)
-    shown = {path.stem.partition("-")[0] for path in (folder / "mistakes").glob("*.py")}
+    shown = set(map(hint_of, sections(folder / "mistakes.py")))
     remarks = {name for task in tests.TASKS for name in task.accepted}
-    passing = {path.stem.partition("-")[0] for path in (folder / "alternatives").glob("*.py")}
+    passing = sections(folder / "alternatives.py")
     assert shown == tests.HINTS.keys() - remarks, (
-        "every hint has a file in mistakes/, and every file a hint"
+        "every hint has a section in mistakes.py, and every section a hint"
     )
-    assert remarks <= passing, "every remark has a file in alternatives/"
-    assert len(list((folder / "alternatives").glob("*.py"))) >= 2
+    assert remarks <= passing.keys(), "every remark has a section in alternatives.py"
+    assert len(passing) >= 2
     stub = (folder / "exercise.py").read_text(encoding="utf-8")
     for task in tests.TASKS:
         assert re.search(
@@ -96,23 +89,18 @@ def test_the_contract(name):
         assert hint.misconception.endswith((".", "?")) and hint.see.endswith((".", "?"))
 
 
-def earned(file):
-    """The hint that a file of mistakes/ is named after."""
-    return file.removesuffix(".py").partition("-")[0]
-
-
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_solution_gets_all_points_and_the_stub_none(name, judged):
     for result in judged(name).values():
         assert result["status"] == "passed" and result["earned"] == result["points"], result
-    for result in judged(name, "exercise.py").values():
+    for result in judged(name, file="exercise.py").values():
         assert result["status"] in ("todo", "waits") and result["earned"] == 0, result
 
 
-@pytest.mark.parametrize("name, file", parts("mistakes"))
-def test_a_mistake_gets_its_own_hint_and_no_other(name, file, judged):
-    found = judged(name, f"mistakes/{file}", whole=False)
-    assert {result["hint"] for result in found.values()} - {None} == {earned(file)}, found
+@pytest.mark.parametrize("name, code, section", parts("mistakes"))
+def test_a_mistake_gets_its_own_hint_and_no_other(name, code, section, judged):
+    found = judged(name, code, whole=False)
+    assert {result["hint"] for result in found.values()} - {None} == {hint_of(section)}, found
     failed = [result for result in found.values() if result["status"] == "failed"]
     assert len(failed) == 1, found
     assert all(result["status"] in ("passed", "failed", "waits") for result in found.values()), (
@@ -121,11 +109,11 @@ def test_a_mistake_gets_its_own_hint_and_no_other(name, file, judged):
     assert len(failed[0]["example"]) <= 600, "the smallest failing input is small"
 
 
-@pytest.mark.parametrize("name, file", parts("alternatives"))
-def test_an_alternative_passes(name, file, judged):
-    """A remark is given only where the file is named after it."""
-    for result in judged(name, f"alternatives/{file}", whole=False).values():
-        assert result["status"] == "passed" and result["hint"] in (None, earned(file)), result
+@pytest.mark.parametrize("name, code, section", parts("alternatives"))
+def test_an_alternative_passes(name, code, section, judged):
+    """A remark is given only where the section is named after it."""
+    for result in judged(name, code, whole=False).values():
+        assert result["status"] == "passed" and result["hint"] in (None, hint_of(section)), result
 
 
 @pytest.mark.slow
@@ -137,16 +125,10 @@ def test_no_seed_gives_another_answer(name, judged):
         assert all(result["status"] == "passed" for result in judged(name, seed=seed).values()), (
             seed
         )
-        for kind in ("mistakes", "alternatives"):
-            for path in sorted((LESSONS[name].folder / kind).glob("*.py")):
-                found = judged(name, f"{kind}/{path.name}", seed)
-                hints = {result["hint"] for result in found.values()} - {None}
-                expected = (
-                    {earned(path.name)}
-                    if kind == "mistakes" or earned(path.name) in remarks
-                    else set()
-                )
-                assert hints == expected, (path.name, seed)
+        for section, code in answers(LESSONS[name].folder).items():
+            hints = {result["hint"] for result in judged(name, code, seed).values()} - {None}
+            told = section.startswith("mistakes/") or hint_of(section) in remarks
+            assert hints == ({hint_of(section)} if told else set()), (section, seed)
 
 
 # The machinery

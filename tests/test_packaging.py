@@ -57,7 +57,7 @@ def test_the_wheel_holds_the_package_and_the_lessons_and_no_test_material(built)
     for lesson in all_lessons():
         assert {f"minillm/_lessons/{lesson.name}/{file}" for file in
                 ("lesson.md", "exercise.py", "solution.py", "test_exercise.py", "demo.py", "results.json")} <= names
-    assert not [name for name in names if re.search(r"__pycache__|/mistakes/|/alternatives/|\.svg$", name)]
+    assert not [name for name in names if re.search(r"__pycache__|/mistakes\.py|/alternatives\.py|\.svg$", name)]
     assert {name.partition("/")[0] for name in names} == {"minillm", f"{wheel.NAME.partition('-py3')[0]}.dist-info"}
     assert built.name == wheel.NAME
 
