@@ -3,14 +3,15 @@
 Functions are found in the modules, so a new one without a twin fails, and one without a case below fails too.
 """
 
+import importlib
 import inspect
-from pathlib import Path
+import re
 
 import jax
 import numpy as np
 import pytest
 from cases import FUNCTIONS, MODULES, PACKAGE, bloom_case, case, public_functions, quantize_case
-from helpers import TOLERANCE, assert_close, random_config
+from helpers import ROOT, TOLERANCE, assert_close, random_bloom, random_config
 
 from minillm.config import TrainConfig
 from minillm.architecture.llama import init
@@ -19,8 +20,13 @@ from minillm.architecture.quantized import Quantized
 
 
 # Functions whose arguments or results are not arrays: they have tests of their own, named here.
-TESTED_ELSEWHERE = {"tap_layer": "test_taps.py", "forward_of": "test_variations.py",
-                    "module_of": "test_variations.py", "prefill": "test_generate.py", "generate": "test_generate.py"}
+TESTED_ELSEWHERE = {
+    "tap_layer": "twins/test_twins.py",
+    "forward_of": "architecture/test_variations.py",
+    "module_of": "twins/test_twins.py",
+    "prefill": "twins/test_generate.py",
+    "generate": "twins/test_generate.py",
+}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -43,7 +49,8 @@ def test_the_same_signature(module, name):
 @pytest.mark.parametrize("module, name", FUNCTIONS)
 def test_the_same_outputs(module, name, dtype):
     if name in TESTED_ELSEWHERE:
-        assert (Path(__file__).parent / TESTED_ELSEWHERE[name]).exists()
+        there = (ROOT / "tests" / TESTED_ELSEWHERE[name]).read_text(encoding="utf-8")
+        assert re.search(rf"\.{name}\(", there), f"{TESTED_ELSEWHERE[name]} never calls {name}"
         return
     seeds = {"ops": range(3), "optimizer": range(3), "quantize": range(6)}
     # all 24 schemes; in float64 every fifth, which has each part of them
@@ -63,7 +70,7 @@ def test_the_same_outputs(module, name, dtype):
             )
             for twin in ("in_numpy", "in_jax")
         ]
-        assert arguments[0] is not None, f"{module}.{name} has no case in this file: add one"
+        assert arguments[0] is not None, f"{module}.{name} has no case in tests/cases.py: add one"
         ours = public_functions("in_numpy", module)[name](*arguments[0])
         theirs = compiled(public_functions("in_jax", module)[name], arguments[1])
         ours, theirs = flatten(as_tree(ours)), flatten(as_tree(theirs))
@@ -97,6 +104,16 @@ def as_tree(output):
     if isinstance(output, Quantized):
         return output.parts()
     return {k: as_tree(v) for k, v in output.items()} if isinstance(output, dict) else output
+
+
+@pytest.mark.parametrize("twin", ["in_numpy", "in_jax"])
+def test_a_tap_of_a_layer_and_the_module_of_a_family(twin):
+    package = importlib.import_module(f"minillm.{twin}")
+    model, bloom = (importlib.import_module(f"minillm.{twin}.{name}") for name in ("model", "bloom"))
+    assert model.tap_layer(lambda name, x: (name, x), 3)("q_BKGTE", 7) == ("layers.3.q_BKGTE", 7)
+    rng = np.random.default_rng(0)
+    assert package.module_of(random_config(rng)) is model
+    assert package.module_of(random_bloom(rng)) is bloom
 
 
 def test_ten_steps_give_the_same_losses():
