@@ -60,7 +60,7 @@ def runs(tmp_path_factory):
 def test_help_shows_defaults_and_an_example(command, minillm):
     status, out, err = minillm(*command, "--help")
     assert (status, err) == (0, "")
-    assert f"\n  minillm {command[0]} " in out.partition("\nexample:")[2]
+    assert re.search(rf"^  minillm {command[0]}\b", out.partition("\nexample:")[2], re.MULTILINE)
     words = " ".join(out.partition("example:")[0].split())
     for option, default in {"demo": {"--out": "runs/demo", "--twin": "jax"},
                             "pretrain": {"--learning-rate": TrainConfig().learning_rate, "--model": "nano"},
