@@ -18,7 +18,7 @@ test-slow: $(BIN)/.installed-test
 
 # Every demo of the course, run again in order and compared with its committed results; about a minute each.
 lessons: $(BIN)/.installed-test
-	$(BIN)/python -m pytest tests/test_demos.py -m "" -v
+	$(BIN)/python -m pytest tests/course/test_demos.py -m "" -v
 
 # The site, in site/: it works from disk, without a network. docs-serve shows it at http://127.0.0.1:8000 (pages are made once, at the start).
 docs: $(BIN)/.installed-docs

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 import pictures  # noqa: E402
-from minillm import cli
+from minillm import cli                                                          # noqa: E402
 from minillm.training import curves                                                  # noqa: E402
 from minillm.course import demos, pages                                                 # noqa: E402
 from minillm.course.lessons import Lesson, all_lessons, lessons_folder  # noqa: E402

@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from helpers import answers
 import yaml
 
 from minillm.assignments import (
@@ -507,12 +508,9 @@ def test_check_and_grade_say_the_same_of_every_mistake(number, every, monkeypatc
         published.read_published(published.publish(key, [[1, 0]]), "x"), reference=solution
     )
     folder = find(number).folder
-    files = sorted(
-        path for kind in ("mistakes", "alternatives") for path in (folder / kind).glob("*.py")
-    )[::every]
-    for path in files:
+    for name, code in list(answers(folder).items())[::every]:
         asked.clear()
-        source = (solution + "\n\n" + path.read_text(encoding="utf-8")).encode()
+        source = (solution + "\n\n" + code).encode()
         says = []
         for checks in (public, checking.replace(key, cases=public.cases)):
             tasks, _ = checking.judge_file(
@@ -535,7 +533,7 @@ def test_check_and_grade_say_the_same_of_every_mistake(number, every, monkeypatc
                     for task in tasks
                 ]
             )
-        assert says[0] == says[1], path.name
+        assert says[0] == says[1], name
         assert len(asked) == 1 + sum(bool(task["helped"]) for task in says[0]), (
             "both asked the same"
         )

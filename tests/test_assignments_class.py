@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers import answers, hint_of
 
 import minillm
 from minillm.assignments import classroom, sandbox
@@ -22,11 +23,12 @@ from minillm.course.lessons import all_lessons
 WAY = "none" if sandbox.works("bubblewrap") else "bubblewrap"
 TABLES = ("grades.csv", "class.txt", "class.html")
 LESSONS = {lesson.number: lesson.folder for lesson in all_lessons()}
+CODE = {(folder.name, name): code for folder in LESSONS.values() for name, code in answers(folder).items()}
 
 
 def hand_in(place: Path, numbers, size: int, first: int = 0) -> dict:
     """A class of `size`: student i hands in, for every lesson, the i-th of all its mistakes and
-    alternatives; {student: {lesson: file}}.
+    alternatives; {student: {lesson: "mistakes/NAME"}}.
     """
     chosen = {}
     for i in range(first, first + size):
@@ -34,24 +36,20 @@ def hand_in(place: Path, numbers, size: int, first: int = 0) -> dict:
         folder.mkdir(parents=True)
         for number in numbers:
             lesson = LESSONS[number]
-            files = [
-                path
-                for kind in ("mistakes", "alternatives")
-                for path in sorted((lesson / kind).glob("*.py"))
-            ]
-            file = files[i % len(files)]
-            chosen.setdefault(folder.name, {})[lesson.name] = file
-            (folder / f"{lesson.name}.py").write_bytes(
-                (lesson / "solution.py").read_bytes() + b"\n\n" + file.read_bytes()
+            choice = list(answers(lesson).items())
+            chosen.setdefault(folder.name, {})[lesson.name], code = choice[i % len(choice)]
+            (folder / f"{lesson.name}.py").write_text(
+                (lesson / "solution.py").read_text(encoding="utf-8") + "\n\n" + code,
+                encoding="utf-8",
             )
     return chosen
 
 
-def made_in(file: Path) -> set[str]:
-    """The names that a file defines."""
+def made_in(code: str) -> set[str]:
+    """The names that code defines."""
     return {
         getattr(node, "name", None) or ast.unparse(node.targets[0])
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        for node in ast.parse(code).body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Assign))
     }
 
@@ -62,19 +60,19 @@ def expect(results, chosen):
     """
     for result in results:
         for part in result["parts"]:
-            file = chosen[result["student"]][part["name"]]
+            name = chosen[result["student"]][part["name"]]
             practice = {task["name"] for task in part["tasks"] if task["status"] == "practice"}
             wrong = [task for task in part["tasks"] if task["status"] not in ("passed", "practice")]
             said = (
                 result["student"],
                 part["name"],
-                file.name,
+                name,
                 [(task["name"], task["kind"], task["message"], task["example"]) for task in wrong],
             )
-            if file.parent.name == "alternatives" or made_in(file) & practice:
+            if name.startswith("alternatives/") or made_in(CODE[part["name"], name]) & practice:
                 assert not wrong, said
             else:
-                assert [task["hint"] for task in wrong] == [file.stem.partition("-")[0]], said
+                assert [task["hint"] for task in wrong] == [hint_of(name)], said
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +177,7 @@ def test_killed_in_the_middle_it_goes_on_and_all_is_as_without(small, tmp_path):
 def test_a_class_of_sixty_twice(tmp_path):
     """Every lesson, every mistake and alternative of it. Prints how long it took."""
     make(",".join(LESSONS), tmp_path / "hw", say=lambda text: None)
-    most = max(
-        len([*(folder / "mistakes").glob("*.py"), *(folder / "alternatives").glob("*.py")])
-        for folder in LESSONS.values()
-    )
+    most = max(len(answers(folder)) for folder in LESSONS.values())
     chosen = hand_in(tmp_path / "submissions", list(LESSONS), max(60, most))
     for out in ("first", "second"):
         began = time.monotonic()

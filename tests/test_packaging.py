@@ -11,6 +11,7 @@ from pathlib import Path
 
 import needs
 import pytest
+from helpers import ROOT
 from hatchling.builders.wheel import WheelBuilder
 
 from minillm import errors
@@ -18,7 +19,6 @@ from minillm.assignments import wheel
 from minillm.course.lessons import all_lessons
 from minillm.errors import UserError
 
-ROOT = Path(__file__).parents[1]
 NOT_OURS = {".git", ".venv", "site", "runs", "build", "dist", "__pycache__", ".pytest_cache", ".hypothesis"}
 # the package of that name on the index is another author's; ours is not there
 STRANGER = re.compile(r"""pip3? install(?: [^\s"'`&|;]+)*? ["'`]?minillm(?:[-_]course)?(?=$|[\s"'`)\[,;.=<>~])|minillm(?:[-_]course)?\[[a-z]""")
@@ -52,12 +52,12 @@ def files_of(data) -> dict[str, bytes]:
 
 def test_the_wheel_holds_the_package_and_the_lessons_and_no_test_material(built):
     names = set(files_of(built))
-    for path in [*ROOT.glob("minillm/**/*.py"), ROOT / "minillm" / "reference_curves.json"]:
+    for path in [*ROOT.glob("minillm/**/*.py"), *ROOT.glob("minillm/**/*.json")]:
         assert path.relative_to(ROOT).as_posix() in names
     for lesson in all_lessons():
         assert {f"minillm/_lessons/{lesson.name}/{file}" for file in
                 ("lesson.md", "exercise.py", "solution.py", "test_exercise.py", "demo.py", "results.json")} <= names
-    assert not [name for name in names if re.search(r"__pycache__|/mistakes/|/alternatives/|\.svg$", name)]
+    assert not [name for name in names if re.search(r"__pycache__|/mistakes\.py|/alternatives\.py|\.svg$", name)]
     assert {name.partition("/")[0] for name in names} == {"minillm", f"{wheel.NAME.partition('-py3')[0]}.dist-info"}
     assert built.name == wheel.NAME
 

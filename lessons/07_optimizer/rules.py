@@ -1,7 +1,7 @@
 """Lesson 07: five ways to follow a gradient, with what can be left out of each, on minillm's own model. In JAX.
 
 A rule says how; the learning rate is an argument, so that the search for it compiles nothing anew. `adam` with everything in its
-place is minillm's AdamW, `muon` is minillm's Muon: tests/test_lesson_rules.py holds them to it.
+place is minillm's AdamW, `muon` is minillm's Muon: tests/course/test_lesson_rules.py holds them to it.
 """
 
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ PACKAGE = Path(minillm.__file__).parent
 DISTRIBUTION = "minillm-course"
 NAME = f"minillm_course-{minillm.__version__}-py3-none-any.whl"
 TIME = (2026, 1, 1, 0, 0, 0)  # of every file: the same source, the same wheel
-NOT_INSTALLED = {"__pycache__", "mistakes", "alternatives", "solution.py"}
+NOT_INSTALLED = {"__pycache__", "mistakes.py", "alternatives.py", "solution.py"}
 WHEEL = "Wheel-Version: 1.0\nGenerator: minillm\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 

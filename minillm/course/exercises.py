@@ -32,7 +32,7 @@ import numpy as np
 
 from minillm.course import runner
 from minillm.course.plain import NotWritten, Raises, Unlike
-from minillm.course.runner import STUDENT, line_of_file
+from minillm.course.runner import STUDENT, line_of_file  # noqa: F401 (used as exercises.STUDENT)
 from minillm.errors import UserError
 
 STATUS = ("passed", "failed", "error", "todo", "waits", "timeout")

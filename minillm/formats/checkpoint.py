@@ -94,7 +94,7 @@ def copy_texts(source: Path, out: Path):
 
 def format_of(model_type: str):
     """The file that knows the Hugging Face folders of a family; the LLaMA's refuses what nobody knows, by name."""
-    return FORMATS.get(model_type, llama)
+    return FORMATS.get(model_type, llama) if isinstance(model_type, str) else llama
 
 
 def number_kind(name: str) -> np.dtype:

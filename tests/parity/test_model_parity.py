@@ -4,7 +4,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from conftest import assert_close, random_config
+from helpers import assert_close, random_config
 from needs import optional
 
 from minillm.formats import checkpoint

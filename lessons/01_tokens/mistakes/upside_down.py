@@ -1,3 +1,0 @@
-"""Tokens per byte."""
-
-BYTES_PER_TOKEN = 8 / 14

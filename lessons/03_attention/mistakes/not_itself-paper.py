@@ -1,3 +1,0 @@
-"""The second token looks at the first alone."""
-
-SECOND = 8

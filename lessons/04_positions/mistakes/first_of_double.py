@@ -1,8 +1,0 @@
-"""The first ones of the longer list."""
-
-
-def slopes(H):
-    below = 2 ** int(np.log2(H))
-    first = 2.0 ** (-8 * np.arange(1, below + 1) / below)
-    double = 2.0 ** (-8 * np.arange(1, 2 * below + 1) / (2 * below))
-    return np.concatenate([first, double[: H - below]])

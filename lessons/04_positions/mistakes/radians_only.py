@@ -1,3 +1,0 @@
-"""One over the frequency."""
-
-FULL_TURN = 100

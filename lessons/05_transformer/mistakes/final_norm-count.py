@@ -1,6 +1,0 @@
-"""The last norm is missing from the sum."""
-
-
-def count(V, D, F, L, H, K, E, tied):
-    layer = 2 * D * H * E + 2 * D * K * E + 3 * D * F + 2 * D
-    return V * D * (1 if tied else 2) + L * layer

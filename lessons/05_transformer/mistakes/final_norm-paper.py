@@ -1,3 +1,0 @@
-"""The last norm is missing from the sum."""
-
-PARAMETERS = 2176

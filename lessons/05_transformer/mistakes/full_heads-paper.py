@@ -1,3 +1,0 @@
-"""Four square matrices."""
-
-PARAMETERS = 2312

@@ -1,3 +1,0 @@
-"""The embedding counted once more as the head."""
-
-PARAMETERS = 2984

@@ -1,3 +1,0 @@
-"""Matrices alone."""
-
-PARAMETERS = 2144

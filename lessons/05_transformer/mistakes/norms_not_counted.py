@@ -1,6 +1,0 @@
-"""Matrices alone."""
-
-
-def count(V, D, F, L, H, K, E, tied):
-    layer = 2 * D * H * E + 2 * D * K * E + 3 * D * F
-    return V * D * (1 if tied else 2) + L * layer

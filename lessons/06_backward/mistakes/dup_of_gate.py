@@ -1,6 +1,0 @@
-"""As if the gate were linear."""
-
-
-def swiglu_backward(dy, gate, up):
-    s = 1 / (1 + np.exp(-gate))
-    return dy * up * (s + gate * s * (1 - s)), dy * gate

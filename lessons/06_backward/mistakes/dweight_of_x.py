@@ -1,7 +1,0 @@
-"""y = weight * x, as if there were no root."""
-
-
-def rmsnorm_backward(dy, x, weight, eps):
-    scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
-    n, dn = x * scale, dy * weight
-    return scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True)), np.sum(dy * x, axis=(0, 1))

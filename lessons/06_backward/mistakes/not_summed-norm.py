@@ -1,7 +1,0 @@
-"""dweight has a row for each token."""
-
-
-def rmsnorm_backward(dy, x, weight, eps):
-    scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
-    n, dn = x * scale, dy * weight
-    return scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True)), dy * n

@@ -1,3 +1,0 @@
-"""Both numbers."""
-
-FIRST = (3.82, 4.74)

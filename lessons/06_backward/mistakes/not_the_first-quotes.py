@@ -1,3 +1,0 @@
-"""The right number, as a text."""
-
-FIRST = "3.82"

@@ -1,3 +1,0 @@
-"""The way through the norm alone."""
-
-FIRST = 1.82

@@ -1,7 +1,0 @@
-"""Plus."""
-
-
-def rmsnorm_backward(dy, x, weight, eps):
-    scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
-    n, dn = x * scale, dy * weight
-    return scale * (dn + n * np.mean(dn * n, axis=-1, keepdims=True)), np.sum(dy * n, axis=(0, 1))

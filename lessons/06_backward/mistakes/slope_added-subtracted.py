@@ -1,6 +1,0 @@
-"""The product rule with a minus."""
-
-
-def swiglu_backward(dy, gate, up):
-    s = 1 / (1 + np.exp(-gate))
-    return dy * up * (s - gate * s * (1 - s)), dy * gate * s

@@ -1,6 +1,0 @@
-"""The sigmoid as a constant factor."""
-
-
-def swiglu_backward(dy, gate, up):
-    s = 1 / (1 + np.exp(-gate))
-    return dy * up * s, dy * gate * s

@@ -1,5 +1,0 @@
-"""The forward once more."""
-
-
-def rope_backward(dy, x, cos, sin):
-    return rope(dy, cos, sin)

@@ -1,6 +1,0 @@
-"""silu'(gate) alone."""
-
-
-def swiglu_backward(dy, gate, up):
-    s = 1 / (1 + np.exp(-gate))
-    return dy * (s + gate * s * (1 - s)), dy * gate * s

@@ -1,9 +1,0 @@
-"""L2 regularisation of everything."""
-
-
-def adamw(params, grads, means, squares, step, rate, beta1, beta2, eps, decay):
-    new_params, new_means, new_squares = {}, {}, {}
-    for name, w in params.items():
-        direction, new_means[name], new_squares[name] = adam(grads[name] + decay * w, means[name], squares[name], step, beta1, beta2, eps)
-        new_params[name] = w - rate * direction
-    return new_params, new_means, new_squares

@@ -1,3 +1,0 @@
-"""The decay added to both gradients."""
-
-WEIGHT = 3.6203

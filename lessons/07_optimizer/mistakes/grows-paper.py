@@ -1,3 +1,0 @@
-"""The decay with a plus."""
-
-WEIGHT = 4.91

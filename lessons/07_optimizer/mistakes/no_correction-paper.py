@@ -1,3 +1,0 @@
-"""The moments as they are."""
-
-WEIGHT = 3.2417

@@ -1,3 +1,0 @@
-"""Only the mean corrected."""
-
-WEIGHT = 3.3371

@@ -1,8 +1,0 @@
-"""step / warmup."""
-
-
-def schedule(step, steps, warmup, final):
-    if step < warmup:
-        return step / warmup
-    progress = (step - warmup) / (steps - 1 - warmup)
-    return final + (1 - final) * 0.5 * (1 + np.cos(np.pi * progress))

@@ -1,3 +1,0 @@
-"""The direction with a plus."""
-
-WEIGHT = 3.21

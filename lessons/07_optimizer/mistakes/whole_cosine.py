@@ -1,8 +1,0 @@
-"""2 pi."""
-
-
-def schedule(step, steps, warmup, final):
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = (step - warmup) / (steps - 1 - warmup)
-    return final + (1 - final) * 0.5 * (1 + np.cos(2 * np.pi * progress))

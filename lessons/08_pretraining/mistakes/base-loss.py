@@ -1,8 +1,0 @@
-"""Nats divided by ln 2."""
-
-
-def loss(logits, targets):
-    counted = targets != IGNORE
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return -np.mean(log_p[counted, targets[counted]]) / np.log(2)

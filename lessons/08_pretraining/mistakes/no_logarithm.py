@@ -1,3 +1,0 @@
-"""The number of choices."""
-
-LOSS_AT_START = 512

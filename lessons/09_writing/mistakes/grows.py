@@ -1,5 +1,0 @@
-"""Behind everything."""
-
-
-def remember(kept, new, length):
-    return np.concatenate([kept, new])

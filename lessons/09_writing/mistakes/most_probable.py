@@ -1,5 +1,0 @@
-"""No coin."""
-
-
-def sample(p, coin):
-    return int(np.argmax(p))

@@ -1,3 +1,0 @@
-"""A, B and C."""
-
-PROBABILITY = 9 / 29

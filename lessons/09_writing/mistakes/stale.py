@@ -1,9 +1,0 @@
-"""Attends first, remembers afterwards."""
-
-
-def attend(q, k, v, kept_k, kept_v, length):
-    scores = q @ kept_k.T / np.sqrt(q.shape[1])
-    scores = np.where(np.arange(len(kept_k)) <= length + np.arange(len(q))[:, None], scores, -np.inf)
-    shares = np.exp(scores - np.max(scores, axis=1, keepdims=True))
-    z = shares / np.sum(shares, axis=1, keepdims=True) @ kept_v
-    return z, remember(kept_k, k, length), remember(kept_v, v, length)

@@ -1,5 +1,0 @@
-"""NumPy's default side."""
-
-
-def sample(p, coin):
-    return int(np.searchsorted(np.cumsum(p), coin))

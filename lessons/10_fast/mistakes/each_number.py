@@ -1,5 +1,0 @@
-"""jnp.clip."""
-
-
-def clip(g, limit):
-    return jnp.clip(g, -limit, limit)

@@ -1,9 +1,0 @@
-"""The first of scan's two results."""
-
-
-def averages(xs, beta):
-    def one(m, x):
-        new = beta * m + (1 - beta) * x
-        return new, None
-
-    return jax.lax.scan(one, jnp.zeros_like(xs[0]), xs)[0]

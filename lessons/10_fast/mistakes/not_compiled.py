@@ -1,5 +1,0 @@
-"""step itself."""
-
-
-def compile_step(step):
-    return step

@@ -1,3 +1,0 @@
-"""37 divided by 0.02."""
-
-RETURNED = 1850

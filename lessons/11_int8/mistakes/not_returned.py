@@ -1,3 +1,0 @@
-"""The integer, not what it stands for."""
-
-RETURNED = 37

@@ -1,3 +1,0 @@
-"""36.75 cut off to 36."""
-
-RETURNED = 0.72

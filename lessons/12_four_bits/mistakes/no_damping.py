@@ -1,5 +1,0 @@
-"""H as it is."""
-
-
-def factor(H, damping):
-    return np.linalg.cholesky(np.linalg.inv(H)).T

@@ -1,3 +1,0 @@
-"""Three bits are three bits."""
-
-BITS = 3

@@ -1,3 +1,0 @@
-"""Natural logarithms."""
-
-BITS = 0.4332

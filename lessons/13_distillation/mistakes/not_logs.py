@@ -1,6 +1,0 @@
-"""p, not log p."""
-
-
-def top_k(logits, k):
-    ids = np.argsort(-logits, axis=-1)[:, :k]
-    return ids, np.take_along_axis(soften(logits, 1), ids, axis=-1)

@@ -1,6 +1,0 @@
-"""p and q made to add up to 1 over the kept tokens."""
-
-
-def top_k_kl(ids, log_p, student):
-    log_p, log_q = log_soften(log_p, 1), log_soften(np.take_along_axis(student, ids, axis=-1), 1)
-    return np.mean(np.sum(np.exp(log_p) * (log_p - log_q), axis=-1))

@@ -1,6 +1,0 @@
-"""p made to add up to 1 before it is compared."""
-
-
-def top_k_kl(ids, log_p, student):
-    log_p, log_q = log_soften(log_p, 1), np.take_along_axis(log_soften(student, 1), ids, axis=-1)
-    return np.mean(np.sum(np.exp(log_p) * (log_p - log_q), axis=-1))

@@ -1,5 +1,0 @@
-"""p - q."""
-
-
-def kl_gradient(teacher, student, temperature):
-    return temperature * (soften(teacher, temperature) - soften(student, temperature)) / len(student)

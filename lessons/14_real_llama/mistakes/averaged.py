@@ -1,8 +1,0 @@
-"""np.mean."""
-
-
-def first_difference(ours, theirs, tolerance):
-    for name, right in theirs.items():
-        if not np.mean(np.abs(ours[name] - right)) <= tolerance * np.max(np.abs(right)):
-            return name
-    return None

@@ -1,3 +1,0 @@
-"""3 * 4 + 2 = 14 numbers before it."""
-
-PLACE = 284

@@ -1,3 +1,0 @@
-"""15 numbers of 4 bytes before it."""
-
-PLACE = 316

@@ -1,6 +1,0 @@
-"""As if the corrupt run's score were 0."""
-
-
-def patching(score, clean, corrupt):
-    T = len(clean)
-    return np.array([score(np.where(np.arange(T)[:, None] == t, clean, corrupt)) for t in range(T)]) / score(clean)

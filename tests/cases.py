@@ -1,0 +1,200 @@
+"""The public functions of the twins, and arguments for a call of each: random values and shapes."""
+
+import importlib
+import inspect
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from helpers import random_bloom, random_config, random_params
+
+import minillm
+from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
+from minillm.architecture.tree import tree_map
+from minillm.architecture.quantized import Scheme
+
+PACKAGE = Path(minillm.__file__).parent
+UNPAIRED = {"__init__", "sharding"}
+MODULES = sorted({p.stem for twin in ("in_numpy", "in_jax") for p in (PACKAGE / twin).glob("*.py")} - UNPAIRED)
+
+
+def public_functions(twin: str, module: str) -> dict:
+    """The functions that a module defines itself; a jitted one counts as what it wraps."""
+    loaded = importlib.import_module(f"minillm.{twin}.{module}")
+    return {name: value for name, value in vars(loaded).items()
+            if not name.startswith("_") and callable(value) and not inspect.isclass(value)
+            and getattr(value, "__module__", None) == loaded.__name__}
+
+
+FUNCTIONS = [(module, name) for module in MODULES for name in public_functions("in_jax", module)]
+
+
+def sequences(rng, config, batch=3, length=7):
+    tokens = rng.integers(0, config.vocab_size, (batch, length + 1)).astype(np.int32)
+    targets = tokens[:, 1:].copy()
+    targets[0, : length // 2] = -100
+    return tokens[:, :-1], targets
+
+
+def heads(rng, dtype, keys):
+    B, K, G, T, E = rng.integers(1, 4), rng.integers(1, 4), rng.integers(1, 4), rng.integers(1, 7), 2 * rng.integers(1, 5)
+    start = int(rng.integers(0, 4))
+    q, k, v, slopes = (rng.standard_normal(shape).astype(dtype)
+                       for shape in ((B, K, G, T, E), (B, K, start + T + keys, E), (B, K, start + T + keys, E), (K, G)))
+    return [q, k, v, start, slopes]
+
+
+def stretched(config, n):
+    """The config with one of the ways to stretch rotary angles, or none."""
+    kind = (None, "linear", "dynamic", "llama3", "yarn")[n % 5]
+    return config if kind is None else replace(config, max_position_embeddings=8, rope_scaling=RopeScaling(
+        kind, 4.0, original_max_position_embeddings=5, low_freq_factor=1.0, high_freq_factor=4.0))
+
+
+def model_case(rng, dtype):
+    config = random_config(rng)
+    params = random_params(config, rng, dtype)
+    return config, params
+
+
+def cached(twin, config, params, prompt, dtype):
+    """A cache that has seen `prompt`, in the twin's own arrays."""
+    model = importlib.import_module(f"minillm.{twin}")
+    return model.forward(params, prompt, config, model.init_cache(config, 1, 24, dtype))[1]
+
+
+def normal(rng, dtype, *shape):
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def bloom_case(name, rng, dtype):
+    config = random_bloom(rng)
+    params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
+    cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config), "mlp": (params["layers"][0], x),
+             "block": (params["layers"][0], x, 0, None, config), "attention": (params["layers"][0], x, 0, None, config),
+             "block_alone": (params["layers"][0], x, config), "final_norm": (params, x, config)}
+    return cases.get(name)
+
+
+def quantize_case(name, twin, rng, dtype, n):
+    """Random matrices under the n-th of all schemes, their groups cut short, outlier inputs in every other."""
+    quantize = importlib.import_module(f"minillm.{twin}.quantize")
+    scheme = Scheme((8, 4)[n % 2], ("tensor", "channel", "group32")[n % 3], n // 6 % 2 == 1, (n // 12 + n) % 2 == 1)
+    rows, width = ((2, 3), (39, 33), (17, 64), (5, 79))[n // 2 % 4]
+    columns = np.array([0, width - 1], np.int32) if n % 3 else None
+    w, x = normal(rng, dtype, rows, width), normal(rng, dtype, 2, 1 + n % 3 * 2, width)
+    scales, zeros = (None if part is None else np.asarray(part) for part in quantize.fit(w, scheme))
+    integers = rng.integers(scheme.lowest, scheme.highest + 1, (rows, width)).astype(np.int8)
+    tokens, scattered, picked = rng.integers(0, rows, 5), rng.integers(0, rows, (2, 3)), rng.integers(-1, 7, (2, 5))
+
+    def record():                                              # compiled only where it is asked for
+        return quantize.quantize(w, scheme, columns=columns, transposed=False)
+
+    cases = {
+        "quantize": lambda: (w, scheme, n % 2 == 0, None), "fit": lambda: (w, scheme), "groups": lambda: (w, scheme),
+        "to_integers": lambda: (w, scales, zeros, scheme),
+        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "spread": lambda: (scales, width, scheme),
+        "pack": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
+        "unpack": lambda: (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
+        "take_rows": lambda: (record(), tokens), "dequantize": lambda: (record(), dtype), "integers": lambda: (record(),),
+        "lookup": lambda: (scattered, record()), "matmul": lambda: (x, record().T), "times_weights": lambda: (x[0], record().T),
+        "times_integers": lambda: (x[0], quantize.quantize(w.T, scheme, columns=columns)),
+        "outside": lambda: (np.array([1, 2]), width, dtype), "quantize_tokens": lambda: (x[0],),
+        "integer_product": lambda: (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),
+                                    rng.integers(-128, 128, (rows, 1500)).astype(np.int8)),
+        "smoothing": lambda: (np.abs(x[0, 0]), np.abs(w[0]) * (np.arange(width) > 1), 0.5),
+    }
+    return cases[name]() if name in cases else None
+
+
+def case(name, twin, rng, dtype):
+    """Arguments for one call of a function: random values, random shapes."""
+    n, d, out = (int(rng.integers(1, 9)) for _ in range(3))
+    config, params = model_case(rng, dtype)
+    train = TrainConfig(steps=20, warmup_steps=3, learning_rate=1e-2, max_grad_norm=0.5,
+                        optimizer="muon" if dtype == np.float64 else "adamw")     # Newton-Schulz amplifies rounding
+    turn = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config, 5, dtype)
+    x = normal(rng, dtype, 2, 5, config.hidden_size)
+    tokens, targets = sequences(rng, config)
+    grads = tree_map(lambda w: normal(rng, dtype, *w.shape), params)
+    moments = {"mean": tree_map(lambda w: normal(rng, dtype, *w.shape), params),
+               "square": tree_map(lambda w: normal(rng, dtype, *w.shape) ** 2, params)}
+    how = GenerateConfig(max_new_tokens=9, temperature=0.7, top_k=int(rng.integers(0, 9)), top_p=0.9, min_p=0.02,
+                         repetition_penalty=1.2, seed=n)
+    seen = np.arange(config.vocab_size) % 3 == 0
+    state = {"params": params, "moments": moments, "step": 5}
+    logits, teacher = (5 * normal(rng, dtype, *tokens.shape, config.vocab_size) for _ in range(2))
+    lesson = DistillConfig(objective=("soft", "reverse")[n % 2], alpha=0.7, temperature=1.7)
+    kept = (np.tile(rng.permuted(np.arange(config.vocab_size))[:4], (*tokens.shape, 1)), np.log(np.full((*tokens.shape, 4), 0.2, dtype)))
+    larger = random_config(rng, vocab_size=config.vocab_size)
+    cases = {
+        "no_tap": lambda: ("name", normal(rng, dtype, n)),
+        "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out), normal(rng, dtype, out)),
+        "embedding": lambda: (rng.integers(0, 11, (2, n)), normal(rng, dtype, 11, d)),
+        "rmsnorm": lambda: (normal(rng, dtype, 2, n, d + 1), normal(rng, dtype, d + 1), 1e-5),
+        "layernorm": lambda: (normal(rng, dtype, 2, n, d + 1), *normal(rng, dtype, 2, d + 1), 1e-5),
+        "gelu": lambda: (3 * normal(rng, dtype, 2, n, d),),
+        "distance": lambda: (n, d, n + d, dtype),
+        "softmax": lambda: (10 * normal(rng, dtype, 3, n, d),),
+        "rotation": lambda: (np.arange(n, n + d), stretched(config, n), n + d, dtype),
+        "rope": lambda: (normal(rng, dtype, 2, 3, n, 2 * d), *normal(rng, dtype, 2, n, d)),
+        "attend": lambda: heads(rng, dtype, keys=int(rng.integers(0, 3))),
+        "causal": lambda: (n, d, n + d),
+        "swiglu": lambda: (5 * normal(rng, dtype, 2, n, d), normal(rng, dtype, 2, n, d)),
+        "sigmoid": lambda: (200 * normal(rng, dtype, n, d),),
+        "cross_entropy": lambda: (5 * normal(rng, dtype, *tokens.shape, config.vocab_size), targets),
+        "forward": lambda: (params, tokens, config),
+        "head": lambda: (params,),
+        "block": lambda: (params["layers"][0], x, 0, turn, None, config),
+        "attention": lambda: (params["layers"][0], x, 0, turn, None, config),
+        "block_alone": lambda: (params["layers"][0], x, config),
+        "final_norm": lambda: (params, x, config),
+        "mlp": lambda: (params["layers"][0], x),
+        "init_cache": lambda: (config, n, d, dtype),
+        "write": lambda: (normal(rng, dtype, 6, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
+        "loss": lambda: (params, tokens, targets, config),
+        "loss_and_grads": lambda: (params, tokens, targets, config),
+        "learning_rate": lambda: (int(rng.integers(0, 20)), train),
+        "global_norm": lambda: (grads,),
+        "clip": lambda: (grads, float(rng.uniform(0.1, 100))),
+        "init_moments": lambda: (params,),
+        "schedule": lambda: (int(rng.integers(0, 20)), train),
+        "adamw": lambda: (*(normal(rng, dtype, n, d) for _ in range(3)), normal(rng, dtype, n, d) ** 2, 5, train),
+        "muon": lambda: (*(normal(rng, dtype, n + 1, d + 1) for _ in range(3)), 5, train),
+        "orthogonalize": lambda: (normal(rng, dtype, n + 1, d + 1),),
+        "update": lambda: (params, grads, moments, 5, train),
+        "init_state": lambda: (params,),
+        "train_step": lambda: (state_of(twin, state), tokens, targets, config, train),
+        "take_step": lambda: (state_of(twin, state), dtype(2.5), grads, train),
+        "train_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3), config, train),
+        "row_losses": lambda: (params, tokens, targets, config),
+        "damage": lambda: (logits, teacher, targets),
+        "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how, seen),
+        "penalize": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, 1.3),
+        "mark": lambda: (seen, 2),
+        "decode_step": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen, 0.4, config, how),
+        "log_softmax": lambda: (10 * normal(rng, dtype, 3, n, d),),
+        "counted_mean": lambda: (normal(rng, dtype, *targets.shape), targets),
+        "forward_kl": lambda: (logits, teacher, targets, 1.7),
+        "reverse_kl": lambda: (logits, teacher, targets, 1.7),
+        "blend": lambda: (logits, teacher, targets, lesson),
+        "top_k": lambda: (logits, 4),
+        "complete": lambda: (*kept, logits),
+        "distill_loss_and_grads": lambda: (params, tokens, targets, teacher, config, lesson),
+        "distill_step": lambda: (state_of(twin, state), tokens, targets, teacher, config, train, lesson),
+        "distill_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
+                                  random_params(larger, rng, dtype), larger, config, train, lesson),
+        "kept_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
+                               *(np.stack([part] * 3) for part in kept), config, train, replace(lesson, objective="soft")),
+        "read_top_k": lambda: (params, tokens, config, 4),
+        "write_rows": lambda: (params, tokens[:, 0], rng.random((9, len(tokens)), np.float32), config,
+                               GenerateConfig(temperature=0.7)),
+        "settle": lambda: (params,),
+        "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
+                                 rng.random(6, np.float32), config, how),
+    }
+    return cases[name]() if name in cases else None
+
+
+def state_of(twin, state):
+    return importlib.import_module(f"minillm.{twin}.train").init_state(**state)
