@@ -72,6 +72,17 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:,.1f} GB"
 
 
+def megabytes(size: int) -> str:
+    """1,040,128 -> "1.0 MB" (10^6 bytes)."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def printable(value) -> str:
+    """A value of a stranger's file on one line of visible characters."""
+    text = str(value)
+    return text if text.isprintable() and len(text) <= 200 else ascii(text)[:200]
+
+
 def one_line(error: BaseException) -> str:
     """An exception's message as at most 200 characters of one line, whatever a stranger's file put into it."""
     text = " ".join((error.strerror if isinstance(error, OSError) and error.strerror else str(error)).split())[:200]

@@ -24,7 +24,7 @@ from minillm.assignments.grading import grade_lesson, read_lesson_key, seed_of
 from minillm.assignments.making import make
 from minillm.assignments.student import check, submit
 from minillm.assignments.submissions import Submission
-from minillm.cli.arguments import main
+from minillm.cli import main
 from minillm.course.lessons import all_lessons, find
 from minillm.errors import UserError
 
@@ -55,7 +55,7 @@ def test_solutions_do_not_travel_with_the_handout(made):
     handout = {path.relative_to(made / "handout").as_posix(): path.read_bytes() for path in (made / "handout").rglob("*") if path.is_file()}
     assert set(handout) == {"README.md", "assignment.json", f"{LESSON.name}.py", f"checks/{LESSON.name}/test_exercise.py", wheel.NAME}
     with zipfile.ZipFile(io.BytesIO(handout.pop(wheel.NAME))) as files:
-        assert "minillm/cli/arguments.py" in files.namelist() and not [name for name in files.namelist() if "solution" in name or "mistakes" in name]
+        assert "minillm/cli/dispatch.py" in files.namelist() and not [name for name in files.namelist() if "solution" in name or "mistakes" in name]
     secret = json.loads((made / "key" / "secret.json").read_text(encoding="utf-8"))["seed"].encode()
     for data in handout.values():
         assert secret not in data and SOLUTION.encode()[40:200] not in data

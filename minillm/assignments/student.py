@@ -19,7 +19,7 @@ FIXED = (2026, 1, 1, 0, 0, 0)            # the time of every file in an archive:
 def check(folder, only: str | None = None, seed: int | None = None, as_json: bool = False, say=print) -> int:
     """The public checks on every file of the handout, or on the one of `only` (LESSON or LESSON.TASK); 0 if all pass, 1 otherwise."""
     from minillm.course.checking import check as judge
-    from minillm.course.lessons import show_report
+    from minillm.course.report import show_report
     folder = find_handout(folder)
     assignment, reports = read_assignment(folder), []
     lesson, _, task_only = (only or "").removesuffix(".py").partition(".")
