@@ -206,7 +206,7 @@ def test_the_solution_comes_after_the_check(minillm, tmp_path):
         "minillm lesson solution 1",
         "minillm lesson open 2",
         second.title,
-        "minillm/tokenizer",
+        "minillm/text/tokenizer",
         "1 of 15",
     ):
         assert words in out, words
