@@ -302,10 +302,11 @@ def show_description(description: dict):
 
 def sections(description: dict):
     """(title, {name: value}) of each part of a description, ready to print."""
-    from minillm.files import megabytes, printable
+    from minillm.errors import printable
+    from minillm.files import megabytes
 
     def plain(values):
-        return {name: printable(value) for name, value in values.items()}
+        return {name: printable(value, quoted=False) for name, value in values.items()}
 
     yield "config", plain(description["config"])
     if "parameters" in description:

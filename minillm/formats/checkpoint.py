@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 from minillm.formats import quantized as quantized_folder
 from minillm.text import tokenizer as tokenizers
 from minillm.config import ModelConfig, TrainConfig
-from minillm.errors import UserError
-from minillm.files import make_folder, one_line, read_json, replacing, write_json
+from minillm.errors import UserError, printable
+from minillm.files import make_folder, read_json, replacing, write_json
 from minillm.formats import bloom, llama, weights
 from minillm.architecture.llama import table
 from minillm.architecture.tree import flatten, unflatten
@@ -89,7 +89,7 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
             save_file(tensors, beside, metadata=metadata)
             beside.chmod(mode)
         except SafetensorError as error:
-            raise OSError(one_line(error)) from None
+            raise OSError(printable(error)) from None
 
 
 def copy_texts(source: Path, out: Path):
@@ -102,7 +102,7 @@ def copy_texts(source: Path, out: Path):
 
 def format_of(model_type: str):
     """The file that knows the Hugging Face folders of a family; the LLaMA's refuses what nobody knows, by name."""
-    return FORMATS.get(model_type, llama)
+    return FORMATS.get(model_type, llama) if isinstance(model_type, str) else llama
 
 
 def number_kind(name: str) -> np.dtype:
