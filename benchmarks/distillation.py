@@ -35,7 +35,7 @@ import minillm
 from minillm import distillation, in_jax, training
 from minillm.formats import checkpoint
 from minillm.text import storyworld
-from minillm.cli.commands import keep_compiled
+from minillm.cli.options import keep_compiled
 from minillm.config import DistillConfig, GenerateConfig, TrainConfig, preset
 from minillm.text.dataset import open_dataset, prepare
 from minillm.in_jax.sharding import use_cpu_devices

@@ -2,7 +2,7 @@
 
 import sys
 
-from minillm.cli.arguments import main
+from minillm.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,7 @@ class UserError(ValueError):
 def require(condition: bool, name: str, value, rule: str):
     """Raise UserError naming a setting, its value and the rule that it broke, unless `condition`."""
     if not condition:
-        raise UserError(f"{name} is {short(value)}: it must be {rule}")
+        raise UserError(f"{name} is {printable(value)}: it must be {rule}")
 
 
 def missing(what: str, package: str, extra: str) -> UserError:
@@ -40,10 +40,18 @@ def packages(package: str, extra: str) -> str:
     return " ".join(re.match(r"[\w.\[\]-]+", line)[0] for line in named)
 
 
-def short(value) -> str:
-    """`value` on one line of at most 80 characters of plain ASCII, whatever a stranger put into it."""
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def printable(value, limit: int = 160, quoted: bool = True) -> str:
+    """`value` on one line of at most `limit` visible characters, whatever a stranger put into it.
+
+    Of an exception it is the message; a text stands in quotes if it is to be `quoted`.
+    """
+    if isinstance(value, BaseException):
+        text = str(getattr(value, "strerror", None) or value)
+    else:
+        text = value if isinstance(value, str) and not quoted else repr(value)
+    text = " ".join(line.strip() for line in text.splitlines())
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def is_count(value) -> bool:

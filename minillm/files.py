@@ -1,11 +1,12 @@
 """Reading JSON that may be damaged, writing so that a crash leaves the old file: what every file format here needs."""
 
+import hashlib
 import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from minillm.errors import UserError
+from minillm.errors import UserError, printable
 
 
 def read_json(path: Path) -> dict:
@@ -15,7 +16,7 @@ def read_json(path: Path) -> dict:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not readable as JSON ({one_line(error)})") from None
+        raise UserError(f"{path}: not readable as JSON ({printable(error)})") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: holds {type(values).__name__} where an object {{...}} is needed")
     return values
@@ -47,7 +48,7 @@ def replacing(path: Path):
     except OSError as error:
         with suppress(OSError):                              # below a file that is no folder there is nothing to remove
             beside.unlink()
-        raise UserError(f"{path}: cannot be written ({one_line(error)})") from None
+        raise UserError(f"{path}: cannot be written ({printable(error)})") from None
 
 
 def make_folder(folder) -> Path:
@@ -55,7 +56,7 @@ def make_folder(folder) -> Path:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be made a folder ({one_line(error)})") from None
+        raise UserError(f"{folder}: cannot be made a folder ({printable(error)})") from None
     return Path(folder)
 
 
@@ -72,7 +73,12 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:,.1f} GB"
 
 
-def one_line(error: BaseException) -> str:
-    """An exception's message as at most 200 characters of one line, whatever a stranger's file put into it."""
-    text = " ".join((error.strerror if isinstance(error, OSError) and error.strerror else str(error)).split())[:200]
-    return text if text.isprintable() else ascii(text)[1:-1]
+def megabytes(size: int) -> str:
+    """1,040,128 -> "1.0 MB" (10^6 bytes)."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -84,8 +84,7 @@ def quantize_case(name, twin, rng, dtype, n):
     columns = np.array([0, width - 1], np.int32) if n % 3 else None
     w, x = normal(rng, dtype, rows, width), normal(rng, dtype, 2, 1 + n % 3 * 2, width)
     scales, zeros = (None if part is None else np.asarray(part) for part in quantize.fit(w, scheme))
-    integers = rng.integers(scheme.lowest, scheme.highest + 1, (rows, width)).astype(np.int8)
-    tokens, scattered, picked = rng.integers(0, rows, 5), rng.integers(0, rows, (2, 3)), rng.integers(-1, 7, (2, 5))
+    tokens, scattered = rng.integers(0, rows, 5), rng.integers(0, rows, (2, 3))
 
     def record():                                              # compiled only where it is asked for
         return quantize.quantize(w, scheme, columns=columns, transposed=False)

@@ -30,7 +30,7 @@ from minillm.assignments.assignment import (
 from minillm.assignments.grading import seed_of
 from minillm.assignments.making import make
 from minillm.assignments.student import check, submit
-from minillm.cli.arguments import main
+from minillm.cli import main
 from minillm.course import checking, plain, running
 from minillm.course.lessons import all_lessons, find
 from minillm.errors import UserError
@@ -99,7 +99,7 @@ def test_solutions_do_not_travel_with_the_handout(made):
     }
     with zipfile.ZipFile(io.BytesIO(handout.pop(wheel.NAME))) as files:
         names = files.namelist()
-        assert "minillm/cli/arguments.py" in names and not [
+        assert "minillm/cli/dispatch.py" in names and not [
             name
             for name in names
             if "solution" in name and "_lessons" in name or "mistakes" in name

@@ -10,7 +10,7 @@ written in in_numpy/quantize.py and in_jax/quantize.py.
 
 from dataclasses import dataclass, replace
 
-from minillm.errors import UserError, short
+from minillm.errors import UserError, printable
 
 GROUP = 32        # numbers that share a scale where scales are per group, as in llama.cpp's Q8_0 and Q4_0
 METHOD = "minillm"  # our quant_method in config.json
@@ -117,7 +117,7 @@ STATIC = ("scheme", "width", "transposed")
 def scheme_named(name: str, zero_point: bool = False, activations: bool = False) -> Scheme:
     """"int8-channel" and so on as a Scheme. Raises UserError."""
     if name not in NAMES:
-        raise UserError(f"scheme {short(name)} does not exist: choose {', '.join(NAMES)}")
+        raise UserError(f"scheme {printable(name)} does not exist: choose {', '.join(NAMES)}")
     bits, per = name.split("-")
     return Scheme(int(bits.removeprefix("int")), per, zero_point, activations)
 
@@ -144,12 +144,12 @@ def read_scheme(values: dict) -> Scheme:
     about = values["quantization_config"]
     known = {"quant_method", "scheme", "zero_point", "activations", "method"}
     for name in sorted(set(about) - known):
-        raise UserError(f"quantization_config has {short(name)}: only {', '.join(sorted(known))} are known")
+        raise UserError(f"quantization_config has {printable(name)}: only {', '.join(sorted(known))} are known")
     for name in ("zero_point", "activations"):
         if not isinstance(about.get(name), bool):
-            raise UserError(f"quantization_config: {name} is {short(about.get(name))}: it must be true or false")
+            raise UserError(f"quantization_config: {name} is {printable(about.get(name))}: it must be true or false")
     if not isinstance(about.get("scheme"), str):
-        raise UserError(f"quantization_config: scheme is {short(about.get('scheme'))}: choose {', '.join(NAMES)}")
+        raise UserError(f"quantization_config: scheme is {printable(about.get('scheme'))}: choose {', '.join(NAMES)}")
     return scheme_named(about["scheme"], about["zero_point"], about["activations"])
 
 

@@ -45,7 +45,7 @@ def check(
 
     classroom50: a file for what was found, in the form that Classroom 50 reads.
     """
-    from minillm.course.lessons import show_report
+    from minillm.course.report import show_report
 
     folder = find_handout(folder)
     assignment, reports = read_assignment(folder), []

@@ -10,8 +10,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from minillm.errors import UserError, short
-from minillm.files import one_line, read_json
+from minillm.errors import UserError, printable
+from minillm.files import read_json
 
 SECONDS = 5.0
 CHILD = Path(__file__).with_name("child.py")
@@ -24,14 +24,14 @@ def find(folder) -> str | None:
         if (folder / "chat_template.jinja").is_file():
             return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / 'chat_template.jinja'}: cannot be read ({one_line(error)})") from None
+        raise UserError(f"{folder / 'chat_template.jinja'}: cannot be read ({printable(error)})") from None
     for name in ("chat_template.json", "tokenizer_config.json"):
         found = read_json(folder / name).get("chat_template") if (folder / name).is_file() else None
         if isinstance(found, list):                               # several by name
             named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
             found = named.get("default")
         if found is not None and not isinstance(found, str):
-            raise UserError(f"{folder / name}: its chat_template is {short(found)}, not a text")
+            raise UserError(f"{folder / name}: its chat_template is {printable(found)}, not a text")
         if found:
             return found
     return None
@@ -65,5 +65,5 @@ def render(template: str, messages: list[dict], special: dict[str, str], add_gen
     except ValueError:
         raise UserError("the chat template ended its process: it needs too much memory, or worse") from None
     if "error" in answer:
-        raise UserError(f"the chat template does not work: {one_line(ValueError(answer['error']))}")
+        raise UserError(f"the chat template does not work: {printable(answer['error'], quoted=False)}")
     return answer["text"]

@@ -85,7 +85,8 @@ def check_here(name: str, task: str | None = None, seed: int | None = None) -> N
     from IPython import get_ipython
     from rich.console import Console
     from minillm.course.checking import check
-    from minillm.course.lessons import find, next_step, show_report, show_task
+    from minillm.course.lessons import find, next_step
+    from minillm.course.report import show_report, show_task
     lesson = find(name)
     cells = [text for text in get_ipython().user_ns["In"] if "check_here" not in text]
     with tempfile.TemporaryDirectory() as place:

@@ -21,8 +21,8 @@ from minillm.text import tokenizer as tokenizers
 from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_token
 from minillm.text.corpora import Corpus
 from minillm.text.dataset import DESCRIPTION, Dataset, open_dataset, places, prepare
-from minillm.errors import UserError, require
-from minillm.files import one_line, read_json, write_json
+from minillm.errors import UserError, printable, require
+from minillm.files import read_json, sha256_of, write_json
 from minillm.loading import Model, longest, twin_package
 from minillm.distillation.pruning import pruned
 from minillm.text.tokenizer import END_OF_TEXT
@@ -275,13 +275,13 @@ def keep(folder, teacher: Model, dataset: Dataset, context: int, k: int, model) 
             new = Path(aside, "new")
             new.mkdir()
             lost = read_all(new, teacher, dataset, context, k, model)
-            sums = {name: _sha256(new / name) for name in ("ids.npy", "log_p.npy")}
+            sums = {name: sha256_of(new / name) for name in ("ids.npy", "log_p.npy")}
             write_json(new / "targets.json", about | {"lost_mass": lost, "files": sums})
             if folder.exists():
                 folder.rmdir()
             os.replace(new, folder)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({one_line(error)})") from None
+        raise UserError(f"{folder}: cannot be written ({printable(error)})") from None
     return open_kept(folder, about)
 
 
@@ -335,14 +335,9 @@ def open_kept(folder: Path, about: dict) -> Kept:
     arrays = {}
     for name in ("ids.npy", "log_p.npy"):
         try:
-            if _sha256(folder / name) != found["files"][name]:
+            if sha256_of(folder / name) != found["files"][name]:
                 raise ValueError("its SHA-256 is not the recorded one")
             arrays[name] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{folder / name}: is damaged ({one_line(error)}): delete the folder, and it is made again") from None
+            raise UserError(f"{folder / name}: is damaged ({printable(error)}): delete the folder, and it is made again") from None
     return Kept(arrays["ids.npy"], arrays["log_p.npy"], float(found["lost_mass"]))
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.architecture.bloom import BloomConfig, table
-from minillm.errors import UserError, short
+from minillm.errors import UserError, printable
 from minillm.files import read_json
 from minillm.formats.llama import as_tuple, check_shape, refuse_unknown, with_end_of_text
 from minillm.formats.weights import open_folder
@@ -124,7 +124,7 @@ def check_nothing_else(weights, config: BloomConfig, prefix: str, asked: set):
                             "ties the two")
         spare.discard("lm_head.weight")
     if spare:
-        raise UserError(f"{weights.path(min(spare))}: tensor {short(min(spare))} is not part of the model that "
+        raise UserError(f"{weights.path(min(spare))}: tensor {printable(min(spare))} is not part of the model that "
                         "config.json describes")
 
 

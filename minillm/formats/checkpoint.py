@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 
 from minillm.formats import quantized as quantized_folder
 from minillm.text import tokenizer as tokenizers
-from minillm.errors import UserError
-from minillm.files import make_folder, one_line, read_json, replacing, write_json
+from minillm.errors import UserError, printable
+from minillm.files import make_folder, read_json, replacing, write_json
 from minillm.formats import bloom, llama, weights
 from minillm.architecture.quantized import is_ours, scheme_of
 
@@ -81,7 +81,7 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
             save_file(tensors, beside, metadata=metadata)
             beside.chmod(mode)
         except SafetensorError as error:
-            raise OSError(one_line(error)) from None
+            raise OSError(printable(error)) from None
 
 
 def copy_texts(source: Path, out: Path):

@@ -5,7 +5,7 @@ from math import prod
 from pathlib import Path
 
 from minillm.formats import checkpoint, quantized as quantized_folder
-from minillm.errors import UserError, short
+from minillm.errors import UserError, printable
 from minillm.files import read_json
 from minillm.formats import llama2c, weights
 from minillm.architecture.tree import flatten
@@ -32,7 +32,7 @@ def describe(path) -> dict:
     found = {"path": str(path), "format": f"Hugging Face, model_type {values.get('model_type')!r}", "refused": []}
     config = attempt(found, lambda: format.load_config(path))
     if is_ours(values):
-        found["format"] += f", quantized by minillm: {short(values['quantization_config'].get('scheme'))}"
+        found["format"] += f", quantized by minillm: {printable(values['quantization_config'].get('scheme'))}"
     opened = attempt(found, lambda: weights.open_folder(path, quantized_folder.KINDS if is_ours(values) else FLOATS))
     if opened is not None:
         with opened:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.config import ROPE_TYPES, ModelConfig, RopeScaling
-from minillm.errors import UserError, is_count, is_number, short
+from minillm.errors import UserError, is_count, is_number, printable
 from minillm.files import read_json
 from minillm.formats.weights import open_folder
 from minillm.architecture.llama import table
@@ -107,7 +107,7 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
         spare.discard("lm_head.weight")
     if spare:
         raise UserError(
-            f"{weights.path(min(spare))}: tensor {short(min(spare))} is not part of the model that "
+            f"{weights.path(min(spare))}: tensor {printable(min(spare))} is not part of the model that "
             "config.json describes"
         )
     return wanted
@@ -150,7 +150,7 @@ def read_config(values: dict) -> ModelConfig:
     """What a config.json says, as a ModelConfig. Raises UserError."""
     if values.get("model_type") != "llama":
         raise UserError(
-            f"model_type is {short(values.get('model_type'))}: llama and bloom are supported"
+            f"model_type is {printable(values.get('model_type'))}: llama and bloom are supported"
         )
     refuse_unknown(values, NEUTRAL)
     theta, scaling = read_rope(values)
@@ -175,7 +175,7 @@ def refuse_unknown(values: dict, neutral: dict):
     """Raise UserError for a field that asks for a computation that this model does not do."""
     for name, harmless in neutral.items():
         if name in values and values[name] not in harmless:
-            raise UserError(f"{name} is {short(values[name])}: not supported, only {harmless[0]!r} is")
+            raise UserError(f"{name} is {printable(values[name])}: not supported, only {harmless[0]!r} is")
 
 
 def read_rope(values: dict) -> tuple[float, RopeScaling | None]:
@@ -186,17 +186,17 @@ def read_rope(values: dict) -> tuple[float, RopeScaling | None]:
     rope = {}
     for name in ("rope_parameters", "rope_scaling"):
         if not isinstance(values.get(name) or {}, dict):
-            raise UserError(f"{name} is {short(values[name])}: it must be an object")
+            raise UserError(f"{name} is {printable(values[name])}: it must be an object")
         rope = values.get(name) or rope
     rope = {name: value for name, value in rope.items() if value is not None}
     theta = rope.get("rope_theta", values.get("rope_theta", 10000.0))
     kind = rope.get("rope_type", rope.get("type", "default"))
     if rope.get("partial_rotary_factor", 1) != 1:
-        raise UserError(f"partial_rotary_factor is {short(rope['partial_rotary_factor'])}: not supported, only 1 is")
+        raise UserError(f"partial_rotary_factor is {printable(rope['partial_rotary_factor'])}: not supported, only 1 is")
     if kind == "default":
         return theta, None
     if kind not in ROPE_TYPES:
-        raise UserError(f"rope type is {short(kind)}: default, {', '.join(ROPE_TYPES)} are supported")
+        raise UserError(f"rope type is {printable(kind)}: default, {', '.join(ROPE_TYPES)} are supported")
     known = {field.name: rope[field.name] for field in fields(RopeScaling) if field.name in rope}
     if kind in ("llama3", "yarn"):
         known.setdefault("original_max_position_embeddings", values.get("max_position_embeddings", 2048))
@@ -224,7 +224,7 @@ def as_tuple(tokens):
     if not isinstance(tokens, list):
         return tokens
     if not all(isinstance(token, int) for token in tokens):
-        raise UserError(f"eos_token_id is {short(tokens)}: it must be a token id or a list of them")
+        raise UserError(f"eos_token_id is {printable(tokens)}: it must be a token id or a list of them")
     unique = tuple(dict.fromkeys(tokens))
     return unique[0] if len(unique) == 1 else unique or None
 

@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from minillm.text import tokenizer as tokenizers
-from minillm.formats.checkpoint import one_line
 from minillm.config import ModelConfig
-from minillm.errors import UserError
+from minillm.errors import UserError, printable
 
 HEADER = struct.Struct("<7i")
 BEGIN = 1                                                         # <s>
@@ -45,7 +44,7 @@ def read_header(path: Path) -> ModelConfig:
         with open(path, "rb") as file:
             header = file.read(HEADER.size)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({one_line(error)})") from None
+        raise UserError(f"{path}: cannot be read ({printable(error)})") from None
     if len(header) < HEADER.size:
         raise UserError(f"{path}: {size} bytes are too few for a llama2.c checkpoint, whose header has {HEADER.size}")
     hidden, inner, layers, heads, kv_heads, vocab, context = HEADER.unpack(header)
@@ -129,7 +128,7 @@ def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Library:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({one_line(error)})") from None
+        raise UserError(f"{path}: cannot be read ({printable(error)})") from None
     tokens, scores, at = [], [], 4
     for i in range(vocab_size):
         length = struct.unpack_from("<i", data, at + 4)[0] if at + 8 <= len(data) else -1
@@ -146,7 +145,7 @@ def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Library:
     try:
         names += [token.decode("utf-8").replace(" ", "▁") for token in tokens[len(names):]]
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: a token is not UTF-8 ({one_line(error)})") from None
+        raise UserError(f"{path}: a token is not UTF-8 ({printable(error)})") from None
     vocab = {name: i for i, name in enumerate(names)}
     if len(vocab) < len(names) or "" in vocab:
         raise UserError(f"{path}: a token is empty or stands there twice")

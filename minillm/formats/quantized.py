@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.architecture.family import family
-from minillm.errors import UserError, short
+from minillm.errors import UserError, printable
 from minillm.formats.weights import open_folder
 from minillm.architecture.tree import flatten, unflatten
 from minillm.architecture.quantized import (GROUP, PARTS, Quantized, Scheme, read_scheme, scheme_of,
@@ -92,7 +92,7 @@ def plan(weights, config, scheme: Scheme) -> dict[str, dict[str, str]]:
         wanted[path] = parts
     spare = set(weights.names) - {tensor for parts in wanted.values() for tensor in parts.values()}
     if spare:
-        raise UserError(f"{weights.path(min(spare))}: tensor {short(min(spare))} is not part of the quantized model that "
+        raise UserError(f"{weights.path(min(spare))}: tensor {printable(min(spare))} is not part of the quantized model that "
                         "config.json describes")
     return wanted
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from minillm.errors import UserError, short
-from minillm.files import one_line, read_json
+from minillm.errors import UserError, printable
+from minillm.files import read_json
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -47,16 +47,16 @@ def open_shards(folder: Path, numbers) -> "Weights":
     shards = sorted(set(places.values()))
     for shard in shards:
         if not inside(folder, shard):
-            raise UserError(f"{path}: the shard {short(shard)} is not a file of this folder")
+            raise UserError(f"{path}: the shard {printable(shard)} is not a file of this folder")
     weights = Weights([folder / shard for shard in shards], numbers, path)
     for name, shard in places.items():
         if name not in weights.tensors or weights.tensors[name][0] != folder / shard:
             weights.close()
-            raise UserError(f"{path}: tensor {short(name)} is not in {shard}, where the index says it is")
+            raise UserError(f"{path}: tensor {printable(name)} is not in {shard}, where the index says it is")
     extra = sorted(set(weights.tensors) - set(places))
     if extra:
         weights.close()
-        raise UserError(f"{weights.path(extra[0])}: tensor {short(extra[0])} is not in {INDEX}")
+        raise UserError(f"{weights.path(extra[0])}: tensor {printable(extra[0])} is not in {INDEX}")
     return weights
 
 
@@ -104,13 +104,13 @@ class Weights:
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file") from None
         except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError, struct.error) as error:
-            raise UserError(f"{path}: not a readable safetensors file ({one_line(error)})") from None
+            raise UserError(f"{path}: not a readable safetensors file ({printable(error)})") from None
         self._open[path] = file
         for name, kind in kinds.items():
             if kind not in numbers:
-                raise UserError(f"{path}: tensor {short(name)} holds {kind} numbers: only {' and '.join(numbers)} are read")
+                raise UserError(f"{path}: tensor {printable(name)} holds {kind} numbers: only {' and '.join(numbers)} are read")
             if name in self.tensors:
-                raise UserError(f"{path}: tensor {short(name)} is in {self.path(name).name} too")
+                raise UserError(f"{path}: tensor {printable(name)} is in {self.path(name).name} too")
             entry = header[name]
             self.tensors[name] = (path, kind, tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.text.corpora import Corpus, cache_folder, read_corpus  # noqa: F401 (the front door is here too)
+from minillm.text.corpora import Corpus, cache_folder
 from minillm.config import IGNORE
+from minillm.files import sha256_of
 from minillm.errors import UserError
 from minillm.text.tokenizer import END_OF_TEXT
 
@@ -67,7 +68,7 @@ def prepare(corpus, tokenizer, folder, replace=True, mark=None) -> Dataset:
             new = Path(aside, "new")
             new.mkdir()
             tokenizer.save(new / TOKENIZER)
-            tokenizer_sha256 = _sha256(new / TOKENIZER)
+            tokenizer_sha256 = sha256_of(new / TOKENIZER)
             origin = f"{FORMAT} {corpus.fingerprint()} {tokenizer_sha256}" + ("" if mark is None else f" {mark}")
             fingerprint = hashlib.sha256(origin.encode()).hexdigest()
             ready = _reusable(folder, fingerprint)
@@ -118,7 +119,7 @@ def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint, mark):
         arrays["validation_floor.npy"] = np.array(corpus.floor_nats, np.float64)
     for name, array in arrays.items():
         np.save(folder / name, array)
-    info["files"] = {name: _sha256(folder / name) for name in arrays}
+    info["files"] = {name: sha256_of(folder / name) for name in arrays}
     (folder / DESCRIPTION).write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
 
 
@@ -181,7 +182,7 @@ def _read_description(path):
 def _map(path, digest):
     if path.exists() and not path.is_file():
         raise ValueError(f"{path.name} is not a plain file")
-    if _sha256(path) != digest:
+    if sha256_of(path) != digest:
         raise ValueError(f"{path.name} is truncated or altered: its SHA-256 is not the recorded one")
     with np.errstate(over="ignore"):  # of a shape too large for this file, which the next line refuses
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -199,11 +200,6 @@ def _check_split(split, tokens, starts, info):
         raise ValueError(f"{split}.npy holds token {tokens.max()} of a vocabulary of {info['vocab_size']}")
     if starts[0] != 0 or starts[-1] >= len(tokens) or (starts[1:] <= starts[:-1]).any():
         raise ValueError(f"{split}_starts.npy is not an increasing list of positions")
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Token files -> batches -------------------------------------------------------------------------------------

@@ -24,10 +24,9 @@ from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 
-from minillm.errors import UserError
+from minillm.errors import UserError, printable
 from minillm.text.tokenizer_json import (bpe_spec, character_spec, check_ids, check_merges,
-                                         foreign_part, full_vocab, library_errors, require, short,
-                                         with_begin)
+                                         foreign_part, full_vocab, library_errors, with_begin)
 
 END_OF_TEXT = "<|endoftext|>"
 LARGE = 1 << 16  # a vocabulary above this is looked at before anything is allocated for it
@@ -359,17 +358,21 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
     """
     symbols = [*_checked_special(special_tokens), *sorted(BYTE)]
     room = vocab_size - len(symbols)
-    require(room >= 0, f"vocab_size {vocab_size} is too small: bytes and special tokens are {len(symbols)}")
-    require(min_count >= 1, f"min_count {min_count} is too small: only a pair that occurs can be merged")
+    if room < 0:
+        raise UserError(f"vocab_size {vocab_size} is too small: bytes and special tokens are "
+                        f"{len(symbols)}")
+    if min_count < 1:
+        raise UserError(f"min_count {min_count} is too small: only a pair that occurs can be merged")
     _check_engine(engine)
     vocab = {symbol: i for i, symbol in enumerate(symbols)}
     texts = [texts] if isinstance(texts, str) else texts
     if vocab_size > LARGE:  # the library allocates by the size: each merge makes the text shorter by a token
         texts = list(texts)
         most = len(symbols) + sum(len(text.encode("utf-8", "replace")) for text in texts)
-        require(vocab_size <= most, f"vocab_size {vocab_size:,} is too large: a text of "
-                                    f"{most - len(symbols):,} bytes has at "
-                f"most {most:,} tokens; choose a smaller one, such as {min(most, 8192):,}")
+        if vocab_size > most:
+            raise UserError(f"vocab_size {vocab_size:,} is too large: a text of "
+                            f"{most - len(symbols):,} bytes has at most {most:,} tokens; choose a "
+                            f"smaller one, such as {min(most, 8192):,}")
     if engine == "written":
         learned = islice(learn_merges(count_pretokens(texts), symbols, min_count), room)
         merges = [(left, right) for left, right, _ in learned]
@@ -388,7 +391,8 @@ def train_characters(texts: Iterable[str], *, special_tokens: Sequence[str] = ()
     """A character-level tokenizer: the special tokens, then all characters of `texts` by code point."""
     texts = [texts] if isinstance(texts, str) else texts
     characters = {character for text in texts for character in _checked_text(text)}
-    require(characters, "there is no text to learn characters from")
+    if not characters:
+        raise UserError("there is no text to learn characters from")
     symbols = [*_checked_special(special_tokens), *sorted(characters)]
     return Characters(character_spec({symbol: i for i, symbol in enumerate(symbols)}, special_tokens))
 
@@ -410,8 +414,10 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
         if engine == "library":
             return tokenizer
         foreign = foreign_part(tokenizer.spec, bpe_spec(PATTERN, {}, [], []))
-        require(not foreign, f'{foreign}, which the written-out engine cannot do; use engine="library"')
-        require(tokenizer.byte_level, 'it lacks some of the 256 bytes; use engine="library"')
+        if foreign:
+            raise UserError(f'{foreign}, which the written-out engine cannot do; use engine="library"')
+        if not tokenizer.byte_level:
+            raise UserError('it lacks some of the 256 bytes; use engine="library"')
         return WrittenBPE(tokenizer.spec)
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}; give a tokenizer.json or the folder holding it") from None
@@ -421,9 +427,11 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
 
 def _checked_special(special_tokens):
     for token in special_tokens:
-        require(re.fullmatch("<[!-~]*[A-Za-z][!-~]*>", token), f"special token {short(token)}: write it as "
-                "<name>, in ASCII without spaces, so that no ordinary token can look like it")
-    require(len(set(special_tokens)) == len(special_tokens), "a special token is given twice")
+        if not re.fullmatch("<[!-~]*[A-Za-z][!-~]*>", token):
+            raise UserError(f"special token {printable(token)}: write it as <name>, in ASCII "
+                            "without spaces, so that no ordinary token can look like it")
+    if len(set(special_tokens)) != len(special_tokens):
+        raise UserError("a special token is given twice")
     return special_tokens
 
 
@@ -437,4 +445,5 @@ def _checked_text(text):
 
 
 def _check_engine(engine):
-    require(engine in ("library", "written"), f'engine {short(engine)} is neither "library" nor "written"')
+    if engine not in ("library", "written"):
+        raise UserError(f'engine {printable(engine)} is neither "library" nor "written"')

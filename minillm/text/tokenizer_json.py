@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 
-from minillm.errors import UserError, short
+from minillm.errors import UserError, printable
 
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
 _PLAIN_BPE = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
@@ -56,13 +56,13 @@ def foreign_part(spec: dict, like: dict) -> str | None:
     """
     for key in ("truncation", "padding", "normalizer", "pre_tokenizer", "decoder"):
         if spec[key] != like[key]:
-            return f"its {key} is {short(spec[key])}"
+            return f"its {key} is {printable(spec[key])}"
     for key in like["model"]:
         if key not in ("vocab", "merges") and spec["model"].get(key) != like["model"][key]:
-            return f"the {key} of its model is {short(spec['model'].get(key))}"
+            return f"the {key} of its model is {printable(spec['model'].get(key))}"
     for entry in spec["added_tokens"]:
         if not entry["special"] or entry["lstrip"] or entry["rstrip"] or entry["single_word"]:
-            return f"its added token {short(entry['content'])} is not a plain special token"
+            return f"its added token {printable(entry['content'])} is not a plain special token"
     return None
 
 
@@ -76,15 +76,19 @@ def check_merges(tokenizer_json: str) -> None:
                   if not (right.startswith(prefix) and left + right.removeprefix(prefix) in vocab)]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return
-    require(not faulty, f"no token is the merge of {short(faulty[:1])}")
+    if faulty:
+        raise UserError(f"no token is the merge of {printable(faulty[0])}")
 
 
 def check_ids(vocab: dict[str, int]) -> None:
     """Raise UserError for ids of no use to an embedding: none, doubled, or far above their number."""
-    require(vocab, "its vocabulary is empty")
-    require(len(set(vocab.values())) == len(vocab), "two of its tokens have the same id")
+    if not vocab:
+        raise UserError("its vocabulary is empty")
+    if len(set(vocab.values())) != len(vocab):
+        raise UserError("two of its tokens have the same id")
     highest = max(vocab.values())
-    require(highest < 2 * len(vocab), f"its highest id is {highest}, but it has only {len(vocab)} tokens")
+    if highest >= 2 * len(vocab):
+        raise UserError(f"its highest id is {highest}, but it has only {len(vocab)} tokens")
 
 
 @contextmanager
@@ -95,10 +99,4 @@ def library_errors(what: str):
     except BaseException as error:  # a panic in Rust arrives as a PanicException, which is not an Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise UserError(f"{what}: the tokenizers library says {short(str(error))}") from None
-
-
-def require(condition: object, message: str) -> None:
-    """Raise UserError(message) unless `condition`."""
-    if not condition:
-        raise UserError(message)
+        raise UserError(f"{what}: the tokenizers library says {printable(error)}") from None

@@ -298,25 +298,3 @@ def draw(curve: Curve, reference: dict, path, name: str):
     axes.legend(frameon=False)
     figure.savefig(Path(path), dpi=130)
     pyplot.close(figure)
-
-
-def command(options) -> int:
-    """`minillm compare-curve RUN`: 0 where the run is normal, 1 where it is not."""
-    curve, model, train = read_run(options.run_folder)
-    known, name = references(), options.reference or nearest(model, train)
-    if name not in known:
-        raise UserError(f"--reference {name}: there is no reference of this name: choose from "
-                        f"{', '.join(known)}")
-    other = [] if curve.text == TEXT else [f"text {curve.text or 'unknown'} (reference: {TEXT})"]
-    other += differences(model, train, known[name])
-    lines, normal = compare(curve, known[name], model["vocab_size"])
-    if other:
-        lines.insert(1, "these settings differ, so the curve may differ too: " + "; ".join(other))
-    out = Path(options.out or Path(options.run_folder) / "normal.png")
-    draw(curve, known[name], out, str(options.run_folder))
-    if options.json:
-        print(json.dumps({"reference": name, "normal": normal, "differences": other, "lines": lines, "figure": str(out)}))
-    else:
-        print("\n".join(lines))
-        print(f"{'normal' if normal else 'not normal'}; drawn in {out}")
-    return 0 if normal else 1

@@ -14,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from minillm import cli, training
-from minillm.cli import commands
+from minillm.cli import train, write
 from minillm.formats import checkpoint
 from minillm.text import dataset as data, tokenizer
 from minillm.config import TrainConfig
@@ -264,18 +264,18 @@ def test_more_devices_than_cores_are_warned_of(capsys):
     from rich.console import Console
     for twin, devices, warned in (("jax", 100_000, True), ("jax", 2, False),
                                   ("numpy", 100_000, False)):
-        commands.warn_of_devices(Console(), SimpleNamespace(twin=twin),
+        train.warn_of_devices(Console(), SimpleNamespace(twin=twin),
                                  TrainConfig(cpu_devices=devices))
         assert ("cores" in capsys.readouterr().out) == warned
 
 
 def test_the_speed_is_tokens_over_the_time_that_passed(runs, minillm, monkeypatch):
     """However the tokens arrive: here the clock goes on by a second at each look, and all tokens come at once at the end."""
-    assert commands.speed(30, 2.0,
+    assert write.speed(30, 2.0,
                           "jax") == ("[30 new tokens in 2.00 s (reading the prompt and compiling "
                                      "included), 15 tokens/s, "
                                               "twin: jax]")
-    assert commands.speed(0, 0.0, "numpy") == "[0 new tokens, twin: numpy]"
+    assert write.speed(0, 0.0, "numpy") == "[0 new tokens, twin: numpy]"
     clock = iter([10.0, *[14.0] * 99])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     err = minillm("generate", runs / "bpe", "--prompt", "The", "--max-new-tokens", "8", "--twin",

@@ -11,7 +11,7 @@ import pytest
 from helpers import ROOT
 
 from minillm import cli
-from minillm.course import checking, lessons, solutions
+from minillm.course import checking, lessons, report, solutions
 from minillm.course.opened import Pages
 from minillm.course.lessons import all_lessons, find
 from minillm.errors import UserError
@@ -203,7 +203,7 @@ def test_the_solution_comes_after_the_check(minillm, tmp_path):
         "minillm lesson solution 1",
         "minillm lesson open 2",
         second.title,
-        "minillm/tokenizer",
+        "minillm/text/tokenizer",
         "1 of 15",
     ):
         assert words in out, words
@@ -216,7 +216,7 @@ def test_the_solution_comes_after_the_check(minillm, tmp_path):
 
 def test_what_an_exercise_prints_is_shown_in_a_few_lines():
     text = "/tmp/box/the_exercise.py:30: RuntimeWarning: overflow\n" + "x\n" * 50
-    shown = lessons.shortened(text).splitlines()
+    shown = report.shortened(text).splitlines()
     assert shown[0] == "line 30 of your file: RuntimeWarning: overflow"
     assert len(shown) == 11 and shown[-1] == "... and 41 more lines"
 

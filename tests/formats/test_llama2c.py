@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import minillm
 from minillm import in_jax, in_numpy
-from minillm.cli.arguments import main
+from minillm.cli import main
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.formats import llama2c

@@ -1,0 +1,342 @@
+"""Measuring: `minillm evaluate`, `minillm parity` and `minillm inspect-config`."""
+
+import json
+from pathlib import Path
+
+from minillm.cli.options import (
+    HELP,
+    add_checkpoint,
+    add_encoding,
+    add_json,
+    add_path,
+    add_twin,
+    read_file,
+)
+from minillm.cli.parsing import add_command
+from minillm.config import IGNORE
+from minillm.errors import UserError
+
+
+def add_commands(commands):
+    """Add the commands of this file."""
+    add_evaluate(commands)
+    add_parity(commands)
+    add_inspect_config(commands)
+
+
+# ---- evaluate --------------------------------------------------------------------------------
+
+
+def add_evaluate(commands):
+    command = add_command(
+        commands,
+        "evaluate",
+        evaluate,
+        "measure a model's loss on text",
+        "minillm evaluate runs/nano --text book.txt --json",
+    )
+    add_checkpoint(command)
+    what = command.add_mutually_exclusive_group()
+    what.add_argument(
+        "--text", metavar="FILE", help="a text file to measure on, read as one document"
+    )
+    what.add_argument(
+        "--data",
+        metavar="DIR",
+        help="a dataset folder: its validation split (default: the one the model was trained on)",
+    )
+    add_encoding(command)
+    command.add_argument(
+        "--context",
+        type=int,
+        metavar="N",
+        help="tokens in a row (default: the model's context)",
+    )
+    command.add_argument(
+        "--batch-size", type=int, default=16, metavar="N", help=HELP["batch_size"]
+    )
+    add_json(command)
+    add_twin(command)
+
+
+def evaluate(options):
+    import numpy as np
+
+    from minillm import training
+    from minillm.loading import load, twin_package
+
+    model = load(options.path, options.tokenizer, options.dtype)
+    model.check_twin(options.twin)
+    longest = model.config.max_position_embeddings
+    context = options.context or longest
+    if not 1 <= context <= longest:
+        raise UserError(f"--context is {context}: the model reads 1 to {longest} tokens")
+    if options.batch_size < 1:
+        raise UserError(f"--batch-size is {options.batch_size}: it must be at least 1")
+    rows = rows_to_measure(options, model, context)
+    twin = twin_package(options.twin)
+    record = training.evaluate(twin, model.params, model.config, rows, options.batch_size)
+    loss = record.pop("held_out")
+    if not np.isfinite(loss):
+        raise UserError(
+            f"{options.path}: the loss is {loss}: weights of this model, or products of them, are "
+            "not finite"
+        )
+    result = {
+        "path": str(options.path),
+        "twin": options.twin,
+        "context": context,
+        "tokens": int(np.sum(rows.targets_NT != IGNORE)),
+        "loss": loss,
+        "perplexity": float(np.exp(min(loss, 700))),
+        **record,
+    }
+    if options.json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):20} {shown}")
+
+
+def rows_to_measure(options, model, context: int):
+    """The rows of --text or --data, or of the data that the model was trained with."""
+    import numpy as np
+
+    from minillm import training
+    from minillm.text.dataset import open_dataset, windows
+
+    if options.text:
+        if model.tokenizer is None:
+            raise UserError(
+                f"{options.path}: there is no tokenizer.json, so text cannot become tokens"
+            )
+        text = read_file(options.text, options)
+        tokens = [*model.begin, *model.tokenizer.encode(text)]
+        if len(tokens) < 2 or len(tokens) == len(model.begin):
+            wrong = "too short to measure" if text else "the file is empty"
+            raise UserError(f"{options.text}: {wrong}: give a text of at least two tokens")
+        n_bytes = len(model.tokenizer.decode_bytes(tokens[1:]))
+        return training.HeldOut(*windows(np.array(tokens), context), 0, None, n_bytes)
+    folder = Path(options.data or Path(options.path) / "data")
+    if not options.data and not folder.exists():
+        raise UserError(
+            f"{options.path}: has no dataset beside it: give --text FILE or --data DIR"
+        )
+    dataset = open_dataset(folder)
+    if dataset.vocab_size > model.config.vocab_size:
+        raise UserError(
+            f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has "
+            f"{model.config.vocab_size}"
+        )
+    return training.held_out(dataset, context)
+
+
+# ---- parity ----------------------------------------------------------------------------------
+
+
+def add_parity(commands):
+    command = add_command(
+        commands,
+        "parity",
+        parity,
+        "compare every activation with another implementation's, and name the first that differs",
+        "minillm parity DIR --against transformers\n"
+        "  minillm parity DIR --against numpy --twin jax",
+    )
+    add_checkpoint(command)
+    command.add_argument(
+        "--against", metavar="WHAT", help="transformers, numpy, jax, or a golden file"
+    )
+    command.add_argument("--save", metavar="FILE", help="write the activations as a golden file")
+    command.add_argument(
+        "--prompt", metavar="TEXT", help="the text to compare on (default: random tokens)"
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the random tokens"
+    )
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        metavar="X",
+        help="the largest difference allowed, as a share of the largest number",
+    )
+    add_json(command)
+    add_twin(command, default="numpy")
+
+
+def parity(options) -> int:
+    """0 where all activations agree, 1 where they do not."""
+    from minillm.inspection import parity as check
+    from minillm.loading import load
+
+    if not (options.against or options.save):
+        raise UserError(
+            "--against or --save is needed: what to compare with, or where to write what others "
+            "compare with"
+        )
+    model = load(options.path, options.tokenizer, options.dtype)
+    model.check_twin(options.twin)
+    theirs = None
+    if options.against in (None, "numpy", "jax", "transformers"):
+        tokens_BT = tokens_to_compare(options, model)
+    else:
+        tokens_BT, theirs = check.golden(options.against)
+        check_tokens(tokens_BT, options.against, model.config.vocab_size)
+    ours = check.record(model, tokens_BT, options.twin)
+    if options.save:
+        check.save(options.save, tokens_BT, ours)
+        print(f"{options.save}: {len(ours)} activations of {tokens_BT.size} tokens")
+    if not options.against:
+        return 0
+    if options.against == "transformers":
+        if not Path(options.path).is_dir():
+            raise UserError(
+                f"{options.path}: transformers opens folders only: minillm convert makes one"
+            )
+        theirs = check.reference(options.path, tokens_BT, model.config)
+    elif theirs is None:
+        theirs = check.record(model, tokens_BT, options.against)
+    rows = check.compare(ours, theirs, options.tolerance)
+    if not rows:
+        raise UserError(f"{options.against}: has no activation that this model has")
+    first = next((row for row in rows if not row["same"]), None)
+    if options.json:
+        tap = first and first["tap"]
+        print(json.dumps({"tolerance": options.tolerance, "first": tap, "taps": rows}))
+    else:
+        show_parity(rows, first, options.tolerance)
+    return 0 if first is None else 1
+
+
+def tokens_to_compare(options, model):
+    """The tokens of --prompt, or random ones: (B, T)."""
+    import numpy as np
+
+    if options.prompt is not None:
+        return np.array([model.prompt_ids(options.prompt)])
+    length = min(32, model.config.max_position_embeddings)
+    return np.random.default_rng(options.seed).integers(0, model.config.vocab_size, (2, length))
+
+
+def check_tokens(tokens_BT, path, vocab_size: int):
+    """Raise UserError unless the tokens of a golden file are rows of token ids."""
+    in_range = tokens_BT.size and 0 <= tokens_BT.min() and tokens_BT.max() < vocab_size
+    if tokens_BT.ndim != 2 or not in_range:
+        raise UserError(f"{path}: its tokens are not rows of ids below vocab_size ({vocab_size})")
+
+
+def show_parity(rows: list[dict], first: dict | None, tolerance: float):
+    """Print the differences, tap by tap, and the verdict."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from minillm.training.display import say
+
+    console = Console()
+    grid = Table(
+        "activation", "largest difference", "relative", "", box=None, padding=(0, 2, 0, 0)
+    )
+    for row in rows:
+        mark = "" if row["same"] else "[bold red]differs[/]"
+        grid.add_row(row["tap"], f"{row['difference']:.2e}", f"{row['relative']:.2e}", mark)
+    console.print(grid)
+    if first is None:
+        say(console, f"the same to {tolerance:g} at all {len(rows)} activations")
+    else:
+        say(
+            console,
+            f"{first['tap']} is the first that differs: by {first['relative']:.2e} of its largest "
+            f"number (tolerance {tolerance:g})",
+        )
+
+
+# ---- inspect-config --------------------------------------------------------------------------
+
+
+def add_inspect_config(commands):
+    command = add_command(
+        commands,
+        "inspect-config",
+        inspect_config,
+        "describe a checkpoint: sizes, memory, tokenizer, and what minillm refuses",
+        "minillm inspect-config DIR",
+    )
+    add_path(command)
+    add_json(command)
+
+
+def inspect_config(options) -> int:
+    """0 where minillm.load reads the checkpoint, 1 where it refuses something."""
+    from minillm.formats.describe import describe
+
+    description = describe(options.path)
+    if options.json:
+        print(json.dumps(description))
+    else:
+        show_description(description)
+    return 1 if description["refused"] else 0
+
+
+def show_description(description: dict):
+    """Print what `describe` returned: a table a part, then what is refused."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from minillm.training.display import say
+
+    console = Console()
+    say(console, f"{description['path']}: {description['format']}")
+    for title, rows in sections(description):
+        say(console, title, style="bold")
+        grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for name, value in rows.items():
+            grid.add_row(f"  {name.replace('_', ' ')}", escape(str(value)))
+        console.print(grid)
+    for reason in description["refused"]:
+        say(console, f"refused: {reason}", style="bold red")
+    if not description["refused"]:
+        say(console, "nothing is refused: minillm.load reads it")
+
+
+def sections(description: dict):
+    """(title, {name: value}) of each part of a description, ready to print."""
+    from minillm.errors import printable
+    from minillm.files import megabytes
+
+    def plain(values):
+        return {name: printable(value, quoted=False) for name, value in values.items()}
+
+    yield "config", plain(description["config"])
+    if "parameters" in description:
+        sizes, cache = description["parameters"], description["kv_cache"]
+        yield (
+            "parameters",
+            {part: f"{size:>13,}  {size / sizes['total']:6.1%}" for part, size in sizes.items()},
+        )
+        yield (
+            "memory of the parameters",
+            {kind: megabytes(size) for kind, size in description["memory"].items()},
+        )
+        yield (
+            "keys and values kept while writing (float32)",
+            {
+                "a token": f"{cache['bytes_per_token']:,} bytes",
+                "the whole context": megabytes(cache["bytes_of_the_context"]),
+            },
+        )
+    if "files" in description:
+        files = description["files"]
+        counts = {
+            kind: size if isinstance(size, str) else f"{size:,}"
+            for kind, size in files["numbers"].items()
+        }
+        numbers = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
+        yield (
+            "files",
+            {"number": files["number"], "size": megabytes(files["bytes"]), "numbers": numbers},
+        )
+    if "tokenizer" in description:
+        yield "tokenizer", plain(description["tokenizer"])
