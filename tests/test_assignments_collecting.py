@@ -313,3 +313,27 @@ def test_what_is_no_folder_of_submissions_is_refused(name, tmp_path):
     for place in (tmp_path / "none", tmp_path / name):
         with pytest.raises(UserError, match="no such folder"):
             collect(place, ONE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = " + "1 + " * 20_000 + "1",
+        "X = " + "-" * 50_000 + "1",
+        "X = " + "[" * 5000,
+        "def f():\n    return " + "(" * 150 + ")" * 150,
+        "X = 1" + "\x00",
+    ],
+)
+def test_a_notebook_made_to_break_a_parser_is_one_student_s_problem(source, tmp_path):
+    notebook = {
+        "cells": [
+            {"cell_type": "code", "source": source},
+            {"cell_type": "code", "source": "@cache\ndef f(x):\n    return x"},
+        ]
+    }
+    put(tmp_path, {"ada.ipynb": json.dumps(notebook), "bob.py": "b"})
+    all = found(tmp_path)
+    assert all["bob"].files and all["ada"].files[ONE[0]].endswith(
+        b"@cache\ndef f(x):\n    return x\n"
+    )

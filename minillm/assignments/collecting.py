@@ -344,11 +344,10 @@ def _defined(cells: list[str], notes) -> bytes:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             notes.append(f"cell {number} of the notebook is not Python")
             continue
-        kept += [
-            ast.unparse(node)
-            for node in tree.body
-            if name_of(node) or isinstance(node, (ast.Import, ast.ImportFrom))
-        ]
+        for node in tree.body:
+            if name_of(node) or isinstance(node, (ast.Import, ast.ImportFrom)):
+                decorators = [d.lineno for d in getattr(node, "decorator_list", ())]
+                kept.append("\n".join(lines[min([node.lineno, *decorators]) - 1 : node.end_lineno]))
     source = "\n\n\n".join(kept) + "\n"
     if len(source) > LARGEST:
         raise Unreadable(f"it is larger than {LARGEST:,} bytes")

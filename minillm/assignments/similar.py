@@ -9,6 +9,7 @@ from itertools import combinations
 RUN = 12  # tokens in a run
 NEAR = 0.9  # share of common runs, of all runs of the two
 SHORTEST = 30  # runs that a file must have of its own
+LARGEST = 100_000  # bytes of a file that is taken apart
 SKIPPED = (
     tokenize.COMMENT,
     tokenize.NL,
@@ -49,7 +50,9 @@ def alike(files: dict[str, bytes], given: bytes) -> list[dict]:
 
 
 def _tokens(data: bytes) -> list[str]:
-    """The tokens of a file without comments and layout; none where it is not Python."""
+    """The tokens of a file without comments and layout; none where it is not Python, or long."""
+    if len(data) > LARGEST:
+        return []
     try:
         return [
             token.string
