@@ -211,7 +211,7 @@ def test_the_fingerprint_tells_all_contents_apart():
 def test_no_validation_token_is_in_a_training_batch(tmp_path):
     for i in range(60):
         (tmp_path / f"{i}.txt").write_text(chr(0x4E00 + i) * 20, encoding="utf-8")
-    made = data.read_corpus(tmp_path)
+    made = corpora.read_corpus(tmp_path)
     dataset = data.prepare(made, Wide(), tmp_path / ".set")
     assert dataset.train.dtype == np.uint32 and len(made.validation) == 6
     held_out = set(map(int, dataset.validation)) - {0}
@@ -443,7 +443,7 @@ def test_a_limit_keeps_the_first_documents():
     ({"megabytes": 0}, "megabytes"), ({"megabytes": float("nan")}, "megabytes"), ({"seed": -1}, "seed")])
 def test_options_out_of_range_are_refused(options, named):
     with pytest.raises(UserError) as error:
-        data.read_corpus("python-docs", **options)
+        corpora.read_corpus("python-docs", **options)
     assert named in one_line(error)
 
 
@@ -466,7 +466,7 @@ def test_a_folder_is_read_in_order_and_only_its_own_text(tmp_path):
         pass  # Windows lets only some users make links
     files = [path.relative_to(folder).as_posix() for path in corpora.text_files(folder)]
     assert files == ["a.md", "b.txt", "f.txt", "g.txt", "sub/c.RST"]
-    made = data.read_corpus(folder, validation_fraction=0.2)
+    made = corpora.read_corpus(folder, validation_fraction=0.2)
     assert sorted(made.train + made.validation) == sorted(["one", "two\nlines", "four", "five", "three"])
     assert made.floor_nats is None and made.name == "texts"
 
@@ -474,9 +474,9 @@ def test_a_folder_is_read_in_order_and_only_its_own_text(tmp_path):
 def test_one_file_is_one_text(tmp_path):
     path = tmp_path / "book.txt"
     path.write_text("x" * 50 + "é" * 50, encoding="utf-8")
-    made = data.read_corpus(str(path))
+    made = corpora.read_corpus(str(path))
     assert made.train == ["x" * 50 + "é" * 40] and made.validation == ["é" * 10]
-    limited = data.read_corpus(path, megabytes=0.000_051)
+    limited = corpora.read_corpus(path, megabytes=0.000_051)
     assert limited.train + limited.validation == ["x" * 45, "x" * 5]  # half a character is left out
 
 
@@ -484,7 +484,7 @@ def test_text_that_is_not_utf8_names_the_file_and_the_byte(tmp_path):
     (tmp_path / "fine.txt").write_bytes(b"fine")
     (tmp_path / "latin.txt").write_bytes("déjà".encode("latin-1"))
     with pytest.raises(UserError) as error:
-        data.read_corpus(tmp_path)
+        corpora.read_corpus(tmp_path)
     assert "latin.txt" in one_line(error) and "byte 1 " in one_line(error) and "--encoding" in one_line(error)
 
 
@@ -497,7 +497,7 @@ def test_all_files_that_are_not_utf8_are_named_with_their_remedy(tmp_path):
     (tmp_path / "e.txt").write_bytes(b"caf\xe9")
     (tmp_path / "f.txt").write_text("f\u00fcnf", encoding="utf-8")
     with pytest.raises(UserError, match="5 of 6 files cannot be read") as error:
-        data.read_corpus(tmp_path)
+        corpora.read_corpus(tmp_path)
     for name, encoding in WIDE.items():
         mark = "UTF-32" if encoding == "utf-32" else "UTF-16"
         assert f"{name}: is {mark}, not UTF-8: add --encoding {encoding}" in one_line(error)
@@ -516,7 +516,7 @@ def test_an_encoding_reads_what_is_not_utf8_and_leaves_the_rest(tmp_path):
     for encoding, match in (("klingon", "no text encoding"), ("hex", "no text encoding"),
                             ("utf-32", "neither UTF-8 nor utf-32")):
         with pytest.raises(UserError, match=match) as error:
-            data.read_corpus(tmp_path / "e.txt", encoding=encoding)
+            corpora.read_corpus(tmp_path / "e.txt", encoding=encoding)
         one_line(error)
 
 
@@ -533,18 +533,18 @@ def test_a_folder_takes_every_kind_of_text_and_globs_choose(tmp_path):
     assert found("*.py") == ["a.py", "sub/g.py"] and found("*.log",
                                                            "sub/*") == ["f.log", "sub/g.py",
                                                                         "sub/h"]
-    made = data.read_corpus(tmp_path, globs=("*.py", "*.log"))
+    made = corpora.read_corpus(tmp_path, globs=("*.py", "*.log"))
     assert len(made.train + made.validation) >= 3 and "3 text files" in made.description
     for source, globs, match in ((tmp_path, ("*.xyz",), r"no file matches \*.xyz"),
                                  (tmp_path / "a.py", ("*.py",), "not a folder")):
         with pytest.raises(UserError, match=match):
-            data.read_corpus(source, globs=globs)
+            corpora.read_corpus(source, globs=globs)
 
 
 def test_more_stories_than_fit_into_memory_are_refused(monkeypatch):
     monkeypatch.setattr(corpora, "machine_memory", lambda: 10**9)
     with pytest.raises(UserError, match="megabytes 2000.*1.0 GB"):
-        data.read_corpus("storyworld", megabytes=2000)
+        corpora.read_corpus("storyworld", megabytes=2000)
 
 
 def test_sources_that_are_not_there_are_refused(tmp_path):
@@ -555,7 +555,7 @@ def test_sources_that_are_not_there_are_refused(tmp_path):
                           ("x" * 5000, "no such"), (tmp_path / "void.txt", "is empty"),
                           (tmp_path / "x.txt", "too little")):
         with pytest.raises(UserError) as error:
-            data.read_corpus(source)
+            corpora.read_corpus(source)
         assert named in one_line(error)
 
 
@@ -564,7 +564,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.txt")
     for source in (tmp_path, tmp_path / "pipe.txt"):
         with pytest.raises(UserError):
-            data.read_corpus(source)
+            corpora.read_corpus(source)
     folder = data.prepare(corpus(), Bytes(), tmp_path / "set").folder
     (folder / "train.npy").unlink()
     os.mkfifo(folder / "train.npy")
@@ -629,7 +629,7 @@ def test_offline_says_the_address_and_where_to_put_the_file(tmp_path, monkeypatc
 
     monkeypatch.setattr(corpora.urllib.request, "urlopen", no_network)
     with pytest.raises(UserError) as error:
-        data.read_corpus(name, data_dir=tmp_path)
+        corpora.read_corpus(name, data_dir=tmp_path)
     wanted = getattr(corpora, file)
     for part in (wanted.url, str(tmp_path / wanted.name), "no route to host"):
         assert part in one_line(error)
@@ -641,28 +641,28 @@ def test_tinystories_are_separate_documents(tmp_path, monkeypatch):
         lines = [f"{letter} {i}\nend\n{END_OF_TEXT}" for i in range(100, 200)]
         path.write_text("\n".join(lines), encoding="utf-8", newline="\n")
         monkeypatch.setattr(corpora, file, remote(path))
-    made = data.read_corpus("tinystories", data_dir=tmp_path)
+    made = corpora.read_corpus("tinystories", data_dir=tmp_path)
     assert made.train == [f"t {i}\nend" for i in range(100, 200)]
     assert made.validation == [f"v {i}\nend" for i in range(100, 200)]
-    part = data.read_corpus("tinystories", megabytes=0.001, data_dir=tmp_path)
+    part = corpora.read_corpus("tinystories", megabytes=0.001, data_dir=tmp_path)
     for split, whole, limit in ((part.train, made.train, 900), (part.validation, made.validation, 100)):
         assert split == whole[:len(split)]
         assert len(split) == limit // len(f"t 100\nend\n{END_OF_TEXT}\n")
-    again = data.read_corpus("tinystories-small", data_dir=tmp_path)
+    again = corpora.read_corpus("tinystories-small", data_dir=tmp_path)
     assert sorted(again.train + again.validation) == sorted(made.validation) and len(again.validation) == 10
 
 
 # The named sources ------------------------------------------------------------------------------------------
 
 def test_the_story_world_comes_with_its_floor(tmp_path):
-    made = data.read_corpus("storyworld", megabytes=0.3, seed=7)
+    made = corpora.read_corpus("storyworld", megabytes=0.3, seed=7)
     assert not set(made.train) & set(made.validation)
     for split, wanted in ((made.train, 270_000), (made.validation, 30_000)):
         size = sum(len(text.encode()) for text in split)
         assert size - len(split[-1].encode()) < wanted <= size
     assert made.floor_nats == [-storyworld.parse(text).log_probability for text in made.validation]
-    assert made.fingerprint() == data.read_corpus("storyworld", megabytes=0.3, seed=7).fingerprint()
-    assert made.fingerprint() != data.read_corpus("storyworld", megabytes=0.3, seed=8).fingerprint()
+    assert made.fingerprint() == corpora.read_corpus("storyworld", megabytes=0.3, seed=7).fingerprint()
+    assert made.fingerprint() != corpora.read_corpus("storyworld", megabytes=0.3, seed=8).fingerprint()
     dataset = data.prepare(made, Bytes(), tmp_path / "set")
     inputs, targets = data.document_rows(dataset.validation, dataset.validation_starts, 2000)
     assert len(inputs) == len(made.validation) and (inputs[:, 0] == 0).all()
@@ -684,10 +684,10 @@ def test_python_docs_are_plenty_and_always_the_same():
     assert not any(text.startswith("test.") for text in documents)  # Python's own tests are no documentation
     assert sum(len(text.encode()) for text in documents) > 500_000 and all(documents)
     assert any("textwrap.dedent\n\nRemove any common" in text for text in documents)
-    made = data.read_corpus("python-docs", megabytes=0.6)
+    made = corpora.read_corpus("python-docs", megabytes=0.6)
     assert set(made.train + made.validation) == set(corpora.keep(documents, 0.6))
     assert not set(made.train) & set(made.validation)
-    script = "from minillm.text import dataset as data; print(data.read_corpus('python-docs', megabytes=0.6).fingerprint())"
+    script = "from minillm.text import corpora; print(corpora.read_corpus('python-docs', megabytes=0.6).fingerprint())"
     other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
                            cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "5"})
     assert other.stdout.strip() == made.fingerprint()
@@ -695,7 +695,7 @@ def test_python_docs_are_plenty_and_always_the_same():
 
 @pytest.mark.skipif(not (DATA and (DATA / "tinyshakespeare.txt").is_file()), reason="no tinyshakespeare.txt at hand")
 def test_shakespeare_by_characters_is_that_of_nanogpt(tmp_path):
-    made = data.read_corpus("shakespeare", data_dir=DATA)
+    made = corpora.read_corpus("shakespeare", data_dir=DATA)
     tokenizer = tokenizers.train_characters(made.train + made.validation)
     dataset = data.prepare(made, tokenizer, tmp_path / "set")
     summary = data.describe(dataset)
