@@ -162,7 +162,7 @@ def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], t
         found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival, model.config, names)[1]
         return {name: np.asarray(found[name]) for name in names}
     if not family(model.config).backward_by_hand:
-        raise UserError(f"gradients of a {family(model.config).name} need --twin jax: the numpy twin has no backward pass for it")
+        raise UserError(f"gradients of a {family(model.config).name} need the jax twin: NumPy has no backward pass for it")
     if hasattr(model.params["layers"][0]["o_proj"], "scheme"):
         raise UserError("gradients of a quantized model need the jax twin: NumPy's backward is for float matrices")
     return gradients_by_hand(model, tokens_BT, target, names)
