@@ -23,7 +23,6 @@ from decoding_speed import SIZES
 
 import minillm
 from minillm.inspection import compiled, estimate, logits_of, patch, record, swap, tap_names
-from minillm.inspection.twin import settled
 from minillm.loading import Model
 from minillm.architecture.llama import init
 
@@ -32,12 +31,11 @@ CHILD = """
 import gc, sys, time, numpy as np
 from decoding_speed import SIZES
 from minillm.inspection import estimate, record
-from minillm.inspection.twin import settled
 from minillm.loading import Model
 from minillm.architecture.llama import init
 config = SIZES[sys.argv[1]]
 length, batch = int(sys.argv[2]), int(sys.argv[3])
-model = settled(Model(config, init(config, np.random.default_rng(0)), None, "x"), "jax")
+model = Model(config, init(config, np.random.default_rng(0)), None, "x").on("jax")
 tokens = np.random.default_rng(1).integers(0, config.vocab_size, (batch, length))
 record(model, tokens)                                            # compiles; what that takes is not the record's
 gc.collect()
@@ -125,9 +123,9 @@ def main():
     options.add_argument("--only", nargs="+", choices=("patching", "recording", "memory"), default=("patching", "recording", "memory"))
     options.add_argument("--json", metavar="FILE", help="what was measured is put into this file; the rest of it stays")
     options = options.parse_args()
-    models = {size: settled(Model(SIZES[size], init(SIZES[size], np.random.default_rng(0)), None, size), "jax") for size in ("260K", "15M")}
+    models = {size: Model(SIZES[size], init(SIZES[size], np.random.default_rng(0)), None, size).on("jax") for size in ("260K", "15M")}
     if options.stories:
-        models["260K"] = settled(minillm.load(options.stories), "jax")
+        models["260K"] = minillm.load(options.stories).on("jax")
     path = Path(options.json) if options.json else None
     result = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
     jobs = {"patching": lambda: patching(models["260K"], 32),

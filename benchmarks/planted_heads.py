@@ -21,7 +21,6 @@ from minillm.text import storyworld
 from minillm.inspection import ablate_heads, record
 from minillm.inspection.heads import patterns
 from minillm.inspection.planted import RELATIONS, planted
-from minillm.inspection.twin import settled
 from minillm.architecture.tree import flatten
 
 
@@ -96,7 +95,7 @@ def main():
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--json", metavar="FILE")
     options = options.parse_args()
-    model = settled(minillm.load(options.model), "jax")
+    model = minillm.load(options.model).on("jax")
     stories, length = held_out(options.stories, options.seed), model.config.max_position_embeddings
     halves = [measure(model, stories[i::2], length) for i in (0, 1)]
     found = summary(*halves, np.random.default_rng(options.seed))

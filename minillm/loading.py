@@ -1,7 +1,7 @@
 """`minillm.load`: a checkpoint, whoever made it, as one record to run, write with and save."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -69,14 +69,14 @@ class Model:
 
         The text ends before the first of the `stop` strings that it writes. `on_token()` is called at every new token.
         """
-        how, ids = GenerateConfig(**options), self.prompt_ids(prompt, begin)
-        begun = len(ids) - len(self.tokenizer.encode(prompt))                 # only marks stand before: they are not shown
+        sampling, ids = GenerateConfig(**options), self.prompt_ids(prompt, begin)
+        start = len(ids) - len(self.tokenizer.encode(prompt))  # special tokens before it are not shown
 
-        def written():
-            yield from ids[begun:]
-            yield from self.continuation(ids, twin, how, on_token)
+        def tokens():
+            yield from ids[start:]
+            yield from self.continuation(ids, twin, sampling, on_token)
 
-        return until(decode_stream(self.tokenizer, written()), stop, len(self.tokenizer.decode(ids[begun:])))
+        return until(decode_stream(self.tokenizer, tokens()), stop, len(self.tokenizer.decode(ids[start:])))
 
     def continuation(self, ids: Sequence[int], twin: str = "jax", how: GenerateConfig = GenerateConfig(),
                      on_token=None) -> Iterator[int]:
@@ -85,6 +85,11 @@ class Model:
             if on_token:
                 on_token()
             yield token
+
+    def on(self, twin: str) -> "Model":
+        """The same model with its parameters on the twin's device: many calls then move them once."""
+        self.check_twin(twin)
+        return replace(self, params=to_device(self.params, twin))
 
     def save(self, folder, dtype: str = "float32", method: str = "round"):
         """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were found. Raises UserError."""
@@ -111,16 +116,16 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
         raise UserError(f"{path}: not a checkpoint: give a folder with config.json and model.safetensors, or a llama2.c .bin file")
     if path.is_file():
         from minillm.formats import llama2c
-        config, params, made = llama2c.load(path, tokenizer)
+        config, params, tokenizer = llama2c.load(path, tokenizer)
         params = tree_map(lambda leaf: leaf if leaf.ndim < 2 else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
-        return Model(config, params, made, f"{path} (llama2.c)", (config.bos_token_id,))
+        return Model(config, params, tokenizer, f"{path} (llama2.c)", (config.bos_token_id,))
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder")
     if tokenizer is not None:
         raise UserError(f"{path}: a folder has its own tokenizer; --tokenizer is for llama2.c's "
                         f".bin files: leave it out")
-    config, params, made = checkpoint.load_model(path, dtype)
-    return Model(config, params, made, str(path), begin_of_prompt(path, made, config))
+    config, params, tokenizer = checkpoint.load_model(path, dtype)
+    return Model(config, params, tokenizer, str(path), begin_of_prompt(path, tokenizer, config))
 
 
 def longest(config) -> int:
@@ -128,6 +133,15 @@ def longest(config) -> int:
     scaling = getattr(config, "rope_scaling", None)
     stretch = scaling.factor if scaling is not None and scaling.rope_type == "dynamic" else 1
     return int(config.max_position_embeddings * stretch)
+
+
+def to_device(params: dict, twin: str) -> dict:
+    """The parameters on the device of a twin; those of NumPy stay as they are."""
+    twin_package(twin)  # registers quantized matrices with JAX
+    if twin == "numpy":
+        return params
+    import jax
+    return jax.tree.map(jax.numpy.asarray, params)
 
 
 def twin_package(name: str):
@@ -140,17 +154,17 @@ def twin_package(name: str):
 def until(pieces: Iterator[str], stop: tuple[str, ...], begun: int = 0) -> Iterator[str]:
     """The pieces of a text until one of the `stop` strings begins at character `begun` or later.
 
-    What could still become a stop string is held back until it is none.
+    Text that may begin a stop string is held back until it no longer can.
     """
     longest, text, shown = max(map(len, stop), default=1), "", 0
     for piece in pieces:
         text += piece
-        found = [at for at in (text.find(word, max(begun, shown)) for word in stop) if at >= 0]
-        safe = min(found) if found else max(shown, len(text) - longest + 1)
+        starts = [at for at in (text.find(word, max(begun, shown)) for word in stop) if at >= 0]
+        safe = min(starts) if starts else max(shown, len(text) - longest + 1)
         if safe > shown:
             yield text[shown:safe]
             shown = safe
-        if found:
+        if starts:
             return
     if shown < len(text):
         yield text[shown:]

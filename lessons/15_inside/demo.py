@@ -47,7 +47,7 @@ def compute(console, full):
 def opened():
     """The committed model, its integers as float64: then every machine computes the same numbers."""
     import minillm
-    from minillm.inspection.twin import widened
+    from minillm.inspection.dispatch import widened
     model = minillm.load(MODEL)
     return replace(model, params=widened(model.params))
 
@@ -144,7 +144,7 @@ def lens_of(model, seen, token):
     """(p, p without the final norm) of a token at the last place: before the first layer, and after each."""
     import numpy as np
     from minillm.inspection.ablation import log_softmax
-    from minillm.inspection.twin import head_matrix, unembed
+    from minillm.inspection.dispatch import head_matrix, unembed
     L = model.config.num_hidden_layers
     x_ND = np.array([*(seen[f"layers.{i}.resid_pre"][0, -1] for i in range(L)), seen[f"layers.{L - 1}.resid_post"][0, -1]])
     logits = unembed("numpy", model.params, x_ND, model.config), x_ND @ head_matrix(model)

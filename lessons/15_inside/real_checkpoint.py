@@ -20,7 +20,7 @@ from minillm import inspection
 from minillm.inspection.ablation import log_softmax
 from minillm.inspection.heads import patterns
 from minillm.inspection.patching import Target
-from minillm.inspection.twin import unembed, widened
+from minillm.inspection.dispatch import unembed, widened
 from minillm.architecture.llama import count
 
 TEXTS = ("Once upon a time, there was a little girl named Lily. She had a friend named {}. One day, Lily and",

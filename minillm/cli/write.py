@@ -80,6 +80,7 @@ def generate(options):
         model.prompt_ids(prompt, begin)
     if options.twin == "jax":
         keep_compiled()
+    model = model.on(options.twin)
     for i, prompt in enumerate(options.prompt):
         times = [time.perf_counter()]
         if i:
@@ -135,6 +136,7 @@ def chat(options):
         chat_template.render(template, [*begin, {"role": "user", "content": "a"}], special)
     if options.twin == "jax":
         keep_compiled()
+    model = model.on(options.twin)  # once, not at every answer
     without = "this checkpoint has no chat template: it continues what you type; "
     print(f"[{'' if template else without}{COMMANDS_OF_CHAT}]", file=sys.stderr)
     messages = list(begin)

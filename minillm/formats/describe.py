@@ -55,8 +55,8 @@ def describe_llama2c(path: Path) -> dict:
     found = {"path": str(path), "format": "llama2.c, version 0", "refused": []}
     config = llama2c.read_header(path)
     found |= describe_config(config) | {"files": {"number": 1, "bytes": path.stat().st_size, "numbers": {"F32": "all"}}}
-    made = attempt(found, lambda: llama2c.read_tokenizer(llama2c.find_tokenizer(path), config.vocab_size))
-    found["tokenizer"] = describe_tokenizer(made, (config.bos_token_id,)) if made else {"none": "see what is refused"}
+    tokenizer = attempt(found, lambda: llama2c.read_tokenizer(llama2c.find_tokenizer(path), config.vocab_size))
+    found["tokenizer"] = describe_tokenizer(tokenizer, (config.bos_token_id,)) if tokenizer else {"none": "see what is refused"}
     return found
 
 

@@ -144,9 +144,9 @@ def write_tokenizer(writer, model, gguf):
     llama.cpp cuts text into words by its own rules, chosen by name: "gpt-2" cuts ordinary English as our tokenizer does, but
     a text of other scripts may become other tokens there.
     """
-    made, config = model.tokenizer, model.config
-    names = {i: token for token, i in made.vocab.items()}
-    special, spec = set(made.special_tokens.values()), made.spec["model"]
+    tokenizer, config = model.tokenizer, model.config
+    names = {i: token for token, i in tokenizer.vocab.items()}
+    special, spec = set(tokenizer.special_tokens.values()), tokenizer.spec["model"]
     merges = [" ".join(pair) if isinstance(pair, list | tuple) else pair for pair in spec["merges"]]
     kinds = gguf.TokenType
 
@@ -159,10 +159,10 @@ def write_tokenizer(writer, model, gguf):
         return kinds.BYTE if spec.get("byte_fallback") and len(name) == 6 and name.startswith("<0x") else kinds.NORMAL
 
     ids = range(config.vocab_size)
-    writer.add_tokenizer_model("gpt2" if made.byte_level else "llama")
+    writer.add_tokenizer_model("gpt2" if tokenizer.byte_level else "llama")
     writer.add_token_list([names.get(i, f"[unused {i}]") for i in ids])
     writer.add_token_types([kind(i) for i in ids])
-    if made.byte_level:
+    if tokenizer.byte_level:
         writer.add_tokenizer_pre("gpt-2")
         writer.add_token_merges(merges)
     else:                                                     # SentencePiece joins what has the highest score: the earliest merge

@@ -33,8 +33,8 @@ def load(path, tokenizer_path=None):
     path = Path(path)
     config = read_header(path)
     params = read_params(path, config)
-    made = read_tokenizer(Path(tokenizer_path) if tokenizer_path else find_tokenizer(path), config.vocab_size)
-    return config, params, made
+    file = Path(tokenizer_path) if tokenizer_path else find_tokenizer(path)
+    return config, params, read_tokenizer(file, config.vocab_size)
 
 
 def read_header(path: Path) -> ModelConfig:

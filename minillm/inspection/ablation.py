@@ -15,7 +15,7 @@ from minillm.inspection.attribution import head_outputs
 from minillm.inspection.edit import Edit
 from minillm.inspection.record import run, through_head
 from minillm.inspection.restart import one_head_each, random_like, restart, rows_at_once
-from minillm.inspection.twin import prompt_tokens, settled
+from minillm.inspection.dispatch import prompt_tokens
 from minillm.loading import Model
 
 
@@ -40,7 +40,7 @@ def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = 
 
     `only_LH` limits the work to some heads; the others' effects are NaN.
     """
-    model = settled(model, twin)
+    model = model.on(twin)
     masks, H = one_head_each(model.config), model.config.num_attention_heads
     chosen_LH = np.ones((model.config.num_hidden_layers, H), bool) if only_LH is None else only_LH
 
@@ -56,7 +56,7 @@ def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = 
 
 def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablation:
     """Set each layer's MLP output to zero: N = 1."""
-    model = settled(model, twin)
+    model = model.on(twin)
 
     def rows(i, seen, rng):
         out, mask = seen[f"layers.{i}.mlp_out"], np.ones((1, 1, 1), bool)
@@ -70,7 +70,7 @@ def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed:
 
     The control removes a random neuron instead.
     """
-    model = settled(model, twin)
+    model = model.on(twin)
     F = model.params["layers"][layer]["down_proj"].shape[0]
     units = np.asarray(units)
 

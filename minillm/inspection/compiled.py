@@ -10,7 +10,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from minillm.inspection import twin
+from minillm.inspection import dispatch
 from minillm.inspection.edit import editor
 from minillm.in_jax.ops import no_tap
 
@@ -23,7 +23,7 @@ def run(params, tokens_BT, values, config, names, plan):
     """
     seen = {}
     tap = editor(plan, values, names, seen, jnp.where) if names or plan else no_tap
-    logits_BTV, _ = twin.forward("jax", config)(params, tokens_BT, config, tap=tap)
+    logits_BTV, _ = dispatch.forward("jax", config)(params, tokens_BT, config, tap=tap)
     return None if "logits" in names else logits_BTV, seen
 
 
@@ -32,13 +32,13 @@ def block(layer, x_BTD, values, config, plan=(), names=()):
     """(x_BTD, record) of one block."""
     seen = {}
     tap = editor(plan, values, names, seen, jnp.where) if names or plan else no_tap
-    return twin.block("jax", layer, x_BTD, config, tap), seen
+    return dispatch.block("jax", layer, x_BTD, config, tap), seen
 
 
 @partial(jax.jit, static_argnames="config")
 def unembed(params, x, config):
     """Logits of a residual stream."""
-    return twin.unembed("jax", params, x, config)
+    return dispatch.unembed("jax", params, x, config)
 
 
 @partial(jax.jit, static_argnames=("config", "names"))
@@ -49,7 +49,7 @@ def gradients(params, tokens_BT, position, token, rival, config, names):
     """
     def score(added):
         tap = lambda name, x: x + added[name] if name in added else x
-        logits_BTV, _ = twin.forward("jax", config)(params, tokens_BT, config, tap=tap)
+        logits_BTV, _ = dispatch.forward("jax", config)(params, tokens_BT, config, tap=tap)
         return logits_BTV[0, position, token] - jnp.where(rival < 0, 0, logits_BTV[0, position, rival])
 
     shapes = jax.eval_shape(lambda: run(params, tokens_BT, [], config, names, ())[1])
@@ -61,5 +61,5 @@ def step(params, tokens_BT, cache, values, config, names, plan):
     """(logits, cache, record) of a pass that continues from a cache."""
     seen = {}
     tap = editor(plan, values, names, seen, jnp.where)
-    logits_BTV, cache = twin.forward("jax", config)(params, tokens_BT, config, cache, tap)
+    logits_BTV, cache = dispatch.forward("jax", config)(params, tokens_BT, config, cache, tap)
     return logits_BTV, cache, seen

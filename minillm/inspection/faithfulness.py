@@ -17,7 +17,7 @@ from minillm.inspection.heads import patterns
 from minillm.inspection.patching import patch
 from minillm.inspection.record import record, run, through_head
 from minillm.inspection.restart import restart
-from minillm.inspection.twin import forward, prompt_tokens, widened
+from minillm.inspection.dispatch import forward, prompt_tokens, widened
 from minillm.loading import Model
 from minillm.architecture.tree import flatten
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.inspection.record import run
-from minillm.inspection.twin import prompt_tokens
+from minillm.inspection.dispatch import prompt_tokens
 from minillm.loading import Model
 
 KINDS = ("previous", "duplicate", "induction")

@@ -11,7 +11,7 @@ import numpy as np
 
 from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.record import run, through_head
-from minillm.inspection.twin import prompt_tokens, settled
+from minillm.inspection.dispatch import prompt_tokens
 from minillm.loading import Model
 
 
@@ -34,7 +34,7 @@ def logit_lens(
     model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax"
 ) -> Lens:
     """The lens of every layer and position. `seen` is a record of the prompt, if you have one."""
-    model = settled(model, twin)
+    model = model.on(twin)
     tokens_BT = prompt_tokens(model, prompt)
     seen = seen or run(model, tokens_BT, ["*.resid_pre", "*.resid_post", "logits"], (), twin)[1]
     L, count = model.config.num_hidden_layers, min(count, model.config.vocab_size)

@@ -12,7 +12,7 @@ import numpy as np
 from minillm.architecture.family import family
 from minillm.inspection.lens import largest
 from minillm.inspection.record import run
-from minillm.inspection.twin import head_matrix, matrix, prompt_tokens
+from minillm.inspection.dispatch import head_matrix, matrix, prompt_tokens
 from minillm.loading import Model
 
 

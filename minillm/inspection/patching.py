@@ -18,7 +18,7 @@ from minillm.architecture.family import family
 from minillm.errors import UserError
 from minillm.inspection.record import run
 from minillm.inspection.restart import one_head_each, one_position_each, position_axis, random_like, restart, scores_at
-from minillm.inspection.twin import matrix, prompt_tokens, settled
+from minillm.inspection.dispatch import matrix, prompt_tokens
 from minillm.loading import Model
 
 SITES = ("resid_pre", "attn_out", "mlp_out", "z")
@@ -97,7 +97,7 @@ def patch(
     places; elsewhere the score is NaN. `control_seed` gives the control: the patch is the corrupt
     run's own activation plus a random vector, as long as the difference from the clean one.
     """
-    model = settled(model, twin)
+    model = model.on(twin)
     target, seen, other, (clean_score, corrupt_score) = two_runs(
         model, clean, corrupt, site, target, twin
     )
@@ -133,7 +133,7 @@ def patch(
 def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position", target: Target | None = None,
                      twin: str = "jax") -> Patching:
     """Estimate `patch` by (d score / d activation of the corrupt run) times (clean - corrupt)."""
-    model = settled(model, twin)
+    model = model.on(twin)
     target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
     names = tuple(f"layers.{i}.{site}" for i in range(model.config.num_hidden_layers))
     gradient = gradients(model, prompt_tokens(model, corrupt), target, names, twin)
@@ -162,7 +162,7 @@ def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], t
         found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival, model.config, names)[1]
         return {name: np.asarray(found[name]) for name in names}
     if not family(model.config).backward_by_hand:
-        raise UserError(f"gradients of a {family(model.config).name} need --twin jax: the numpy twin has no backward pass for it")
+        raise UserError(f"gradients of a {family(model.config).name} need the jax twin: NumPy has no backward pass for it")
     if hasattr(model.params["layers"][0]["o_proj"], "scheme"):
         raise UserError("gradients of a quantized model need the jax twin: NumPy's backward is for float matrices")
     return gradients_by_hand(model, tokens_BT, target, names)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minillm.inspection.activations import estimate, matching
 from minillm.inspection.edit import Edit, editor, prepared
-from minillm.inspection.twin import block, forward, outer, prompt_tokens, settled, unembed
+from minillm.inspection.dispatch import block, forward, outer, prompt_tokens, unembed
 from minillm.loading import Model
 
 AT_ONCE = 2**30   # bytes: a larger record is made layer by layer
@@ -53,7 +53,7 @@ def run(model: Model, prompt, names: str | Sequence[str] = (), edits: Sequence[E
 
 def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*", twin: str = "jax") -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, array) in the order of the computation, with one layer in memory at a time."""
-    model = settled(model, twin)
+    model = model.on(twin)
     tokens_BT, config = prompt_tokens(model, prompt), model.config
     wanted = matching(names, config)
     seen = run(model, tokens_BT, ["embed*", "layers.0.resid_pre"], (), twin)[1]
@@ -64,7 +64,7 @@ def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*", twin
         x_BTD, seen = through_block(twin, layer, x_BTD, config, names=inside)
         yield from ((f"layers.{i}.{name}", np.asarray(seen[name])) for name in inside)
     if "final_norm" in wanted:
-        from minillm.inspection.twin import norm
+        from minillm.inspection.dispatch import norm
         yield "final_norm", np.asarray(norm(twin, model.params, x_BTD, config))
     if "logits" in wanted:
         yield "logits", np.asarray(through_head(twin, model.params, x_BTD, config))

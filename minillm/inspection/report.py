@@ -31,7 +31,7 @@ from minillm.inspection.neurons import promoted, top_neurons, top_tokens
 from minillm.inspection.patching import default_target, patch, patch_best
 from minillm.inspection.record import record, run
 from minillm.inspection.shown import shown
-from minillm.inspection.twin import prompt_tokens, settled
+from minillm.inspection.dispatch import prompt_tokens
 from minillm.loading import Model
 from minillm.architecture.tree import flatten
 
@@ -47,40 +47,40 @@ def contents(model: Model, prompt, corrupt=None, against: Model | None = None, t
     tokens are searched in `text`; by default the model writes some. `say` is called with each
     step's name.
     """
-    model = settled(model, twin)
+    model = model.on(twin)
     tokens_BT = prompt_tokens(model, prompt)
     say(f"recording {tokens_BT.shape[1]} tokens")
     seen = record(model, tokens_BT, twin=twin)
-    made = Page(model, tokens_BT, seen)
-    made.add_model(twin, prompt)
+    page = Page(model, tokens_BT, seen)
+    page.add_model(twin, prompt)
     broken = faithfulness.not_finite(seen)
     if broken:
-        made.left_out("everything but the tokens", f"this model cannot be looked into: {broken}")
-        made.data["broken"] = broken
-        made.data["checks"] = []
-        return made.finished()
+        page.left_out("everything but the tokens", f"this model cannot be looked into: {broken}")
+        page.data["broken"] = broken
+        page.data["checks"] = []
+        return page.finished()
     say("checking what must hold")
-    made.add_checks(faithfulness.check_all(model, tokens_BT, corrupt, seen, twin))
-    made.add_answers()
-    made.add_patterns()
+    page.add_checks(faithfulness.check_all(model, tokens_BT, corrupt, seen, twin))
+    page.add_answers()
+    page.add_patterns()
     say("reading heads, layers and logits")
-    made.add_head_scores(twin)
-    made.add_lens(logit_lens(model, tokens_BT, 5, seen, twin))
-    made.add_attribution(attribute_logits(model, tokens_BT, against_mean=False, seen=seen))
-    made.add_norms()
+    page.add_head_scores(twin)
+    page.add_lens(logit_lens(model, tokens_BT, 5, seen, twin))
+    page.add_attribution(attribute_logits(model, tokens_BT, against_mean=False, seen=seen))
+    page.add_norms()
     say("taking out one head after the other")
-    left = made.add_ablation(effort * 1e12 * (0.5 if corrupt is not None else 1), twin)
+    left = page.add_ablation(effort * 1e12 * (0.5 if corrupt is not None else 1), twin)
     if corrupt is not None:
         say("patching the clean run into the corrupt one")
-        made.add_patching(prompt_tokens(model, corrupt), left + 0.5 * effort * 1e12, twin)
+        page.add_patching(prompt_tokens(model, corrupt), left + 0.5 * effort * 1e12, twin)
     else:
-        made.left_out("patching", "it needs a second prompt of as many tokens: --corrupt TEXT")
+        page.left_out("patching", "it needs a second prompt of as many tokens: --corrupt TEXT")
     say("looking for what excites the neurons")
-    made.add_neurons(text, twin)
+    page.add_neurons(text, twin)
     if against is not None:
         say(f"comparing with {against.source}")
-        made.add_comparison(comparing.compare(model, against, tokens_BT, twin), against)
-    return made.finished()
+        page.add_comparison(comparing.compare(model, against, tokens_BT, twin), against)
+    return page.finished()
 
 
 class Page:

@@ -15,7 +15,7 @@ from minillm.errors import UserError
 from minillm.inspection.activations import axes_of, matching
 from minillm.inspection.edit import Edit, editor, prepared
 from minillm.inspection.record import run
-from minillm.inspection.twin import forward, prompt_tokens, settled
+from minillm.inspection.dispatch import forward, prompt_tokens
 from minillm.loading import Model, twin_package
 from minillm.text.tokenizer import decode_stream
 
@@ -46,7 +46,7 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", ed
     `pattern` start at the first token. Raises UserError for edits at positions, or with arrays of a
     whole text: a step has one position.
     """
-    how, model, config = GenerateConfig(**options), settled(model, twin), model.config
+    how, model, config = GenerateConfig(**options), model.on(twin), model.config
     ids = prompt_tokens(model, prompt)[0].tolist()
     check_prompt(ids, config)
     if any(edit.positions is not None for edit in edits):

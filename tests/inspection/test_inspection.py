@@ -14,7 +14,7 @@ from minillm import inspection
 from minillm.text import tokenizer
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
-from minillm.inspection import faithfulness, heads, patching, twin
+from minillm.inspection import dispatch, faithfulness, heads, patching
 from minillm.inspection.restart import rows_at_once
 from minillm.loading import Model, twin_package
 from minillm.architecture.llama import init
@@ -405,4 +405,4 @@ def test_half_precision_weights_are_looked_into(tmp_path):
     half = replace(model, params=jax.tree.map(lambda w: w if w.ndim < 2 else w.astype(np.float16), model.params))
     checks = faithfulness.check_all(half, tokens_of(half))
     assert {check.verdict for check in checks} == {"holds"}, [check for check in checks if check.verdict != "holds"]
-    assert twin.matrix(half.params["embed_tokens"]).dtype == np.float32
+    assert dispatch.matrix(half.params["embed_tokens"]).dtype == np.float32

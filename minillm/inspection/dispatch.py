@@ -17,16 +17,6 @@ def prompt_tokens(model: Model, prompt) -> np.ndarray:
     return tokens_BT.astype(np.int32)
 
 
-def settled(model: Model, twin: str) -> Model:
-    """The model with its parameters on the twin's device, so that many calls move them once."""
-    model.check_twin(twin)
-    if twin == "numpy":
-        return model
-    twin_package(twin)                              # it registers quantized matrices with JAX
-    import jax
-    return replace(model, params=jax.tree.map(jax.numpy.asarray, model.params))
-
-
 def matrix(weight) -> np.ndarray:
     """A weight as a matrix, at least float32: only this function knows how weights are stored."""
     if hasattr(weight, "scheme"):                                 # integers and their scales: minillm/architecture/quantized.py
