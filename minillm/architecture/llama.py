@@ -100,8 +100,8 @@ def init(config: ModelConfig, rng: np.random.Generator, dtype=np.float32) -> dic
     D, K, E = config.hidden_size, config.num_key_value_heads, config.head_dim
     for layer in params["layers"] if config.o_proj_init_gain else ():
         v_DKE = layer["v_proj"].reshape(D, K, E)
-        o_OD = config.o_proj_init_gain * v_DKE.repeat(config.queries_per_key, axis=1).reshape(D, -1).T
-        layer["o_proj"] = np.ascontiguousarray(o_OD, dtype)
+        v_DO = v_DKE.repeat(config.queries_per_key, axis=1).reshape(D, -1)
+        layer["o_proj"] = np.ascontiguousarray(config.o_proj_init_gain * v_DO.T, dtype)
     return params
 
 

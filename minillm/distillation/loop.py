@@ -136,13 +136,15 @@ def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train
 def _by_what_is_kept(model, kept: "Kept", dataset, config, train, how, state, first: int, end: int):
     """The steps from `first` up to `end`, by the teacher's answers on disk."""
     starts = training.starts_of_rows(dataset, train.context)
-    places_NBT = np.stack([places(dataset.train, step, seed=train.seed, batch_size=train.batch_size,
-                                  context=train.context, starts=starts)[:, :-1] for step in range(first, end)])
+    rows = [places(dataset.train, step, seed=train.seed, batch_size=train.batch_size,
+                   context=train.context, starts=starts) for step in range(first, end)]
+    places_NBT = np.stack(rows)[..., :-1]
     batches = training.batches(dataset, train, first, end)
     return model.kept_steps(state, *batches, *kept.rows(places_NBT), config, train, how)
 
 
-def _beside_the_teacher(model, params, teacher_config, dataset, config, train, how, state, first: int, end: int):
+def _beside_the_teacher(model, params, teacher_config, dataset, config, train, how, state,
+                        first: int, end: int):
     """The steps from `first` up to `end`, each with the teacher's answers to its rows."""
     tokens_NBT, targets_NBT = training.batches(dataset, train, first, end)
     # a function of the step, so that a run can be resumed
@@ -152,7 +154,8 @@ def _beside_the_teacher(model, params, teacher_config, dataset, config, train, h
         how = replace(how, alpha=1.0)
     if how.alpha == 0:
         return model.train_steps(state, tokens_NBT, targets_NBT, config, train)
-    return model.distill_steps(state, tokens_NBT, targets_NBT, params, teacher_config, config, train, how)
+    return model.distill_steps(state, tokens_NBT, targets_NBT, params, teacher_config, config,
+                               train, how)
 
 
 def written(model, params, tokens_NBT, config: ModelConfig, how: DistillConfig, rng):

@@ -168,7 +168,8 @@ def read_config(values: dict) -> ModelConfig:
         # of no concern to a model that is trained
         found["initializer_range"] = DEFAULTS["initializer_range"]
     found["eos_token_id"] = as_tuple(found["eos_token_id"])
-    return ModelConfig(**{field.name: found[field.name] for field in fields(ModelConfig) if field.compare})
+    names = [field.name for field in fields(ModelConfig) if field.compare]
+    return ModelConfig(**{name: found[name] for name in names})
 
 
 def refuse_unknown(values: dict, neutral: dict):
