@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: demo test test-slow lessons docs docs-serve parity golden benchmark clean
+.PHONY: demo test test-slow lint lessons docs docs-serve parity golden benchmark clean
 
 demo: $(BIN)/.installed
 	$(BIN)/minillm demo
@@ -15,6 +15,11 @@ test: $(BIN)/.installed-test
 # The longer checks: resuming after kill -9, presets close to the floor.
 test-slow: $(BIN)/.installed-test
 	$(BIN)/python -m pytest -m slow -v
+
+# Errors, order of imports, and types where users call. Layout is by hand; see CONTRIBUTING.md.
+lint: $(BIN)/.installed-lint
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 
 # Every demo of the course, run again in order and compared with its committed results; about a minute each.
 lessons: $(BIN)/.installed-test

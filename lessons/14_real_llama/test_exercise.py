@@ -213,8 +213,8 @@ def some_tensors(rng, number):
 
 def files(rng):
     yield (file_of({"x": ("F32", np.ones(2))}, note=False),)
-    for number in (1, 2, *rng.integers(1, 6, 15)):
-        yield (file_of(some_tensors(rng, int(number)), note=bool(rng.integers(2)) or number == 2),)
+    for n in (1, 2, *rng.integers(1, 6, 15)):
+        yield (file_of(some_tensors(rng, int(n)), note=bool(rng.integers(2)) or n == 2),)
 
 
 def tensors_to_read(rng):

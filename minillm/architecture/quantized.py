@@ -9,6 +9,7 @@ written in in_numpy/quantize.py and in_jax/quantize.py.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from minillm.errors import UserError, printable
 
@@ -64,11 +65,11 @@ class Quantized:
     columns    int32 (n,): inputs that stay out of the integers, or None; kept (O, n): their numbers in float32
     """
 
-    integers: object
-    scales: object
-    zeros: object
-    columns: object
-    kept: object
+    integers: Any
+    scales: Any
+    zeros: Any
+    columns: Any
+    kept: Any
     scheme: Scheme
     width: int
     transposed: bool

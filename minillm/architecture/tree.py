@@ -1,6 +1,9 @@
 """Parameters are a tree: nested dicts and lists of arrays, the same in both twins."""
 
 
+from typing import Any
+
+
 def tree_map(function, tree, *others):
     """Apply `function` to every leaf of `tree` (and the leaves at the same place in `others`); the shape stays."""
     if isinstance(tree, dict):
@@ -18,7 +21,7 @@ def flatten(tree, prefix: str = "") -> dict:
     return {prefix[:-1]: tree}
 
 
-def unflatten(leaves: dict, tree):
+def unflatten(leaves: dict, tree) -> Any:
     """The inverse of `flatten`: `tree` gives the shape, `leaves` the values by path."""
     values = iter([leaves[path] for path in flatten(tree)])
     return tree_map(lambda _: next(values), tree)

@@ -315,7 +315,7 @@ class _Reader:
         for n in shape:
             size *= n  # Python's integers do not wrap
         array = np.frombuffer(self.take(size), dtype).astype(dtype.newbyteorder("=")).reshape(shape)
-        if dtype == bool:
+        if dtype.kind == "b":
             array = np.asarray(array.view(np.uint8) != 0)  # other bytes than 0 and 1 are no bool
         return array[()] if letter == b"a" else array
 
