@@ -147,22 +147,27 @@ class Guarded(Task):
         """The task as one that knows whether this answer is right, or which mistake it is, and
         nothing else.
         """
-        answer, guard = exercises.numbers(answers[0]), self.guard
-        digest, value = None, None
-        if (
-            answer is not None
-            and not answer.ndim
-            and answer.dtype.kind != "c"
-            and np.isfinite(answer)
-        ):
-            value = float(answer)
-            digest = _digest(guard["salt"], round(value / guard["step"]))
+        answer, guard = answers[0], self.guard
+        digest = _digest(guard["salt"], _cell(answer, guard["step"]))
         found = [hint for hint, digests in guard["mistakes"] if digest in digests]
-        right = value if digest in guard["rights"] else math.nan
-        plain_task = Task(**{name: getattr(self, name) for name in Task.__dataclass_fields__})
+        right = answer if digest in guard["rights"] else math.nan
+        known = Task(**{name: getattr(self, name) for name in Task.__dataclass_fields__})
         return replace(
-            plain_task, oracle=lambda: right, mistakes={hint: lambda: value for hint in found[:1]}
+            known, oracle=lambda: right, mistakes={hint: lambda: answer for hint in found[:1]}
         )
+
+
+def _is_number(value) -> bool:
+    array = exercises.numbers(value)
+    plain_kind = array is not None and not array.ndim and array.dtype.kind != "c"
+    return plain_kind and bool(np.isfinite(array))
+
+
+def _cell(value, step: float) -> str:
+    """What a digest is made of: the place of a number, or the whole of something else."""
+    if _is_number(value):
+        return str(round(float(exercises.numbers(value)) / step))
+    return plain.record(list(value) if isinstance(value, tuple) else value).hex()
 
 
 def _guarded(task: Task, mistakes, salt: str) -> dict:
@@ -171,11 +176,10 @@ def _guarded(task: Task, mistakes, salt: str) -> dict:
     step = float(f"{max(step, 1e-9):.0e}")  # a round number: it tells the size of the answer only
 
     def near(value):
-        value = exercises.numbers(value)
-        if value is None or value.ndim or not np.isfinite(value):
-            return []
+        if not _is_number(value):
+            return [_digest(salt, _cell(value, step))]
         middle = round(float(value) / step)
-        return [_digest(salt, cell) for cell in range(middle - STEPS, middle + STEPS + 1)]
+        return [_digest(salt, str(cell)) for cell in range(middle - STEPS, middle + STEPS + 1)]
 
     return {
         "salt": salt,
@@ -185,7 +189,7 @@ def _guarded(task: Task, mistakes, salt: str) -> dict:
     }
 
 
-def _digest(salt: str, cell: int) -> bytes:
+def _digest(salt: str, cell: str) -> bytes:
     return hashlib.scrypt(
-        str(cell).encode(), salt=salt.encode(), n=WORK, r=8, p=1, maxmem=2**26, dklen=12
+        cell.encode(), salt=salt.encode(), n=WORK, r=8, p=1, maxmem=2**26, dklen=12
     )
