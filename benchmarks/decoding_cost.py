@@ -17,10 +17,10 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from decoding_speed import NEW_TOKENS, SIZES
 
-from minillm.config import GenerateConfig
+from decoding_speed import NEW_TOKENS, SIZES
 from minillm.architecture.llama import init
+from minillm.config import GenerateConfig
 
 LENGTHS, COUNT = (64, 256, 1024, 4096), 48
 GREEDY = GenerateConfig(COUNT, temperature=0)

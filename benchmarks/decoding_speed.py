@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.config import GenerateConfig, ModelConfig
 from minillm.architecture.llama import count, init
+from minillm.config import GenerateConfig, ModelConfig
 
 
 def shape(hidden, inner, layers, heads, kv_heads, vocab, context) -> ModelConfig:

@@ -33,13 +33,13 @@ import numpy as np
 
 import minillm
 from minillm import distillation, in_jax, training
-from minillm.formats import checkpoint
-from minillm.text import storyworld
+from minillm.architecture.llama import count, init
 from minillm.cli.options import keep_compiled
 from minillm.config import DistillConfig, GenerateConfig, TrainConfig, preset
-from minillm.text.dataset import open_dataset, prepare
+from minillm.formats import checkpoint
 from minillm.in_jax.sharding import use_cpu_devices
-from minillm.architecture.llama import count, init
+from minillm.text import storyworld
+from minillm.text.dataset import open_dataset, prepare
 
 STUDENT = 2
 TRAIN = TrainConfig(steps=500, batch_size=8, context=176, warmup_steps=20, eval_every=100, eval_rows=256, save_every=100_000,

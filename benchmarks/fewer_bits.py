@@ -17,17 +17,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from quantization import ALPHA, THRESHOLD, texts
 
 import minillm
+from minillm.architecture.llama import count
+from minillm.architecture.quantized import Quantized, Scheme, scheme_named
+from minillm.architecture.tree import flatten
 from minillm.config import GenerateConfig
 from minillm.formats.gguf import export, gguf_name, neighbours
 from minillm.formats.llama2c import find_tokenizer
 from minillm.in_numpy.quantize import dequantize
-from minillm.architecture.llama import count
-from minillm.architecture.tree import flatten
-from minillm.architecture.quantized import Quantized, Scheme, scheme_named
 from minillm.quantization.model import compare, dequantize_params, quantize_model, size
+from quantization import ALPHA, THRESHOLD, texts
 
 BITS, WAYS = (8, 6, 5, 4, 3, 2), {"channel": ("channel", "round"), "group32": ("group32", "round"), "gptq": ("group32", "gptq")}
 FILES = ("int8-tensor", "int8-channel", "int8-group32", "int4-tensor", "int4-channel", "int4-group32", "int4-group32-zero")

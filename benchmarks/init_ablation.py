@@ -12,24 +12,24 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from shakespeare import MODEL, TRAIN, shakespeare
 
 from minillm import in_jax, training
-from minillm.text import tokenizer
+from minillm.architecture.llama import init
+from minillm.cli.demo import LAYERS, RECIPE, STORIES_MEGABYTES, VOCAB_SIZE
 from minillm.config import ModelConfig, TrainConfig, preset
+from minillm.in_jax.sharding import use_cpu_devices
+from minillm.text import tokenizer
 from minillm.text.corpora import read_corpus
 from minillm.text.dataset import prepare
-from minillm.cli.demo import LAYERS, RECIPE, STORIES_MEGABYTES, VOCAB_SIZE
-from minillm.in_jax.sharding import use_cpu_devices
-from minillm.architecture.llama import init
+from shakespeare import MODEL, TRAIN, shakespeare
 
 GAINS = (0.0, 1.0, 6.0)                                          # 0: random, as GPT-2 starts it
 
 
 def run(dataset, config, train) -> dict:
     """The losses on held-out text after training."""
-    state = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
-    for _, state, _ in training.steps(in_jax, state, dataset, config, train):
+    begin = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
+    for _, state, _ in training.steps(in_jax, begin, dataset, config, train):
         pass
     rows = training.held_out(dataset, train.context, 256 if dataset.floor_nats is None else None)
     return training.evaluate(in_jax, state["params"], config, rows, train.batch_size)

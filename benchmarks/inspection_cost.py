@@ -19,12 +19,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from decoding_speed import SIZES
 
 import minillm
+from decoding_speed import SIZES
+from minillm.architecture.llama import init
 from minillm.inspection import compiled, estimate, logits_of, patch, record, swap, tap_names
 from minillm.loading import Model
-from minillm.architecture.llama import init
 
 LENGTHS = (32, 128, 256)
 CHILD = """

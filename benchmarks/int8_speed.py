@@ -21,11 +21,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from decoding_speed import NEW_TOKENS, SIZES, llama2c_files, llama2c_round, plain_c, plain_c_round
 
-from minillm.config import GenerateConfig
+from decoding_speed import NEW_TOKENS, SIZES, llama2c_files, llama2c_round, plain_c, plain_c_round
 from minillm.architecture.llama import init
 from minillm.architecture.quantized import scheme_named
+from minillm.config import GenerateConfig
 
 CONTENDERS = {  # name -> twin, scheme, activations as integers
     "jax float32": ("jax", None, False), "jax int8-channel-a8": ("jax", "int8-channel", True),
@@ -59,7 +59,7 @@ def worker(twin: str, folder: str, tokens: int):
 
 def peak_megabytes() -> float:
     """The most memory that this process has held, in millions of bytes."""
-    import resource                                              # Unix only
+    import resource  # Unix only
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 

@@ -16,11 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from shakespeare import MODEL, TRAIN, run, shakespeare
 
-from minillm.text import tokenizer
 from minillm.config import ModelConfig, TrainConfig
+from minillm.text import tokenizer
 from minillm.text.dataset import batch, prepare, windows
+from shakespeare import MODEL, TRAIN, run, shakespeare
 
 GAIN = 6.0                      # as the committed figures were measured; the ordinary start is better here
 STEPS = (300, 350, 400, 420, 440, 460, 480, 500, 600)

@@ -21,14 +21,14 @@ import numpy as np
 
 import minillm
 from minillm import in_jax, training
-from minillm.formats import checkpoint
-from minillm.config import GenerateConfig
-from minillm.text.dataset import open_dataset
-from minillm.inspection import report
-from minillm.loading import twin_package
 from minillm.architecture.llama import count
 from minillm.architecture.quantized import Scheme
+from minillm.config import GenerateConfig
+from minillm.formats import checkpoint
+from minillm.inspection import report
+from minillm.loading import twin_package
 from minillm.quantization.model import quantize_params
+from minillm.text.dataset import open_dataset
 
 HELD_OUT, CONTEXT, TOKENS, ROUNDS = 256, 176, 160, 6
 PROMPT = "Once there was a weaver named Vera, and the students said she was bold and nosy. Her best friend was Nadia, who was clever."

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm.text import storyworld
+from minillm.architecture.tree import flatten
 from minillm.inspection import ablate_heads, record
 from minillm.inspection.heads import patterns
 from minillm.inspection.planted import RELATIONS, planted
-from minillm.architecture.tree import flatten
+from minillm.text import storyworld
 
 
 def held_out(count: int, seed: int):

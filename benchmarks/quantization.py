@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm.text.dataset import open_dataset, windows
-from minillm.formats.llama2c import find_tokenizer
 from minillm.architecture.llama import count
 from minillm.architecture.quantized import scheme_named
+from minillm.formats.llama2c import find_tokenizer
 from minillm.quantization.model import compare, matrix_errors, plant_outliers, quantize_model, size
+from minillm.text.dataset import open_dataset, windows
 from minillm.training import held_out
 
 STORIES = Path(__file__).parent / "data" / "stories.txt"

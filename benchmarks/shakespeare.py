@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from minillm import training
-from minillm.text import tokenizer
+from minillm.architecture.llama import count, init
 from minillm.config import ModelConfig, TrainConfig
+from minillm.text import tokenizer
 from minillm.text.corpora import Corpus, read_corpus
 from minillm.text.dataset import prepare
-from minillm.architecture.llama import count, init
 
 MODEL = dict(vocab_size=65, hidden_size=128, intermediate_size=344, num_hidden_layers=4, num_attention_heads=4,
              num_key_value_heads=4, head_dim=32, max_position_embeddings=64, tie_word_embeddings=False,
@@ -41,8 +41,8 @@ def run(dataset, config, train) -> tuple[float, float]:
     """(loss in nats per character, seconds of training with compilation)."""
     from minillm import in_jax
     began = time.perf_counter()
-    state = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
-    for _, state, _ in training.steps(in_jax, state, dataset, config, train):
+    begin = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
+    for _, state, _ in training.steps(in_jax, begin, dataset, config, train):
         pass
     seconds = time.perf_counter() - began
     return training.evaluate(in_jax, state["params"], config, training.held_out(dataset, 64), 64)["held_out"], seconds

@@ -44,9 +44,10 @@ def worker(kind: str, size: str):
     inputs, targets = tokens_NBT[..., :-1].copy(), tokens_NBT[..., 1:].copy()
     if kind == "jax":
         import jax
+
+        from minillm.architecture.llama import init
         from minillm.in_jax.sharding import use_cpu_devices
         from minillm.in_jax.train import init_state, train_steps
-        from minillm.architecture.llama import init
         use_cpu_devices(train.cpu_devices)
         state, n = init_state(init(config, rng)), train.steps_per_dispatch if size == "small" else 8
 

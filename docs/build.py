@@ -23,14 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 import pictures  # noqa: E402
-from minillm import cli                                                          # noqa: E402
-from minillm.training import curves                                                  # noqa: E402
-from minillm.course import demos, pages                                                 # noqa: E402
+from minillm import cli  # noqa: E402
+from minillm.course import demos, pages  # noqa: E402
 from minillm.course.lessons import Lesson, all_lessons, lessons_folder  # noqa: E402
 from minillm.course.opened import lesson_table  # noqa: E402
-from minillm.course.pages import PageError                                       # noqa: E402
-from minillm.errors import UserError                                             # noqa: E402
-from minillm.files import read_json                                              # noqa: E402
+from minillm.course.pages import PageError  # noqa: E402
+from minillm.errors import UserError  # noqa: E402
+from minillm.files import read_json  # noqa: E402
+from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
 CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",

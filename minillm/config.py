@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from minillm.errors import UserError, is_count, is_number, require
 
-
 IGNORE = -100  # a target that no loss counts: padding; as in PyTorch and Hugging Face
 ROPE_TYPES = ("linear", "dynamic", "llama3", "yarn")
 

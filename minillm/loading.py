@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.formats import checkpoint
-from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError
-from minillm.architecture.tree import tree_map
+from minillm.formats import checkpoint
+from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.text.tokenizer import Tokenizer, decode_stream
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from helpers import random_bloom, random_config, random_params
 
 import minillm
-from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
-from minillm.architecture.tree import tree_map
+from helpers import random_bloom, random_config, random_params
 from minillm.architecture.quantized import Scheme
+from minillm.architecture.tree import tree_map
+from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
 
 PACKAGE = Path(minillm.__file__).parent
 UNPAIRED = {"__init__", "sharding"}

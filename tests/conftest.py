@@ -9,18 +9,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:                # as many processes as co
 import jax
 import numpy as np
 import pytest
+
+from minillm import cli
+from minillm.config import ModelConfig
+from minillm.text import dataset as data, tokenizer
+from minillm.text.corpora import Corpus
 from needs import (  # noqa: F401  (hooks, which pytest finds here)
     pytest_configure,
     pytest_runtest_setup,
     pytest_terminal_summary,
 )
 from runs import TOY
-
-from minillm import cli
-from minillm.config import ModelConfig
-from minillm.text import dataset as data
-from minillm.text import tokenizer
-from minillm.text.corpora import Corpus
 
 # Tests compile hundreds of tiny programs and run each once: compile fast, not well.
 jax.config.update("jax_disable_most_optimizations", True)

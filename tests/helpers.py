@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minillm.architecture.bloom import BloomConfig
-from minillm.architecture.bloom import table as bloom_table
+from minillm.architecture.bloom import BloomConfig, table as bloom_table
 from minillm.architecture.llama import init
 from minillm.architecture.tree import tree_map
 from minillm.config import ModelConfig

@@ -9,11 +9,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-import needs
 import pytest
-from helpers import ROOT
 from hatchling.builders.wheel import WheelBuilder
 
+import needs
+from helpers import ROOT
 from minillm import errors
 from minillm.assignments import wheel
 from minillm.course.lessons import all_lessons

@@ -17,9 +17,10 @@ LEAST = 0.02                                                   # of a weight tha
 
 def compute(console, full):
     import numpy as np
-    from minillm.text import storyworld, tokenizer
-    from minillm.config import preset
+
     from minillm.architecture.llama import count, init
+    from minillm.config import preset
+    from minillm.text import storyworld, tokenizer
     from minillm.text.storyworld import corpus, parse, stories
     learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
     made = tokenizer.train(learn, VOCABULARY)
@@ -63,9 +64,10 @@ def compute(console, full):
 def train(console, learn, made, config, params):
     """The parameters after STEPS steps, and the loss at each: minillm's own training, without its folder."""
     import numpy as np
-    from minillm.config import TrainConfig
+
     from minillm import in_jax, training
     from minillm.architecture.tree import tree_map
+    from minillm.config import TrainConfig
     train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
     rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
     text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
@@ -79,6 +81,7 @@ def train(console, learn, made, config, params):
 def patterns(params, config, ids):
     """Every head's pattern on one text that begins with the beginning-of-text token: (heads of all layers, T, S)."""
     import numpy as np
+
     from minillm.in_numpy import forward
     seen = []
 
@@ -112,6 +115,7 @@ def look(params, config, made, story):
 def agrees(params, config, made, story):
     """Tell the story with "she" and with "he": how often the last pronoun that the model expects is the one told so far."""
     import numpy as np
+
     from minillm.in_numpy import forward
     told = {who: replace(story, values=story.values | {"she": who}) for who in ("she", "he")}
     at = {who: places(made, told[who], "she")[-1][0] for who in told}

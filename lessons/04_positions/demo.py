@@ -15,6 +15,7 @@ RECORDED = Path(__file__).with_name("real_checkpoint.json")       # made by real
 
 def compute(console, full):
     import numpy as np
+
     from minillm.architecture.bloom import slopes
     from minillm.in_numpy import ops
     rng = np.random.default_rng(SEED)
@@ -72,12 +73,13 @@ def into_halves(head_dim):
 def train(console):
     """A small LLaMA trained on stories, its config, and held-out rows."""
     import numpy as np
-    from minillm.text import storyworld, tokenizer
-    from minillm.config import TrainConfig, preset
+
     from minillm import in_jax, training
-    from minillm.text.dataset import document_rows
     from minillm.architecture.llama import init
     from minillm.architecture.tree import tree_map
+    from minillm.config import TrainConfig, preset
+    from minillm.text import storyworld, tokenizer
+    from minillm.text.dataset import document_rows
     from minillm.text.storyworld import corpus
     learn = corpus(SEED, "train", 3_000_000)
     made = tokenizer.train(learn, 1792)
@@ -99,6 +101,7 @@ def train(console):
 def held_out(params, config, rows):
     """Mean nats per held-out token."""
     import numpy as np
+
     from minillm.in_jax.train import row_losses
     nats_N, counts_N = row_losses(params, *rows, config)
     return float(np.sum(nats_N) / np.sum(counts_N))

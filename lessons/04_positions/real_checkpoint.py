@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from demo import into_halves, reordered
 
 import minillm
-from demo import into_halves, reordered
 from minillm.architecture.llama import count
 
 PROMPT, TOKENS = "Once upon a time, there was a little girl named Lily.", 60

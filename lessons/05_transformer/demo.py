@@ -78,6 +78,7 @@ def compared(losses):
 def stories():
     """Training tokens with the starts of their stories, and held-out rows in batches of 32."""
     import numpy as np
+
     from minillm.text import tokenizer
     from minillm.text.dataset import document_rows, row_starts
     from minillm.text.storyworld import corpus
@@ -96,11 +97,13 @@ def stories():
 def one_run(variants, variant, config, data, steps, seed):
     """{"loss": held-out nats per token, "speed": tokens per second in the fastest ten steps}."""
     import time
+
     import jax
     import numpy as np
+
     from minillm.config import TrainConfig
-    from minillm.text.dataset import batch
     from minillm.in_jax import init_state
+    from minillm.text.dataset import batch
     train = TrainConfig(steps=steps, batch_size=BATCH, context=CONTEXT, warmup_steps=WARMUP, seed=seed)
     state, seconds = init_state(variants.init(variant, config, np.random.default_rng(seed))), []
     for step in range(0, steps, 10):
@@ -116,10 +119,11 @@ def one_run(variants, variant, config, data, steps, seed):
 
 def budget(V, D, F, L, H, K, E, tied):
     """How many parameters each part of a LLaMA has, counted from minillm's table of shapes."""
-    from minillm.config import ModelConfig
+    import math
+
     from minillm.architecture.llama import table
     from minillm.architecture.tree import flatten
-    import math
+    from minillm.config import ModelConfig
     config = ModelConfig(vocab_size=V, hidden_size=D, intermediate_size=F, num_hidden_layers=L, num_attention_heads=H,
                          num_key_value_heads=K, head_dim=E, max_position_embeddings=128, tie_word_embeddings=tied)
     parts = {"embedding and head": 0, "attention": 0, "feed-forward": 0, "norms": 0}

@@ -11,8 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import ModelConfig, TrainConfig
-from minillm.in_jax.ops import (IGNORE, attend, cross_entropy, embedding, gelu, layernorm, linear, rmsnorm, rope, rotation,
-                                swiglu)
+from minillm.in_jax.ops import (
+    IGNORE,
+    attend,
+    cross_entropy,
+    embedding,
+    gelu,
+    layernorm,
+    linear,
+    rmsnorm,
+    rope,
+    rotation,
+    swiglu,
+)
 from minillm.in_jax.optimizer import clip, update
 
 EPS = 1e-5

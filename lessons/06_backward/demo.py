@@ -111,6 +111,7 @@ def case(np, op, rng):
 def checks(np):
     """One row for each op and argument: the relative error of the backward against three other ways to the derivative."""
     import jax
+
     from minillm.in_jax import ops as in_jax
     from minillm.in_numpy import ops
     rows = []
@@ -186,11 +187,11 @@ def distances(np):
 
 def whole_model(np):
     """{parameter: error}: the loss of a model of two layers moved along a random direction of each parameter, by a complex step."""
-    from minillm.config import ModelConfig
-    from minillm.text import storyworld
-    from minillm.in_numpy.model import loss, loss_and_grads
     from minillm.architecture.llama import init
     from minillm.architecture.tree import flatten, tree_map, unflatten
+    from minillm.config import ModelConfig
+    from minillm.in_numpy.model import loss, loss_and_grads
+    from minillm.text import storyworld
     rng = np.random.default_rng(6)
     config = ModelConfig(vocab_size=23, max_position_embeddings=16, **SIZES, **storyworld.RECIPE)
     params = tree_map(lambda w: w + 0.2 * rng.standard_normal(w.shape) * (w.ndim == 1), init(config, rng, np.float64))
@@ -214,10 +215,10 @@ def whole_model(np):
 
 def stories(np):
     """The model's settings, training tokens with the starts of their stories, one batch of held-out rows."""
-    from minillm.text import storyworld, tokenizer
-    from minillm.config import ModelConfig
-    from minillm.text.dataset import document_rows, row_starts
     from minillm.architecture.llama import count
+    from minillm.config import ModelConfig
+    from minillm.text import storyworld, tokenizer
+    from minillm.text.dataset import document_rows, row_starts
     from minillm.text.storyworld import corpus
     learn, held_out = (corpus(0, split, int(size * 1e6)) for split, size in (("train", MEGABYTES), ("validation", 0.05)))
     made = tokenizer.train(learn, VOCABULARY)
@@ -234,12 +235,12 @@ def stories(np):
 
 def one_run(np, wrong, name, data, seed):
     """Train in NumPy by the backward written by hand, with one thing changed in it; how far its first gradient is from the right one."""
-    from minillm.config import TrainConfig
-    from minillm.text.dataset import batch
-    from minillm.in_numpy.model import loss, loss_and_grads
-    from minillm.in_numpy.train import init_state, train_step
     from minillm.architecture.llama import init
     from minillm.architecture.tree import flatten
+    from minillm.config import TrainConfig
+    from minillm.in_numpy.model import loss, loss_and_grads
+    from minillm.in_numpy.train import init_state, train_step
+    from minillm.text.dataset import batch
     config = data["config"]
     train = TrainConfig(steps=STEPS, batch_size=BATCH, context=CONTEXT, optimizer="adamw", learning_rate=RATE, warmup_steps=WARMUP, seed=seed)
     rows = [batch(data["tokens"], step, seed=seed, batch_size=BATCH, context=CONTEXT, starts=data["starts"]) for step in range(STEPS)]

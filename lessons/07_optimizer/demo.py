@@ -124,10 +124,11 @@ def extremes(found, full):
 def stories():
     """The model's settings, training tokens with the starts of their stories, held-out rows to choose on and others to report."""
     import numpy as np
-    from minillm.text import storyworld, tokenizer
-    from minillm.config import ModelConfig
-    from minillm.text.dataset import document_rows, row_starts
+
     from minillm.architecture.llama import count
+    from minillm.config import ModelConfig
+    from minillm.text import storyworld, tokenizer
+    from minillm.text.dataset import document_rows, row_starts
     from minillm.text.storyworld import corpus
     learn, held_out = (corpus(0, split, int(size * 1e6)) for split, size in (("train", MEGABYTES), ("validation", 0.2)))
     made = tokenizer.train(learn, VOCABULARY)
@@ -146,9 +147,10 @@ def stories():
 def one_run(rules, rule, rate, data, steps, seed):
     """Held-out losses after training at this rate, the curve of the training loss, and what was seen on the way."""
     import numpy as np
-    from minillm.text.dataset import batch
+
     from minillm.architecture.llama import init
     from minillm.architecture.tree import flatten
+    from minillm.text.dataset import batch
     batches = [batch(data["tokens"], step, seed=seed, batch_size=BATCH, context=CONTEXT, starts=data["starts"]) for step in range(steps)]
     params, losses, norms = rules.train(init(data["config"], np.random.default_rng(seed)), *(np.stack(arrays) for arrays in zip(*batches)),
                                         rate, rule, data["config"])

@@ -10,11 +10,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from minillm.architecture.tree import tree_map
 from minillm.config import ModelConfig
 from minillm.in_jax.model import loss, loss_and_grads
 from minillm.in_jax.ops import IGNORE
 from minillm.in_jax.optimizer import clip, orthogonalize
-from minillm.architecture.tree import tree_map
 
 BETA1, MOMENTUM, EPS, DECAY, MAX_NORM = 0.9, 0.95, 1e-8, 0.1, 1.0
 SMALLER = 0.3                     # beside Muon, embedding and norms move by AdamW at this share of Muon's rate

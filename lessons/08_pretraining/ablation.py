@@ -57,11 +57,12 @@ def read(folder: Path, shakespeare: Path = NEAR) -> dict:
 def one_run(variants, recipe, dataset, seed: int) -> dict:
     """Train and measure: held-out loss in nats per token, above the floor (or None), the curve, the share of steps that were clipped."""
     import numpy as np
+
     from minillm import training
-    from minillm.text import storyworld
     from minillm.config import preset
-    from minillm.text.dataset import batch
     from minillm.in_jax import init_state
+    from minillm.text import storyworld
+    from minillm.text.dataset import batch
     train = recipe.train
     config = preset(DEPTH, vocab_size=dataset.vocab_size, context=train.context, tie_word_embeddings=recipe.tied,
                     **storyworld.RECIPE)
@@ -84,14 +85,15 @@ def one_run(variants, recipe, dataset, seed: int) -> dict:
 def one_broken_run(folder: Path, how: dict) -> dict:
     """The first steps of minillm demo, with one thing wrong: the loss before them, and means over ten of them."""
     import numpy as np
+
     from minillm import in_jax, training
-    from minillm.text import tokenizer
-    from minillm.training import curves
+    from minillm.architecture.llama import init
+    from minillm.cli.demo import STORIES_MEGABYTES, VOCAB_SIZE
     from minillm.config import IGNORE, ModelConfig, TrainConfig
+    from minillm.text import tokenizer
     from minillm.text.corpora import read_corpus
     from minillm.text.dataset import open_dataset, prepare
-    from minillm.cli.demo import STORIES_MEGABYTES, VOCAB_SIZE
-    from minillm.architecture.llama import init
+    from minillm.training import curves
     if not (folder / "demo").exists():
         corpus = read_corpus("storyworld", megabytes=STORIES_MEGABYTES, seed=BROKEN_SEED)
         prepare(corpus, tokenizer.train(corpus.train, VOCAB_SIZE), folder / "demo")
@@ -132,6 +134,7 @@ def all_runs(console, folder: Path, shakespeare: Path = NEAR, seeds=SEEDS, secon
 
 def main():
     import tempfile
+
     from rich.console import Console
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--seeds", type=int, nargs="+", default=SEEDS)

@@ -16,6 +16,7 @@ FORGOTTEN = {"nothing": (), "moments of the optimizer": ("moments",), "step of t
 
 def compute(console, full):
     import tempfile
+
     from minillm.in_jax.sharding import use_cpu_devices
     use_cpu_devices(2)
     with tempfile.TemporaryDirectory() as folder:
@@ -32,12 +33,13 @@ def beside(name: str):
 
 def demonstration(console, folder: Path) -> dict:
     import numpy as np
+
     from minillm import training
-    from minillm.text import storyworld, tokenizer
+    from minillm.architecture.llama import count
     from minillm.config import TrainConfig, preset
+    from minillm.text import storyworld, tokenizer
     from minillm.text.corpora import read_corpus
     from minillm.text.dataset import prepare
-    from minillm.architecture.llama import count
     corpus = read_corpus("storyworld", megabytes=MEGABYTES)
     made = tokenizer.train(corpus.train, VOCABULARY)
     dataset = prepare(corpus, made, folder / "data")
@@ -92,6 +94,7 @@ def at_start(console, folder, config, train, dataset, made, rows):
 def overfit(console, folder, config, train, dataset, made, rows):
     """The same batch at every step, and what the best possible memory would lose on it."""
     import numpy as np
+
     from minillm import in_jax, training
     from minillm.architecture.llama import init
     tokens_NBT, targets_NBT = training.batches(dataset, train, 0, 1)
@@ -123,7 +126,7 @@ def memory_floor(tokens_BT, targets_BT) -> float:
 def the_run(console, folder, config, train, dataset, made, rows):
     """minillm's own training loop, with samples on its way, and a copy of its folder made at STOPPED: what a kill leaves."""
     import shutil
-    import numpy as np
+
     from minillm import in_jax, training
     from minillm.formats import checkpoint
     texts = {}
@@ -163,6 +166,7 @@ def log_of(run: Path):
 def resume(console, folder, config, train, dataset, made, rows):
     """The killed copy goes on: is it the same run, bit for bit? And the same with parts of the state forgotten."""
     import numpy as np
+
     from minillm import in_jax, training
     from minillm.formats import checkpoint
     saved = training.load_training(folder / "killed", config, train, dataset.fingerprint)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.training import curves
 from minillm.course.demos import measured
 from minillm.course.lessons import load_module
+from minillm.training import curves
 
 HERE = Path(__file__).resolve().parent
 ENOUGH = 3.0           # standard errors from which a difference is called one; many are looked at, so not 2

@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minillm.architecture.llama import init
 from minillm.config import ModelConfig, TrainConfig
 from minillm.in_jax import forward
 from minillm.in_jax.ops import IGNORE, cross_entropy, no_tap, rmsnorm
 from minillm.in_jax.train import take_step
-from minillm.architecture.llama import init
 
 STEPS, BATCH, CONTEXT, WARMUP = 600, 4, 176, 20              # minillm demo's recipe, but for half the rows and fewer tokens
 

@@ -39,6 +39,7 @@ def compute(console, full):
 def shares(logits):
     """The softmax of logits, as a list."""
     import numpy as np
+
     from minillm.in_numpy.ops import softmax
     return softmax(np.array(logits)).tolist()
 
@@ -46,6 +47,7 @@ def shares(logits):
 def sampled(place, how):
     """What `sample` draws: how many different tokens, how many of the right ones, and the share of draws that are right."""
     import numpy as np
+
     from minillm.config import GenerateConfig
     from minillm.in_numpy import sample
     logits_V, how = np.array(place["logits"]), GenerateConfig(**how)
@@ -59,10 +61,11 @@ def sampled(place, how):
 def costs(console):
     """The multiplications of one more token at each length, with and without a cache, and the time that it takes."""
     import numpy as np
-    from minillm.config import GenerateConfig, preset
-    from minillm.in_numpy import decode_step, forward, init_cache, prefill, sample
+
     from minillm.architecture.llama import init
     from minillm.architecture.tree import flatten
+    from minillm.config import GenerateConfig, preset
+    from minillm.in_numpy import decode_step, forward, init_cache, prefill, sample
     config = preset("nano", vocab_size=1792, context=max(LENGTHS))
     params, how = init(config, np.random.default_rng(0)), GenerateConfig(temperature=0)
     rng, unseen = np.random.default_rng(1), np.zeros(config.vocab_size, bool)
@@ -105,6 +108,7 @@ def costs(console):
 def step_by_step(params, tokens, config):
     """The last logits, token after token from a cache."""
     import numpy as np
+
     from minillm.in_numpy import forward, init_cache
     cache = init_cache(config, 1, len(tokens))
     for token in tokens:

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm.text import storyworld
-from minillm.config import GenerateConfig
 from minillm.architecture.llama import count
+from minillm.config import GenerateConfig
+from minillm.text import storyworld
 from minillm.text.storyworld_words import WORDS
 
 STORIES, BATCH, LONGEST, SHOWN = 256, 128, 255, 60
@@ -68,6 +68,7 @@ def write(model, how):
     """STORIES texts and the nats in each by the sampler's own probabilities, BATCH at a time, each with coins of its own: the twin's own steps."""
     import jax
     import jax.numpy as jnp
+
     from minillm import in_jax
     from minillm.in_jax.generate import sample
     config = model.config

@@ -20,6 +20,7 @@ SIZES = {                                    # D, F, layers, heads, batch, conte
 def setting(size):
     """config, train, tokens_NBT, targets_NBT of a size."""
     import numpy as np
+
     from minillm.config import ModelConfig, TrainConfig
     D, F, L, H, B, T, N, _ = SIZES[size]
     config = ModelConfig(vocab_size=VOCABULARY, hidden_size=D, intermediate_size=F, num_hidden_layers=L, num_attention_heads=H, num_key_value_heads=H,
@@ -31,6 +32,7 @@ def setting(size):
 
 def parameters(config):
     import numpy as np
+
     from minillm.architecture.llama import init
     return init(config, np.random.default_rng(0))
 
@@ -53,6 +55,7 @@ def jax_steps(size, way):
     Compiled ahead of the first call, so that it is known how long that takes; `run.program` is the program.
     """
     import jax
+
     from minillm.in_jax import init_state, train_step
     from minillm.in_jax.train import _train_steps
     config, train, tokens_NBT, targets_NBT = setting(size)
@@ -77,6 +80,7 @@ def torch_steps(size, compiled):
     from unittest import mock
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.mkdtemp()          # compiled anew, not found from an earlier run
     import torch
+
     import torch_llama
     torch.set_num_threads(1)
     config, train, tokens_NBT, targets_NBT = setting(size)

@@ -60,9 +60,9 @@ def compute(console, full):
               for i, value in enumerate(band["value"]) if not isinstance(value, list)}                 # a page names one number at a time
     tokens = {size: contenders.SIZES[size][4] * contenders.SIZES[size][5] for size in sizes}
     config = {size: contenders.setting(size)[0] for size in sizes}
-    from minillm.in_jax.generate import ROOM
     from minillm.architecture.llama import count, table
     from minillm.architecture.tree import flatten
+    from minillm.in_jax.generate import ROOM
     arrays = 3 * len(flatten(table(config["small"]))) + 1                    # parameters, two moments, the number of the step
     return {"exact": {"sizes": sizes, "room": ROOM, "arrays": arrays, "parameters": {size: count(config[size]) for size in sizes}, "tokens": tokens,
                       "width": {size: config[size].hidden_size for size in sizes}, "steps": {size: contenders.SIZES[size][-2] for size in sizes}}, "measured": found}

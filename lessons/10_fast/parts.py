@@ -34,6 +34,7 @@ class Counted(np.ndarray):
 def of_numpy(size):
     """{"operations", "products": seconds, "others": seconds of all other operations, "bytes"} of one step in NumPy."""
     from contenders import parameters, setting
+
     from minillm import in_numpy
     from minillm.architecture.tree import tree_map
     config, train, tokens_NBT, targets_NBT = setting(size)
@@ -50,6 +51,7 @@ def of_jax(size, compiled):
     """What JAX's trace and XLA's program, `compiled`, say of one step: operations, their bytes, programs' kernels, their bytes, products' seconds and flops."""
     import jax
     from contenders import parameters, setting
+
     from minillm.in_jax import init_state, train_step
     config, train, tokens_NBT, targets_NBT = setting(size)
     state = init_state(parameters(config))
@@ -65,6 +67,7 @@ def of_jax(size, compiled):
 def tracing(params, tokens_BT, targets_BT, config) -> float:
     """Seconds in which Python writes down the forward pass and differentiates it, without computing anything."""
     import jax
+
     from minillm.in_jax import loss_and_grads
     return fastest(lambda: jax.make_jaxpr(lambda params: loss_and_grads(params, tokens_BT, targets_BT, config))(params))
 

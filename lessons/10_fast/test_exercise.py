@@ -4,7 +4,6 @@ minillm/course/exercises.py."""
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number

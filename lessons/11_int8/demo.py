@@ -45,13 +45,14 @@ def compute(console, full):
 
 def quick(console):
     import numpy as np
+
+    from minillm.architecture.llama import count, init
+    from minillm.architecture.quantized import Scheme, scheme_named
+    from minillm.architecture.tree import flatten
+    from minillm.config import preset
     from minillm.quantization import model as quantizing
     from minillm.text import storyworld, tokenizer
-    from minillm.config import preset
     from minillm.text.dataset import document_rows
-    from minillm.architecture.llama import count, init
-    from minillm.architecture.tree import flatten
-    from minillm.architecture.quantized import Scheme, scheme_named
     from minillm.text.storyworld import corpus
     learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
@@ -105,9 +106,10 @@ def quick(console):
 def train(console, learn, made, config, params):
     """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
     import numpy as np
-    from minillm.config import TrainConfig
+
     from minillm import in_jax, training
     from minillm.architecture.tree import tree_map
+    from minillm.config import TrainConfig
     how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
     rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
     text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
@@ -121,6 +123,7 @@ def train(console, learn, made, config, params):
 def kept(params, columns):
     """[percent of the inputs that stay float] of each kind of matrix of the layers, means over layers."""
     import numpy as np
+
     from minillm.architecture.tree import flatten
     found = {path: 100 * len(columns.get(path, ())) / w.shape[0] for path, w in flatten(params).items() if w.ndim > 1}
     return [float(np.mean([share for path, share in found.items() if path.endswith(name)])) for name in MATRICES[1:]]
@@ -134,8 +137,9 @@ def sizes(params):
 def grid(w):
     """A matrix as a histogram, its int8 grid, and how many of its weights each integer gets, by what shares a scale."""
     import numpy as np
-    from minillm.in_numpy.quantize import quantize
+
     from minillm.architecture.quantized import Scheme
+    from minillm.in_numpy.quantize import quantize
     records = {per: quantize(w, Scheme(8, per)) for per in PER}
     scale, rms = float(records["tensor"].scales[0, 0]), float(np.sqrt(np.mean(w * w)))
     found = {"scale": measured(scale, 1e-4, 0.1), "rms": measured(rms, 1e-3, 1.0), "crest": measured(127 * scale / rms, 2.5, 40.0),
@@ -152,8 +156,9 @@ def grid(w):
 def errors(params):
     """[[largest |w| over the root mean square, error in percent by what shares a scale ...]] of the matrices, means over layers."""
     import numpy as np
-    from minillm.architecture.tree import flatten
+
     from minillm.architecture.quantized import Scheme
+    from minillm.architecture.tree import flatten
     from minillm.quantization.model import matrix_errors, quantize_params
     found = {path.rpartition(".")[2]: [] for path in MATRICES}
     by = {per: {row["name"]: 100 * row["relative"] for row in matrix_errors(params, quantize_params(params, Scheme(8, per)))} for per in PER}

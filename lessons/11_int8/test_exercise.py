@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from minillm.architecture.quantized import Quantized, Scheme
 from minillm.course.exercises import Hint, Task, normal, number, sizes
 from minillm.course.lessons import load_module
 from minillm.in_numpy import quantize as ours
-from minillm.architecture.quantized import Quantized, Scheme
 
 asking = load_module(Path(__file__).with_name("asking.py"), "asking")
 

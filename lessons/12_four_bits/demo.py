@@ -34,14 +34,15 @@ def compute(console, full):
 
 def quick(console):
     import numpy as np
-    from minillm.text import storyworld, tokenizer
-    from minillm.config import preset
-    from minillm.text.dataset import document_rows
-    from minillm.loading import Model
+
     from minillm.architecture.llama import count, init
-    from minillm.architecture.tree import flatten
     from minillm.architecture.quantized import Quantized, Scheme
+    from minillm.architecture.tree import flatten
+    from minillm.config import preset
+    from minillm.loading import Model
     from minillm.quantization.model import compare, dequantize_params, quantize_model
+    from minillm.text import storyworld, tokenizer
+    from minillm.text.dataset import document_rows
     from minillm.text.storyworld import corpus
     learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
@@ -81,9 +82,10 @@ def quick(console):
 def train(console, learn, made, config, params):
     """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
     import numpy as np
-    from minillm.config import TrainConfig
+
     from minillm import in_jax, training
     from minillm.architecture.tree import tree_map
+    from minillm.config import TrainConfig
     how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
     rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
     text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
@@ -97,6 +99,7 @@ def train(console, learn, made, config, params):
 def outputs(params, four, config, calibration):
     """[[error of the weights, and of their outputs on calibration text, in percent: to nearest; the same by GPTQ]] by matrix, means over layers."""
     import numpy as np
+
     from minillm.in_numpy.quantize import dequantize
     from minillm.quantization.model import INPUT_OF, observe
     seen, rows = observe(params, config, calibration), {name: [] for name in MATRICES}
@@ -114,10 +117,11 @@ def outputs(params, four, config, calibration):
 def gguf_file(model):
     """Write Q4_0 and read it back with the gguf package: its bytes, the kinds of its tensors, the largest difference; zeros without the package."""
     import numpy as np
+
+    from minillm.architecture.quantized import Quantized
+    from minillm.architecture.tree import flatten
     from minillm.formats.gguf import export, gguf_name, neighbours
     from minillm.in_numpy.quantize import dequantize
-    from minillm.architecture.tree import flatten
-    from minillm.architecture.quantized import Quantized
     size, four, largest = 0, 0, 0.0
     try:
         import gguf

@@ -3,10 +3,10 @@ minillm/course/exercises.py."""
 
 import numpy as np
 
-from minillm.quantization import gptq
+from minillm.architecture.quantized import Scheme
 from minillm.course.exercises import Hint, Task, number, sizes
 from minillm.in_numpy import quantize as ours
-from minillm.architecture.quantized import Scheme
+from minillm.quantization import gptq
 
 HINTS = {
     "scales_forgotten": Hint(

@@ -14,8 +14,8 @@ import numpy as np
 import minillm
 from minillm import in_jax, training
 from minillm.config import GenerateConfig
-from minillm.text.dataset import open_dataset
 from minillm.in_numpy.ops import log_softmax
+from minillm.text.dataset import open_dataset
 
 ARMS, ROWS, SEED, TOKENS = ("data", "soft", "reverse", "on-policy", "pruned soft", "pruned reverse", "pruned on-policy"), 64, 0, 40
 

@@ -62,6 +62,7 @@ def best_hump(name):
 
 def fit(name, centre, width=1.0, steps=1500, rate=0.1):
     import numpy as np
+
     from minillm.in_numpy import distill
     p, targets, x = teacher_logits()[None, None], np.zeros((1, 1), int), line()
     for _ in range(steps):
@@ -80,6 +81,7 @@ def fit(name, centre, width=1.0, steps=1500, rate=0.1):
 def beginnings():
     """How paragraphs begin: what one story has, and what someone says who has counted many, at three temperatures."""
     import numpy as np
+
     from minillm.text.storyworld import corpus
     texts = corpus(SEED, "train", int(MEGABYTES * 1e6))
     counts = Counter(paragraph.split()[0].strip('"') for text in texts for paragraph in text.split("\n\n")[1:])
@@ -95,6 +97,7 @@ def beginnings():
 def small_language(console):
     """Students that read texts of several lengths, by three ways to learn; nats a token above the truth's own entropy."""
     import numpy as np
+
     from minillm.in_numpy.ops import log_softmax
     rng = np.random.default_rng(SEED)
     log_truth = log_softmax(2.4 * rng.standard_normal((TOKENS, 8)) @ rng.standard_normal((8, TOKENS)) / 8**0.5 + 0.5 * rng.standard_normal((TOKENS, TOKENS)))
@@ -147,6 +150,7 @@ def shares_of(counts):
 def learn(log_p, weights, loss, rank, seed, lost):
     """(log q, curve): the logits of q are a product of two thin matrices and a bias, fitted by Adam. Hard targets are a log p that was counted."""
     import numpy as np
+
     from minillm.in_numpy import distill
     rng, V, targets = np.random.default_rng([seed, rank]), len(log_p), np.zeros((1, len(log_p)), int)
     parts = [0.3 * rng.standard_normal((V, rank)), 0.3 * rng.standard_normal((rank, V)), np.zeros(V)]
@@ -168,6 +172,7 @@ def learn(log_p, weights, loss, rank, seed, lost):
 def committed():
     """What benchmarks/distillation.py found, reduced to what the page shows. Raises UserError without the repository."""
     import numpy as np
+
     from minillm.errors import UserError
     from minillm.files import read_json
     if not RESULTS.is_file():

@@ -67,11 +67,12 @@ def header_of(path):
 def train(console):
     """(config, params, tokenizer) of a small LLaMA with grouped heads and a head of its own."""
     import numpy as np
-    from minillm.text import storyworld, tokenizer
-    from minillm.config import TrainConfig, preset
+
     from minillm import in_jax, training
     from minillm.architecture.llama import init
     from minillm.architecture.tree import tree_map
+    from minillm.config import TrainConfig, preset
+    from minillm.text import storyworld, tokenizer
     from minillm.text.storyworld import corpus
     learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
     made = tokenizer.train(learn, VOCABULARY)

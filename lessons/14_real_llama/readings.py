@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from minillm.inspection import parity
-from minillm.config import ModelConfig
-from minillm.formats.describe import describe
-from minillm.errors import UserError
-from minillm.in_numpy.model import forward, init_cache
-from minillm.formats.checkpoint import no_tokenizer
-from minillm.architecture.tree import tree_map
 from minillm.architecture.quantized import scheme_of
+from minillm.architecture.tree import tree_map
+from minillm.config import ModelConfig
+from minillm.errors import UserError
+from minillm.formats.checkpoint import no_tokenizer
+from minillm.formats.describe import describe
+from minillm.in_numpy.model import forward, init_cache
+from minillm.inspection import parity
 
 TOLERANCE = 3e-5                                       # of the largest number of an activation: above rounding, below a wrong eps
 TAPS = ("resid_pre", "attn_in", "q", "k", "v", "pattern", "z", "attn_out", "resid_mid", "mlp_in", "mlp_pre", "mlp_up", "mlp_post", "mlp_out",

@@ -63,6 +63,7 @@ def twice_told(model):
     Both names are one token long, and the name was mentioned once: the two texts differ in one token, and so in what comes next.
     """
     import numpy as np
+
     from minillm.inspection.planted import mention_tokens, tokens_and_ends
     from minillm.text.storyworld import FORMS, parse, stories
     rng, encode = np.random.default_rng(SEED), model.tokenizer.encode
@@ -89,6 +90,7 @@ def twice_told(model):
 def looked_into(model, case, seed):
     """Everything that is measured on one story: arrays (layers, heads) or along the layers, for the query that must know the name."""
     import numpy as np
+
     from minillm import inspection
     from minillm.inspection.heads import patterns
     from minillm.inspection.patching import Target
@@ -120,6 +122,7 @@ def looked_into(model, case, seed):
 def without_later_heads(model, prompt, seed):
     """(surprise_T, the control's): all heads after layer 0 taken out at once; random vectors as long instead."""
     import numpy as np
+
     from minillm import inspection
     from minillm.inspection.restart import random_like
     rng, layers = np.random.default_rng(seed), range(1, model.config.num_hidden_layers)
@@ -132,6 +135,7 @@ def without_later_heads(model, prompt, seed):
 def difference(model, prompt, case, seen):
     """What each part adds to logit(name) - logit(other name) at the last token, in the run that was told the name."""
     import numpy as np
+
     from minillm import inspection
     name, other = (inspection.attribute_logits(model, prompt, np.full(len(prompt), case[which]), seen=seen, twin="numpy")
                    for which in ("answer", "rival"))
@@ -143,6 +147,7 @@ def difference(model, prompt, case, seen):
 def lens_of(model, seen, token):
     """(p, p without the final norm) of a token at the last place: before the first layer, and after each."""
     import numpy as np
+
     from minillm.inspection.ablation import log_softmax
     from minillm.inspection.dispatch import head_matrix, unembed
     L = model.config.num_hidden_layers
@@ -154,6 +159,7 @@ def lens_of(model, seen, token):
 def shown(model, case):
     """The first story: its words, the lens over its end, the map of patching, the parts of the logit."""
     import numpy as np
+
     from minillm import inspection
     from minillm.inspection.patching import Target
     clean, query = case["clean"], len(case["clean"]) - 1

@@ -17,11 +17,11 @@ import numpy as np
 
 import minillm
 from minillm import inspection
+from minillm.architecture.llama import count
 from minillm.inspection.ablation import log_softmax
+from minillm.inspection.dispatch import unembed, widened
 from minillm.inspection.heads import patterns
 from minillm.inspection.patching import Target
-from minillm.inspection.dispatch import unembed, widened
-from minillm.architecture.llama import count
 
 TEXTS = ("Once upon a time, there was a little girl named Lily. She had a friend named {}. One day, Lily and",
          "Lily and {} were best friends. They liked to play in the park. One sunny day, Lily and",

@@ -9,7 +9,7 @@ hw1/key/      for the teacher: assignment.json secret.json proof.json
 
 import hashlib
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from minillm.course.running import Limits
@@ -139,7 +139,7 @@ def moment(text: str, what: str) -> datetime:
         raise UserError(
             f"{what} is {text!r}: it must be a time such as 2026-10-01T23:59+02:00"
         ) from None
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def days_late(assignment: Assignment, handed_in: str | None) -> int:

@@ -12,7 +12,7 @@ import csv
 import dataclasses
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from minillm.assignments.assignment import Assignment, after_lateness, days_late, moment, rounded
@@ -217,7 +217,7 @@ def _local(text: str, assignment: Assignment, what: str) -> str:
         )
     if time.tzinfo is None:
         time = time.replace(
-            tzinfo=moment(assignment.due, "due").tzinfo if assignment.due else timezone.utc
+            tzinfo=moment(assignment.due, "due").tzinfo if assignment.due else UTC
         )
     return time.isoformat()
 

@@ -10,7 +10,7 @@ import os
 import secrets
 import zipfile
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from minillm.assignments.assignment import Part, find_handout, read_assignment, rounded
@@ -152,7 +152,7 @@ def classroom50_result(parts, reports) -> dict:
         {"schema": "classroom50/result/v1"}
         | {name: os.environ.get(where, "") for name, where in about.items()}
         | {
-            "datetime": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "datetime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "score": rounded(sum(test["score"] for test in tests)),
             "max-score": rounded(sum(test["max-score"] for test in tests)),
             "tests": tests,

@@ -258,6 +258,7 @@ def draw(demo: dict, results: dict, scheme: str):
     """Yield (name, description, svg) of every figure, in the colours of a scheme, "light" or
     "dark"."""
     import io
+
     import matplotlib
 
     matplotlib.use("Agg")

@@ -8,7 +8,7 @@ out of the search, which would show them as a row of letters. Raises FormulaErro
 
 import html
 import re
-from functools import lru_cache
+from functools import cache
 
 from latex2mathml.converter import convert
 from markdown.extensions import Extension
@@ -25,7 +25,7 @@ class FormulaError(UserError):
     """LaTeX that cannot be read."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def mathml(latex: str, display: str) -> str:
     """A formula as <math>; `display` is "inline" or "block"."""
     try:

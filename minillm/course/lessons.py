@@ -12,7 +12,7 @@ import sys
 import tomllib
 import types
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import minillm
@@ -133,7 +133,7 @@ def remember(lesson: Lesson, folder=None, **facts):
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 # ---- What a lesson asks, and how far the reader is ------------------------------------------------------

@@ -82,8 +82,10 @@ def free(path: Path) -> Path:
 def check_here(name: str, task: str | None = None, seed: int | None = None) -> None:
     """Check what the notebook's cells have defined so far, one task or all, as `minillm lesson check` does."""
     import tempfile
+
     from IPython import get_ipython
     from rich.console import Console
+
     from minillm.course.checking import check
     from minillm.course.lessons import find, next_step
     from minillm.course.report import show_report, show_task

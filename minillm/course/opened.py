@@ -25,7 +25,15 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_for_filename
 
 from minillm.course.lessons import PACKAGE, Lesson, all_lessons, lessons_folder, load_module
-from minillm.course.pages import LINK, Maker, duration, file_of, lesson_page, points, reading_minutes
+from minillm.course.pages import (
+    LINK,
+    Maker,
+    duration,
+    file_of,
+    lesson_page,
+    points,
+    reading_minutes,
+)
 from minillm.files import make_folder
 
 EXTENSIONS = {

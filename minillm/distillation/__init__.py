@@ -1,5 +1,15 @@
 """Train a small model from a large one's answers."""
 
-from minillm.distillation.loop import check, check_context, corpus_of, keep, reading, run, steps_of, text, write_texts
+from minillm.distillation.loop import (
+    check,
+    check_context,
+    corpus_of,
+    keep,
+    reading,
+    run,
+    steps_of,
+    text,
+    write_texts,
+)
 
 __all__ = ["check", "check_context", "corpus_of", "keep", "reading", "run", "steps_of", "text", "write_texts"]

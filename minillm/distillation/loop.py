@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from minillm import training
-from minillm.text import tokenizer as tokenizers
 from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_token
-from minillm.text.corpora import Corpus
-from minillm.text.dataset import DESCRIPTION, Dataset, open_dataset, places, prepare
+from minillm.distillation.pruning import pruned
 from minillm.errors import UserError, printable, require
 from minillm.files import read_json, sha256_of, write_json
 from minillm.loading import Model, longest, twin_package
-from minillm.distillation.pruning import pruned
+from minillm.text import tokenizer as tokenizers
+from minillm.text.corpora import Corpus
+from minillm.text.dataset import DESCRIPTION, Dataset, open_dataset, places, prepare
 from minillm.text.tokenizer import END_OF_TEXT
 
 ROWS = 128                                        # rows that are read or written at once

@@ -7,11 +7,11 @@ arXiv:2407.14679, section 2.2): channels of the residual stream, heads, neurons 
 
 import numpy as np
 
+from minillm.architecture.llama import table
+from minillm.architecture.tree import flatten, tree_map
 from minillm.config import ModelConfig
 from minillm.errors import UserError
 from minillm.in_numpy import forward
-from minillm.architecture.llama import table
-from minillm.architecture.tree import flatten, tree_map
 
 
 def pruned(params, teacher: ModelConfig, config: ModelConfig, tokens_BT) -> dict:

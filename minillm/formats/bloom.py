@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from minillm.architecture.bloom import BloomConfig, table
+from minillm.architecture.quantized import without_ours
+from minillm.architecture.tree import flatten, unflatten
 from minillm.errors import UserError, printable
 from minillm.files import read_json
 from minillm.formats.llama import as_tuple, check_shape, refuse_unknown, with_end_of_text
 from minillm.formats.weights import open_folder
-from minillm.architecture.tree import flatten, unflatten
-from minillm.architecture.quantized import without_ours
 
 # Our name of a parameter -> Hugging Face's, and whether it is a matrix that Hugging Face keeps as (out, in).
 NAMES = {

@@ -13,12 +13,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from minillm.formats import quantized as quantized_folder
-from minillm.text import tokenizer as tokenizers
+from minillm.architecture.quantized import is_ours, scheme_of
 from minillm.errors import UserError, printable
 from minillm.files import make_folder, read_json, replacing, write_json
-from minillm.formats import bloom, llama, weights
-from minillm.architecture.quantized import is_ours, scheme_of
+from minillm.formats import bloom, llama, quantized as quantized_folder, weights
+from minillm.text import tokenizer as tokenizers
 
 MODEL = "model.safetensors"
 FORMATS = {"llama": llama, "bloom": bloom}

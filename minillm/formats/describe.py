@@ -4,12 +4,11 @@ from dataclasses import asdict
 from math import prod
 from pathlib import Path
 
-from minillm.formats import checkpoint, quantized as quantized_folder
+from minillm.architecture.quantized import is_ours
+from minillm.architecture.tree import flatten
 from minillm.errors import UserError, printable
 from minillm.files import read_json
-from minillm.formats import llama2c, weights
-from minillm.architecture.tree import flatten
-from minillm.architecture.quantized import is_ours
+from minillm.formats import checkpoint, llama2c, quantized as quantized_folder, weights
 
 FLOATS = ("F32", "F16", "BF16")
 PARTS = {"embedding": ("embed_tokens",), "attention": ("q_", "k_", "v_", "o_"), "feed-forward": ("gate_", "up_", "down_"),

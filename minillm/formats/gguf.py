@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from minillm.architecture.family import family
+from minillm.architecture.quantized import GROUP, Quantized, scheme_of
+from minillm.architecture.tree import flatten
 from minillm.errors import UserError, missing
 from minillm.files import replacing
 from minillm.in_numpy.quantize import dequantize, integers, take_rows
-from minillm.architecture.tree import flatten
-from minillm.architecture.quantized import GROUP, Quantized, scheme_of
 
 NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight", "lm_head": "output.weight",
          "input_layernorm": "attn_norm.weight", "post_attention_layernorm": "ffn_norm.weight",

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from minillm.architecture.llama import table
+from minillm.architecture.quantized import without_ours
+from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ROPE_TYPES, ModelConfig, RopeScaling
 from minillm.errors import UserError, is_count, is_number, printable
 from minillm.files import read_json
 from minillm.formats.weights import open_folder
-from minillm.architecture.llama import table
-from minillm.architecture.tree import flatten, unflatten
-from minillm.architecture.quantized import without_ours
 
 # Our name of a parameter -> Hugging Face's, and whether it is a matrix that Hugging Face keeps as (out, in).
 NAMES = {

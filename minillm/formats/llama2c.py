@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.text import tokenizer as tokenizers
 from minillm.config import ModelConfig
 from minillm.errors import UserError, printable
+from minillm.text import tokenizer as tokenizers
 
 HEADER = struct.Struct("<7i")
 BEGIN = 1                                                         # <s>

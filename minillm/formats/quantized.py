@@ -14,11 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from minillm.architecture.family import family
+from minillm.architecture.quantized import (
+    GROUP,
+    PARTS,
+    Quantized,
+    Scheme,
+    read_scheme,
+    scheme_of,
+    write_scheme,
+)
+from minillm.architecture.tree import flatten, unflatten
 from minillm.errors import UserError, printable
 from minillm.formats.weights import open_folder
-from minillm.architecture.tree import flatten, unflatten
-from minillm.architecture.quantized import (GROUP, PARTS, Quantized, Scheme, read_scheme, scheme_of,
-                                            write_scheme)
 
 KINDS = ("F32", "F16", "I8", "U8", "I32")
 STORED = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "U8": np.uint8, "I32": np.int32}

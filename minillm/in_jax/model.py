@@ -15,7 +15,17 @@ import jax.numpy as jnp
 from jax.lax import dynamic_update_slice_in_dim
 
 from minillm.config import ModelConfig
-from minillm.in_jax.ops import (attend, cross_entropy, embedding, linear, no_tap, rmsnorm, rope, rotation, swiglu)
+from minillm.in_jax.ops import (
+    attend,
+    cross_entropy,
+    embedding,
+    linear,
+    no_tap,
+    rmsnorm,
+    rope,
+    rotation,
+    swiglu,
+)
 
 
 def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):

@@ -18,10 +18,10 @@ Citations and formulas stand in the twin's docstrings; here stand the difference
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
-from minillm.config import IGNORE
-from minillm.in_jax.quantize import lookup, matmul
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.rope import frequencies
+from minillm.config import IGNORE
+from minillm.in_jax.quantize import lookup, matmul
 
 GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: see `attend`

@@ -1,14 +1,54 @@
 """The LLaMA in NumPy, to be read: every operation with its backward by hand. Needs no JAX."""
 
+from minillm.in_numpy.distill import (
+                                     blend,
+                                     complete,
+                                     distill_loss_and_grads,
+                                     distill_step,
+                                     distill_steps,
+                                     forward_kl,
+                                     kept_steps,
+                                     read_top_k,
+                                     reverse_kl,
+                                     settle,
+                                     top_k,
+                                     write_rows,
+)
 from minillm.in_numpy.family import forward_of, module_of
-from minillm.in_numpy.distill import (blend, distill_loss_and_grads, distill_step, distill_steps, forward_kl, kept_steps,
-                                     read_top_k, reverse_kl, settle, complete, top_k, write_rows)
-from minillm.in_numpy.generate import decode_step, decode_steps, generate, mark, penalize, prefill, sample
+from minillm.in_numpy.generate import (
+                                     decode_step,
+                                     decode_steps,
+                                     generate,
+                                     mark,
+                                     penalize,
+                                     prefill,
+                                     sample,
+)
+from minillm.in_numpy.model import (
+                                     attention,
+                                     attention_backward,
+                                     block,
+                                     block_backward,
+                                     forward,
+                                     head,
+                                     init_cache,
+                                     loss,
+                                     loss_and_grads,
+                                     mlp,
+                                     mlp_backward,
+)
 from minillm.in_numpy.ops import linear
-from minillm.in_numpy.model import (attention, attention_backward, block, block_backward, forward, head, init_cache,
-                                    loss, loss_and_grads, mlp, mlp_backward)
-from minillm.in_numpy.optimizer import (adamw, clip, global_norm, init_moments, learning_rate, muon, orthogonalize,
-                                        schedule, update)
+from minillm.in_numpy.optimizer import (
+                                     adamw,
+                                     clip,
+                                     global_norm,
+                                     init_moments,
+                                     learning_rate,
+                                     muon,
+                                     orthogonalize,
+                                     schedule,
+                                     update,
+)
 from minillm.in_numpy.train import init_state, row_losses, train_step, train_steps
 
 __all__ = ["adamw", "attention", "attention_backward", "block", "block_backward", "clip", "decode_step",

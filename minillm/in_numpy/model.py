@@ -12,9 +12,24 @@ returns x itself; an editor returns something else. The backward pass uses the r
 import numpy as np
 
 from minillm.config import ModelConfig
-from minillm.in_numpy.ops import (attend, attend_backward, cross_entropy, cross_entropy_backward, embedding,
-                                  embedding_backward, linear, linear_backward, no_tap, rmsnorm, rmsnorm_backward, rope,
-                                  rope_backward, rotation, swiglu, swiglu_backward)
+from minillm.in_numpy.ops import (
+    attend,
+    attend_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    embedding,
+    embedding_backward,
+    linear,
+    linear_backward,
+    no_tap,
+    rmsnorm,
+    rmsnorm_backward,
+    rope,
+    rope_backward,
+    rotation,
+    swiglu,
+    swiglu_backward,
+)
 
 
 def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):

@@ -19,10 +19,10 @@ d(loss)/dx. Backward is forward read upwards: each step names the forward line t
 
 import numpy as np
 
-from minillm.config import IGNORE
-from minillm.in_numpy.quantize import lookup, matmul
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.rope import frequencies
+from minillm.config import IGNORE
+from minillm.in_numpy.quantize import lookup, matmul
 
 GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
 

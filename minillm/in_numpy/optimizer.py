@@ -5,8 +5,8 @@ Functions take and return trees like `params`; `step` counts from 0.
 
 import numpy as np
 
-from minillm.config import TrainConfig
 from minillm.architecture.tree import flatten, tree_map
+from minillm.config import TrainConfig
 
 
 def learning_rate(step, config: TrainConfig):

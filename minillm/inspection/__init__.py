@@ -10,7 +10,13 @@ in_numpy/ops.py; here also H heads, N the first few of a list. `twin` chooses Nu
 does everything except the gradients of a BLOOM.
 """
 
-from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps, ablate_neurons, effect_of
+from minillm.inspection.ablation import (
+           Ablation,
+           ablate_heads,
+           ablate_mlps,
+           ablate_neurons,
+           effect_of,
+)
 from minillm.inspection.activations import axes_of, estimate, matching, shape_of, tap_names
 from minillm.inspection.attribution import Attribution, attribute_logits
 from minillm.inspection.edit import Edit, add, replace, scale, swap, zero

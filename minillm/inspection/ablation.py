@@ -12,10 +12,10 @@ import numpy as np
 
 from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.attribution import head_outputs
+from minillm.inspection.dispatch import prompt_tokens
 from minillm.inspection.edit import Edit
 from minillm.inspection.record import run, through_head
 from minillm.inspection.restart import one_head_each, random_like, restart, rows_at_once
-from minillm.inspection.dispatch import prompt_tokens
 from minillm.loading import Model
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.architecture.family import family
-from minillm.inspection.record import run
 from minillm.inspection.dispatch import head_matrix, matrix, prompt_tokens
+from minillm.inspection.record import run
 from minillm.loading import Model
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from minillm.errors import UserError
 from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.activations import tap_names
-from minillm.inspection.record import record
 from minillm.inspection.dispatch import prompt_tokens
+from minillm.inspection.record import record
 from minillm.loading import Model
 
 

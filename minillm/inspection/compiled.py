@@ -10,9 +10,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from minillm.in_jax.ops import no_tap
 from minillm.inspection import dispatch
 from minillm.inspection.edit import editor
-from minillm.in_jax.ops import no_tap
 
 
 @partial(jax.jit, static_argnames=("config", "names", "plan"))

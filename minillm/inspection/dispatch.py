@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from minillm.loading import Model, twin_package
 from minillm.architecture.tree import tree_map
+from minillm.loading import Model, twin_package
 
 
 def prompt_tokens(model: Model, prompt) -> np.ndarray:

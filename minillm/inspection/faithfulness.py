@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minillm.architecture.tree import flatten
 from minillm.inspection.attribution import attribute_logits, parts_of_stream
+from minillm.inspection.dispatch import forward, prompt_tokens, widened
 from minillm.inspection.edit import swap
 from minillm.inspection.heads import patterns
 from minillm.inspection.patching import patch
 from minillm.inspection.record import record, run, through_head
 from minillm.inspection.restart import restart
-from minillm.inspection.dispatch import forward, prompt_tokens, widened
 from minillm.loading import Model
-from minillm.architecture.tree import flatten
 
 WIDE_BYTES = 2 * 2**30   # no larger float64 copy of the parameters is made
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.inspection.record import run
 from minillm.inspection.dispatch import prompt_tokens
+from minillm.inspection.record import run
 from minillm.loading import Model
 
 KINDS = ("previous", "duplicate", "induction")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.in_numpy.ops import log_softmax
-from minillm.inspection.record import run, through_head
 from minillm.inspection.dispatch import prompt_tokens
+from minillm.inspection.record import run, through_head
 from minillm.loading import Model
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.architecture.family import family
+from minillm.inspection.dispatch import head_matrix, matrix, prompt_tokens
 from minillm.inspection.lens import largest
 from minillm.inspection.record import run
-from minillm.inspection.dispatch import head_matrix, matrix, prompt_tokens
 from minillm.loading import Model
 
 

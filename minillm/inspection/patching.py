@@ -16,9 +16,16 @@ import numpy as np
 
 from minillm.architecture.family import family
 from minillm.errors import UserError
-from minillm.inspection.record import run
-from minillm.inspection.restart import one_head_each, one_position_each, position_axis, random_like, restart, scores_at
 from minillm.inspection.dispatch import matrix, prompt_tokens
+from minillm.inspection.record import run
+from minillm.inspection.restart import (
+    one_head_each,
+    one_position_each,
+    position_axis,
+    random_like,
+    restart,
+    scores_at,
+)
 from minillm.loading import Model
 
 SITES = ("resid_pre", "attn_out", "mlp_out", "z")

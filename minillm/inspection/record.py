@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from minillm.inspection.activations import estimate, matching
-from minillm.inspection.edit import Edit, editor, prepared
 from minillm.inspection.dispatch import block, forward, outer, prompt_tokens, unembed
+from minillm.inspection.edit import Edit, editor, prepared
 from minillm.loading import Model
 
 AT_ONCE = 2**30   # bytes: a larger record is made layer by layer

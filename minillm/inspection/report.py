@@ -17,23 +17,22 @@ import numpy as np
 
 from minillm import __version__
 from minillm.architecture.family import family
+from minillm.architecture.tree import flatten
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.files import write_atomically
 from minillm.in_numpy.ops import log_softmax
-from minillm.inspection import compare as comparing
-from minillm.inspection import faithfulness
+from minillm.inspection import compare as comparing, faithfulness
 from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps
 from minillm.inspection.attribution import attribute_logits, head_outputs
+from minillm.inspection.dispatch import prompt_tokens
 from minillm.inspection.heads import KINDS, head_scores, patterns, scores_on_repeats
 from minillm.inspection.lens import largest, logit_lens
 from minillm.inspection.neurons import promoted, top_neurons, top_tokens
 from minillm.inspection.patching import default_target, patch, patch_best
 from minillm.inspection.record import record, run
 from minillm.inspection.shown import shown
-from minillm.inspection.dispatch import prompt_tokens
 from minillm.loading import Model
-from minillm.architecture.tree import flatten
 
 PATTERN_BYTES = 2_500_000   # of attention patterns; more: the least important heads are left out
 LIKELIEST = 10

@@ -13,9 +13,9 @@ import numpy as np
 from minillm.config import GenerateConfig, check_prompt, check_token
 from minillm.errors import UserError
 from minillm.inspection.activations import axes_of, matching
+from minillm.inspection.dispatch import forward, prompt_tokens
 from minillm.inspection.edit import Edit, editor, prepared
 from minillm.inspection.record import run
-from minillm.inspection.dispatch import forward, prompt_tokens
 from minillm.loading import Model, twin_package
 from minillm.text.tokenizer import decode_stream
 

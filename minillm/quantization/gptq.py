@@ -17,8 +17,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from minillm.in_numpy.quantize import dequantize, fit, pack, to_integers
 from minillm.architecture.quantized import GROUP, Quantized, Scheme
+from minillm.in_numpy.quantize import dequantize, fit, pack, to_integers
 
 DAMPING = 0.01  # this share of the mean diagonal is added to H, so that inputs that hardly occur do not divide by nothing
 

@@ -14,14 +14,14 @@ from importlib import import_module
 
 import numpy as np
 
+from minillm.architecture.quantized import Quantized, Scheme
+from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.errors import UserError
-from minillm.quantization.gptq import gptq
 from minillm.in_numpy import forward_of
 from minillm.in_numpy.model import head
 from minillm.in_numpy.quantize import dequantize, quantize, smoothing
 from minillm.loading import twin_package
-from minillm.architecture.tree import flatten, tree_map, unflatten
-from minillm.architecture.quantized import Quantized, Scheme
+from minillm.quantization.gptq import gptq
 
 METHODS = ("round", "gptq", "smoothquant", "llm-int8")
 # The activation (by its tap's name) that each matrix multiplies.

@@ -22,10 +22,12 @@ from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
-from minillm.text import storyworld
 from minillm.errors import UserError
 from minillm.files import gigabytes, machine_memory
-from minillm.text.tokenizer import END_OF_TEXT  # also the customary mark between two documents of a text file
+from minillm.text import storyworld
+from minillm.text.tokenizer import (
+    END_OF_TEXT,  # also the customary mark between two documents of a text file
+)
 
 # What a folder is searched for without --glob: prose, markup, data that is text, source code.
 TEXT_SUFFIXES = tuple("." + name for name in (

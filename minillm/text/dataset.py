@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.text.corpora import Corpus, cache_folder
 from minillm.config import IGNORE
-from minillm.files import sha256_of
 from minillm.errors import UserError
+from minillm.files import sha256_of
 from minillm.text.tokenizer import END_OF_TEXT
 
 FORMAT = "minillm dataset 1"

@@ -27,8 +27,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from minillm.text.storyworld_words import (COMMON, PLOTS, PRONOUN_RATES, RULES, STEPS, VARIABLES,
-                                           WORDS)
+from minillm.text.storyworld_words import (
+    COMMON,
+    PLOTS,
+    PRONOUN_RATES,
+    RULES,
+    STEPS,
+    VARIABLES,
+    WORDS,
+)
 
 __all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE", "SPLITS", "Story", "corpus",
            "derivations", "entropy", "entropy_estimate", "mean_length", "mean_words", "parse", "sample",

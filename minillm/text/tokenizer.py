@@ -25,8 +25,16 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from minillm.errors import UserError, printable
-from minillm.text.tokenizer_json import (bpe_spec, character_spec, check_ids, check_merges,
-                                         foreign_part, full_vocab, library_errors, with_begin)
+from minillm.text.tokenizer_json import (
+    bpe_spec,
+    character_spec,
+    check_ids,
+    check_merges,
+    foreign_part,
+    full_vocab,
+    library_errors,
+    with_begin,
+)
 
 END_OF_TEXT = "<|endoftext|>"
 LARGE = 1 << 16  # a vocabulary above this is looked at before anything is allocated for it

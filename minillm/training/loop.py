@@ -37,8 +37,15 @@ from minillm.text.dataset import Dataset, batch, row_starts, rows_of_epoch
 from minillm.training.callbacks import Callbacks
 from minillm.training.curves import held_out_losses, lowest
 from minillm.training.evaluation import HeldOut, evaluate, held_out
-from minillm.training.state import (METRICS, STATE, load_training, append_metrics, save_training,
-                                    training_notes, truncate_metrics)
+from minillm.training.state import (
+    METRICS,
+    STATE,
+    append_metrics,
+    load_training,
+    save_training,
+    training_notes,
+    truncate_metrics,
+)
 
 KEEP = ("best", "last")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from helpers import GOLDEN, assert_close
-from golden_files import folder_of, read
 
 import minillm
-from minillm.formats import checkpoint
+from golden_files import folder_of, read
+from helpers import GOLDEN, assert_close
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import flatten
+from minillm.formats import checkpoint
 
 FILES = sorted((GOLDEN / "variations").glob("*.safetensors"))
 TOLERANCE = 1e-4

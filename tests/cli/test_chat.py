@@ -9,13 +9,13 @@ import time
 
 import numpy as np
 import pytest
-from helpers import random_config
 
+from helpers import random_config
 from minillm import chat_template, cli
+from minillm.architecture.llama import init
+from minillm.errors import UserError
 from minillm.formats import checkpoint
 from minillm.text import tokenizer
-from minillm.errors import UserError
-from minillm.architecture.llama import init
 
 TALK = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi \"there\" <b>"},
         {"role": "assistant", "content": "Hello é"}, {"role": "user", "content": "Bye"}]

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import random_bloom, random_config, random_params
 
 import minillm
+from helpers import random_bloom, random_config, random_params
 from minillm import cli
+from minillm.architecture.llama import count, init
+from minillm.architecture.tree import flatten
+from minillm.config import ModelConfig
 from minillm.formats import checkpoint, describe
 from minillm.inspection import parity
 from minillm.text import tokenizer
-from minillm.config import ModelConfig
-from minillm.architecture.llama import count, init
-from minillm.architecture.tree import flatten
 
 
 def run(capsys, *arguments):

@@ -14,11 +14,11 @@ import pytest
 from safetensors import safe_open
 
 from minillm import cli, training
+from minillm.architecture.tree import tree_map
 from minillm.cli import train, write
+from minillm.config import TrainConfig
 from minillm.formats import checkpoint
 from minillm.text import dataset as data, tokenizer
-from minillm.config import TrainConfig
-from minillm.architecture.tree import tree_map
 
 
 def parsers(parser, name=""):
@@ -261,6 +261,7 @@ def test_absurd_sizes_leave_no_folder(runs, minillm, tmp_path):
 
 def test_more_devices_than_cores_are_warned_of(capsys):
     from types import SimpleNamespace
+
     from rich.console import Console
     for twin, devices, warned in (("jax", 100_000, True), ("jax", 2, False),
                                   ("numpy", 100_000, False)):

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from helpers import answers, hint_of, sections
 
+from helpers import answers, hint_of, sections
 from minillm.course import exercises
 from minillm.course.exercises import Hint, Raises, Task, number
 from minillm.course.lessons import all_lessons, load_module

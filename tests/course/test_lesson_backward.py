@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from helpers import assert_close, random_config, random_params
-from cases import sequences
 
+from cases import sequences
+from helpers import assert_close, random_config, random_params
+from minillm.architecture.tree import flatten
 from minillm.course.lessons import find, load_module
 from minillm.in_numpy import model
-from minillm.architecture.tree import flatten
 
 FOLDER = find("06").folder
 

@@ -8,12 +8,12 @@ import jupytext
 import nbclient
 import nbformat
 import pytest
-from helpers import ROOT
 
+from helpers import ROOT
 from minillm import cli
 from minillm.course import checking, lessons, report, solutions
-from minillm.course.opened import Pages
 from minillm.course.lessons import all_lessons, find
+from minillm.course.opened import Pages
 from minillm.errors import UserError
 
 FIRST = all_lessons()[0]

@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import ROOT
 
+from helpers import ROOT
 from minillm.config import GenerateConfig
 from minillm.course.lessons import load_module
 

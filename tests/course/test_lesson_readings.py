@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import minillm
-from minillm.formats import checkpoint
-from minillm.inspection import parity
-from minillm.text import storyworld, tokenizer
+from minillm.architecture.llama import init
+from minillm.architecture.tree import tree_map
 from minillm.config import ModelConfig
 from minillm.course.lessons import all_lessons, load_module, with_package
 from minillm.errors import UserError
-from minillm.architecture.llama import init
-from minillm.architecture.tree import tree_map
+from minillm.formats import checkpoint
+from minillm.inspection import parity
+from minillm.text import storyworld, tokenizer
 
 FOLDER = next(lesson.folder for lesson in all_lessons() if lesson.name == "14_real_llama")
 FIRST = {"right": None, "theta": "layers.0.pattern", "eps": "layers.0.attn_in", "layout": "layers.0.q", "groups": "layers.0.pattern", "head": "logits",

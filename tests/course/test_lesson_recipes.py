@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from minillm.architecture.tree import tree_map
 from minillm.config import ModelConfig
 from minillm.course.demos import read_results
 from minillm.course.lessons import find, load_module
 from minillm.in_jax import forward, loss
-from minillm.architecture.tree import tree_map
 from minillm.text import storyworld
 
 FOLDER = find("08").folder

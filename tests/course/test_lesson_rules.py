@@ -6,11 +6,11 @@ import jax
 import numpy as np
 import pytest
 
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten
 from minillm.config import ModelConfig, TrainConfig
 from minillm.course.lessons import find, load_module
 from minillm.in_jax import init_state, train_steps
-from minillm.architecture.llama import init
-from minillm.architecture.tree import flatten
 
 CONFIG = ModelConfig(vocab_size=50, hidden_size=24, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
                      head_dim=6, max_position_embeddings=16, initializer_range=0.2)

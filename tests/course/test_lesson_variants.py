@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from minillm.architecture.llama import count
+from minillm.architecture.tree import tree_map
 from minillm.config import ModelConfig
 from minillm.course.lessons import find, load_module
 from minillm.in_jax import forward
-from minillm.architecture.llama import count
-from minillm.architecture.tree import tree_map
 
 CONFIG = ModelConfig(vocab_size=50, hidden_size=24, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
                      head_dim=6, max_position_embeddings=16)

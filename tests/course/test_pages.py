@@ -7,13 +7,13 @@ from pathlib import Path
 
 import markdown
 import pytest
-from helpers import ROOT
 
+from helpers import ROOT
 from minillm.course import demos, pages
 from minillm.course.lessons import all_lessons, load_module
 from minillm.course.opened import EXTENSIONS, Pages
-from minillm.errors import UserError
 from minillm.course.pages import Maker, PageError
+from minillm.errors import UserError
 
 LESSONS = {lesson.name: lesson for lesson in all_lessons()}
 RESULT = r"\{\{\s*results\."
@@ -124,8 +124,9 @@ def test_a_live_page_is_linked_on_the_site_alone():
 
 def test_source_is_what_the_file_holds():
     import inspect
-    from minillm.text import tokenizer
+
     from minillm.in_numpy import ops
+    from minillm.text import tokenizer
     for name, thing in (("minillm.text.tokenizer.merge_pair", tokenizer.merge_pair), ("minillm.in_numpy.ops.attend", ops.attend),
                         ("minillm.text.tokenizer.WrittenBPE", tokenizer.WrittenBPE)):
         path, line, source = pages.source_of(name)
@@ -170,6 +171,7 @@ def test_formulas_become_mathml_in_their_paragraph_and_code_and_prices_stay():
 def test_a_stale_lesson_fails(tmp_path):
     """A function renamed, a number gone, a section missing: each stops the page."""
     import shutil
+
     from minillm.course.lessons import read_lesson
     lesson = next(iter(LESSONS.values()))
     folder = shutil.copytree(lesson.folder, tmp_path / lesson.name)

@@ -10,24 +10,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import assert_close, random_bloom, random_config, random_params
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from runs import DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt_at
+from hypothesis import given, settings, strategies as st
 
 import minillm.in_jax.distill as jax_distill
 import minillm.in_numpy.distill as numpy_distill
+from helpers import assert_close, random_bloom, random_config, random_params
 from minillm import distillation, training
-from minillm.formats import checkpoint
-from minillm.text import dataset as data, tokenizer
-from minillm.config import DistillConfig, GenerateConfig
-from minillm.text.corpora import Corpus
-from minillm.errors import UserError
-from minillm.in_numpy.ops import log_softmax
-from minillm.loading import Model, load, twin_package
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten
+from minillm.config import DistillConfig, GenerateConfig
 from minillm.distillation.pruning import pruned
+from minillm.errors import UserError
+from minillm.formats import checkpoint
+from minillm.in_numpy.ops import log_softmax
+from minillm.loading import Model, load, twin_package
+from minillm.text import dataset as data, tokenizer
+from minillm.text.corpora import Corpus
+from runs import DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt_at
 
 LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,), "blend": (DistillConfig(alpha=0.7, temperature=1.7),)}
 WAYS = {"soft": DistillConfig(alpha=0.7, temperature=1.5), "reverse": DistillConfig(objective="reverse"),

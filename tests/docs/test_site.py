@@ -14,11 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import needs
 import pytest
-from helpers import ROOT
 from selenium import webdriver
 
+import needs
+from helpers import ROOT
 from minillm.course.lessons import all_lessons, find
 
 HOW_TO = sorted(path.stem for path in (ROOT / "docs" / "pages" / "how-to").glob("*.md"))

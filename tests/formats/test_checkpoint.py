@@ -7,19 +7,17 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from helpers import random_config
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from safetensors.numpy import load_file, save_file
 
+from helpers import random_config
 from minillm import files, training
-from minillm.formats import checkpoint
-from minillm.text import tokenizer
-from minillm.config import ModelConfig, TrainConfig
-from minillm.errors import UserError
-from minillm.formats import llama
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten, tree_map
+from minillm.config import ModelConfig, TrainConfig
+from minillm.errors import UserError
+from minillm.formats import checkpoint, llama
+from minillm.text import tokenizer
 
 TEXTS = ["A small fox found three apples and gave two of them away."] * 3
 TRAIN = TrainConfig(steps=40, batch_size=4, context=8)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import gguf
 import numpy as np
 import pytest
-from helpers import random_bloom, random_config, random_params
 
+from helpers import random_bloom, random_config, random_params
+from minillm.architecture.quantized import scheme_named
+from minillm.architecture.tree import flatten
 from minillm.errors import UserError
 from minillm.formats.gguf import export, gguf_name
 from minillm.loading import Model
-from minillm.architecture.tree import flatten
-from minillm.architecture.quantized import scheme_named
 from minillm.quantization.model import dequantize_params, quantize_model
 from minillm.text.tokenizer import train
 

@@ -19,9 +19,9 @@ import pytest
 
 import minillm
 from minillm import cli
-from minillm.text import tokenizer
-from minillm.errors import UserError
 from minillm.architecture.tree import flatten
+from minillm.errors import UserError
+from minillm.text import tokenizer
 
 CONFIG = {"model_type": "llama", "vocab_size": 300, "hidden_size": 8, "intermediate_size": 6, "num_hidden_layers": 1,
           "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4, "max_position_embeddings": 64,

@@ -4,19 +4,18 @@ import struct
 
 import numpy as np
 import pytest
-from helpers import DATA, REAL, assert_close, random_config
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import minillm
+from helpers import DATA, REAL, assert_close, random_config
 from minillm import in_jax, in_numpy
+from minillm.architecture.llama import init, table
+from minillm.architecture.tree import flatten
 from minillm.cli import main
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.formats import llama2c
 from minillm.loading import until
-from minillm.architecture.llama import init, table
-from minillm.architecture.tree import flatten
 
 EXPECTED = """Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, \
 red ball. She wanted to play with it, but it was too high.

@@ -4,15 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from helpers import random_bloom, random_config, random_params
 from safetensors.numpy import load_file, save_file
 
 import minillm
+from helpers import random_bloom, random_config, random_params
 from minillm import cli
-from minillm.formats import checkpoint
-from minillm.errors import UserError
-from minillm.architecture.tree import flatten
 from minillm.architecture.quantized import NAMES, Quantized, scheme_named
+from minillm.architecture.tree import flatten
+from minillm.errors import UserError
+from minillm.formats import checkpoint
 from minillm.quantization.model import dequantize_params, quantize_model
 from minillm.text.tokenizer import train_characters
 

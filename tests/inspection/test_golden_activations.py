@@ -5,10 +5,10 @@ The numbers were made by tests/golden/make_activations.py, by hooks on its modul
 
 
 import pytest
-from helpers import GOLDEN, assert_close
-from golden_files import folder_of, read
 
 import minillm
+from golden_files import folder_of, read
+from helpers import GOLDEN, assert_close
 from minillm import inspection
 
 FILES = sorted((GOLDEN / "activations").glob("*.safetensors"))

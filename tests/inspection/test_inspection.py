@@ -8,16 +8,16 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from helpers import TOLERANCE, assert_close, random_bloom, random_config, random_params
 
+from helpers import TOLERANCE, assert_close, random_bloom, random_config, random_params
 from minillm import inspection
-from minillm.text import tokenizer
+from minillm.architecture.llama import init
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.inspection import dispatch, faithfulness, heads, patching
 from minillm.inspection.restart import rows_at_once
 from minillm.loading import Model, twin_package
-from minillm.architecture.llama import init
+from minillm.text import tokenizer
 
 MAKES = [random_config, random_bloom]
 TWINS = ["numpy", "jax"]

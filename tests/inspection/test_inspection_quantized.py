@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import assert_close, random_bloom, random_config, random_params
 
 import minillm
+from helpers import assert_close, random_bloom, random_config, random_params
 from minillm import cli, inspection
+from minillm.architecture.quantized import scheme_of
 from minillm.formats import checkpoint
 from minillm.inspection import faithfulness
-from minillm.architecture.quantized import scheme_of
 from minillm.quantization.model import dequantize_params
 from minillm.text.tokenizer import train_characters
 

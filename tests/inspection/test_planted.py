@@ -3,11 +3,11 @@
 import json
 
 import numpy as np
-from helpers import ROOT
 
-from minillm.text import storyworld, tokenizer
+from helpers import ROOT
 from minillm.course.demos import rounded
 from minillm.inspection.planted import RELATIONS, mention_tokens, planted, tokens_and_ends
+from minillm.text import storyworld, tokenizer
 
 
 def test_positions_hold_the_mentions():

@@ -7,18 +7,18 @@ import json
 import re
 from html.parser import HTMLParser
 
-import needs
 import numpy as np
 import pytest
-from helpers import DATA, REAL, random_bloom, random_config, random_params
 
+import needs
+from helpers import DATA, REAL, random_bloom, random_config, random_params
 from minillm import cli
-from minillm.formats import checkpoint
-from minillm.text import tokenizer
+from minillm.architecture.llama import init
 from minillm.config import ModelConfig
+from minillm.formats import checkpoint
 from minillm.inspection import report, shown
 from minillm.loading import Model
-from minillm.architecture.llama import init
+from minillm.text import tokenizer
 
 HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "]]>", "\u202e", "\u2028", "\x00", "<!--", "{{DATA}}", "&lt;"]
 PANELS = ["trust", "next", "norms", "heads", "pattern", "lens", "attribution", "ablation", "patching", "neurons", "compare", "left"]

@@ -4,14 +4,14 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from helpers import assert_close, random_config
-from needs import optional
 
-from minillm.formats import checkpoint
-from minillm.text import tokenizer as tk
-from minillm.config import GenerateConfig
+from helpers import assert_close, random_config
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten, tree_map
+from minillm.config import GenerateConfig
+from minillm.formats import checkpoint
+from minillm.text import tokenizer as tk
+from needs import optional
 
 torch, transformers = optional("torch"), optional("transformers")
 pytestmark = pytest.mark.needs("torch", "transformers")

@@ -1,9 +1,9 @@
 """A tokenizer saved by us gives the same ids in `transformers` (optional: `make parity`)."""
 
 import pytest
-from needs import optional
 
 from minillm.text import tokenizer as tk
+from needs import optional
 
 transformers = optional("transformers")
 pytestmark = pytest.mark.needs("transformers")

@@ -3,20 +3,38 @@ planted to break quantization breaks it and is mended."""
 
 import numpy as np
 import pytest
-from helpers import assert_close, random_bloom, random_config, random_params
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from minillm.errors import UserError
-from minillm.quantization.gptq import compensation, gptq, output_error
-from minillm.in_numpy import forward_of
-from minillm.in_numpy.quantize import (dequantize, integer_product, integers, lookup, matmul, pack, quantize, quantize_tokens,
-                                       spread, unpack)
-from minillm.architecture.tree import flatten
+from helpers import assert_close, random_bloom, random_config, random_params
 from minillm.architecture.quantized import NAMES, Quantized, Scheme, scheme_named
-from minillm.quantization.model import (compare, dequantize_params, drift, matrix_errors, observe,
-                                        plant_outliers, quantize_model, size, smooth)
+from minillm.architecture.tree import flatten
+from minillm.errors import UserError
+from minillm.in_numpy import forward_of
+from minillm.in_numpy.quantize import (
+    dequantize,
+    integer_product,
+    integers,
+    lookup,
+    matmul,
+    pack,
+    quantize,
+    quantize_tokens,
+    spread,
+    unpack,
+)
+from minillm.quantization.gptq import compensation, gptq, output_error
+from minillm.quantization.model import (
+    compare,
+    dequantize_params,
+    drift,
+    matrix_errors,
+    observe,
+    plant_outliers,
+    quantize_model,
+    size,
+    smooth,
+)
 
 SCHEMES = [scheme_named(name, zero) for name in NAMES for zero in (False, True)]
 ROWS = {
@@ -89,6 +107,7 @@ def test_a_product_of_integers_is_the_product_of_what_they_stand_for(scheme):
 
 def test_one_row_at_a_time_is_the_same_as_all_in_jax():
     import jax
+
     from minillm.in_jax import quantize as in_jax
     rng = np.random.default_rng(1)
     for name in NAMES:

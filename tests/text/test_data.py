@@ -13,15 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import DATA, ROOT
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from minillm.text import corpora, dataset as data, storyworld
-from minillm.text import tokenizer as tokenizers
-from minillm.text.corpora import Corpus, RemoteFile
+from helpers import DATA, ROOT
 from minillm.config import IGNORE
 from minillm.errors import UserError
+from minillm.text import corpora, dataset as data, storyworld, tokenizer as tokenizers
+from minillm.text.corpora import Corpus, RemoteFile
 from minillm.text.tokenizer import END_OF_TEXT
 
 small = settings(max_examples=60, deadline=None)

@@ -7,13 +7,20 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from minillm.text import storyworld
 from minillm.text.ngram import ngram_loss
-from minillm.text.storyworld_words import (NAMES, NUMBERS, PLOTS, PRONOUN_RATES, RULES, STEPS,
-                                           VARIABLES, WORDS)
+from minillm.text.storyworld_words import (
+    NAMES,
+    NUMBERS,
+    PLOTS,
+    PRONOUN_RATES,
+    RULES,
+    STEPS,
+    VARIABLES,
+    WORDS,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -8,11 +8,10 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
-from minillm.text import tokenizer as tk
 from minillm.errors import UserError
+from minillm.text import tokenizer as tk
 
 HELLO = "The fox said: \"I'll wait, they've gone; it's 1234 h, DON'T!\"  She didn't.\r\n\r\n\tThe end...\n"
 MANY = (

@@ -111,8 +111,9 @@ def test_the_band_is_what_the_docstring_says():
 def test_the_committed_curves_are_what_the_recipes_are_now():
     """A changed default makes them stale: run benchmarks/reference_curves.py."""
     from dataclasses import asdict, replace
-    from minillm.config import TrainConfig, preset
+
     from minillm.cli.demo import LAYERS, RECIPE
+    from minillm.config import TrainConfig, preset
     from minillm.text import storyworld
     known = curves.references()
     for name, reference in known.items():

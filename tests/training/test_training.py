@@ -13,21 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import DRIVER, TRAIN, TWINS, assert_same_run, interrupt_at
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from minillm import training
-from minillm.formats import checkpoint
-from minillm.text import dataset as data
-from minillm.training import curves, loop, state
-from minillm.config import IGNORE, TrainConfig
-from minillm.errors import UserError
-from minillm.loading import twin_package
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten
+from minillm.config import IGNORE, TrainConfig
+from minillm.errors import UserError
+from minillm.formats import checkpoint
+from minillm.loading import twin_package
+from minillm.text import dataset as data
+from minillm.training import curves, loop, state
+from runs import DRIVER, TRAIN, TWINS, assert_same_run, interrupt_at
 
 
 @pytest.fixture(scope="module")
@@ -475,10 +474,10 @@ def test_the_loop_alone_trains_as_a_run_does(twin, toy, whole):
     model = twin_package(twin)
     begin = model.init_state(init(config, np.random.default_rng(TRAIN.seed)))
     edges, losses = [], []
-    for step, state, metrics in training.steps(model, begin, dataset, config, TRAIN):
+    for step, end, metrics in training.steps(model, begin, dataset, config, TRAIN):
         edges.append(step)
         losses += metrics["loss"].tolist()
-    assert edges[:4] == [4, 6, 8, 12] and edges[-1] == TRAIN.steps == len(losses) == int(state["step"])
+    assert edges[:4] == [4, 6, 8, 12] and edges[-1] == TRAIN.steps == len(losses) == int(end["step"])
     records = training.read_metrics(whole[twin] / training.METRICS)
     assert losses == [record["loss"] for record in records if "loss" in record]
     kept = training.load_training(whole[twin], config, TRAIN, dataset.fingerprint)

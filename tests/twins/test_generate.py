@@ -5,15 +5,14 @@ import importlib
 import jax
 import numpy as np
 import pytest
-from helpers import TOLERANCE, assert_close, random_config, random_params
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import minillm.in_jax as in_jax
 import minillm.in_numpy as in_numpy
+from helpers import TOLERANCE, assert_close, random_config, random_params
+from minillm.architecture.llama import init
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
-from minillm.architecture.llama import init
 
 TWINS = pytest.mark.parametrize("twin", [in_numpy, in_jax], ids=["numpy", "jax"])
 

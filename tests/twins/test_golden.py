@@ -11,14 +11,13 @@ from importlib import import_module
 import jax
 import numpy as np
 import pytest
-from helpers import GOLDEN, assert_close
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from helpers import GOLDEN, assert_close
 from minillm import in_numpy
-from minillm.formats import checkpoint
-from minillm.formats import llama
 from minillm.architecture.tree import flatten
+from minillm.formats import checkpoint, llama
 
 FILES = sorted(GOLDEN.glob("*.safetensors"))
 TOLERANCE = 1e-4

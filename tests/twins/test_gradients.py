@@ -5,14 +5,14 @@ import inspect
 import jax
 import numpy as np
 import pytest
-from helpers import assert_close, random_config, random_params
-from cases import case, public_functions, sequences
 
 import minillm.in_jax.model as jax_model
 import minillm.in_numpy.model as numpy_model
-from minillm.in_numpy.ops import rotation
+from cases import case, public_functions, sequences
+from helpers import assert_close, random_config, random_params
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten, unflatten
+from minillm.in_numpy.ops import rotation
 
 OPS = sorted(name.removesuffix("_backward") for name in public_functions("in_numpy", "ops") if name.endswith("_backward"))
 WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance"}        # nothing to learn in them

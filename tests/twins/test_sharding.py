@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import TOLERANCE, assert_close, random_config
 
+from helpers import TOLERANCE, assert_close, random_config
 from minillm import in_jax, in_numpy
-from minillm.config import TrainConfig
-from minillm.in_jax import ops
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten
+from minillm.config import TrainConfig
+from minillm.in_jax import ops
 
 
 @pytest.mark.parametrize("rows", [3, 4])

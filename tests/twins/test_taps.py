@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import TOLERANCE, assert_close, random_config
 
 import minillm.in_jax.model as jax_model
 import minillm.in_numpy.model as numpy_model
-from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
+from helpers import TOLERANCE, assert_close, random_config
 from minillm.architecture.llama import init
+from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 
 LAYER_TAPS = ["resid_pre", "attn_in", "q", "k", "v", "rot_q", "rot_k", "scores", "pattern", "z", "attn_out", "resid_mid",
               "mlp_in", "mlp_pre", "mlp_up", "mlp_post", "mlp_out", "resid_post"]

@@ -10,14 +10,13 @@ import re
 import jax
 import numpy as np
 import pytest
+
 from cases import FUNCTIONS, MODULES, PACKAGE, bloom_case, case, public_functions, quantize_case
 from helpers import ROOT, TOLERANCE, assert_close, random_bloom, random_config
-
-from minillm.config import TrainConfig
 from minillm.architecture.llama import init
-from minillm.architecture.tree import flatten
 from minillm.architecture.quantized import Quantized
-
+from minillm.architecture.tree import flatten
+from minillm.config import TrainConfig
 
 # Functions whose arguments or results are not arrays: they have tests of their own, named here.
 TESTED_ELSEWHERE = {
