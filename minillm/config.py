@@ -47,7 +47,7 @@ class RopeScaling:
         for name in ("low_freq_factor", "high_freq_factor"):
             value = getattr(self, name)
             require(self.rope_type != "llama3" or is_number(value) and value > 0, name, value, "a finite number above 0")
-        require(self.rope_type != "llama3" or self.high_freq_factor > self.low_freq_factor, "high_freq_factor",
+        require(self.rope_type != "llama3" or self.high_freq_factor > self.low_freq_factor, "high_freq_factor",  # pyright: ignore[reportOperatorIssue]
                 self.high_freq_factor, f"above low_freq_factor ({self.low_freq_factor})")
         for name in ("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim"):
             value = getattr(self, name)
