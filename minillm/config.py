@@ -48,7 +48,7 @@ class RopeScaling:
             value = getattr(self, name)
             require(self.rope_type != "llama3" or is_number(value) and value > 0, name, value, "a finite number above 0")
         low, high = self.low_freq_factor, self.high_freq_factor
-        above = self.rope_type != "llama3" or None not in (low, high) and high > low  # type: ignore
+        above = self.rope_type != "llama3" or high > low    # pyright: ignore[reportOperatorIssue]
         require(above, "high_freq_factor", high, f"above low_freq_factor ({low})")
         for name in ("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim"):
             value = getattr(self, name)
