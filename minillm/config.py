@@ -47,8 +47,9 @@ class RopeScaling:
         for name in ("low_freq_factor", "high_freq_factor"):
             value = getattr(self, name)
             require(self.rope_type != "llama3" or is_number(value) and value > 0, name, value, "a finite number above 0")
-        require(self.rope_type != "llama3" or self.high_freq_factor > self.low_freq_factor, "high_freq_factor",  # pyright: ignore[reportOperatorIssue]
-                self.high_freq_factor, f"above low_freq_factor ({self.low_freq_factor})")
+        low, high = self.low_freq_factor, self.high_freq_factor
+        above = self.rope_type != "llama3" or high > low    # pyright: ignore[reportOperatorIssue]
+        require(above, "high_freq_factor", high, f"above low_freq_factor ({low})")
         for name in ("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim"):
             value = getattr(self, name)
             require(value is None or is_number(value) and value >= 0, name, value, "a finite number of at least 0")

@@ -3,24 +3,24 @@
 from minillm.training.callbacks import Callbacks
 from minillm.training.evaluation import HeldOut, evaluate, held_out, row_nats
 from minillm.training.loop import (
-                                   Method,
-                                   batches,
-                                   check_folder,
-                                   check_memory,
-                                   epochs,
-                                   prepare_folder,
-                                   run,
-                                   starts_of_rows,
-                                   steps,
-                                   write_sample,
+    Method,
+    batches,
+    check_folder,
+    check_memory,
+    epochs,
+    prepare_folder,
+    run,
+    starts_of_rows,
+    steps,
+    write_sample,
 )
 from minillm.training.state import (
-                                   METRICS,
-                                   STATE,
-                                   load_training,
-                                   read_metrics,
-                                   save_training,
-                                   training_notes,
+    METRICS,
+    STATE,
+    load_training,
+    read_metrics,
+    save_training,
+    training_notes,
 )
 
 __all__ = ["METRICS", "STATE", "Callbacks", "HeldOut", "Method", "batches", "check_folder",
