@@ -320,7 +320,7 @@ def test_a_file_has_one_budget_for_all_its_processes():
     spent = running.Spent()
     found = running.ask_all(
         running.Job(sleeps, tasks),
-        running.Limits(seconds=0.2, total=0.4),
+        running.Limits(seconds=0.6, total=1.0),
         lambda: sandbox.of("bubblewrap"),
         spent,
     )
@@ -328,10 +328,10 @@ def test_a_file_has_one_budget_for_all_its_processes():
         "f5"
     ].reason == "total"
     assert (
-        spent.clock < running.PATIENCE * 0.4 + 2
+        spent.clock < running.PATIENCE * 1.0 + 5
         and running.ask_all(
             running.Job(sleeps, tasks[:1]),
-            running.Limits(total=0.4),
+            running.Limits(total=1.0),
             lambda: sandbox.of("bubblewrap"),
             spent,
         )
