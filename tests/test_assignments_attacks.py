@@ -40,6 +40,7 @@ HONEST = {
     + SOLUTION.encode(),
 }
 BROKEN = {
+    "not_python": b"x = ((((((((((((\n",
     "not_text": b"\xff\xfe\x00\x01" * 100,
     "nul_bytes": b"PERPLEXITY = 1\x00\n",
     "deep_source": b"x = " + b"(" * 100_000 + b")" * 100_000,
@@ -253,8 +254,7 @@ def test_reports_show_nothing_that_is_hidden(graded):
 def test_every_attack_says_what_it_tries():
     assert len(ATTACKS) >= 11 + 20
     for name, path in ATTACKS.items():
-        if name != "not_python":
-            assert len(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))) > 15, name
+        assert len(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))) > 15, name
 
 
 def test_the_filter_is_tried_by_calls_that_are_possible_without_it():
@@ -320,7 +320,7 @@ def test_a_file_has_one_budget_for_all_its_processes():
     spent = running.Spent()
     found = running.ask_all(
         running.Job(sleeps, tasks),
-        running.Limits(seconds=0.2, total=0.4),
+        running.Limits(seconds=0.6, total=1.0),
         lambda: sandbox.of("bubblewrap"),
         spent,
     )
@@ -328,10 +328,10 @@ def test_a_file_has_one_budget_for_all_its_processes():
         "f5"
     ].reason == "total"
     assert (
-        spent.clock < running.PATIENCE * 0.4 + 2
+        spent.clock < running.PATIENCE * 1.0 + 5
         and running.ask_all(
             running.Job(sleeps, tasks[:1]),
-            running.Limits(total=0.4),
+            running.Limits(total=1.0),
             lambda: sandbox.of("bubblewrap"),
             spent,
         )

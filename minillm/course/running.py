@@ -303,7 +303,7 @@ class _Process:
         )
         for fd in sandbox.fds:
             os.close(fd)
-        self.tree, self.looked = [psutil.Process(self.process.pid)], 0.0
+        self.tree, self.looked, self.first = [psutil.Process(self.process.pid)], 0.0, {}
         self.drain = threading.Thread(target=self._drain, daemon=True)
         self.drain.start()
 
@@ -336,7 +336,8 @@ class _Process:
                 self.tree[1:] = self.tree[0].children(recursive=True)
         for process in self.tree:
             with contextlib.suppress(psutil.Error):
-                seconds += sum(process.cpu_times()[:4])
+                now = sum(process.cpu_times()[:4])
+                seconds += now - self.first.setdefault(process.pid, now)
                 memory += process.memory_info().rss
         return seconds, memory
 
