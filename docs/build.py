@@ -33,7 +33,7 @@ from minillm.files import read_json  # noqa: E402
 from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
-CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
 SHOWS = {"benchmarks.md": "11_int8"}       # pages with tables and numbers of a lesson's demo.py
 BOOST = {"lessons": 2, "glossary.md": 3, "reference": 0.3}      # in the search: what explains comes first

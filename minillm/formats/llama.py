@@ -107,8 +107,8 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
         spare.discard("lm_head.weight")
     if spare:
         raise UserError(
-            f"{weights.path(min(spare))}: tensor {printable(min(spare))} is not part of the model that "
-            "config.json describes"
+            f"{weights.path(min(spare))}: tensor {printable(min(spare))} is not part of the "
+            "model that config.json describes"
         )
     return wanted
 
