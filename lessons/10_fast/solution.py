@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 STEPS = 250  # 13 s / (60 ms - 8 ms)
 

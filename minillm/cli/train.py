@@ -117,12 +117,12 @@ def pretrain(options):
     if not options.resume:
         record_options(options)
     warn_of_devices(console, options, train)
-    config = story_recipe(console, options, config, dataset)
     say(
         console,
         f"{dataset.description}: {len(dataset.train):,} training tokens, "
         f"{len(dataset.validation):,} held out, vocabulary {tokenizer.vocab_size:,}",
     )
+    config = story_recipe(console, options, config, dataset)
     say(console, f"model: {size(config)}; {reading(dataset, train)}; twin: {options.twin}")
     run = partial(training.run, options.out, config, train, dataset, tokenizer, keep=options.keep)
     run = partial(run, twin=options.twin, resume=options.resume)

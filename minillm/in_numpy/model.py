@@ -186,8 +186,8 @@ def block_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
     )
     # resid_mid = x + attention(norm(x)): two paths meet
     dx_BTD = dmid_BTD + dx_BTD
-    norms = {"input_layernorm": dattn_norm, "post_attention_layernorm": dmlp_norm}
-    return dx_BTD, norms | dattention | dmlp
+    return dx_BTD, {"input_layernorm": dattn_norm, **dattention,
+                    "post_attention_layernorm": dmlp_norm, **dmlp}
 
 
 def attention_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):

@@ -231,7 +231,7 @@ def test_gptq_makes_the_best_later_move():
     rng = np.random.default_rng(11)
     x = rng.standard_normal((50, 6))
     upper, error = compensation(x.T @ x, 0.0), 0.37
-    best = np.linalg.lstsq(x[:, 1:], x[:, 0] * error, rcond=None)[0]    # move w_1 ... so that x (w - w') is smallest
+    best = np.linalg.lstsq(x[:, 1:], -x[:, 0] * error, rcond=None)[0]    # move w_1 ... so that x (w - w') is smallest
     np.testing.assert_allclose(error / upper[0, 0] * upper[0, 1:], best, rtol=1e-8)
 
 

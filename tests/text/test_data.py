@@ -18,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 from helpers import DATA, ROOT
 from minillm.config import IGNORE
 from minillm.errors import UserError
+from minillm.files import sha256_of
 from minillm.text import corpora, dataset as data, storyworld, tokenizer as tokenizers
 from minillm.text.corpora import Corpus, RemoteFile
 from minillm.text.tokenizer import END_OF_TEXT
@@ -328,7 +329,7 @@ def hostile(tmp_path, name, write, counts):
     data.prepare(made, Bytes(), folder)
     write(folder / name)
     info = json.loads((folder / data.DESCRIPTION).read_text(encoding="utf-8"))
-    info["files"][name] = data._sha256(folder / name)
+    info["files"][name] = sha256_of(folder / name)
     info["train"] |= counts
     (folder / data.DESCRIPTION).write_text(json.dumps(info), encoding="utf-8")
 

@@ -482,8 +482,8 @@ def test_the_loop_alone_trains_as_a_run_does(twin, toy, whole):
     assert losses == [record["loss"] for record in records if "loss" in record]
     kept = training.load_training(whole[twin], config, TRAIN, dataset.fingerprint)
     for path, leaf in flatten(kept["params"]).items():
-        assert np.array_equal(flatten(state["params"])[path], leaf), path
-    assert not list(training.steps(model, state, dataset, config, TRAIN))         # nothing is left to do
+        assert np.array_equal(flatten(end["params"])[path], leaf), path
+    assert not list(training.steps(model, end, dataset, config, TRAIN))           # nothing is left to do
 
 
 def test_calls_from_the_loop_to_a_matrix_product(toy):
@@ -508,7 +508,7 @@ def test_calls_from_the_loop_to_a_matrix_product(toy):
         sys.setprofile(None)
     longest = max(found, key=len)
     assert len(longest) == 7 and longest[:5] == ("train_steps", "train_step", "loss_and_grads", "forward", "block")
-    page = (Path(__file__).parents[1] / "docs" / "pages" / "design.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "pages" / "design.md").read_text(encoding="utf-8")
     assert "seven calls from the training loop to a matrix product" in page
 
 
