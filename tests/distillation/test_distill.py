@@ -147,8 +147,8 @@ def test_very_soft_targets_match_logits(name):
 def teacher(toy):  # noqa: F811
     """A wider model of the toy text with random weights: what it says is sharp enough to be learned."""
     _, made, config = toy
-    config = replace(config, hidden_size=24, num_hidden_layers=2, initializer_range=0.4, bos_token_id=0, eos_token_id=0,
-                     **storyworld.RECIPE)
+    config = replace(config, hidden_size=24, num_hidden_layers=2, initializer_range=0.4,
+                     bos_token_id=0, eos_token_id=0, **storyworld.RECIPE)
     return Model(config, init(config, np.random.default_rng(9)), made, "the teacher", (0,))
 
 

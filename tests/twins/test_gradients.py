@@ -15,8 +15,8 @@ from minillm.architecture.tree import flatten, unflatten
 from minillm.in_numpy.ops import rotation
 
 OPS = sorted(name.removesuffix("_backward") for name in public_functions("in_numpy", "ops") if name.endswith("_backward"))
-WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance",           # nothing to learn in them
-                    "log_softmax"}         # the losses that use it have gradients of their own: distill.py
+# Nothing to learn in them; the losses that use log_softmax have gradients of their own.
+WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance", "log_softmax"}
 
 
 def test_every_op_has_a_backward_right_under_it():
