@@ -2,7 +2,7 @@
 
     python benchmarks/report.py
 
-    demo.json, demo.txt   benchmarks/record_demo.py
+    demo.json             summary.json of a finished `minillm demo`, copied
     init_ablation.json    benchmarks/init_ablation.py --json
     decoding_speed.json   benchmarks/decoding_speed.py --json
     decoding_cost.json    benchmarks/decoding_cost.py --json
@@ -25,12 +25,14 @@ import statistics
 import textwrap
 from pathlib import Path
 
+from minillm.course import pictures
 from minillm.course.lessons import all_lessons
 from minillm.course.pages import reading_minutes, source_of
 from minillm.text.storyworld import RECIPE
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PICTURE = ROOT / "docs" / "assets" / "whole.svg"
 BLOCK = "<!-- {name}: written by benchmarks/report.py -->\n{text}\n<!-- end of {name} -->"
 
 
@@ -240,12 +242,16 @@ def inspection() -> list[str]:
 # ---- README.md ------------------------------------------------------------------------------------------
 
 def demo() -> str:
-    """Eight lines of what `minillm demo` prints: two evaluations, the table, the beginning of a story."""
-    lines = (RESULTS / "demo.txt").read_text(encoding="utf-8").splitlines()
-    steps = [line.strip() for line in lines if line.strip().startswith("step ")]
-    at = next(i for i, line in enumerate(lines) if "held-out stories" in line)
-    table = [line.rstrip() for line in lines[at:] if line.strip()][:5]
-    return "\n".join(["```", steps[0], steps[-1], *table, "```"])
+    """What `minillm demo` prints at its end: the last evaluation, and the table."""
+    run, world = read("demo.json"), read("storyworld.json")
+    floor = run["floor_per_document"]
+    rows = [("trigram", world["trigram"] * floor / world["entropy"]),
+            (f"this LLaMA, {run['seconds']:.0f} s of training", run["nats_per_document"]), ("the floor", floor)]
+    lines = [f"step {run['step']:6,}  held-out loss {run['held_out']:.4f}  {run['nats_per_document']:.1f} nats/story, "
+             f"floor {floor:.1f} ({100 * run['above_floor']:+.1f}%)",
+             "held-out stories                 nats per story  above the floor"]
+    lines += [f"{name:32} {nats:14.1f}  {100 * (nats / floor - 1):+14.1f}%" for name, nats in rows]
+    return "\n".join(["```", *lines, "```"])
 
 
 def twins() -> str:
@@ -305,7 +311,19 @@ FILES = {"README.md": {"demo": demo, "twins": twins, "lessons": lessons, "figure
          "docs/pages/benchmarks.md": {"tables": figures}}
 
 
+def picture() -> str:
+    """The drawing of the whole, as a file by itself: it follows the colours of the page around it."""
+    style = ("svg{color:#1d2733}@media(prefers-color-scheme:dark){svg{color:#e4e9f0}}"
+             "rect{fill:none;stroke:currentColor;stroke-width:1.2}rect.frame{stroke-dasharray:5 4}"
+             "rect.first{stroke:#1f5fa8;stroke-width:2.2}rect.second{stroke:#c2491d;stroke-width:2.2}"
+             ".arrow{fill:none;stroke:currentColor;stroke-width:1.2}.strong{font-weight:600}.soft{font-size:12.5px}")
+    drawn = re.search(r"<svg.*</svg>", pictures.whole().svg(), re.DOTALL)[0]
+    drawn = drawn.replace("font-family: inherit", "font-family: sans-serif").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return drawn.replace("<defs>", f"<style>{style}</style><defs>", 1) + "\n"
+
+
 if __name__ == "__main__":
+    PICTURE.write_text(picture(), encoding="utf-8")
     for name, blocks in FILES.items():
         path = ROOT / name
         path.write_text(written(path.read_text(encoding="utf-8"), **blocks), encoding="utf-8")
