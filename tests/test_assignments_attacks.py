@@ -136,6 +136,7 @@ def graded(tmp_path_factory):
         | fingerprints(PACKAGE / "assignments")
     )
     server.shutdown()
+    server.server_close()
     return {"results": results, "place": place, "heard": heard, "unchanged": before == after}
 
 
