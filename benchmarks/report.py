@@ -246,8 +246,10 @@ def demo() -> str:
     run, world = read("demo.json"), read("storyworld.json")
     floor = run["floor_per_document"]
     rows = [("trigram", world["trigram"] * floor / world["entropy"]),
-            (f"this LLaMA, {run['seconds']:.0f} s of training", run["nats_per_document"]), ("the floor", floor)]
-    lines = [f"step {run['step']:6,}  held-out loss {run['held_out']:.4f}  {run['nats_per_document']:.1f} nats/story, "
+            (f"this LLaMA, {run['seconds']:.0f} s of training", run["nats_per_document"]),
+            ("the floor", floor)]
+    lines = [f"step {run['step']:6,}  held-out loss {run['held_out']:.4f}  "
+             f"{run['nats_per_document']:.1f} nats/story, "
              f"floor {floor:.1f} ({100 * run['above_floor']:+.1f}%)",
              "held-out stories                 nats per story  above the floor"]
     lines += [f"{name:32} {nats:14.1f}  {100 * (nats / floor - 1):+14.1f}%" for name, nats in rows]
@@ -316,9 +318,11 @@ def picture() -> str:
     style = ("svg{color:#1d2733}@media(prefers-color-scheme:dark){svg{color:#e4e9f0}}"
              "rect{fill:none;stroke:currentColor;stroke-width:1.2}rect.frame{stroke-dasharray:5 4}"
              "rect.first{stroke:#1f5fa8;stroke-width:2.2}rect.second{stroke:#c2491d;stroke-width:2.2}"
-             ".arrow{fill:none;stroke:currentColor;stroke-width:1.2}.strong{font-weight:600}.soft{font-size:12.5px}")
+             ".arrow{fill:none;stroke:currentColor;stroke-width:1.2}.strong{font-weight:600}"
+             ".soft{font-size:12.5px}")
     drawn = re.search(r"<svg.*</svg>", pictures.whole().svg(), re.DOTALL)[0]
-    drawn = drawn.replace("font-family: inherit", "font-family: sans-serif").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    drawn = drawn.replace("font-family: inherit", "font-family: sans-serif")
+    drawn = drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     return drawn.replace("<defs>", f"<style>{style}</style><defs>", 1) + "\n"
 
 

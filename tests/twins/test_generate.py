@@ -88,9 +88,18 @@ def test_bad_prompts_are_refused(twin):
             list(twin.generate(params, prompt, config))
 
 
+SAMPLERS = given(seed=st.integers(0, 10**6), top_k=st.integers(0, 12), top_p=st.floats(0.05, 1),
+                 min_p=st.floats(0, 1), temperature=st.floats(0.2, 3))
+
+
+@pytest.mark.slow
+def test_sampling_keeps_the_distribution_of_many_samplers():
+    inner = test_sampling_keeps_the_distribution.hypothesis.inner_test
+    settings(max_examples=60, deadline=None)(SAMPLERS(inner))()
+
+
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6), top_k=st.integers(0, 12), top_p=st.floats(0.05, 1), min_p=st.floats(0, 1),
-       temperature=st.floats(0.2, 3))
+@SAMPLERS
 def test_sampling_keeps_the_distribution(seed, top_k, top_p, min_p, temperature):
     """Coins spread evenly over [0, 1) hit each kept token in proportion to its probability, and no other."""
     rng = np.random.default_rng(seed)
