@@ -6,6 +6,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
@@ -162,7 +163,7 @@ def test_both_engines_learn_the_same_on_larger_corpora(corpus, vocab_size):
     words = "".join(rng.choices("etaoinshr  ", k=4000)).split()
     texts = {"english": [" ".join(rng.choices(words, k=60)) + "." for _ in range(100)],
              "languages": [rng.choice(MANY) for _ in range(60)],
-             "code": [open(tk.__file__, encoding="utf-8").read()],
+             "code": [Path(tk.__file__).read_text(encoding="utf-8")],
              "random": ["".join(map(chr, rng.choices(range(0xD800), k=300))) for _ in range(10)]}[corpus]
     written, library = (tk.train(texts, vocab_size, engine=engine) for engine in ENGINES)
     assert written.spec == library.spec
