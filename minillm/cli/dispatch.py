@@ -42,10 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(arguments: list[str] | None) -> int:
-    """Run one command; with --resume, the options with which its run was started are defaults."""
+    """Run one command; with --resume, the options with which its run was started are defaults, and
+    with --from, those that suit a trained model."""
     options = parser().parse_args(arguments)
-    if getattr(options, "resume", False):
-        defaults = train.options_to_resume(options)
+    defaults = train.defaults_of(options)
+    if defaults:
         options = parser({options.command: defaults}).parse_args(arguments)
     return options.run(options) or 0
 

@@ -272,10 +272,12 @@ def make_tokenizer(options, corpus, engine: str = "library"):
     return tokenizers.train(corpus.train, options.vocab_size, engine=engine)
 
 
-def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None):
+def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None, tokenizer=None,
+                    mark=None):
     """(dataset, tokenizer) of a dataset folder, or of text that is prepared into `folder`.
 
-    `check(tokenizer)` may refuse before anything is written.
+    `check(tokenizer)` may refuse before anything is written. `tokenizer` is used where it is given,
+    and `mark` opens a document where it has no end-of-text token of ours.
     """
     from minillm.text import tokenizer as tokenizers
     from minillm.text.dataset import DESCRIPTION, open_dataset, prepare
@@ -285,9 +287,9 @@ def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None)
         check(tokenizer)
         return dataset, tokenizer
     corpus = read_source(options)
-    tokenizer = make_tokenizer(options, corpus)
+    tokenizer = tokenizer or make_tokenizer(options, corpus)
     check(tokenizer)
-    return prepare(corpus, tokenizer, folder, replace), tokenizer
+    return prepare(corpus, tokenizer, folder, replace, mark), tokenizer
 
 
 def keep_compiled():

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from minillm.cli.options import (
+    SHAPE,
     add_config,
     add_json,
     add_shape,
@@ -15,6 +16,7 @@ from minillm.cli.options import (
     add_text,
     add_twin,
     chosen,
+    flag,
     open_or_prepare,
     read_source,
     training_and_model,
@@ -24,6 +26,9 @@ from minillm.config import OBJECTIVES, PRESETS, DistillConfig, TrainConfig, with
 from minillm.errors import UserError
 
 OPTIONS = "options.json"  # in the folder of a run: what its command said, for --resume
+# Other defaults for --from: what a trained model knows is lost at the rates of a fresh one.
+FROM = {"optimizer": "adamw", "learning_rate": 1e-4, "weight_decay": 0.0, "model": None,
+        "vocab_size": None, "context": None}
 
 
 def add_commands(commands):
@@ -44,6 +49,7 @@ def add_pretrain(commands):
         "train a LLaMA on text",
         "minillm pretrain storyworld --model nano --out runs/nano\n"
         "  minillm pretrain book.txt --model tiny --steps 2000 --out runs/book\n"
+        "  minillm pretrain book.txt --from models/smollm2 --out runs/smollm2-book\n"
         "  minillm pretrain --resume --out runs/book",
     )
     command.usage = "minillm pretrain [SOURCE] [options]"
@@ -61,6 +67,14 @@ def add_pretrain(commands):
         default="nano",
         metavar="NAME|DEPTH",
         help=f"a preset ({presets}) or a depth: layers = heads = depth, width = 32 x depth",
+    )
+    command.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="PATH",
+        help="go on from a trained model: its parameters, shape, tokenizer and chat template; by "
+        f"default with {FROM['optimizer']} at a learning rate of {FROM['learning_rate']:g}, no weight "
+        "decay",
     )
     add_twin(command)
     add_config(command.add_argument_group("training"), TrainConfig)
@@ -90,30 +104,32 @@ def pretrain(options):
             f"storyworld{unknown} (see minillm pretrain --help)"
         )
     options.out = options.out or default_out(options.source)
-    train, config = training_and_model(options, options.model)
     from rich.console import Console
 
-    from minillm import training
+    from minillm import distillation, training
     from minillm.training.display import say
 
     console = Console()
     training.check_folder(options.out, options.resume)
+    if options.start_from:
+        train, config, method, text = trained_model(options)
+    else:
+        train, config = training_and_model(options, options.model)
+        method, text = training.Method(), {}
     training.check_memory(config, train, options.twin)
 
     def check(tokenizer):
         nonlocal config
-        end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
-        config = replace(
-            config,
-            vocab_size=tokenizer.vocab_size,
-            bos_token_id=end_of_text,
-            eos_token_id=end_of_text,
-        )
+        if not options.start_from:
+            config = with_vocabulary(config, tokenizer)
+        elif not distillation.same_tokenizer(tokenizer, text["tokenizer"]):
+            raise UserError(f"{options.source}: was cut into tokens by another tokenizer than that of "
+                            f"{options.start_from}: give the text itself, not a dataset folder")
         training.check_memory(config, train, options.twin)
         training.prepare_folder(options.out, options.resume)
 
     folder = Path(options.out) / "data"
-    dataset, tokenizer = open_or_prepare(options, folder, not options.resume, check)
+    dataset, tokenizer = open_or_prepare(options, folder, not options.resume, check, **text)
     if not options.resume:
         record_options(options)
     warn_of_devices(console, options, train)
@@ -122,15 +138,60 @@ def pretrain(options):
         f"{dataset.description}: {len(dataset.train):,} training tokens, "
         f"{len(dataset.validation):,} held out, vocabulary {tokenizer.vocab_size:,}",
     )
-    config = story_recipe(console, options, config, dataset)
-    say(console, f"model: {size(config)}; {reading(dataset, train)}; twin: {options.twin}")
+    if not options.start_from:
+        config = story_recipe(console, options, config, dataset)
+    origin = f" of {options.start_from}" if options.start_from else ""
+    say(console, f"model: {size(config)}{origin}; {reading(dataset, train)}; twin: {options.twin}")
     run = partial(training.run, options.out, config, train, dataset, tokenizer, keep=options.keep)
-    run = partial(run, twin=options.twin, resume=options.resume)
+    run = partial(run, twin=options.twin, resume=options.resume, method=method)
     summary = train_and_draw(console, options.out, config, train, dataset, run)
     following = f"generate {quoted(options.out)}"
     if config.bos_token_id is None:
         following += f' --prompt "{first_words(dataset, tokenizer, config)}"'
     finish(console, summary, train, options, following)
+
+
+def with_vocabulary(config, tokenizer):
+    """The config of a fresh model for a tokenizer: its vocabulary, its end-of-text token."""
+    end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
+    return replace(config, vocab_size=tokenizer.vocab_size, bos_token_id=end_of_text,
+                   eos_token_id=end_of_text)
+
+
+def trained_model(options):
+    """(TrainConfig, config, Method, how text is cut) of a run that goes on from `--from`.
+
+    A run that is resumed needs its own folder alone. Raises UserError.
+    """
+    from minillm import training
+    from minillm.architecture.family import family
+    from minillm.architecture.quantized import scheme_of
+    from minillm.loading import load
+
+    shape = ("model", "vocab_size", "tokenizer", "characters", *SHAPE, "tie_word_embeddings")
+    given = [flag(name) for name in shape if getattr(options, name) not in (None, "", [])
+             and (name, getattr(options, name)) != ("characters", False)]
+    if given:
+        raise UserError(f"{given[0]}: with --from the model is {options.start_from}, with its shape "
+                        f"and tokenizer: leave {given[0]} out")
+    source = options.out if options.resume else options.start_from
+    model = load(source)
+    if not family(model.config).backward_by_hand:
+        raise UserError(f"{source}: a {family(model.config).name} can be read and run, not trained")
+    if scheme_of(model.params):
+        raise UserError(f"{source}: its matrices are quantized: train the model that it was made from")
+    if model.tokenizer is None:
+        raise UserError(f"{source}: has no tokenizer, so text cannot become tokens")
+    longest = model.config.max_position_embeddings
+    if options.context is None:
+        options.context = min(TrainConfig.context, longest)
+    train = with_options(TrainConfig(), **chosen(options, TrainConfig))
+    if train.context > longest:
+        raise UserError(f"--context {train.context}: {source} reads {longest} tokens at most")
+    source = Path(source)
+    method = training.Method(begin=lambda: load(options.start_from).params,
+                             source=source if source.is_dir() else None)
+    return train, model.config, method, {"tokenizer": model.tokenizer, "mark": model.config.bos_token_id}
 
 
 def story_recipe(console, options, config, dataset):
@@ -418,7 +479,17 @@ def quoted(path) -> str:
     return f'"{path}"' if " " in str(path) else str(path)
 
 
-# ---- Both: --resume --------------------------------------------------------------------------
+# ---- Both: --resume, --from -------------------------------------------------------------------
+
+
+def defaults_of(options) -> dict:
+    """Other defaults, where a run is resumed or goes on from a trained model; else {}.
+
+    Raises UserError as `options_to_resume`.
+    """
+    if getattr(options, "resume", False):
+        return options_to_resume(options)
+    return FROM if getattr(options, "start_from", None) else {}
 
 
 def options_to_resume(options) -> dict:

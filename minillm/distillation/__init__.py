@@ -7,9 +7,11 @@ from minillm.distillation.loop import (
     keep,
     reading,
     run,
+    same_tokenizer,
     steps_of,
     text,
     write_texts,
 )
 
-__all__ = ["check", "check_context", "corpus_of", "keep", "reading", "run", "steps_of", "text", "write_texts"]
+__all__ = ["check", "check_context", "corpus_of", "keep", "reading", "run", "same_tokenizer", "steps_of", "text",
+           "write_texts"]

@@ -45,7 +45,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
     begin = None
     if how.start == "pruned" and not resume:
         tokens_NBT, _ = training.batches(dataset, train, 0, 1)
-        begin = pruned(teacher.params, teacher.config, config, tokens_NBT[0])
+        begin = partial(pruned, teacher.params, teacher.config, config, tokens_NBT[0])
     model = twin_package(twin)
     if twin == "jax":
         from minillm.in_jax.sharding import use_cpu_devices

@@ -54,14 +54,16 @@ KEEP = ("best", "last")
 class Method:
     """How a run differs from plain training of a fresh model. Distillation gives its own.
 
-    `begin` are the first parameters; `take(state, first, end)` takes the steps from `first` up to
-    `end` and returns the next state and metrics, as `train_steps` does; `origin` is what else must
-    be equal when the run is resumed: names and values.
+    `begin()` returns the first parameters; `take(state, first, end)` takes the steps from `first`
+    up to `end` and returns the next state and metrics, as `train_steps` does; `origin` is what else
+    must be equal when the run is resumed: names and values; `source` is the folder whose tokenizer
+    files and chat template the run's folder gets, as they are.
     """
 
-    begin: dict | None = None
+    begin: Callable[[], dict] | None = None
     take: Callable | None = None
     origin: dict | None = None
+    source: Path | None = None
 
 
 def steps(model, state, text, config: ModelConfig, train: TrainConfig, take=None) -> Iterator:
@@ -163,12 +165,12 @@ class _Run:
 
     def begin(self) -> dict:
         """The first state, and the folder around it."""
-        params = self.method.begin
-        if params is None:
-            params = init(self.config, np.random.default_rng(self.train.seed))
-        state = self.model.init_state(params)
+        if self.method.begin is None:
+            state = self.model.init_state(init(self.config, np.random.default_rng(self.train.seed)))
+        else:
+            state = self.model.init_state(self.method.begin())
+        self._save_description(state)                            # a run with a state has all of it
         self._save_state(state)
-        self._save_description(state)
         checkpoint.save_params(self.folder, self.config, state["params"])
         return state
 
@@ -179,7 +181,8 @@ class _Run:
         state = self.model.init_state(**saved)
         self.saved_step = saved["step"]
         self.evaluations = held_out_losses(truncate_metrics(self.folder / METRICS, saved["step"]))
-        self._save_description(state)                            # a kill may have left half of it
+        if self.method.source is None:                           # else it is the source's, untouched
+            self._save_description(state)
         if self.keep == "best" and (self.folder / checkpoint.MODEL).exists():
             self.best = training_notes(self.folder).get("best")
         if self.best is None:
@@ -255,8 +258,9 @@ class _Run:
         self.saved_step = int(state["step"])
 
     def _save_description(self, state):
-        checkpoint.save_description(self.folder, self.config, state["params"],
-                                    self.tokenizer)
+        checkpoint.save_description(self.folder, self.config, state["params"], self.tokenizer)
+        if self.method.source is not None:
+            checkpoint.copy_texts(self.method.source, self.folder)
 
     def _losses(self, params, rows: HeldOut) -> dict:
         return evaluate(self.model, params, self.config, rows, self.train.batch_size)
