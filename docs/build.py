@@ -8,7 +8,6 @@ Everything goes to build/docs, which is not committed; mkdocs.yml reads that fol
 """
 
 import argparse
-import ast
 import html
 import os
 import re
@@ -98,9 +97,8 @@ class Site(pages.Maker):
         return "\n\n".join(f"## {name}\n\n{self.make_link(name.replace('.', '/') + '.py')}\n\n::: {name}" for name in names.split())
 
     def make_tests(self, paths):
-        """Files of tests, each with what it promises: the first line of its docstring."""
-        promise = {path: ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8"))) for path in paths.split()}
-        return "\n".join(f"- {self.make_link(path)}: {' '.join(text.split(chr(10) * 2)[0].split())}" for path, text in promise.items())
+        """Files of tests, each with what it promises: the first paragraph of its docstring."""
+        return "\n".join(f"- {self.make_link(path)}: {pages.promise_of(ROOT / path)}" for path in paths.split())
 
     def drawn(self, figures):
         """Figures of docs/pictures.py, written beside the page."""

@@ -29,13 +29,17 @@ def path_of_a_model(results, new):
     path = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "path_of_a_model.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     models, floor = found["models"], found["floor"]
-    figure, (left, right) = new(8.6, 3.3, ncols=2, width_ratios=(1, 1.15))
+    figure, left = new(6.0, 2.9)
     costs = {"text, byte by byte": found["text"]["nats"], "tokens, all alike": found["tokens"]["nats"], **{name: model["nats"] for name, model in models.items()},
              "the floor": floor}
     order = ["text, byte by byte", "tokens, all alike", "teacher", "int8 teacher", "student", "int8 student", "the floor"]
     bars = left.barh(order[::-1], [costs[name] for name in order[::-1]], color=[new.ink["lines"][5]] + [new.ink["lines"][0]] * 4 + [new.ink["lines"][1]] * 2)
     left.bar_label(bars, [f"{costs[name]:,.0f}" for name in order[::-1]], padding=3, color=new.ink["text"], fontsize=9)
     left.set(xlabel="nats for one story", xlim=(0, 1.18 * max(costs.values())))
+    yield ("path-costs", "Nats that one story costs, from its bytes over its tokens to the models, which are all close to "
+           "the floor.", figure)
+
+    figure, right = new(6.0, 3.4)
     stations = ["teacher", "int8 teacher", "student", "int8 student"]
     x, y = [models[name]["bytes"] / 1e6 for name in stations], [models[name]["above"] for name in stations]
     for name, at, up, error in zip(stations, x, y, [models[name]["standard_error"] for name in stations]):
@@ -49,5 +53,5 @@ def path_of_a_model(results, new):
     right.set_xticks([0.2, 0.5, 1, 2, 4], ["0.2", "0.5", "1", "2", "4"])
     right.minorticks_off()
     right.grid(alpha=0.5)
-    yield ("path", "Left: nats that one story costs, from its bytes over its tokens to the models, which are all close to the floor. Right: megabytes against nats above the floor, for teacher, "
-           "int8 teacher, student and int8 student: int8 moves left and not up, the student moves left and up.", figure)
+    yield ("path-sizes", "Megabytes against nats above the floor, for teacher, int8 teacher, student and int8 student: "
+           "int8 moves left and not up, the student moves left and up.", figure)

@@ -178,6 +178,17 @@ def merge(word, pair, new):
     return merged
 
 
+# ---- overlap-by_one ----
+# Moves on by one place after a merge, so the second token of the pair stays.
+
+
+def merge(word, pair, new):
+    merged = []
+    for i in range(len(word)):
+        merged.append(new if tuple(word[i : i + 2]) == pair else word[i])
+    return merged
+
+
 # ---- stale_counts ----
 # Counts once and takes the n most frequent pairs of that.
 

@@ -33,7 +33,8 @@ HINTS = {
         "Put a finger between any two tokens of (7, 7, 7): how many places are there?",
     ),
     "overlap": Hint(
-        "You used one token in two merges. Each token belongs to at most one merged token.",
+        "You used one token twice: in two merges, or once merged and once as it was. Each token "
+        "belongs to at most one merged token, and is then gone.",
         "Turn the result of merging (7, 7, 7) back into bytes: are there as many as before?",
     ),
     "first_only": Hint(
@@ -280,6 +281,10 @@ def merged_overlapping(word, pair, new):
     ]
 
 
+def merged_by_one(word, pair, new):
+    return [new if two == pair else two[0] for two in pairwise([*word, None])]
+
+
 def merged_first(word, pair, new):
     for i, two in enumerate(pairwise(word)):
         if two == pair:
@@ -352,7 +357,7 @@ TASKS = [
         merge_pair,
         words_and_pairs,
         {
-            "overlap": merged_overlapping,
+            "overlap": (merged_overlapping, merged_by_one),
             "first_only": merged_first,
             "from_the_right": lambda word, pair, new: merge_pair(word[::-1], pair[::-1], new)[::-1],
         },

@@ -163,6 +163,11 @@ def cross_entropy(documents, P):
 PERPLEXITY = 1 / np.mean([1 / 2, 1 / 4, 1 / 8, 1 / 8])
 
 
+# ---- not_a_power ----
+# The mean surprise itself.
+PERPLEXITY = 2.25
+
+
 # ---- once_only ----
 # Relies on += with repeated indices.
 

@@ -11,6 +11,11 @@ HINTS = {
         "A fair coin has ln 2 = 0.69 nats, which is 1 bit, and perplexity 2 in either unit. Put "
         "it through your formula.",
     ),
+    "not_a_power": Hint(
+        "This is the mean surprise in bits or nats. Perplexity is a power of it: among how many "
+        "equally probable tokens the model seems to choose.",
+        "A fair coin costs 1 bit, or 0.69 nats. Its perplexity is the number of its sides.",
+    ),
     "mean_of_inverses": Hint(
         "This is the arithmetic mean of 1/p. The probabilities of a text are multiplied, so you "
         "need the mean of their logarithms, a geometric mean.",
@@ -183,7 +188,12 @@ TASKS = [
         "PERPLEXITY",
         "four tokens on paper",
         2**2.25,
-        {"base": float(np.exp(2.25)), "mean_of_inverses": 5.5, "mean_of_probabilities": 4.0},
+        {
+            "base": float(np.exp(2.25)),
+            "not_a_power": (2.25, 2.25 * float(np.log(2))),
+            "mean_of_inverses": 5.5,
+            "mean_of_probabilities": 4.0,
+        },
         tolerance=2e-3,
     ),
     Task(

@@ -227,6 +227,17 @@ def attention(q, k, v, theta):
     return shares / shares.sum(axis=1, keepdims=True) @ v
 
 
+# ---- second_of_double ----
+# Every other slope, from the wrong one on.
+
+
+def slopes(H):
+    below = 2 ** int(np.log2(H))
+    first = 2.0 ** (-8 * np.arange(1, below + 1) / below)
+    double = 2.0 ** (-8 * np.arange(1, 2 * below + 1) / (2 * below))
+    return np.concatenate([first, double[1::2][: H - below]])
+
+
 # ---- sorted ----
 # Steepest head first.
 

@@ -97,6 +97,11 @@ HINTS = {
         "the second, fourth, ... are already in the shorter list.",
         "Print slopes(12): is any slope in it twice?",
     ),
+    "second_of_double": Hint(
+        "You took every other slope of the longer list from its second one on. Those are in the "
+        "shorter list already: begin with the first.",
+        "Print slopes(12): is any slope in it twice?",
+    ),
     "sorted": Hint(
         "You sorted the slopes. Which head has which slope was fixed when the model was trained.",
         "Compare slopes(12)[:8] with slopes(8): they must be the same.",
@@ -258,9 +263,13 @@ def angles_from_D(x, H, positions, theta):
     )
 
 
-def first_of_double(H):
-    below = 2 ** int(np.log2(H))
-    return np.concatenate([bloom.slopes(below), bloom.slopes(2 * below)[: H - below]])
+def from_double(begin, step):
+    def wrong(H):
+        below = 2 ** int(np.log2(H))
+        more = bloom.slopes(2 * below)[begin::step][: H - below]
+        return np.concatenate([bloom.slopes(below), more])
+
+    return wrong
 
 
 TASKS = [
@@ -346,7 +355,8 @@ TASKS = [
         {
             "from_zero": lambda H: 2.0 ** (-8 * np.arange(H) / H),
             "power_of_two": lambda H: 2.0 ** (-8 * np.arange(1, H + 1) / H),
-            "first_of_double": first_of_double,
+            "first_of_double": from_double(0, 1),
+            "second_of_double": from_double(1, 2),
             "sorted": lambda H: np.sort(bloom.slopes(H))[::-1],
         },
     ),

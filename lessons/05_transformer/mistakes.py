@@ -13,6 +13,32 @@ def block(layer, x, attention, eps):
     return x + mlp(layer, rmsnorm(middle, layer["post_attention_layernorm"], eps))
 
 
+# ---- another_gate-gelu ----
+# The gate of GPT-2, in its short form.
+
+
+def mlp(layer, x):
+    gate = x @ layer["gate_proj"]
+    inner = np.sqrt(2 / np.pi) * (gate + 0.044715 * gate**3)
+    return (0.5 * gate * (1 + np.tanh(inner)) * (x @ layer["up_proj"])) @ layer["down_proj"]
+
+
+# ---- another_gate ----
+# The gate of 2017.
+
+
+def mlp(layer, x):
+    return (np.maximum(x @ layer["gate_proj"], 0) * (x @ layer["up_proj"])) @ layer["down_proj"]
+
+
+# ---- eps_forgotten ----
+# Nothing is added under the root.
+
+
+def rmsnorm(x, weight, eps):
+    return weight * x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True))
+
+
 # ---- eps_outside ----
 # eps beside the root.
 
@@ -60,7 +86,7 @@ def count(V, D, F, L, H, K, E, tied):
     return V * D * (1 if tied else 2) + L * layer + D
 
 
-# ---- head_always_tied-count ----
+# ---- head_not_counted ----
 # tied is not looked at.
 
 

@@ -28,6 +28,10 @@ HINTS = {
         "they differ a lot.",
         "Compute the norm of x = 0.001 with eps = 0.01 on paper: 0.001 / sqrt(0.000001 + 0.01).",
     ),
+    "eps_forgotten": Hint(
+        "eps is missing. It is under the root and keeps it from being 0.",
+        "Compute the norm of a row of zeros: which number should come out?",
+    ),
     "mean_subtracted": Hint(
         "You subtracted the mean: that is LayerNorm. RMSNorm divides by the size of x and leaves "
         "its mean alone.",
@@ -52,6 +56,11 @@ HINTS = {
     "sigmoid_gate": Hint(
         "Your gate is sigmoid(a). silu(a) is a times that: it grows with a instead of ending at 1.",
         "Compute silu(10) on paper: it is nearly 10.",
+    ),
+    "another_gate": Hint(
+        "Your gate is ReLU or GELU. They have the same shape as silu and other numbers: silu(a) "
+        "is a times the sigmoid of a.",
+        "Compute silu(-1) on paper: it is -0.27, where ReLU has 0 and GELU -0.16.",
     ),
     "no_gate": Hint(
         "One of the two sides is missing: silu(gate) is multiplied with up(x), element by element.",
@@ -99,6 +108,12 @@ HINTS = {
         "You used the embedding as the head although the model has an lm_head. A checkpoint that "
         "is not tied then gives nonsense.",
         "Change lm_head: the logits must change.",
+    ),
+    "head_not_counted": Hint(
+        "You counted no head. One that is not tied is a matrix of its own, as large as the "
+        "embedding.",
+        "Count a model without layers for V = 10 and D = 4, tied and not: which of the two has 40 "
+        "parameters more?",
     ),
     "scaled": Hint(
         "You multiplied the embedding by sqrt(D). The transformer of 2017 does that; a LLaMA "
@@ -336,6 +351,7 @@ TASKS = [
         {
             "eps_outside": normed(outside=True),
             "mean_subtracted": normed(center=True),
+            "eps_forgotten": lambda x, weight, eps: ops.rmsnorm(x, weight, 0.0),
             "wrong_axis": normed(mean=lambda x: np.mean(x, axis=0, keepdims=True)),
             "whole_array": normed(mean=np.mean),
             "sum_not_mean": normed(mean=lambda x: np.sum(x, axis=-1, keepdims=True)),
@@ -350,6 +366,10 @@ TASKS = [
             "swapped": gated(lambda gate, up: gate * silu(up)),
             "silu_of_product": gated(lambda gate, up: silu(gate * up)),
             "sigmoid_gate": gated(lambda gate, up: ops.sigmoid(gate) * up),
+            "another_gate": (
+                gated(lambda gate, up: np.maximum(gate, 0) * up),
+                gated(lambda gate, up: ops.gelu(gate) * up),
+            ),
             "no_gate": (gated(lambda gate, up: silu(gate)), gated(lambda gate, up: silu(up))),
         },
     ),
@@ -399,7 +419,7 @@ TASKS = [
         shapes,
         {
             "head_not_tied": counted(lambda V, D, F, L, H, K, E, tied: V * D * tied),
-            "head_always_tied": counted(lambda V, D, F, L, H, K, E, tied: -V * D * (not tied)),
+            "head_not_counted": counted(lambda V, D, F, L, H, K, E, tied: -V * D * (not tied)),
             "full_heads": counted(lambda V, D, F, L, H, K, E, tied: 2 * L * D * (H - K) * E),
             "square": counted(lambda V, D, F, L, H, K, E, tied: 2 * L * D * (D - H * E)),
             "two_matrices": counted(lambda V, D, F, L, H, K, E, tied: -L * D * F),

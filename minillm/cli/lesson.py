@@ -257,7 +257,7 @@ def after_full_points(lesson, file: Path):
     console = Console(highlight=False)
     if rows := comparison(lesson, file):
         console.print(
-            "\nWell done. Lines of code: yours, and in the package, where it is read in earnest",
+            "\nWell done. Lines of code: yours, those of the package, and where it has them",
             style="bold",
         )
         for row in rows:

@@ -32,6 +32,7 @@ def mathml(latex: str, display: str) -> str:
         made = convert(latex.strip(), display=display)
     except Exception as error:
         raise FormulaError(f"the formula ${latex}$: {type(error).__name__}: {error}") from error
+    made = made.replace("<mo>&#x0221E;</mo>", "<mi>&#x0221E;</mi>")     # infinity is no operator
     return NAMES.sub(r'\1<mspace width="0.17em"/>', made)
 
 

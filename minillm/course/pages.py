@@ -370,6 +370,12 @@ def built_on(lesson: Lesson, name: str, maker: Maker) -> str:
     return f"[{name[:2]}]({target})" if target else name
 
 
+def promise_of(path: Path) -> str:
+    """What a file of tests promises: the first paragraph of its docstring, without the word."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    return " ".join(re.sub(r"^Promises?(?: of [^:]+)?: ", "", text.split("\n\n")[0]).split())
+
+
 def end(lesson: Lesson, maker: Maker) -> str:
     """Where the real code and its tests are; further reading."""
     def item(path, line, label):
@@ -386,7 +392,7 @@ def end(lesson: Lesson, maker: Maker) -> str:
         if in_clone():                                          # an installed package comes without them
             if not path.is_file():
                 raise PageError(f"{lesson.folder / 'lesson.md'}: tests: there is no {test}")
-            lines.append(f"- {item(test, 1, test)}: {ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))).splitlines()[0]}")
+            lines.append(f"- {item(test, 1, test)}: {promise_of(path)}")
         else:
             lines.append(f"- `{test}`")
     lines += ["", "## Further reading", "", *(f"- {entry}" for entry in lesson.front["reading"])]

@@ -46,20 +46,20 @@ def whole() -> Drawing:
     """One picture of the whole: text to tokens to model, and what is done with the model."""
     d = Drawing(700, 400, "Text becomes tokens; tokens train one model, which is written twice, in NumPy to be read "
                           "and in JAX to be fast; the trained model writes, is quantized, distilled and inspected.")
-    d.box(20, 30, 150, 56, "text", "the story world, yours").box(270, 30, 150, 56, "tokens", "byte-pair encoding")
+    d.box(20, 30, 150, 56, "text", "stories, or your own").box(270, 30, 150, 56, "tokens", "byte-pair encoding")
     d.box(520, 30, 160, 56, "batches", "rows of tokens")
     d.arrow((170, 58), (266, 58)).arrow((420, 58), (516, 58))
     d.box(120, 150, 460, 110, kind="frame")
     d.text(350, 172, "one model, the same names, tested against each other")
-    d.box(145, 188, 190, 56, "in_numpy", "to be read, backward by hand", kind="first")
+    d.box(145, 188, 190, 56, "in_numpy", "to read, backward by hand", kind="first")
     d.box(365, 188, 190, 56, "in_jax", "to be fast, compiled", kind="second")
     d.arrow((600, 86), (600, 215), (584, 215))
     d.text(612, 140, "train", anchor="start")
     for x, name, what in ((20, "generate", "it writes"), (158, "quantize", "8 and 4 bits"), (296, "distill", "a smaller one"),
                           (434, "inspect", "look inside"), (572, "lesson", "learn and check")):
-        d.box(x, 320, 112, 56, name, what)
-        d.arrow((x + 56, 290), (x + 56, 316))
-    d.line((76, 290), (628, 290)).line((350, 260), (350, 290))
+        d.box(x, 320, 116, 56, name, what)
+        d.arrow((x + 58, 290), (x + 58, 316))
+    d.line((78, 290), (630, 290)).line((350, 260), (350, 290))
     return d
 
 

@@ -1,4 +1,4 @@
-"""Promise: what lesson 08 puts into minillm's forward pass does what it says, and each of its recipes makes one choice otherwise, at equal tokens."""
+"""Promise: what lesson 08 puts into minillm's forward pass does what it says, and each of its recipes makes one choice differently, at equal tokens."""
 
 import json
 from dataclasses import replace

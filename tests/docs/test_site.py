@@ -23,7 +23,7 @@ from minillm.course.lessons import all_lessons, find
 
 HOW_TO = sorted(path.stem for path in (ROOT / "docs" / "pages" / "how-to").glob("*.md"))
 PAGES = ("index.html", "start.html", "lessons/index.html", *(f"lessons/{lesson.name}.html" for lesson in all_lessons()), "path.html",
-         *(f"how-to/{name}.html" for name in HOW_TO), "reference/commands.html", "reference/numpy.html", "design.html", "glossary.html",
+         *(f"how-to/{name}.html" for name in HOW_TO), "reference/commands.html", "reference/numpy.html", "design.html", "benchmarks.html", "glossary.html",
          "other-courses.html", "troubleshooting.html")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 pytestmark = pytest.mark.slow
@@ -164,7 +164,7 @@ def test_a_lesson_of_the_site_shows_all_that_it_holds(name, site, browser):
     is_as_promised(browser, site / "lessons" / f"{name}.html")
 
 
-@pytest.mark.parametrize("page", ["index.html", "start.html", "path.html", "glossary.html"])
+@pytest.mark.parametrize("page", [page for page in PAGES if Path(page).stem not in LESSONS])
 def test_a_page_of_the_site_shows_all_that_it_holds(page, site, browser):
     is_as_promised(browser, site / page)
 
