@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import main, measured, values
 
 E, THETA, PLACES, FAR = 16, 10000.0, 24, 256
 STEPS, SEED = 350, 0
@@ -109,7 +109,7 @@ def held_out(params, config, rows):
 
 def tables(results):
     from rich.table import Table
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     layouts = Table("pair", "frequency", "halves: columns", "side by side: columns", title="A head of 8 numbers: radians per token, and which columns are a pair")
     for row in exact["layouts"]:
         layouts.add_row(str(row["pair"]), f"{row['frequency']:.3f}", " and ".join(map(str, row["halves"])), " and ".join(map(str, row["adjacent"])))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import main, measured, values
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "real_checkpoint.json"                     # made by real_checkpoint.py from a file that is not shipped
@@ -90,7 +90,7 @@ def train(console):
 
 def again(results):
     """What readings.look gave, from results.json."""
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     names = [name.removesuffix("_loss") for name in found if name.endswith("_loss")]
     made = {name: {"first": exact["first"][name], "taps": exact["taps"], "relative": found[f"{name}_relative"], "loss": found[f"{name}_loss"],
                    "text": bytes(found[f"{name}_text"]).decode()} for name in names}

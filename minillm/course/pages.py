@@ -25,7 +25,6 @@ import contextlib
 import html
 import io
 import re
-import runpy
 import textwrap
 from functools import cache
 from pathlib import Path
@@ -40,6 +39,7 @@ REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
 BLOCK = re.compile(r"^```python (run|hidden)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]*)\.md(#[^)\s]*)?\)")     # to another page of the site
+SHELL = re.compile(r"^```(?:sh|bash)$", re.MULTILINE)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SECTIONS = ("The idea", "The code", "The demonstration", "What people get wrong", "The exercise")
 WRONG, EXERCISE = SECTIONS[3:]
@@ -65,7 +65,7 @@ class Maker:
 
     @property
     def demo(self) -> dict:
-        return self.kept("demo", lambda: runpy.run_path(str(self.folder / "demo.py"), run_name="demo"))
+        return self.kept("demo", lambda: demos.load(self.folder))
 
     @property
     def exercise(self):
@@ -314,23 +314,25 @@ def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
     parts[EXERCISE] = f"{exercise}\n\n{on_paper(lesson, maker)}"
     parts[WRONG] = folded(title, wrong, form)
     if form == "notebook":                       # jupytext would make a cell of shell, and run it
-        parts = {heading: re.sub(r"^```(?:sh|bash)$", "```text", LINK.sub(r"\1", text), flags=re.MULTILINE)
-                 for heading, text in parts.items()}
+        parts = {heading: SHELL.sub("```text", LINK.sub(r"\1", text)) for heading, text in parts.items()}
     seconds = maker.results()["measured"]["seconds"]["value"]
     return template().render(
-        lesson=lesson, sections=parts.items(), reading=reading_minutes(lesson), pencil=duration(lesson.front["pencil"]),
+        lesson=lesson, sections=parts.items(), reading=reading_minutes(lesson),
+        pencil=duration(lesson.front["pencil"]),
         running="1 second" if seconds < 1.5 else f"{seconds:.0f} seconds",
         builds_on=[built_on(lesson, name, maker) for name in lesson.front["builds_on"]],
-        code=[[maker.linked(*source_of(full)[:2], full) for full in twins_of(name)] for name in lesson.front["code"]],
+        code=[[maker.linked(*source_of(full)[:2], full) for full in twins_of(name)]
+              for name in lesson.front["code"]],
         tests=[promise_of(lesson, test, maker) for test in lesson.front["tests"]]), maker.files
 
 
 @cache
 def template() -> jinja2.Template:
-    """assets/lesson.md: what stands around the sections of every lesson. Markdown, so nothing is escaped."""
-    loader = jinja2.PackageLoader("minillm.course", "assets")
-    return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True,
-                              keep_trailing_newline=True).get_template("lesson.md")
+    """assets/lesson.md: what stands around the sections of a lesson. Markdown: nothing is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("minillm.course", "assets"), undefined=jinja2.StrictUndefined,
+        autoescape=False, trim_blocks=True, keep_trailing_newline=True)
+    return environment.get_template("lesson.md")
 
 
 PAPER = re.compile(r"((?:^#.*\n)+)^[A-Z_]+ = None$", re.MULTILINE)
@@ -341,7 +343,7 @@ def on_paper(lesson: Lesson, maker: Maker) -> str:
     if maker.form == "notebook":                 # has the whole exercise as cells
         return ""
     text = (lesson.folder / "exercise.py").read_text(encoding="utf-8")
-    comments = "\n\n".join(re.sub(r"^# ?", "", comment, flags=re.MULTILINE) for comment in PAPER.findall(text))
+    comments = re.sub(r"^# ?", "", "\n\n".join(PAPER.findall(text)), flags=re.MULTILINE)
     plain = re.sub(r"^(?! {4}).*$", lambda line: re.sub(r"([\\*_`<\[])", r"\\\1", line[0]), comments, flags=re.M)
     shown = f'!!! question "On paper"\n\n{indented(plain.strip())}\n\n' if comments else ""
     stubs = maker.linked(f"lessons/{lesson.name}/exercise.py", 1, "exercise.py")
@@ -379,7 +381,9 @@ def built_on(lesson: Lesson, name: str, maker: Maker) -> str:
 
 def twins_of(name: str) -> list[str]:
     """The dotted names that an entry of `code` stands for: both twins', or its own."""
-    return [name] if name.startswith("minillm.") else [f"minillm.in_{twin}.{name}" for twin in ("numpy", "jax")]
+    if name.startswith("minillm."):
+        return [name]
+    return [f"minillm.in_{twin}.{name}" for twin in ("numpy", "jax")]
 
 
 def promise_of(lesson: Lesson, test: str, maker: Maker) -> str:
@@ -389,4 +393,5 @@ def promise_of(lesson: Lesson, test: str, maker: Maker) -> str:
         return f"`{test}`"
     if not path.is_file():
         raise PageError(f"{lesson.folder / 'lesson.md'}: tests: there is no {test}")
-    return f"{maker.linked(test)}: {ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))).splitlines()[0]}"
+    promise = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0]
+    return f"{maker.linked(test)}: {promise}"
