@@ -2,10 +2,9 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import beside, main, measured
 
 HERE = Path(__file__).parent
 STEPS, SEEDS = 300, (0, 1, 2)
@@ -24,26 +23,26 @@ WRITTEN = {"linear": ("x", "w", "b"), "embedding": ("table",), "rmsnorm": ("x", 
 def compute(console, full):
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")     # these matrices are too small to share
     import numpy as np
-    sys.path.insert(0, str(HERE))
-    try:
-        import wrong
-    finally:
-        sys.path.remove(str(HERE))
-    rows = checks(np)
+
+    from minillm.course.small_models import stories
+    wrong = beside(__file__, "wrong")
+    numerical = beside(__file__, "numerical")
+    rows = checks(np, numerical)
     for row in rows:
         console.print(f"{row['op']}, d{row['argument']}: complex step {row['complex']:.0e}, JAX {row['jax']:.0e}")
     parameters = whole_model(np)
-    tried = distances(np)
+    tried = distances(np, numerical)
     names, seeds = [name for name in wrong.WRONG if full or name in QUICK], SEEDS if full else SEEDS[:1]
     runs, kept = {}, HERE / "runs.jsonl"
     for line in kept.read_text(encoding="utf-8").splitlines() if full and kept.exists() else []:
         row = json.loads(line)                  # --full goes on where it was stopped; without runs.jsonl it starts anew
         runs[row["name"], row["seed"]] = row
-    data = stories(np)
+    data = stories(MEGABYTES, 0.05, VOCABULARY, CONTEXT, **SIZES)
+    data["rows"] = [array[:96] for array in data["rows"]]
     for seed in seeds:
         for name in names:
             if (name, seed) not in runs:
-                row = {"name": name, "seed": seed, **one_run(np, wrong, name, data, seed)}
+                row = {"name": name, "seed": seed, **one_run(np, numerical, wrong, name, data, seed)}
                 runs[name, seed] = row
                 console.print(f"{name}, seed {seed}: {row['loss']:.3f} nats a token")
                 if full:
@@ -91,24 +90,7 @@ def named(np, names, losses, found):
 
 # ---- The check of gradients ---------------------------------------------------------------------------------------
 
-def case(np, op, rng):
-    """Arguments of an op, float64, and which of them have a derivative."""
-    normal = rng.standard_normal
-    turn = 0.3 * np.arange(5)[:, None] * np.array([1.0, 0.1])
-    return {"linear": lambda: ([normal((2, 3, 4)), normal((4, 5)), normal(5)], (0, 1, 2)),
-            "embedding": lambda: ([np.array([[1, 3, 1], [0, 3, 3]]), normal((5, 4))], (1,)),
-            "rmsnorm": lambda: ([normal((2, 3, 6)), normal(6), 1e-5], (0, 1)),
-            "layernorm": lambda: ([normal((2, 3, 6)), normal(6), normal(6), 1e-5], (0, 1, 2)),
-            "softmax": lambda: ([3 * normal((4, 7))], (0,)),
-            "rope": lambda: ([normal((2, 5, 4)), np.cos(turn), np.sin(turn)], (0,)),
-            "attend": lambda: ([normal((2, 2, 3, 5, 4)), normal((2, 2, 5, 4)), normal((2, 2, 5, 4)), 0], (0, 1, 2)),
-            "swiglu": lambda: ([2 * normal((3, 6)), normal((3, 6))], (0, 1)),
-            "gelu": lambda: ([2 * normal((3, 6))], (0,)),
-            "sigmoid": lambda: ([2 * normal((3, 6))], (0,)),
-            "cross_entropy": lambda: ([3 * normal((2, 4, 7)), np.array([[0, 6, 2, 2], [5, 1, 0, -100]])], (0,))}[op]()
-
-
-def checks(np):
+def checks(np, numerical):
     """One row for each op and argument: the relative error of the backward against three other ways to the derivative."""
     import jax
 
@@ -117,7 +99,7 @@ def checks(np):
     rows = []
     for op, names in WRITTEN.items():
         rng = np.random.default_rng(6)
-        arguments, counted = case(np, op, rng)
+        arguments, counted = numerical.case(op, rng)
         function = getattr(ops, op)
         dy = rng.standard_normal(np.shape(function(*arguments)))
         by_hand = getattr(ops, f"{op}_backward")(dy if dy.shape else float(dy), *arguments)
@@ -131,58 +113,21 @@ def checks(np):
             by_jax = jax.grad(scalar, argnums=tuple(range(len(counted))))(*(arguments[i] for i in counted))
         for name, i, mine, theirs in zip(names, counted, by_hand, by_jax):
             rows.append({"op": op, "argument": name, "numbers": int(arguments[i].size),
-                         "central": error(np, mine, central(np, function, arguments, i, dy, CENTRAL)),
-                         "complex": error(np, mine, complex_step(np, function, arguments, i, dy, COMPLEX)),
-                         "jax": error(np, mine, np.asarray(theirs))})
+                         "central": numerical.error(mine, numerical.central(function, arguments, i, dy, CENTRAL)),
+                         "complex": numerical.error(mine, numerical.complex_step(function, arguments, i, dy, COMPLEX)),
+                         "jax": numerical.error(mine, np.asarray(theirs))})
     return rows
 
 
-def error(np, mine, other):
-    """The largest difference, relative to the largest number."""
-    return float(np.max(np.abs(mine - other)) / np.max(np.abs(other)))
-
-
-def moved(arguments, i, place, by):
-    """The arguments with one number of argument i moved."""
-    x = arguments[i].astype(type(by) if isinstance(by, complex) else float)
-    x[place] += by
-    return [*arguments[:i], x, *arguments[i + 1:]]
-
-
-def central(np, function, arguments, i, dy, h):
-    """(f(x + h) - f(x - h)) / 2h for every number of argument i, times dy."""
-    made = np.zeros(arguments[i].shape)
-    for place in np.ndindex(made.shape):
-        above, below = (function(*moved(arguments, i, place, by)) for by in (h, -h))
-        made[place] = np.sum(dy * (above - below)) / (2 * h)
-    return made
-
-
-def one_sided(np, function, arguments, i, dy, h):
-    """(f(x + h) - f(x)) / h."""
-    made, here = np.zeros(arguments[i].shape), function(*arguments)
-    for place in np.ndindex(made.shape):
-        made[place] = np.sum(dy * (function(*moved(arguments, i, place, h)) - here)) / h
-    return made
-
-
-def complex_step(np, function, arguments, i, dy, h):
-    """The imaginary part of f(x + ih), over h: nothing is subtracted, so nothing cancels."""
-    made = np.zeros(arguments[i].shape)
-    for place in np.ndindex(made.shape):
-        made[place] = np.sum(dy * np.imag(function(*moved(arguments, i, place, 1j * h)))) / h
-    return made
-
-
-def distances(np):
+def distances(np, numerical):
     """{way: errors}: the derivative of attention with respect to its queries, numerically, from every distance tried."""
     from minillm.in_numpy import ops
     rng = np.random.default_rng(6)
-    arguments, _ = case(np, "attend", rng)
+    arguments, _ = numerical.case("attend", rng)
     dy = rng.standard_normal(ops.attend(*arguments).shape)
     mine = ops.attend_backward(dy, *arguments)[0]
-    ways = {"one-sided": one_sided, "two-sided": central, "complex": complex_step}
-    return {name: [max(error(np, way(np, ops.attend, arguments, 0, dy, h), mine), 1e-17) for h in TRIED] for name, way in ways.items()}
+    ways = {"one-sided": numerical.one_sided, "two-sided": numerical.central, "complex": numerical.complex_step}
+    return {name: [max(numerical.error(way(ops.attend, arguments, 0, dy, h), mine), 1e-17) for h in TRIED] for name, way in ways.items()}
 
 
 def whole_model(np):
@@ -213,27 +158,7 @@ def whole_model(np):
 
 # ---- Training with a mistake -----------------------------------------------------------------------------------------
 
-def stories(np):
-    """The model's settings, training tokens with the starts of their stories, one batch of held-out rows."""
-    from minillm.architecture.llama import count
-    from minillm.config import ModelConfig
-    from minillm.text import storyworld, tokenizer
-    from minillm.text.dataset import document_rows, row_starts
-    from minillm.text.storyworld import corpus
-    learn, held_out = (corpus(0, split, int(size * 1e6)) for split, size in (("train", MEGABYTES), ("validation", 0.05)))
-    made = tokenizer.train(learn, VOCABULARY)
-
-    def joined(texts):
-        pieces = [[0, *made.encode(text)] for text in texts]
-        return np.concatenate([*pieces, [0]]), np.cumsum([0, *map(len, pieces[:-1])])
-
-    tokens, starts = joined(learn)
-    config = ModelConfig(vocab_size=made.vocab_size, max_position_embeddings=CONTEXT, **SIZES, **storyworld.RECIPE)
-    return {"config": config, "parameters": count(config), "tokens": tokens, "starts": row_starts(starts, len(tokens), CONTEXT),
-            "rows": [array[:96] for array in document_rows(*joined(held_out), CONTEXT)]}
-
-
-def one_run(np, wrong, name, data, seed):
+def one_run(np, numerical, wrong, name, data, seed):
     """Train in NumPy by the backward written by hand, with one thing changed in it; how far its first gradient is from the right one."""
     from minillm.architecture.llama import init
     from minillm.architecture.tree import flatten
@@ -256,7 +181,7 @@ def one_run(np, wrong, name, data, seed):
         for tokens, targets in rows:
             state, metrics = train_step(state, tokens, targets, config, train)
             losses.append(float(metrics["loss"]))
-    return {"loss": round(float(loss(state["params"], *data["rows"], config)), 5), "error": error(np, mine, right),
+    return {"loss": round(float(loss(state["params"], *data["rows"], config)), 5), "error": numerical.error(mine, right),
             "cosine": float(mine @ right / np.linalg.norm(mine) / np.linalg.norm(right)),
             "curve": [round(float(part), 4) for part in np.reshape(losses, (30, -1)).mean(axis=1)]}
 

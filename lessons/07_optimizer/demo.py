@@ -2,11 +2,11 @@
 
 import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import beside, main, measured
+from minillm.course.small_models import stories
 
 HERE = Path(__file__).parent
 QUICK, FULL, SEEDS = 100, 200, (0, 1, 2)             # steps of training; seeds of the full version
@@ -25,13 +25,11 @@ RACE = ("SGD", BASE, "Muon")                        # those that run without --f
 
 def compute(console, full):
     import numpy as np
-    sys.path.insert(0, str(HERE))
-    try:
-        import rules
-    finally:
-        sys.path.remove(str(HERE))
+    rules = beside(__file__, "rules")
     steps, seeds = (FULL, SEEDS) if full else (QUICK, SEEDS[:1])
-    data = stories()
+    data = stories(MEGABYTES, 0.2, VOCABULARY, CONTEXT, **SIZES)
+    rows = [array[: 2 * BATCHES * 32].reshape(2, BATCHES, 32, CONTEXT) for array in data["rows"]]
+    data["rows"] = dict(zip(("validation", "test"), zip(*rows)))
     kept = HERE / "runs.jsonl"
     lines = kept.read_text(encoding="utf-8").splitlines() if full and kept.exists() else []
     runs = {(row["name"], row["power"], row["seed"]): row for row in map(json.loads, lines)}    # --full goes on where it was stopped
@@ -120,29 +118,6 @@ def extremes(found, full):
 
 
 # ---- The runs --------------------------------------------------------------------------------------------------
-
-def stories():
-    """The model's settings, training tokens with the starts of their stories, held-out rows to choose on and others to report."""
-    import numpy as np
-
-    from minillm.architecture.llama import count
-    from minillm.config import ModelConfig
-    from minillm.text import storyworld, tokenizer
-    from minillm.text.dataset import document_rows, row_starts
-    from minillm.text.storyworld import corpus
-    learn, held_out = (corpus(0, split, int(size * 1e6)) for split, size in (("train", MEGABYTES), ("validation", 0.2)))
-    made = tokenizer.train(learn, VOCABULARY)
-
-    def joined(texts):
-        pieces = [[0, *made.encode(text)] for text in texts]
-        return np.concatenate([*pieces, [0]]), np.cumsum([0, *map(len, pieces[:-1])])
-
-    tokens, starts = joined(learn)
-    rows = [array[: 2 * BATCHES * 32].reshape(2, BATCHES, 32, CONTEXT) for array in document_rows(*joined(held_out), CONTEXT)]
-    config = ModelConfig(vocab_size=made.vocab_size, max_position_embeddings=CONTEXT, **SIZES, **storyworld.RECIPE)
-    return {"config": config, "parameters": count(config), "tokens": tokens, "starts": row_starts(starts, len(tokens), CONTEXT),
-            "rows": dict(zip(("validation", "test"), zip(*rows)))}
-
 
 def one_run(rules, rule, rate, data, steps, seed):
     """Held-out losses after training at this rate, the curve of the training loss, and what was seen on the way."""

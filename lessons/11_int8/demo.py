@@ -2,7 +2,6 @@
 
 import math
 import statistics
-from itertools import chain
 from pathlib import Path
 
 from minillm.course.demos import main, measured
@@ -47,19 +46,17 @@ def quick(console):
     from minillm.architecture.llama import count, init
     from minillm.architecture.quantized import Scheme, scheme_named
     from minillm.architecture.tree import flatten
-    from minillm.config import preset
+    from minillm.config import TrainConfig, preset
+    from minillm.course.small_models import fit, joined
     from minillm.quantization import model as quantizing
     from minillm.text import storyworld, tokenizer
     from minillm.text.dataset import document_rows
-    from minillm.text.storyworld import corpus
-    learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
+    learn, held_out = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6)), storyworld.corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
     config = preset(2, vocab_size=made.vocab_size, context=CONTEXT, **storyworld.RECIPE)
-    params, loss = train(console, learn, made, config, init(config, np.random.default_rng(SEED)))
-    pieces = [[config.bos_token_id, *made.encode(text)] for text in held_out]
-    rows = document_rows(np.concatenate([*pieces, [config.bos_token_id]]), np.cumsum([0, *map(len, pieces[:-1])]), CONTEXT)
-    learned = np.concatenate([[config.bos_token_id, *made.encode(text)] for text in learn[:100]])
-    calibration = learned[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+    text, rows = joined(made, learn), document_rows(*joined(made, held_out), CONTEXT)
+    params, losses = fit(console, init(config, np.random.default_rng(SEED)), text, config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    calibration = text[0][: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
 
     def cost(before, after):
         if not after["embed_tokens"].scheme.activations:
@@ -68,7 +65,7 @@ def quick(console):
 
     exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "shown": SHOWN,
              "factors": FACTORS, "threshold": THRESHOLD, "schemes": {"float32": sizes(params)}}
-    found = {"loss": measured(loss, 1.0, 2.6)}
+    found = {"loss": measured(float(np.mean(losses[-20:])), 1.0, 2.6)}
     found |= grid(flatten(params)[SHOWN])
     found["errors"] = measured(errors(params), 0.0, 100.0)
     costs = {}
@@ -99,23 +96,6 @@ def quick(console):
     found["llm_int8_bits"] = measured(bits, 8.4, 16)
     found["llm_int8_kept"] = measured(kept(params, columns), 0.0, 100.0)
     return {"exact": exact, "measured": found}
-
-
-def train(console, learn, made, config, params):
-    """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
-    import numpy as np
-
-    from minillm import in_jax, training
-    from minillm.architecture.tree import tree_map
-    from minillm.config import TrainConfig
-    how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
-    rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
-    for step, state, metrics in training.steps(in_jax, in_jax.init_state(params), text, config, how):
-        losses += metrics["loss"].tolist()
-        if step % 100 == 0:
-            console.print(f"step {step:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
-    return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
 
 
 def kept(params, columns):

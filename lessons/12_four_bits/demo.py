@@ -2,7 +2,6 @@
 
 import math
 import tempfile
-from itertools import chain
 from pathlib import Path
 
 from minillm.course.demos import main, measured
@@ -37,24 +36,22 @@ def quick(console):
     from minillm.architecture.llama import count, init
     from minillm.architecture.quantized import Quantized, Scheme
     from minillm.architecture.tree import flatten
-    from minillm.config import preset
+    from minillm.config import TrainConfig, preset
+    from minillm.course.small_models import fit, joined
     from minillm.loading import Model
     from minillm.quantization.model import compare, dequantize_params, quantize_model
     from minillm.text import storyworld, tokenizer
     from minillm.text.dataset import document_rows
-    from minillm.text.storyworld import corpus
-    learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
+    learn, held_out = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6)), storyworld.corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
     config = preset(2, vocab_size=made.vocab_size, context=CONTEXT, **storyworld.RECIPE)
-    params, loss = train(console, learn, made, config, init(config, np.random.default_rng(SEED)))
-    pieces = [[config.bos_token_id, *made.encode(text)] for text in held_out]
-    rows = document_rows(np.concatenate([*pieces, [config.bos_token_id]]), np.cumsum([0, *map(len, pieces[:-1])]), CONTEXT)
-    learned = np.concatenate([[config.bos_token_id, *made.encode(text)] for text in learn[:100]])
-    calibration = learned[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+    text, rows = joined(made, learn), document_rows(*joined(made, held_out), CONTEXT)
+    params, losses = fit(console, init(config, np.random.default_rng(SEED)), text, config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    calibration = text[0][: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
 
     exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "bits": BITS,
              "bits_per_weight": {}, "calibration": CALIBRATION * CONTEXT}
-    found, four = {"loss": measured(loss, 1.0, 2.6)}, {}
+    found, four = {"loss": measured(float(np.mean(losses[-20:])), 1.0, 2.6)}, {}
     for way in WAYS:
         costs, exact["bits_per_weight"][way] = [], []
         for bits in BITS:
@@ -76,23 +73,6 @@ def quick(console):
     found["outputs"] = measured(outputs(params, four, config, calibration), 0, 100)
     found |= gguf_file(Model(config, four["group32"], made, "the model of lesson 12", (config.bos_token_id,)))
     return {"exact": exact, "measured": found}
-
-
-def train(console, learn, made, config, params):
-    """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
-    import numpy as np
-
-    from minillm import in_jax, training
-    from minillm.architecture.tree import tree_map
-    from minillm.config import TrainConfig
-    how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
-    rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
-    for step, state, metrics in training.steps(in_jax, in_jax.init_state(params), text, config, how):
-        losses += metrics["loss"].tolist()
-        if step % 100 == 0:
-            console.print(f"step {step:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
-    return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
 
 
 def outputs(params, four, config, calibration):

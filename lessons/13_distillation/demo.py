@@ -1,28 +1,20 @@
 """Lesson 13: what a teacher says that a text does not; two directions of KL; the honest table of what distillation is worth."""
 
 from collections import Counter
-from pathlib import Path
 
-from minillm.course.demos import main, measured
+import numpy as np
 
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "distillation.json"       # made by benchmarks/distillation.py
-ANSWERS = Path(__file__).with_name("answers.json")                        # made by answers.py from the models of that benchmark
+from minillm.course.demos import beside, main, measured
+
 SEED, MEGABYTES = 0, 2.5
 HUMPS = ((0.6, -2.0, 0.7), (0.4, 2.5, 0.7))                               # share, centre, width
 TOKENS, RANK, GREAT_RANK, GREAT_TEXT = 48, 6, 24, 100_000                 # the small language; sizes of student and teacher
 TEXTS, SEEDS, STEPS, RATE, EVERY = (100, 300, 1000, 3000, 10_000, 30_000), (0, 1, 2), 400, 0.04, 20
 WAYS = {"data": "the text", "soft": "the teacher, KL(p ‖ q)", "reverse": "the teacher, KL(q ‖ p)"}
 
-# The arms of benchmarks/distillation.py in the order of the table, and what each is.
-FULL = {"data": "data alone", "responses": "responses only", "soft": "soft targets", "reverse": "reverse KL", "on-policy": "on-policy, reverse KL",
-        "more data": "data alone, equal compute", "pruned data": "pruned start: data alone", "pruned soft": "pruned start: soft targets",
-        "pruned reverse": "pruned start: reverse KL", "pruned on-policy": "pruned start: on-policy"}
-AMOUNTS = {"100%": "all stories", "3%": "3% of the stories"}
-
-
 def compute(console, full):
     if full:
-        return {"exact": committed(), "measured": {}}
+        return {"exact": beside(__file__, "experiment").results(), "measured": {}}
     exact = {"humps": {name: best_hump(name) for name in ("forward_kl", "reverse_kl")}, "line": line().tolist(),
              "teacher_density": density(teacher_logits()).tolist(), **beginnings()}
     return {"exact": exact | {"texts": TEXTS, "seeds": len(SEEDS), "tokens": TOKENS, "rank": RANK, "great_text": GREAT_TEXT, "steps": STEPS},
@@ -32,13 +24,11 @@ def compute(console, full):
 # ---- Two humps ----------------------------------------------------------------------------------------------
 
 def line():
-    import numpy as np
     return np.linspace(-6, 6, 121)
 
 
 def teacher_logits():
     """log p at the points of the line, two humps."""
-    import numpy as np
     return np.log(sum(share * np.exp(-0.5 * ((line() - centre) / width) ** 2) / width for share, centre, width in HUMPS))
 
 
@@ -48,21 +38,17 @@ def student_logits(centre, width):
 
 
 def density(logits):
-    import numpy as np
     p = np.exp(logits - logits.max())
     return p / p.sum() / (line()[1] - line()[0])
 
 
 def best_hump(name):
     """The lowest end of gradient descent from five starts, by a loss and a backward of minillm/in_numpy/distill.py."""
-    import numpy as np
     ends = [fit(name, start) for start in np.linspace(-4, 4, 5)]
     return min(ends, key=lambda end: end[name]) | {"ends": [round(end["centre"], 1) + 0.0 for end in ends]}
 
 
 def fit(name, centre, width=1.0, steps=1500, rate=0.1):
-    import numpy as np
-
     from minillm.in_numpy import distill
     p, targets, x = teacher_logits()[None, None], np.zeros((1, 1), int), line()
     for _ in range(steps):
@@ -80,8 +66,6 @@ def fit(name, centre, width=1.0, steps=1500, rate=0.1):
 
 def beginnings():
     """How paragraphs begin: what one story has, and what someone says who has counted many, at three temperatures."""
-    import numpy as np
-
     from minillm.text.storyworld import corpus
     texts = corpus(SEED, "train", int(MEGABYTES * 1e6))
     counts = Counter(paragraph.split()[0].strip('"') for text in texts for paragraph in text.split("\n\n")[1:])
@@ -96,8 +80,6 @@ def beginnings():
 
 def small_language(console):
     """Students that read texts of several lengths, by three ways to learn; nats a token above the truth's own entropy."""
-    import numpy as np
-
     from minillm.in_numpy.ops import log_softmax
     rng = np.random.default_rng(SEED)
     log_truth = log_softmax(2.4 * rng.standard_normal((TOKENS, 8)) @ rng.standard_normal((8, TOKENS)) / 8**0.5 + 0.5 * rng.standard_normal((TOKENS, TOKENS)))
@@ -131,7 +113,6 @@ def small_language(console):
 
 def text_of(truth, often, length, rng):
     """How often each token follows each, in a text of the small language."""
-    import numpy as np
     counts, token, upto = np.zeros_like(truth), rng.choice(len(often), p=often / often.sum()), truth.cumsum(axis=1)
     for coin in rng.random(length):
         after = min(int(np.searchsorted(upto[token], coin)), len(often) - 1)
@@ -142,15 +123,12 @@ def text_of(truth, often, length, rng):
 
 def shares_of(counts):
     """(log p of what follows each token, share of the text that each token has). What never followed has a log of -1e9."""
-    import numpy as np
     rows = counts.sum(axis=1, keepdims=True)
     return np.log(np.maximum(counts / np.maximum(rows, 1), 1e-300)), rows[:, 0] / rows.sum()
 
 
 def learn(log_p, weights, loss, rank, seed, lost):
     """(log q, curve): the logits of q are a product of two thin matrices and a bias, fitted by Adam. Hard targets are a log p that was counted."""
-    import numpy as np
-
     from minillm.in_numpy import distill
     rng, V, targets = np.random.default_rng([seed, rank]), len(log_p), np.zeros((1, len(log_p)), int)
     parts = [0.3 * rng.standard_normal((V, rank)), 0.3 * rng.standard_normal((rank, V)), np.zeros(V)]
@@ -165,55 +143,6 @@ def learn(log_p, weights, loss, rank, seed, lost):
             parts[i] = parts[i] - RATE * means[i] / (1 - 0.9**step) / (np.sqrt(squares[i] / (1 - 0.99**step)) + 1e-8)
     log_q = distill.log_softmax(parts[0] @ parts[1] + parts[2])
     return log_q, [*curve, lost(log_q)]
-
-
-# ---- The experiment proper --------------------------------------------------------------------------------------
-
-def committed():
-    """What benchmarks/distillation.py found, reduced to what the page shows. Raises UserError without the repository."""
-    import numpy as np
-
-    from minillm.errors import UserError
-    from minillm.files import read_json
-    if not RESULTS.is_file():
-        raise UserError(f"{RESULTS}: --full reads the committed results of benchmarks/distillation.py: work in a clone")
-    found = read_json(RESULTS)
-    setting, runs = found["setting"], found["runs"]
-    exact = {name: setting[name] for name in ("student_parameters", "teacher_parameters", "steps", "tokens", "compute_ratio", "floor", "teacher",
-                                              "teacher_valid")}
-    exact |= {"all": setting["stories"]["100%"], "few": setting["stories"]["3%"], "arms": {}, "curves": {}, "settings": {}}
-    for amount in AMOUNTS:
-        plain = {seed: runs[f"{amount}/data/{seed}"]["nats"] for seed in seeds_of(runs, amount, "data")}
-        arms = exact["arms"][amount] = {}
-        for arm in FULL:
-            seeds = seeds_of(runs, amount, arm)
-            if not seeds:
-                continue
-            some = [runs[f"{amount}/{arm}/{seed}"] for seed in seeds]
-            nats = [run["nats"] for run in some]
-            less = [run["nats"] - plain[seed] for seed, run in zip(seeds, some)]
-            mean = float(np.mean(nats))
-            arms[arm] = {"nats": nats, "mean": mean, "best": float(np.mean([run["best"] for run in some])),
-                         "difference": float(np.mean(less)), "error": float(np.std(less, ddof=1) / len(less) ** 0.5) if len(less) > 1 else None,
-                         "closed": 1 - (mean - setting["teacher"]) / (np.mean(list(plain.values())) - setting["teacher"]),
-                         "valid": float(np.mean([run["valid"] for run in some]))}
-            curves = [run["curve"] for run in some]
-            exact["curves"].setdefault(amount, {})[arm] = np.mean(curves, axis=0).tolist()
-        exact["settings"][amount] = {name: runs[f"{amount}/{name}/0"]["nats"] for name in ("data", "soft", *settings_of(runs, amount))
-                                     if f"{amount}/{name}/0" in runs}
-    exact["closed_all"], exact["closed_few"] = (exact["arms"][amount]["soft"]["closed"] for amount in AMOUNTS)
-    exact["cost"], exact["speeds"] = found.get("cost"), found.get("training")
-    exact["lost"], exact["answers"] = runs["100%/soft/0"]["lost_mass"], read_json(ANSWERS)
-    return exact
-
-
-def seeds_of(runs, amount, arm):
-    return [seed for seed in range(100) if f"{amount}/{arm}/{seed}" in runs]
-
-
-def settings_of(runs, amount):
-    """The rows of one seed that ask whether a conclusion hangs on a setting: their names have a comma."""
-    return [name.split("/")[1] for name in runs if name.startswith(f"{amount}/") and ("," in name)]
 
 
 if __name__ == "__main__":

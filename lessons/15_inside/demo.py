@@ -5,7 +5,11 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
+from minillm import inspection
 from minillm.course.demos import main
+from minillm.inspection.patching import Target
 
 HERE = Path(__file__).parent
 MODEL = HERE / "model"                     # nano, pretrained and then quantized to int8 by minillm itself: see lesson.md
@@ -17,7 +21,6 @@ RECORDED = {"planted": HERE / "planted.json", "real": HERE / "real_checkpoint.js
 
 
 def compute(console, full):
-    import numpy as np
     model = opened()
     cases = list(islice(twice_told(model), STORIES))
     found = []
@@ -62,8 +65,6 @@ def twice_told(model):
 
     Both names are one token long, and the name was mentioned once: the two texts differ in one token, and so in what comes next.
     """
-    import numpy as np
-
     from minillm.inspection.planted import mention_tokens, tokens_and_ends
     from minillm.text.storyworld import FORMS, parse, stories
     rng, encode = np.random.default_rng(SEED), model.tokenizer.encode
@@ -89,11 +90,7 @@ def twice_told(model):
 
 def looked_into(model, case, seed):
     """Everything that is measured on one story: arrays (layers, heads) or along the layers, for the query that must know the name."""
-    import numpy as np
-
-    from minillm import inspection
     from minillm.inspection.heads import patterns
-    from minillm.inspection.patching import Target
     clean, corrupt, at, query = case["clean"], case["corrupt"], case["name"], len(case["clean"]) - 1
     target, whole = Target(query, case["answer"], case["rival"]), np.append(clean, case["answer"])
     seen = inspection.record(model, clean, twin="numpy")
@@ -121,9 +118,6 @@ def looked_into(model, case, seed):
 
 def without_later_heads(model, prompt, seed):
     """(surprise_T, the control's): all heads after layer 0 taken out at once; random vectors as long instead."""
-    import numpy as np
-
-    from minillm import inspection
     from minillm.inspection.restart import random_like
     rng, layers = np.random.default_rng(seed), range(1, model.config.num_hidden_layers)
     seen = inspection.record(model, prompt, "*.attn_out", twin="numpy")
@@ -134,9 +128,6 @@ def without_later_heads(model, prompt, seed):
 
 def difference(model, prompt, case, seen):
     """What each part adds to logit(name) - logit(other name) at the last token, in the run that was told the name."""
-    import numpy as np
-
-    from minillm import inspection
     name, other = (inspection.attribute_logits(model, prompt, np.full(len(prompt), case[which]), seen=seen, twin="numpy")
                    for which in ("answer", "rival"))
     total = name.total_T[-1] - other.total_T[-1]
@@ -146,8 +137,6 @@ def difference(model, prompt, case, seen):
 
 def lens_of(model, seen, token):
     """(p, p without the final norm) of a token at the last place: before the first layer, and after each."""
-    import numpy as np
-
     from minillm.inspection.ablation import log_softmax
     from minillm.inspection.dispatch import head_matrix, unembed
     L = model.config.num_hidden_layers
@@ -158,10 +147,6 @@ def lens_of(model, seen, token):
 
 def shown(model, case):
     """The first story: its words, the lens over its end, the map of patching, the parts of the logit."""
-    import numpy as np
-
-    from minillm import inspection
-    from minillm.inspection.patching import Target
     clean, query = case["clean"], len(case["clean"]) - 1
     seen = inspection.record(model, clean, twin="numpy")
     lens = inspection.logit_lens(model, clean, 1, seen, "numpy")
@@ -180,7 +165,6 @@ def shown(model, case):
 
 def carriers(found):
     """How often one head alone brings back more than half of the difference, and which it is."""
-    import numpy as np
     alone = [each["back"] / each["gap"] for each in found if each["gap"] > 1]
     names = [f"{layer}.{head}" for share in alone for layer, head in [np.unravel_index(np.argmax(share), share.shape)] if share[layer, head] > 0.5]
     return {"clear": len(alone), "one_head": len(names), "by": [[name, names.count(name)] for name in sorted(set(names), key=names.count, reverse=True)]}
@@ -195,7 +179,6 @@ def summary(planted):
 
 def highlights(exact):
     """The numbers that the text quotes: the head that brings back most, and of the others the one that looks most and brings back less than a twentieth."""
-    import numpy as np
     back, looks = np.array(exact["back"]), np.array(exact["looks"])
     chosen = {"carrier": np.argmax(back), "second": np.argsort(-back, axis=None)[1], "onlooker": np.argmax(np.where(back < 0.05, looks, 0))}
     columns = ("looks", "looks_elsewhere", "back", "back_error", "back_control", "ablated", "ablated_error", "ablated_control", "ablated_others", "part_head")

@@ -1,5 +1,7 @@
 """What lesson 15 shows: the tables of heads and layers and the maps of one story."""
 
+import numpy as np
+
 
 def tables(results):
     from rich.table import Table
@@ -32,7 +34,6 @@ def tables(results):
 
 def real_tables(exact):
     """The same on a checkpoint that nobody planted anything in: the heads that bring back most, and those that look most."""
-    import numpy as np
     from rich.table import Table
     real = exact["real"]
     back, looks = np.array(real["back"]), np.array(real["looks"])
@@ -53,7 +54,6 @@ def real_tables(exact):
 
 
 def figures(results, new):
-    import numpy as np
     exact, case = results["exact"], results["exact"]["shown"]
     ink = new.ink
     figure, axes = new(8.6, 3.0)

@@ -19,12 +19,12 @@ import json
 import math
 import re
 import runpy
-import symtable
 import sys
 import time
 from pathlib import Path
 
 from minillm.course.lessons import load_module
+from minillm.course.source import reached
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_json
 
@@ -177,26 +177,9 @@ def seal(path: Path, found: dict) -> str:
     Comments, docstrings, imports and what `compute` does not use, as tables and figures, change no
     number and are left out. Versions of Python that read the same code give the same digest.
     """
-    code = repr(_plain(_reached(ast.parse(path.read_text(encoding="utf-8")).body)))
+    code = repr(_plain(reached(ast.parse(path.read_text(encoding="utf-8")).body, ["compute"])))
     numbers = json.dumps({name: found[name] for name in ("exact", "measured")}, sort_keys=True)
     return hashlib.sha256((code + numbers).encode()).hexdigest()[:32]
-
-
-def _reached(body: list[ast.stmt], entry: str = "compute") -> list[ast.stmt]:
-    """The statements of a module that define `entry` and all that it may use."""
-    scopes = {}
-    for part in body:
-        scopes[part] = [symtable.symtable(ast.unparse(part), "demo.py", "exec")]
-        for scope in scopes[part]:
-            scopes[part] += scope.get_children()
-    used, reached = {entry}, set()
-    while new := {part for part in body if part not in reached and any(
-            symbol.is_assigned() and symbol.get_name() in used
-            for symbol in scopes[part][0].get_symbols())}:
-        reached |= new
-        used |= {symbol.get_name() for part in new for scope in scopes[part]
-                 for symbol in scope.get_symbols() if symbol.is_global()}
-    return [part for part in body if part in reached]
 
 
 def _plain(node):

@@ -25,7 +25,6 @@ import contextlib
 import html
 import io
 import re
-import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +32,7 @@ import jinja2
 
 from minillm.course import demos, pictures
 from minillm.course.lessons import PACKAGE, Lesson, lessons_folder, load_module
+from minillm.course.source import source_of
 from minillm.errors import UserError
 
 REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
@@ -213,30 +213,6 @@ def file_of(path: str) -> Path:
     """Where a file of the repository lies, in a clone or in an installed package."""
     first, _, rest = path.partition("/")
     return lessons_folder() / rest if first == "lessons" else PACKAGE.parent / path
-
-
-def source_of(name: str) -> tuple[str, int, str]:
-    """(file, first line, source) of a function, class or method by its dotted name; the file relative to the package's parent.
-
-    The file is read, not imported. Raises KeyError where there is no such file, or nothing of that name in it.
-    """
-    words = name.split(".")
-    for n in range(len(words), 0, -1):
-        path = PACKAGE.parent.joinpath(*words[:n]).with_suffix(".py")
-        if path.is_file():
-            break
-    else:
-        raise KeyError(f"there is no file for {name}")
-    text = path.read_text(encoding="utf-8")
-    node = ast.parse(text)
-    for word in words[n:]:
-        node = next((part for part in node.body if getattr(part, "name", None) == word), None)
-        if node is None:
-            raise KeyError(f"{path.name} has no {'.'.join(words[n:])}")
-    if n == len(words):
-        return path.relative_to(PACKAGE.parent).as_posix(), 1, text.rstrip()
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return path.relative_to(PACKAGE.parent).as_posix(), first, textwrap.dedent("\n".join(text.splitlines()[first - 1 : node.end_lineno]))
 
 
 def fence(source: str, form: str) -> str:
