@@ -12,6 +12,32 @@ from minillm.errors import UserError, is_count, is_number, require
 IGNORE = -100  # a target that no loss counts: padding; as in PyTorch and Hugging Face
 ROPE_TYPES = ("linear", "dynamic", "llama3", "yarn")
 
+# What a setting may be: (does it hold, in words).
+COUNT = is_count, "a whole number of at least 1"
+WHOLE = lambda value: isinstance(value, int) and value >= 0, "a whole number of at least 0"
+POSITIVE = lambda value: is_number(value) and value > 0, "a finite number above 0"
+NOT_NEGATIVE = lambda value: is_number(value) and value >= 0, "a finite number of at least 0"
+SHARE = lambda value: is_number(value) and 0 <= value <= 1, "a number between 0 and 1"
+BOOLEAN = lambda value: isinstance(value, bool), "true or false"
+
+
+def one_of(choices, words: str = ""):
+    """The rule that a setting is one of `choices`."""
+    return choices.__contains__, words or " or ".join(choices)
+
+
+def check(config, rule, *names: str):
+    """Raises UserError for the first of these settings that breaks the rule."""
+    holds, words = rule
+    for name in names:
+        value = getattr(config, name)
+        require(holds(value), name, value, words)
+
+
+def optional(rule):
+    """The rule that a setting is None or follows `rule`."""
+    return lambda value: value is None or rule[0](value), rule[1]
+
 
 @dataclass(frozen=True)
 class RopeScaling:
@@ -38,22 +64,16 @@ class RopeScaling:
     truncate: bool = True
 
     def __post_init__(self):
-        require(self.rope_type in ROPE_TYPES, "rope_type", self.rope_type, f"default, {', '.join(ROPE_TYPES)}")
+        check(self, one_of(ROPE_TYPES, f"default, {', '.join(ROPE_TYPES)}"), "rope_type")
         require(is_number(self.factor) and self.factor >= 1, "the rope factor", self.factor, "a finite number of at least 1")
         stretches = self.rope_type in ("llama3", "yarn")
-        original = self.original_max_position_embeddings
-        require(is_count(original) if stretches else original is None or is_count(original),
-                "original_max_position_embeddings", original, "a whole number of at least 1")
-        for name in ("low_freq_factor", "high_freq_factor"):
-            value = getattr(self, name)
-            require(self.rope_type != "llama3" or is_number(value) and value > 0, name, value, "a finite number above 0")
-        low, high = self.low_freq_factor, self.high_freq_factor
-        above = self.rope_type != "llama3" or high > low    # pyright: ignore[reportOperatorIssue]
-        require(above, "high_freq_factor", high, f"above low_freq_factor ({low})")
-        for name in ("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim"):
-            value = getattr(self, name)
-            require(value is None or is_number(value) and value >= 0, name, value, "a finite number of at least 0")
-        require(isinstance(self.truncate, bool), "truncate", self.truncate, "true or false")
+        check(self, COUNT if stretches else optional(COUNT), "original_max_position_embeddings")
+        if self.rope_type == "llama3":
+            check(self, POSITIVE, "low_freq_factor", "high_freq_factor")
+            above = self.high_freq_factor > self.low_freq_factor    # pyright: ignore[reportOperatorIssue]
+            require(above, "high_freq_factor", self.high_freq_factor, f"above low_freq_factor ({self.low_freq_factor})")
+        check(self, optional(NOT_NEGATIVE), "beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim")
+        check(self, BOOLEAN, "truncate")
 
 
 @dataclass(frozen=True)
@@ -89,19 +109,14 @@ class ModelConfig:
     o_proj_init_gain: float = field(default=0.0, compare=False, repr=False)
 
     def __post_init__(self):
-        for name in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-                     "num_key_value_heads", "head_dim", "max_position_embeddings"):
-            require(is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
-        for name in ("rms_norm_eps", "rope_theta", "initializer_range"):
-            value = getattr(self, name)
-            require(is_number(value) and value > 0, name, value, "a finite number above 0")
-        require(is_number(self.o_proj_init_gain) and self.o_proj_init_gain >= 0, "o_proj_init_gain",
-                self.o_proj_init_gain, "a finite number of at least 0")
+        check(self, COUNT, "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+              "num_key_value_heads", "head_dim", "max_position_embeddings")
+        check(self, POSITIVE, "rms_norm_eps", "rope_theta", "initializer_range")
+        check(self, NOT_NEGATIVE, "o_proj_init_gain")
         require(self.num_attention_heads % self.num_key_value_heads == 0, "num_key_value_heads",
                 self.num_key_value_heads, f"a divisor of num_attention_heads ({self.num_attention_heads})")
         require(self.head_dim % 2 == 0, "head_dim", self.head_dim, "even, because rotary embedding turns pairs")
-        for name in ("tie_word_embeddings", "attention_bias", "mlp_bias"):
-            require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
+        check(self, BOOLEAN, "tie_word_embeddings", "attention_bias", "mlp_bias")
         yarn = self.rope_scaling is not None and self.rope_scaling.rope_type == "yarn"
         require(not yarn or self.rope_theta > 1, "rope_theta", self.rope_theta, "above 1 for rope_type yarn")
         check_marks(self)
@@ -152,23 +167,14 @@ class TrainConfig:
     cpu_devices: int = 2
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "context", "steps_per_dispatch", "eval_every", "eval_rows", "save_every",
-                     "cpu_devices"):
-            require(is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
-        for name in ("warmup_steps", "seed", "sample_every"):
-            value = getattr(self, name)
-            require(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
-        for name in ("learning_rate", "muon_learning_rate", "eps", "max_grad_norm"):
-            value = getattr(self, name)
-            require(is_number(value) and value > 0, name, value, "a finite number above 0")
-        for name in ("beta1", "beta2", "muon_momentum", "final_learning_rate"):
-            value = getattr(self, name)
-            require(is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
-        require(is_number(self.weight_decay) and self.weight_decay >= 0, "weight_decay", self.weight_decay,
-                "a finite number of at least 0")
-        require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, " or ".join(OPTIMIZERS))
-        require(self.matmul_precision in PRECISIONS, "matmul_precision", self.matmul_precision,
-                " or ".join(PRECISIONS))
+        check(self, COUNT, "steps", "batch_size", "context", "steps_per_dispatch", "eval_every", "eval_rows", "save_every",
+              "cpu_devices")
+        check(self, WHOLE, "warmup_steps", "seed", "sample_every")
+        check(self, POSITIVE, "learning_rate", "muon_learning_rate", "eps", "max_grad_norm")
+        check(self, SHARE, "beta1", "beta2", "muon_momentum", "final_learning_rate")
+        check(self, NOT_NEGATIVE, "weight_decay")
+        check(self, one_of(OPTIMIZERS), "optimizer")
+        check(self, one_of(PRECISIONS), "matmul_precision")
 
 
 OBJECTIVES = ("soft", "reverse", "on-policy", "responses")
@@ -193,18 +199,14 @@ class DistillConfig:
     start: str = "random"
 
     def __post_init__(self):
-        require(self.objective in OBJECTIVES, "objective", self.objective, ", ".join(OBJECTIVES))
-        for name in ("alpha", "student_share"):
-            value = getattr(self, name)
-            require(is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
-        for name in ("temperature", "writing_temperature"):
-            value = getattr(self, name)
-            require(is_number(value) and value > 0, name, value, "a finite number above 0")
+        check(self, one_of(OBJECTIVES, ", ".join(OBJECTIVES)), "objective")
+        check(self, SHARE, "alpha", "student_share")
+        check(self, POSITIVE, "temperature", "writing_temperature")
         require(self.kept == 0 or is_count(self.kept), "top-k", self.kept, "a whole number of at least 1")
         require(not self.kept or self.objective in ("soft", "reverse"), "objective", self.objective,
                 "soft or reverse where the teacher's answers are kept: the others are about texts that are not there yet")
-        require(is_count(self.responses), "responses", self.responses, "a whole number of at least 1")
-        require(self.start in ("random", "pruned"), "start", self.start, "random or pruned")
+        check(self, COUNT, "responses")
+        check(self, one_of(("random", "pruned")), "start")
 
     @property
     def reverse(self) -> bool:
@@ -225,16 +227,12 @@ class GenerateConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, rule in (("max_new_tokens", "a whole number of at least 0"), ("seed", "a whole number of at least 0"),
-                           ("top_k", "0 (all tokens) or a whole number above")):
-            value = getattr(self, name)
-            require(isinstance(value, int) and value >= 0, name, value, rule)
-        require(is_number(self.temperature) and self.temperature >= 0, "temperature", self.temperature,
-                "0 (always the most probable token) or a finite number above")
+        check(self, WHOLE, "max_new_tokens", "seed")
+        check(self, (WHOLE[0], "0 (all tokens) or a whole number above"), "top_k")
+        check(self, (NOT_NEGATIVE[0], "0 (always the most probable token) or a finite number above"), "temperature")
         require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
-        require(is_number(self.min_p) and 0 <= self.min_p <= 1, "min_p", self.min_p, "a number between 0 and 1")
-        require(is_number(self.repetition_penalty) and self.repetition_penalty > 0, "repetition_penalty",
-                self.repetition_penalty, "1 (none) or a finite number above 0")
+        check(self, SHARE, "min_p")
+        check(self, (POSITIVE[0], "1 (none) or a finite number above 0"), "repetition_penalty")
 
 
 def check_marks(config):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import chain, islice
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import main, measured, values
 
 STEPS, SEED = 600, 0
 RECIPE = dict(batch_size=8, context=176, warmup_steps=20)      # as `minillm demo` trains
@@ -143,7 +143,7 @@ def name_of(head, exact):
 
 def tables(results):
     from rich.table import Table
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     facts = Table("what comes back", "places", "by chance", "untrained", "trained", "the head", title="Share of a head's attention on "
                   "earlier mentions, from the token before a later one")
     for fact, about in FACTS.items():
@@ -154,7 +154,7 @@ def tables(results):
 
 def figures(results, new):
     import numpy as np
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     picture = exact["pictures"][found["picture"]]
     words, query, earlier = picture["words"], picture["query"], picture["earlier"]
     figure, axes = new(7.0, 7.2, nrows=2, sharex=True)

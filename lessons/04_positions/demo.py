@@ -2,10 +2,9 @@
 
 import json
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import main, measured, values
 
 E, THETA, PLACES, FAR = 16, 10000.0, 24, 256
 STEPS, SEED = 350, 0
@@ -74,28 +73,17 @@ def train(console):
     """A small LLaMA trained on stories, its config, and held-out rows."""
     import numpy as np
 
-    from minillm import in_jax, training
     from minillm.architecture.llama import init
-    from minillm.architecture.tree import tree_map
     from minillm.config import TrainConfig, preset
+    from minillm.course.small_models import fit, joined
     from minillm.text import storyworld, tokenizer
     from minillm.text.dataset import document_rows
-    from minillm.text.storyworld import corpus
-    learn = corpus(SEED, "train", 3_000_000)
+    learn, held_out = storyworld.corpus(SEED, "train", 3_000_000), storyworld.corpus(SEED, "validation", 30_000)
     made = tokenizer.train(learn, 1792)
-    train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
     config = replace(preset(2, vocab_size=made.vocab_size, context=256), num_attention_heads=4, num_key_value_heads=2,
                      **storyworld.RECIPE)
-
-    def joined(texts):
-        pieces = [[config.bos_token_id, *made.encode(text)] for text in texts]
-        return np.array([*chain(*pieces), config.eos_token_id]), np.cumsum([0, *map(len, pieces[:-1])])
-
-    state = in_jax.init_state(init(config, np.random.default_rng(SEED)))
-    for step, state, metrics in training.steps(in_jax, state, joined(learn), config, train):
-        if step % 50 == 0:
-            console.print(f"step {step:4}: loss {metrics['loss'][-1]:.2f} nats a token")
-    return tree_map(np.asarray, state["params"]), config, document_rows(*joined(corpus(SEED, "validation", 30_000)), 256)
+    params, _ = fit(console, init(config, np.random.default_rng(SEED)), joined(made, learn), config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    return params, config, document_rows(*joined(made, held_out), 256)
 
 
 def held_out(params, config, rows):
@@ -109,7 +97,7 @@ def held_out(params, config, rows):
 
 def tables(results):
     from rich.table import Table
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     layouts = Table("pair", "frequency", "halves: columns", "side by side: columns", title="A head of 8 numbers: radians per token, and which columns are a pair")
     for row in exact["layouts"]:
         layouts.add_row(str(row["pair"]), f"{row['frequency']:.3f}", " and ".join(map(str, row["halves"])), " and ".join(map(str, row["adjacent"])))

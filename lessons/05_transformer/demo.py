@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import main, measured, values
 
 HERE = Path(__file__).parent
 QUICK, FULL, SEEDS = 250, 400, (0, 1, 2)      # steps of training; seeds of the full version
@@ -137,7 +137,7 @@ def budget(V, D, F, L, H, K, E, tied):
 
 def tables(results):
     from rich.table import Table
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     several = exact["seeds"] > 1
     steps = Table("change, on top of all before" if several else "with all changes up to", "parameters", "held-out loss", *(("lowest", "highest", "difference", "verdict") if several else ()),
                   "tokens/s", title=f"{exact['tokens']:,} tokens each, {exact['seeds']} seed{'s' * several}")
@@ -156,7 +156,7 @@ def tables(results):
 
 
 def figures(results, new):
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     figure, axes = new(7.0, 3.4)
     names, left = list(exact["budget"])[::-1], [0.0] * len(exact["budget"])
     for part, color in zip(("embedding and head", "attention", "feed-forward"), new.ink["lines"]):

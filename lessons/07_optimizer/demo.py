@@ -2,11 +2,11 @@
 
 import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import beside, main, measured
+from minillm.course.small_models import stories
 
 HERE = Path(__file__).parent
 QUICK, FULL, SEEDS = 100, 200, (0, 1, 2)             # steps of training; seeds of the full version
@@ -25,13 +25,11 @@ RACE = ("SGD", BASE, "Muon")                        # those that run without --f
 
 def compute(console, full):
     import numpy as np
-    sys.path.insert(0, str(HERE))
-    try:
-        import rules
-    finally:
-        sys.path.remove(str(HERE))
+    rules = beside(__file__, "rules")
     steps, seeds = (FULL, SEEDS) if full else (QUICK, SEEDS[:1])
-    data = stories()
+    data = stories(MEGABYTES, 0.2, VOCABULARY, CONTEXT, **SIZES)
+    rows = [array[: 2 * BATCHES * 32].reshape(2, BATCHES, 32, CONTEXT) for array in data["rows"]]
+    data["rows"] = dict(zip(("validation", "test"), zip(*rows)))
     kept = HERE / "runs.jsonl"
     lines = kept.read_text(encoding="utf-8").splitlines() if full and kept.exists() else []
     runs = {(row["name"], row["power"], row["seed"]): row for row in map(json.loads, lines)}    # --full goes on where it was stopped
@@ -121,29 +119,6 @@ def extremes(found, full):
 
 # ---- The runs --------------------------------------------------------------------------------------------------
 
-def stories():
-    """The model's settings, training tokens with the starts of their stories, held-out rows to choose on and others to report."""
-    import numpy as np
-
-    from minillm.architecture.llama import count
-    from minillm.config import ModelConfig
-    from minillm.text import storyworld, tokenizer
-    from minillm.text.dataset import document_rows, row_starts
-    from minillm.text.storyworld import corpus
-    learn, held_out = (corpus(0, split, int(size * 1e6)) for split, size in (("train", MEGABYTES), ("validation", 0.2)))
-    made = tokenizer.train(learn, VOCABULARY)
-
-    def joined(texts):
-        pieces = [[0, *made.encode(text)] for text in texts]
-        return np.concatenate([*pieces, [0]]), np.cumsum([0, *map(len, pieces[:-1])])
-
-    tokens, starts = joined(learn)
-    rows = [array[: 2 * BATCHES * 32].reshape(2, BATCHES, 32, CONTEXT) for array in document_rows(*joined(held_out), CONTEXT)]
-    config = ModelConfig(vocab_size=made.vocab_size, max_position_embeddings=CONTEXT, **SIZES, **storyworld.RECIPE)
-    return {"config": config, "parameters": count(config), "tokens": tokens, "starts": row_starts(starts, len(tokens), CONTEXT),
-            "rows": dict(zip(("validation", "test"), zip(*rows)))}
-
-
 def one_run(rules, rule, rate, data, steps, seed):
     """Held-out losses after training at this rate, the curve of the training loss, and what was seen on the way."""
     import numpy as np
@@ -209,93 +184,6 @@ def left():
             row.append(sum(ends) / 2)
         rows.append(row)
     return rows
-
-
-# ---- Tables and figures ----------------------------------------------------------------------------------------------
-
-def values(results):
-    return results["exact"], {name: band["value"] for name, band in results["measured"].items()}
-
-
-def rate_text(rate):
-    return f"{rate:.3g}" if rate < 10 else f"{rate:.0f}"
-
-
-def row_of(i, exact, found):
-    """rate, loss, and with several seeds their range, the difference and a verdict."""
-    losses = found["tested"][i]
-    row = [rate_text(found["best"][i]), f"{sum(losses) / len(losses):.3f}"]
-    if exact["seeds"] > 1:
-        clear, difference = found["clear"][i], found["differences"][i]
-        row += [f"{min(losses):.2f} to {max(losses):.2f}", f"{difference:+.3f} ± {found['errors'][i]:.3f}",
-                "no difference" if not clear else "better" if difference < 0 else "worse"]
-    return row
-
-
-def tables(results):
-    from rich.table import Table
-    exact, found = values(results)
-    several = ("lowest to highest", "against AdamW", "verdict") if exact["seeds"] > 1 else ()
-    title = f"{exact['tokens']:,} tokens each, {exact['seeds']} seed{'s' * (exact['seeds'] > 1)}"
-    made = Table("optimizer", "best rate", "held-out loss", *several, "rates within 0.5 nats", "kept a weight", title=title)
-    for i, name in enumerate(exact["optimizers"]):
-        row = row_of(i, exact, found)
-        if several and name == BASE:
-            row[-2:] = ["-", "-"]
-        made.add_row(name, *row, f"{found['wide'][i]:.0f}-fold", str(OPTIMIZERS[name][2]))
-    yield "optimizers", made
-    if exact["parts"]:
-        made = Table("changed", "in", "best rate", "held-out loss", "lowest to highest", "difference", "verdict", title=title)
-        for i, (name, base) in enumerate(exact["parts"], start=len(exact["optimizers"])):
-            made.add_row(name, base, *row_of(i, exact, found))
-        yield "parts", made
-    made = Table("size of the gradient", "left, decay outside (AdamW)", "left, decay inside", title="A weight that begins at 1, after 100 steps")
-    for size, outside, inside in exact["left"]:
-        made.add_row(f"{size:g}", f"{outside:.3f}", f"{inside:.3f}")
-    yield "decay", made
-
-
-def figures(results, new):
-    exact, found = values(results)
-    colors = new.ink["lines"]
-    figure, axes = new(7.0, 3.9)
-    for i, name in enumerate(exact["optimizers"]):
-        means = [sum(losses) / len(losses) for losses in found["losses"][i]]
-        axes.plot([2.0**power for power in found["powers"][i]], means, "o-", color=colors[i], label=name, markersize=4)
-    axes.set(xscale="log", xlabel="peak learning rate", ylabel="held-out loss, nats per token", ylim=(None, 6.6))
-    axes.legend()
-    axes.grid(alpha=0.5)
-    yield ("rates", "Held-out loss against the learning rate, one curve for each optimizer: each is a valley with its floor at another rate, SGD's more "
-           "than a hundred times as high as Adam's; the floors of Adam, AdamW and Muon lie far below those of SGD and momentum.", figure)
-
-    figure, axes = new(7.0, 3.6)
-    for i, name in enumerate(exact["optimizers"]):
-        curve = found["curves"][i]
-        axes.plot([(n + 0.5) * exact["steps"] / len(curve) for n in range(len(curve))], curve, color=colors[i], label=name)
-    axes.set(xlabel="step", ylabel="training loss, nats per token")
-    axes.legend()
-    axes.grid(alpha=0.5)
-    yield "curves", "Training loss against the step, each optimizer at its best rate: SGD stays highest, Muon and Adam fall fastest.", figure
-
-    figure, axes = new(7.0, 5.2, nrows=3, sharex=True)
-    xs, ys = [x / 10 for x in range(-100, 31)], [y / 20 for y in range(-40, 41)]
-    heights = [[(x * x + STEEP * y * y) / 2 for x in xs] for y in ys]
-    for axis, (name, walk), color in zip(axes, exact["valley"].items(), colors):
-        axis.contour(xs, ys, heights, levels=[0.5, 3, 8, 18, 32, 50], colors=[new.ink["text"]], alpha=0.35, linewidths=0.8)
-        axis.plot([x for x, _ in walk], [y for _, y in walk], "o-", color=color, markersize=3, linewidth=1.2)
-        axis.plot([0], [0], "+", color=new.ink["text"], markersize=12)
-        axis.set(title=f"{name}, rate {WALKS[name]}", ylim=(-2, 2), xlim=(-10, 3))
-    yield ("valley", "Three walks of forty steps down one long valley: SGD jumps from wall to wall and creeps along the floor; momentum swings and then runs down "
-           "the floor; Adam goes across the walls and along the floor at the same speed.", figure)
-
-    figure, axes = new(7.0, 3.2)
-    for (beta2, lengths), color in zip(exact["hump"].items(), colors):
-        axes.plot(range(1, len(lengths) + 1), lengths, color=color, label=f"beta2 = {beta2}")
-    axes.axhline(1.0, color=new.ink["text"], linewidth=0.8, linestyle=":")
-    axes.set(xlabel="step", ylabel="length of a step, in rates", ylim=(0, None))
-    axes.legend()
-    yield ("hump", "Without bias correction the steps of Adam are too long at first: with beta2 0.99 up to twice, with 0.999 more than six times as long as the "
-           "rate, and hundreds of steps later still too long.", figure)
 
 
 if __name__ == "__main__":

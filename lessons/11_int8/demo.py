@@ -1,9 +1,7 @@
 """Lesson 11: a matrix on a grid of 255 numbers; scales for a tensor, a channel, a group; one large input that breaks int8, and two mends."""
 
 import math
-import re
 import statistics
-from itertools import chain
 from pathlib import Path
 
 from minillm.course.demos import main, measured
@@ -18,7 +16,6 @@ CHANNEL, FACTORS = 7, (1, 4, 16, 64, 256, 1024)                # the input that 
 THRESHOLD, ALPHA = 20.0, 0.5
 MENDS = {"plain": "int8, nothing else", "llm_int8": "LLM.int8()", "smoothquant": "SmoothQuant"}
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
-SHORT = ("stories260K", "tiny")                                # models of the short table; the others are in a fold
 SCHEMES = ("int8-tensor", "int8-channel", "int8-group32", "int8-channel-a8")
 
 # Perplexities that others report for 16 or 32 bits and for 8: (source, model and text, scheme, before, after).
@@ -49,19 +46,17 @@ def quick(console):
     from minillm.architecture.llama import count, init
     from minillm.architecture.quantized import Scheme, scheme_named
     from minillm.architecture.tree import flatten
-    from minillm.config import preset
+    from minillm.config import TrainConfig, preset
+    from minillm.course.small_models import fit, joined
     from minillm.quantization import model as quantizing
     from minillm.text import storyworld, tokenizer
     from minillm.text.dataset import document_rows
-    from minillm.text.storyworld import corpus
-    learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
+    learn, held_out = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6)), storyworld.corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
     config = preset(2, vocab_size=made.vocab_size, context=CONTEXT, **storyworld.RECIPE)
-    params, loss = train(console, learn, made, config, init(config, np.random.default_rng(SEED)))
-    pieces = [[config.bos_token_id, *made.encode(text)] for text in held_out]
-    rows = document_rows(np.concatenate([*pieces, [config.bos_token_id]]), np.cumsum([0, *map(len, pieces[:-1])]), CONTEXT)
-    learned = np.concatenate([[config.bos_token_id, *made.encode(text)] for text in learn[:100]])
-    calibration = learned[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+    text, rows = joined(made, learn), document_rows(*joined(made, held_out), CONTEXT)
+    params, losses = fit(console, init(config, np.random.default_rng(SEED)), text, config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    calibration = text[0][: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
 
     def cost(before, after):
         if not after["embed_tokens"].scheme.activations:
@@ -70,7 +65,7 @@ def quick(console):
 
     exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "shown": SHOWN,
              "factors": FACTORS, "threshold": THRESHOLD, "schemes": {"float32": sizes(params)}}
-    found = {"loss": measured(loss, 1.0, 2.6)}
+    found = {"loss": measured(float(np.mean(losses[-20:])), 1.0, 2.6)}
     found |= grid(flatten(params)[SHOWN])
     found["errors"] = measured(errors(params), 0.0, 100.0)
     costs = {}
@@ -101,23 +96,6 @@ def quick(console):
     found["llm_int8_bits"] = measured(bits, 8.4, 16)
     found["llm_int8_kept"] = measured(kept(params, columns), 0.0, 100.0)
     return {"exact": exact, "measured": found}
-
-
-def train(console, learn, made, config, params):
-    """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
-    import numpy as np
-
-    from minillm import in_jax, training
-    from minillm.architecture.tree import tree_map
-    from minillm.config import TrainConfig
-    how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
-    rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
-    for step, state, metrics in training.steps(in_jax, in_jax.init_state(params), text, config, how):
-        losses += metrics["loss"].tolist()
-        if step % 100 == 0:
-            console.print(f"step {step:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
-    return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
 
 
 def kept(params, columns):
@@ -197,142 +175,6 @@ def benchmarks():
     published = [{"source": source, "model": model, "scheme": scheme, "before": before, "after": after, "nats": math.log(after / before)}
                  for source, model, scheme, before, after in PUBLISHED]
     return {"exact": {"models": models, "decoding": decoding, "published": published}}
-
-
-# ---- What is shown -----------------------------------------------------------------------------------------------
-
-def values(results):
-    return results["exact"], {name: band["value"] for name, band in results["measured"].items()}
-
-
-def tables(results):
-    yield from (tables_of_benchmarks if "models" in results["exact"] else tables_of_quick)(results)
-
-
-def tables_of_quick(results):
-    from rich.table import Table
-    exact, found = values(results)
-    wrong = Table("matrix", "largest / rms", "predicted", *PER.values(),
-                  title="Error of the matrices in percent of their size, by what shares a scale")
-    for name, (crest, *parts) in zip(MATRICES, found["errors"]):
-        wrong.add_row(name, f"{crest:.1f}", f"{100 * crest / 127 / 12**0.5:.2f}", *(f"{part:.2f}" for part in parts))
-    yield "errors", wrong
-    cost = Table("", "bits per weight", "bytes", "loss", "KL", "same choice",
-                 title=f"{exact['parameters']:,} parameters, {exact['tokens']:,} held-out tokens; loss: its change, nats a token")
-    for name, size in exact["schemes"].items():
-        row = found["costs"][SCHEMES.index(name)] if name in SCHEMES else None
-        cost.add_row(whole(name), f"{size['bits_per_weight']:.2f}", f"{size['bytes']:,}",
-                     *((whole(f"{row[0]:+.4f}±{row[1]:.4f}"), f"{row[2]:.5f}", f"{row[3]:.1%}") if row else ("-",) * 3))
-    yield "costs", cost
-    swept = Table("input 7 times", *MENDS.values(), title="Change of the held-out loss, nats a token; weights and activations in int8")
-    for i, factor in enumerate(exact["factors"]):
-        swept.add_row(str(factor), *(f"{found[name][i]:+.4f}" for name in MENDS))
-    yield "planted", swept
-    stay = Table("matrix", "percent of its inputs", title=f"What LLM.int8() leaves in float, input {CHANNEL} times {exact['factors'][-1]}, "
-                                                          f"threshold {exact['threshold']:g}; mean over the layers")
-    for name, share in zip(MATRICES[1:], found["llm_int8_kept"]):
-        stay.add_row(name, f"{share:.1f}")
-    yield "kept", stay
-
-
-def megabytes(n):
-    return f"{n / 1e6:.3f}"
-
-
-def whole(text):
-    """Not to be broken at its spaces and hyphens."""
-    return re.sub("(?<=\\w)-", "\u2011", text).replace(" ", "\u00a0")
-
-
-def tables_of_benchmarks(results):
-    from rich.table import Table
-    models = results["exact"]["models"]
-    yield "models", table_of_models(models, [name for name in models if name in SHORT])
-    yield "more_models", table_of_models(models, [name for name in models if name not in SHORT])
-    planted = Table("scheme, method", *models,
-                    title="One input of every norm times 1024, undone in the matrices behind it: change of the loss, nats a token")
-    for run in next(iter(models.values()))["planted"]:
-        planted.add_row(whole(run.replace(" ", ", ")), *(f"{model['planted'][run]['difference']:+.4f}" for model in models.values()))
-    yield "planted", planted
-    decoding = results["exact"]["decoding"]
-    yield "speed", table_of_speed(decoding, list(decoding)[-1:])
-    yield "more_speed", table_of_speed(decoding, list(decoding)[:-1])
-    others = Table("source", "model, text", "what is in 8 bits", "perplexity", "in 8 bits", "nats a token")
-    for row in results["exact"]["published"]:
-        others.add_row(row["source"], row["model"], row["scheme"], f"{row['before']:g}", f"{row['after']:,g}", f"{row['nats']:+.4f}")
-    yield "published", others
-
-
-def table_of_models(models, names):
-    from rich.table import Table
-    table = Table("", "bits per weight", "MB, memory", "MB, disk", "loss", "KL", "same choice", "tokens/s",
-                  title="The row with a model's name: float32, loss in nats a token. Below: int8, change of the loss and its standard error. "
-                        "Tokens a second: greedy decoding by JAX on two cores, the fastest of several short rounds")
-    for name in names:
-        model = models[name]
-        for scheme, row in model["rows"].items():
-            quality = ((f"{row['difference']:+.5f}±{row['standard_error']:.5f}", f"{row['kl']:.5f}", f"{row['agreement']:.1%}")
-                       if "kl" in row else (f"{model['loss']:.5f}", "-", "-"))
-            speed = row["tokens_per_second"]
-            table.add_row(whole(name if scheme == "float32" else scheme.removeprefix("int8-")), f"{row['bits_per_weight']:.2f}", megabytes(row["memory"]),
-                          megabytes(row["disk"]), *map(whole, quality), f"{speed:,.0f}" if speed else "-")
-    return table
-
-
-def table_of_speed(decoding, sizes):
-    """Without four bits, which are lesson 12's."""
-    from rich.table import Table
-    speed = Table("shapes of", "contender", "tokens/s", "over its float32", "MB at most",
-                  title="Decoding with random weights, one process each, medians of interleaved rounds; MB: all that the process held at its largest")
-    for size in sizes:
-        rows = {name: row for name, row in decoding[size].items() if "int4" not in name}
-        for name, row in rows.items():
-            base = rows.get(f"{name.split()[0]} float32", {}).get("tokens_per_second")
-            speed.add_row(size, whole(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}" if base else "",
-                          f"{row['megabytes']:,.0f}" if row["megabytes"] else "")
-    return speed
-
-
-def figures(results, new):
-    if "models" in results["exact"]:
-        return
-    import numpy as np
-    exact, found = values(results)
-    scale = found["scale"]
-    figure, axes = new(7.0, 3.4, ncols=2)
-    for axis, name, steps in zip(axes, ("whole", "middle"), (127, 4)):
-        counts = found[name]
-        axis.stairs(counts, np.linspace(-steps, steps, len(counts) + 1), fill=True, color=new.ink["lines"][0], alpha=0.8)
-        axis.set(xlabel="weight, in steps of the grid", yticks=[])
-    axes[0].set(title="all weights", xticks=[-127, -64, 0, 64, 127])
-    axes[0].axvspan(-4, 4, color=new.ink["lines"][1], alpha=0.35, linewidth=0)
-    axes[1].set(title="the narrow band, enlarged", xticks=range(-4, 5))
-    for k in range(-4, 5):
-        axes[1].axvline(k, color=new.ink["lines"][1], linewidth=1.2)
-    yield ("grid", f"Histogram of {exact['shown']} from the grid's end to its end, with a bell of weights in the middle and few near "
-           "the ends; and eight steps of it enlarged, where every weight moves to the nearest of the vertical lines.", figure)
-
-    figure, axes = new(7.0, 3.2, ncols=3, sharey=True)
-    for axis, (per, about), color in zip(axes, PER.items(), new.ink["lines"]):
-        counts = found[f"counts_{per}"]
-        axis.stairs([100 * n / sum(counts) for n in counts], np.arange(-127.5, 128), fill=True, color=color)
-        axis.set(title=f"{about}:\n{found[f'entropy_{per}']:.1f} of 8 bits", xlabel="integer", xticks=[-127, 0, 127], ylim=(0, None))
-    axes[0].set_ylabel("percent of the weights")
-    yield ("used", "How often each integer is used: with one scale for the tensor the integers crowd around zero, with a scale for each output they "
-           "spread wider, with one for 32 numbers widest, with peaks at both ends, as every group has a number there.", figure)
-
-    figure, axes = new(6.4, 3.8)
-    for (name, about), marker in zip(MENDS.items(), "osd"):
-        axes.plot(exact["factors"], found[name], marker=marker, label=about)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("symlog", linthresh=0.01, linscale=0.6)
-    axes.set(xlabel="one input of each norm times", ylabel="change of the loss, nats a token", xticks=exact["factors"],
-             xticklabels=[str(factor) for factor in exact["factors"]], ylim=(-0.01, 10), yticks=[0, 0.01, 0.1, 1, 10],
-             yticklabels=["0", "0.01", "0.1", "1", "10"])
-    axes.axhline(0, color=new.ink["grid"], linewidth=1)
-    axes.legend()
-    yield ("planted", "Change of the loss as one input grows: with int8 and nothing else it climbs from nothing to several nats, with LLM.int8() and "
-           "with SmoothQuant it stays at nothing.", figure)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """Lesson 12: fewer and fewer bits against the loss: rounded to nearest, in groups, by GPTQ; and a file that llama.cpp opens."""
 
 import math
-import re
 import tempfile
-from itertools import chain
 from pathlib import Path
 
 from minillm.course.demos import main, measured
@@ -38,24 +36,22 @@ def quick(console):
     from minillm.architecture.llama import count, init
     from minillm.architecture.quantized import Quantized, Scheme
     from minillm.architecture.tree import flatten
-    from minillm.config import preset
+    from minillm.config import TrainConfig, preset
+    from minillm.course.small_models import fit, joined
     from minillm.loading import Model
     from minillm.quantization.model import compare, dequantize_params, quantize_model
     from minillm.text import storyworld, tokenizer
     from minillm.text.dataset import document_rows
-    from minillm.text.storyworld import corpus
-    learn, held_out = corpus(SEED, "train", int(MEGABYTES * 1e6)), corpus(SEED, "validation", 200_000)[:STORIES]
+    learn, held_out = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6)), storyworld.corpus(SEED, "validation", 200_000)[:STORIES]
     made = tokenizer.train(learn, VOCABULARY)
     config = preset(2, vocab_size=made.vocab_size, context=CONTEXT, **storyworld.RECIPE)
-    params, loss = train(console, learn, made, config, init(config, np.random.default_rng(SEED)))
-    pieces = [[config.bos_token_id, *made.encode(text)] for text in held_out]
-    rows = document_rows(np.concatenate([*pieces, [config.bos_token_id]]), np.cumsum([0, *map(len, pieces[:-1])]), CONTEXT)
-    learned = np.concatenate([[config.bos_token_id, *made.encode(text)] for text in learn[:100]])
-    calibration = learned[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+    text, rows = joined(made, learn), document_rows(*joined(made, held_out), CONTEXT)
+    params, losses = fit(console, init(config, np.random.default_rng(SEED)), text, config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    calibration = text[0][: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
 
     exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "bits": BITS,
              "bits_per_weight": {}, "calibration": CALIBRATION * CONTEXT}
-    found, four = {"loss": measured(loss, 1.0, 2.6)}, {}
+    found, four = {"loss": measured(float(np.mean(losses[-20:])), 1.0, 2.6)}, {}
     for way in WAYS:
         costs, exact["bits_per_weight"][way] = [], []
         for bits in BITS:
@@ -77,23 +73,6 @@ def quick(console):
     found["outputs"] = measured(outputs(params, four, config, calibration), 0, 100)
     found |= gguf_file(Model(config, four["group32"], made, "the model of lesson 12", (config.bos_token_id,)))
     return {"exact": exact, "measured": found}
-
-
-def train(console, learn, made, config, params):
-    """The parameters after STEPS steps, and the loss at the end: minillm's own training, without its folder."""
-    import numpy as np
-
-    from minillm import in_jax, training
-    from minillm.architecture.tree import tree_map
-    from minillm.config import TrainConfig
-    how = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
-    rows = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    text, losses = (np.array(list(chain(*rows))), np.cumsum([0, *map(len, rows[:-1])])), []
-    for step, state, metrics in training.steps(in_jax, in_jax.init_state(params), text, config, how):
-        losses += metrics["loss"].tolist()
-        if step % 100 == 0:
-            console.print(f"step {step:4}: loss {np.mean(losses[-10:]):.2f} nats a token")
-    return tree_map(np.asarray, state["params"]), float(np.mean(losses[-20:]))
 
 
 def outputs(params, four, config, calibration):
@@ -170,114 +149,6 @@ def benchmarks():
                   "recovered": 1 - math.log(gptq / before) / math.log(nearest / before)} for size, (before, nearest, gptq) in OPT.items()}
     llama = {size: {"eight": math.log(eight / before), "four": math.log(four / before)} for size, (before, eight, four) in LLAMA_CPP.items()}
     return {"exact": {"bits": BITS, "models": models, "opt": opt, "llama": llama}}
-
-
-# ---- What is shown -----------------------------------------------------------------------------------------------
-
-def whole(text):
-    """Not to be broken at its spaces and hyphens."""
-    return re.sub("(?<=\\w)-", "\u2011", text).replace(" ", "\u00a0")
-
-
-def values(results):
-    return results["exact"], {name: band["value"] for name, band in results["measured"].items()}
-
-
-def tables(results):
-    yield from (tables_of_benchmarks if "models" in results["exact"] else tables_of_quick)(results)
-
-
-def tables_of_quick(results):
-    from rich.table import Table
-    exact, found = values(results)
-    cost = Table("bits", "scales", "bits per weight", "loss", "KL", "same choice",
-                 title=f"{exact['parameters']:,} parameters, {exact['tokens']:,} held-out tokens; loss: its change, nats a token")
-    for i, bits in enumerate(exact["bits"]):
-        for way, about in WAYS.items():
-            difference, error, kl, agreement = (found[f"{way}_{measure}"][i] for measure in MEASURES)
-            cost.add_row(str(bits), whole(about), f"{exact['bits_per_weight'][way][i]:.2f}", whole(f"{difference:+.4f}±{error:.4f}"),
-                         f"{kl:.5f}", f"{agreement:.1%}")
-    yield "bits", cost
-    moved = Table("matrix", "weights, to nearest", "weights, GPTQ", "outputs, to nearest", "outputs, GPTQ",
-                  title="Error in percent at 4 bits, groups of 32: of the weights, and of what they give on the calibration text")
-    for name, (w_nearest, y_nearest, w_gptq, y_gptq) in zip(MATRICES, found["outputs"]):
-        moved.add_row(name, f"{w_nearest:.1f}", f"{w_gptq:.1f}", f"{y_nearest:.1f}", f"{y_gptq:.1f}")
-    yield "outputs", moved
-
-
-def tables_of_benchmarks(results):
-    from rich.table import Table
-    exact = results["exact"]
-    models = exact["models"]
-    bits = Table("bits", "scales", *models, title="Change of the held-out loss, nats a token, with its paired standard error")
-    for i, b in enumerate(exact["bits"]):
-        for way, about in WAYS.items():
-            bits.add_row(str(b), whole(about), *(whole(f"{model['difference'][way][i]:+.4f}±{model['standard_error'][way][i]:.4f}")
-                                                 for model in models.values()))
-    yield "bits", bits
-    four = Table("", "bits per weight", "MB, memory", "MB, disk", "loss", "KL", "same choice", "tokens/s",
-                 title="The row with a model's name: float32, loss in nats a token. Below: int4, to nearest, change of the loss and its standard error. "
-                       "Tokens a second: greedy decoding by JAX on two cores, the fastest of several short rounds")
-    for name, model in models.items():
-        float32, speed = model["files"]["float32"], model["float_tokens_per_second"]
-        four.add_row(name, "32.00", f"{float32['memory'] / 1e6:.3f}", f"{float32['disk'] / 1e6:.3f}", f"{model['loss_of_rounded']:.4f}", "-", "-",
-                     f"{speed:,.0f}" if speed else "-")
-        for scheme, row in model["rounded"].items():
-            speed = row["tokens_per_second"]
-            four.add_row(whole(scheme.removeprefix("int4-")), f"{row['bits_per_weight']:.2f}", f"{row['bytes'] / 1e6:.3f}", f"{row['disk'] / 1e6:.3f}",
-                         whole(f"{row['difference']:+.4f}±{row['standard_error']:.4f}"), f"{row['kl']:.4f}", f"{row['agreement']:.1%}",
-                         f"{speed:,.0f}" if speed else "-")
-    yield "four", four
-    files = Table("model", "what", "kinds of tensors", "MB", "largest difference",
-                  title="GGUF files, read back by the gguf package and compared with ours")
-    for name, model in models.items():
-        for scheme, row in model["files"].items():
-            kinds = ", ".join(f"{n} of {kind}" for kind, n in row["kinds"].items())
-            files.add_row(name if scheme == "float32" else "", whole(scheme), kinds, f"{row['gguf'] / 1e6:.3f}",
-                          f"{row['largest_difference']:g}")
-    yield "files", files
-    others = Table("model", "text", "to nearest", "GPTQ", "recovered",
-                   title="Four bits: change of the loss, nats a token; papers: the logarithm of the ratio of perplexities")
-    i = exact["bits"].index(4)
-    for name, model in models.items():
-        nearest, gptq = (model["difference"][way][i] for way in ("group32", "gptq"))
-        others.add_row(f"{name}, groups of 32", "stories", f"{nearest:+.4f}", f"{gptq:+.4f}", f"{model['recovered']['4']:.0%}")
-    for size, row in exact["opt"].items():
-        others.add_row(f"OPT {size}, rows", "WikiText-2", f"{row['nearest']:+.4f}", f"{row['gptq']:+.4f}", f"{row['recovered']:.0%}")
-    for size, row in exact["llama"].items():
-        others.add_row(f"LLaMA {size}, Q4_0, groups of 32", "WikiText-2", f"{row['four']:+.4f}", "-", "-")
-    yield "others", others
-
-
-def figures(results, new):
-    exact, found = values(results)
-    bits = exact["bits"]
-    if "models" in exact:
-        figure, axes = new(7.0, 4.2)
-        for (name, model), color in zip(exact["models"].items(), new.ink["lines"]):
-            axes.plot(bits, model["kl"]["group32"], "o-", color=color, label=f"{name}, {model['parameters'] / 1e6:.2f} million")
-            axes.plot(bits, model["kl"]["gptq"], "s--", color=color, alpha=0.8, markersize=4)
-        finish(axes, bits)
-        axes.legend(title="solid: to nearest, dashed: GPTQ")
-        yield ("sizes", "KL against bits for four models: each line rises steeply as bits fall, the smaller models lie higher, and stories260K, trained on real "
-               "stories, highest; the dashed lines of GPTQ lie a little below the solid ones.", figure)
-        return
-    figure, axes = new(7.0, 3.9)
-    for (way, about), marker, color in zip(WAYS.items(), "os^", new.ink["lines"]):
-        axes.plot(bits, found[f"{way}_kl"], marker + "-", color=color, label=about)
-    start = found["channel_kl"][0]
-    axes.plot(bits, [start * (127 / (2 ** (b - 1) - 1)) ** 2 for b in bits], ":", color=new.ink["text"], label="as the square of the step")
-    finish(axes, bits)
-    axes.legend()
-    yield ("bits", "KL against bits, both falling in value to the right: from 8 to 5 bits it rises as the square of the step predicts, at 3 and 2 it is as "
-           "large as anything can be; a scale for 32 numbers lies below a scale for each output, GPTQ below both.", figure)
-
-
-def finish(axes, bits):
-    axes.set_yscale("log")
-    axes.invert_xaxis()
-    axes.set(xlabel="bits of an integer", ylabel="KL from the float model, nats a token", xticks=bits)
-    axes.grid(alpha=0.5)
 
 
 if __name__ == "__main__":

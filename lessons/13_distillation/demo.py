@@ -1,28 +1,20 @@
 """Lesson 13: what a teacher says that a text does not; two directions of KL; the honest table of what distillation is worth."""
 
 from collections import Counter
-from pathlib import Path
 
-from minillm.course.demos import main, measured
+import numpy as np
 
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "distillation.json"       # made by benchmarks/distillation.py
-ANSWERS = Path(__file__).with_name("answers.json")                        # made by answers.py from the models of that benchmark
+from minillm.course.demos import beside, main, measured
+
 SEED, MEGABYTES = 0, 2.5
 HUMPS = ((0.6, -2.0, 0.7), (0.4, 2.5, 0.7))                               # share, centre, width
 TOKENS, RANK, GREAT_RANK, GREAT_TEXT = 48, 6, 24, 100_000                 # the small language; sizes of student and teacher
 TEXTS, SEEDS, STEPS, RATE, EVERY = (100, 300, 1000, 3000, 10_000, 30_000), (0, 1, 2), 400, 0.04, 20
 WAYS = {"data": "the text", "soft": "the teacher, KL(p ‖ q)", "reverse": "the teacher, KL(q ‖ p)"}
 
-# The arms of benchmarks/distillation.py in the order of the table, and what each is.
-FULL = {"data": "data alone", "responses": "responses only", "soft": "soft targets", "reverse": "reverse KL", "on-policy": "on-policy, reverse KL",
-        "more data": "data alone, equal compute", "pruned data": "pruned start: data alone", "pruned soft": "pruned start: soft targets",
-        "pruned reverse": "pruned start: reverse KL", "pruned on-policy": "pruned start: on-policy"}
-AMOUNTS = {"100%": "all stories", "3%": "3% of the stories"}
-
-
 def compute(console, full):
     if full:
-        return {"exact": committed(), "measured": {}}
+        return {"exact": beside(__file__, "experiment").results(), "measured": {}}
     exact = {"humps": {name: best_hump(name) for name in ("forward_kl", "reverse_kl")}, "line": line().tolist(),
              "teacher_density": density(teacher_logits()).tolist(), **beginnings()}
     return {"exact": exact | {"texts": TEXTS, "seeds": len(SEEDS), "tokens": TOKENS, "rank": RANK, "great_text": GREAT_TEXT, "steps": STEPS},
@@ -32,13 +24,11 @@ def compute(console, full):
 # ---- Two humps ----------------------------------------------------------------------------------------------
 
 def line():
-    import numpy as np
     return np.linspace(-6, 6, 121)
 
 
 def teacher_logits():
     """log p at the points of the line, two humps."""
-    import numpy as np
     return np.log(sum(share * np.exp(-0.5 * ((line() - centre) / width) ** 2) / width for share, centre, width in HUMPS))
 
 
@@ -48,21 +38,17 @@ def student_logits(centre, width):
 
 
 def density(logits):
-    import numpy as np
     p = np.exp(logits - logits.max())
     return p / p.sum() / (line()[1] - line()[0])
 
 
 def best_hump(name):
     """The lowest end of gradient descent from five starts, by a loss and a backward of minillm/in_numpy/distill.py."""
-    import numpy as np
     ends = [fit(name, start) for start in np.linspace(-4, 4, 5)]
     return min(ends, key=lambda end: end[name]) | {"ends": [round(end["centre"], 1) + 0.0 for end in ends]}
 
 
 def fit(name, centre, width=1.0, steps=1500, rate=0.1):
-    import numpy as np
-
     from minillm.in_numpy import distill
     p, targets, x = teacher_logits()[None, None], np.zeros((1, 1), int), line()
     for _ in range(steps):
@@ -80,8 +66,6 @@ def fit(name, centre, width=1.0, steps=1500, rate=0.1):
 
 def beginnings():
     """How paragraphs begin: what one story has, and what someone says who has counted many, at three temperatures."""
-    import numpy as np
-
     from minillm.text.storyworld import corpus
     texts = corpus(SEED, "train", int(MEGABYTES * 1e6))
     counts = Counter(paragraph.split()[0].strip('"') for text in texts for paragraph in text.split("\n\n")[1:])
@@ -96,8 +80,6 @@ def beginnings():
 
 def small_language(console):
     """Students that read texts of several lengths, by three ways to learn; nats a token above the truth's own entropy."""
-    import numpy as np
-
     from minillm.in_numpy.ops import log_softmax
     rng = np.random.default_rng(SEED)
     log_truth = log_softmax(2.4 * rng.standard_normal((TOKENS, 8)) @ rng.standard_normal((8, TOKENS)) / 8**0.5 + 0.5 * rng.standard_normal((TOKENS, TOKENS)))
@@ -131,7 +113,6 @@ def small_language(console):
 
 def text_of(truth, often, length, rng):
     """How often each token follows each, in a text of the small language."""
-    import numpy as np
     counts, token, upto = np.zeros_like(truth), rng.choice(len(often), p=often / often.sum()), truth.cumsum(axis=1)
     for coin in rng.random(length):
         after = min(int(np.searchsorted(upto[token], coin)), len(often) - 1)
@@ -142,15 +123,12 @@ def text_of(truth, often, length, rng):
 
 def shares_of(counts):
     """(log p of what follows each token, share of the text that each token has). What never followed has a log of -1e9."""
-    import numpy as np
     rows = counts.sum(axis=1, keepdims=True)
     return np.log(np.maximum(counts / np.maximum(rows, 1), 1e-300)), rows[:, 0] / rows.sum()
 
 
 def learn(log_p, weights, loss, rank, seed, lost):
     """(log q, curve): the logits of q are a product of two thin matrices and a bias, fitted by Adam. Hard targets are a log p that was counted."""
-    import numpy as np
-
     from minillm.in_numpy import distill
     rng, V, targets = np.random.default_rng([seed, rank]), len(log_p), np.zeros((1, len(log_p)), int)
     parts = [0.3 * rng.standard_normal((V, rank)), 0.3 * rng.standard_normal((rank, V)), np.zeros(V)]
@@ -165,172 +143,6 @@ def learn(log_p, weights, loss, rank, seed, lost):
             parts[i] = parts[i] - RATE * means[i] / (1 - 0.9**step) / (np.sqrt(squares[i] / (1 - 0.99**step)) + 1e-8)
     log_q = distill.log_softmax(parts[0] @ parts[1] + parts[2])
     return log_q, [*curve, lost(log_q)]
-
-
-# ---- The experiment proper --------------------------------------------------------------------------------------
-
-def committed():
-    """What benchmarks/distillation.py found, reduced to what the page shows. Raises UserError without the repository."""
-    import numpy as np
-
-    from minillm.errors import UserError
-    from minillm.files import read_json
-    if not RESULTS.is_file():
-        raise UserError(f"{RESULTS}: --full reads the committed results of benchmarks/distillation.py: work in a clone")
-    found = read_json(RESULTS)
-    setting, runs = found["setting"], found["runs"]
-    exact = {name: setting[name] for name in ("student_parameters", "teacher_parameters", "steps", "tokens", "compute_ratio", "floor", "teacher",
-                                              "teacher_valid")}
-    exact |= {"all": setting["stories"]["100%"], "few": setting["stories"]["3%"], "arms": {}, "curves": {}, "settings": {}}
-    for amount in AMOUNTS:
-        plain = {seed: runs[f"{amount}/data/{seed}"]["nats"] for seed in seeds_of(runs, amount, "data")}
-        arms = exact["arms"][amount] = {}
-        for arm in FULL:
-            seeds = seeds_of(runs, amount, arm)
-            if not seeds:
-                continue
-            some = [runs[f"{amount}/{arm}/{seed}"] for seed in seeds]
-            nats = [run["nats"] for run in some]
-            less = [run["nats"] - plain[seed] for seed, run in zip(seeds, some)]
-            mean = float(np.mean(nats))
-            arms[arm] = {"nats": nats, "mean": mean, "best": float(np.mean([run["best"] for run in some])),
-                         "difference": float(np.mean(less)), "error": float(np.std(less, ddof=1) / len(less) ** 0.5) if len(less) > 1 else None,
-                         "closed": 1 - (mean - setting["teacher"]) / (np.mean(list(plain.values())) - setting["teacher"]),
-                         "valid": float(np.mean([run["valid"] for run in some]))}
-            curves = [run["curve"] for run in some]
-            exact["curves"].setdefault(amount, {})[arm] = np.mean(curves, axis=0).tolist()
-        exact["settings"][amount] = {name: runs[f"{amount}/{name}/0"]["nats"] for name in ("data", "soft", *settings_of(runs, amount))
-                                     if f"{amount}/{name}/0" in runs}
-    exact["closed_all"], exact["closed_few"] = (exact["arms"][amount]["soft"]["closed"] for amount in AMOUNTS)
-    exact["cost"], exact["speeds"] = found.get("cost"), found.get("training")
-    exact["lost"], exact["answers"] = runs["100%/soft/0"]["lost_mass"], read_json(ANSWERS)
-    return exact
-
-
-def seeds_of(runs, amount, arm):
-    return [seed for seed in range(100) if f"{amount}/{arm}/{seed}" in runs]
-
-
-def settings_of(runs, amount):
-    """The rows of one seed that ask whether a conclusion hangs on a setting: their names have a comma."""
-    return [name.split("/")[1] for name in runs if name.startswith(f"{amount}/") and ("," in name)]
-
-
-# ---- What is shown --------------------------------------------------------------------------------------------
-
-def tables(results):
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
-    yield from (full_tables(exact) if "arms" in exact else short_tables(exact, found))
-
-
-def short_tables(exact, found):
-    from rich.table import Table
-    words = Table("first word", "this story", "one who has counted, T = 1", "T = 2", "T = 4", title=f"How a paragraph begins: in one story, and in {exact['stories']:,}")
-    for i, word in enumerate(exact["words"]):
-        words.add_row(word, str(int(word == exact["one_story"])), *(f"{exact['shares'][str(t)][i]:.1%}" for t in (1, 2, 4)))
-    words.add_row(f"{exact['different'] - len(exact['words'])} others", str(int(exact["one_story"] not in exact["words"])),
-                  *(f"{1 - sum(exact['shares'][str(t)]):.1%}" for t in (1, 2, 4)))
-    yield "words", words
-    humps = Table("minimised", "centre", "width", "KL(p ‖ q)", "KL(q ‖ p)", "mass where p has next to none", title="One hump for two (nats)")
-    for name, label in (("forward_kl", "KL(p ‖ q)"), ("reverse_kl", "KL(q ‖ p)")):
-        end = exact["humps"][name]
-        humps.add_row(label, f"{end['centre']:.2f}", f"{end['width']:.2f}", f"{end['forward_kl']:.2f}", f"{end['reverse_kl']:.2f}", f"{end['nowhere']:.1%}")
-    yield "humps", humps
-    students = Table("tokens of text", "the text", "the text, stopped at its best", "the teacher, KL(p ‖ q)", "the teacher, KL(q ‖ p)", "the last by KL(q ‖ p)",
-                     title=f"Nats a token lost against the truth, mean of {exact['seeds']} texts; the last column is measured from the teacher")
-    for i, n in enumerate(exact["texts"]):
-        students.add_row(f"{n:,}", *(f"{sum(found[name][i]) / len(found[name][i]):.3f}" for name in ("data_end", "data_best", "soft_end", "reverse_end", "reverse_backward")))
-    yield "students", students
-
-
-def full_tables(exact):
-    from rich.table import Table
-    for (amount, label), name in zip(AMOUNTS.items(), ("all", "few")):
-        table = Table("student", "nats a story", "lowest to highest", "against data alone", "of the gap closed", "best evaluation", "possible stories",
-                      title=f"{exact[name]:,} stories; held-out nats a story, {len(exact['arms'][amount]['data']['nats'])} seeds")
-        table.add_row("(floor)", f"{exact['floor']:.1f}", *["-"] * 5)
-        table.add_row("(teacher)", f"{exact['teacher']:.1f}", "-", "-", "-", "-", f"{exact['teacher_valid']:.0%}")
-        for arm, row in exact["arms"][amount].items():
-            change = "-" if arm == "data" else f"{row['difference']:+.1f}" + (f" ± {row['error']:.1f}" if row["error"] is not None else "")
-            closed = "-" if arm == "data" else f"{row['closed']:.0%}" if row["closed"] > -1 else "none"
-            table.add_row(FULL[arm], f"{row['mean']:.1f}", f"{min(row['nats']):.1f} to {max(row['nats']):.1f}", change, closed, f"{row['best']:.1f}",
-                          f"{row['valid']:.0%}")
-        yield name, table
-    answers = Table("student", "KL(p ‖ q)", "KL(q ‖ p)", "its own entropy", "share of its surest token", title=f"All stories, first seed: nats a token on {exact['answers']['rows']} held-out stories")
-    written = Table("student", "what it writes", title="By the same coins, from the beginning")
-    for arm, row in exact["answers"]["arms"].items():
-        label = FULL.get(arm, "(teacher)")
-        answers.add_row(label, *(f"{row[name]:.2f}" for name in ("forward", "backward", "entropy")), f"{row['surest']:.0%}")
-        written.add_row(label, row["text"])
-    yield "answers", answers
-    yield "written", written
-    names = list(dict.fromkeys(name for amount in AMOUNTS for name in exact["settings"][amount]))
-    settings = Table("run", *AMOUNTS.values(), title="Another setting, one seed: held-out nats a story")
-    for name in names:
-        settings.add_row({"data": "data alone", "soft": "soft targets"}.get(name, name),
-                         *(f"{exact['settings'][amount][name]:.1f}" if name in exact["settings"][amount] else "-" for amount in AMOUNTS))
-    yield "settings", settings
-    cost = exact["cost"] or {}
-    more = [(key, label) for key, label in (("bytes", "bytes"), ("nats", "nats a story"), ("tokens_per_second_numpy", "tokens/s, NumPy"),
-                                            ("tokens_per_second_jax", "tokens/s, JAX")) if all(key in row for row in cost.values())]
-    table = Table("model", "parameters", *(label for _, label in more if cost), title="What each costs")
-    plain = {"teacher": {"parameters": exact["teacher_parameters"]}, "student": {"parameters": exact["student_parameters"]}}
-    for name, row in (cost or plain).items():
-        table.add_row(name, f"{row['parameters']:,}", *(f"{row[key]:,.1f}" if key == "nats" else f"{row[key]:,.0f}" for key, _ in more if cost))
-    yield "cost", table
-    speeds = Table("way to learn", "tokens/s", title="Speed of a student's steps")
-    for name, speed in (exact["speeds"] or {}).items():
-        speeds.add_row(name, f"{speed:,.0f}")
-    yield "speeds", speeds
-
-
-def figures(results, new):
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
-    yield from (full_figures(exact, new) if "arms" in exact else short_figures(exact, found, new))
-
-
-def short_figures(exact, found, new):
-    figure, axes = new(7.0, 3.2)
-    axes.fill_between(exact["line"], exact["teacher_density"], color=new.ink["grid"], label="the teacher, p")
-    for name, label in (("forward_kl", "by KL(p ‖ q): covers both humps"), ("reverse_kl", "by KL(q ‖ p): chooses one")):
-        axes.plot(exact["line"], exact["humps"][name]["density"], linewidth=2, label=label)
-    axes.set(xlim=(-6, 6), ylim=(0, 0.72), yticks=[])
-    axes.legend(loc="upper right", fontsize=9)
-    yield ("humps", "A teacher with two humps and two students with one. The student of forward KL lies broadly over both humps and is highest in the "
-           "valley between them; the student of reverse KL fits one hump closely and leaves the other out.", figure)
-
-    figure, axes = new(7.0, 3.8)
-    for name, label, color, style in (("data_end", "learned from the text", 0, "o-"), ("data_best", "the same, stopped at its best", 0, "o--"),
-                                      ("soft_end", "from the teacher, KL(p ‖ q)", 1, "o-"), ("reverse_end", "from the teacher, KL(q ‖ p)", 2, "o-")):
-        axes.plot(exact["texts"], [sum(row) / len(row) for row in found[name]], style, markersize=4, color=new.ink["lines"][color], label=label)
-    for name, label in (("teacher", "the teacher"), ("best_student", "the best that this student can be")):
-        axes.axhline(found[name], color=new.ink["text"], linewidth=0.8, linestyle=":")
-        axes.text(exact["texts"][0], found[name] * 1.05, label, fontsize=8)
-    axes.set(xscale="log", yscale="log", xlabel="tokens of text", ylabel="nats a token above the truth")
-    axes.set_xticks(exact["texts"], [f"{n:,}" for n in exact["texts"]])
-    axes.set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
-    axes.minorticks_off()
-    axes.legend(fontsize=9)
-    yield ("students", "What a student loses against the truth, by the amount of text, on logarithmic scales. From the text alone it loses nats where the text is short and "
-           "comes near its best only with the longest text. From the teacher's answers on the same text it is near its best with a tenth or less. By reverse KL it "
-           "soon stops gaining.", figure)
-
-
-def full_figures(exact, new):
-    figure, axes = new(7.0, 3.9, ncols=2, sharey=True)
-    for axis, (amount, label) in zip(axes, AMOUNTS.items()):
-        for arm, color, style in (("data", 0, "-"), ("more data", 0, ":"), ("responses", 2, "-"), ("soft", 1, "-"), ("reverse", 3, "-"), ("on-policy", 4, "-")):
-            curve = exact["curves"][amount].get(arm)
-            if curve:
-                axis.plot([100 * i for i in range(len(curve))], [nats - exact["floor"] for nats in curve], style, color=new.ink["lines"][color], label=FULL[arm])
-        axis.axhline(exact["teacher"] - exact["floor"], color=new.ink["text"], linewidth=0.8, linestyle="--")
-        axis.set(title=label, xlabel="step", yscale="log")
-    axes[0].set_ylabel("nats a story above the floor")
-    axes[0].text(0, 1.06 * (exact["teacher"] - exact["floor"]), "the teacher", fontsize=9)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
-    yield ("curves", "Held-out loss above the floor against training steps, on a logarithmic scale. Soft targets lie below data alone at every point; with few stories the "
-           "distance is large. Reverse KL and on-policy fall slowly and are far above when the run ends. Data with the compute of the teacher goes on falling with all "
-           "stories and turns upwards with few.", figure)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@ import json
 import sys
 import tempfile
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
-from minillm.course.demos import main, measured
+from minillm.course.demos import main, measured, values
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "real_checkpoint.json"                     # made by real_checkpoint.py from a file that is not shipped
@@ -68,29 +67,21 @@ def train(console):
     """(config, params, tokenizer) of a small LLaMA with grouped heads and a head of its own."""
     import numpy as np
 
-    from minillm import in_jax, training
     from minillm.architecture.llama import init
-    from minillm.architecture.tree import tree_map
     from minillm.config import TrainConfig, preset
+    from minillm.course.small_models import fit, joined
     from minillm.text import storyworld, tokenizer
-    from minillm.text.storyworld import corpus
-    learn = corpus(SEED, "train", int(MEGABYTES * 1e6))
+    learn = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6))
     made = tokenizer.train(learn, VOCABULARY)
-    train = TrainConfig(steps=STEPS, seed=SEED, **RECIPE)
     config = replace(preset(2, vocab_size=made.vocab_size, context=256), num_attention_heads=4, num_key_value_heads=2, head_dim=16, tie_word_embeddings=False,
                      **storyworld.RECIPE)
-    pieces = [[config.bos_token_id, *made.encode(text)] for text in learn]
-    text = np.array([*chain(*pieces), config.eos_token_id]), np.cumsum([0, *map(len, pieces[:-1])])
-    state = in_jax.init_state(init(config, np.random.default_rng(SEED)))
-    for step, state, metrics in training.steps(in_jax, state, text, config, train):
-        if step % 50 == 0:
-            console.print(f"step {step:4}: loss {metrics['loss'][-1]:.2f} nats a token")
-    return config, tree_map(np.asarray, state["params"]), made
+    params, _ = fit(console, init(config, np.random.default_rng(SEED)), joined(made, learn), config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    return config, params, made
 
 
 def again(results):
     """What readings.look gave, from results.json."""
-    exact, found = results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+    exact, found = values(results)
     names = [name.removesuffix("_loss") for name in found if name.endswith("_loss")]
     made = {name: {"first": exact["first"][name], "taps": exact["taps"], "relative": found[f"{name}_relative"], "loss": found[f"{name}_loss"],
                    "text": bytes(found[f"{name}_text"]).decode()} for name in names}

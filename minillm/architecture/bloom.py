@@ -17,8 +17,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from minillm.config import check_marks, end_tokens
-from minillm.errors import is_count, is_number, require
+from minillm.config import BOOLEAN, COUNT, POSITIVE, check, check_marks, end_tokens
+from minillm.errors import require
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,11 @@ class BloomConfig:
     eos_token_id: int | tuple[int, ...] | None = 2
 
     def __post_init__(self):
-        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings"):
-            require(is_count(getattr(self, name)), name, getattr(self, name), "a whole number of at least 1")
+        check(self, COUNT, "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")
         require(self.hidden_size % self.num_attention_heads == 0, "num_attention_heads", self.num_attention_heads,
                 f"a divisor of hidden_size ({self.hidden_size})")
-        require(is_number(self.layer_norm_epsilon) and self.layer_norm_epsilon > 0, "layer_norm_epsilon",
-                self.layer_norm_epsilon, "a finite number above 0")
-        require(isinstance(self.tie_word_embeddings, bool), "tie_word_embeddings", self.tie_word_embeddings, "true or false")
+        check(self, POSITIVE, "layer_norm_epsilon")
+        check(self, BOOLEAN, "tie_word_embeddings")
         check_marks(self)
 
     @property

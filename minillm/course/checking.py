@@ -17,6 +17,7 @@ import numpy as np
 from minillm.course import exercises, plain
 from minillm.course.lessons import load_module
 from minillm.course.running import Job, Limits, Spent, Stopped, Without, ask_all
+from minillm.course.source import reached
 from minillm.errors import UserError
 
 PRINTED = 2000  # characters of what the exercise prints that are kept
@@ -217,17 +218,7 @@ def _result(task, checks, cases, answers, limits) -> dict:
 
 
 def _failed(task, status, kind, message) -> dict:
-    return {
-        "name": task.name,
-        "status": status,
-        "points": task.points,
-        "earned": 0,
-        "kind": kind,
-        "hint": None,
-        "message": message,
-        "example": "",
-        "helped": [],
-    }
+    return exercises.result_of(task, status, message, kind) | {"helped": []}
 
 
 def _waits(task, missing) -> dict:
@@ -285,35 +276,8 @@ def lend(source: str, names) -> str:
     """The part of a solution that makes these functions: they themselves, what they use, and
     imports.
     """
-    tree = ast.parse(source)
-    made = {}
-    for node in tree.body:
-        for name in _defines(node):
-            made.setdefault(name, []).append(node)
-    wanted, waiting = [], list(names)
-    while waiting:
-        for node in made.pop(waiting.pop(), ()):
-            if node not in wanted:
-                wanted.append(node)
-                waiting += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-    kept = [
-        node
-        for node in tree.body
-        if node in wanted or isinstance(node, (ast.Import, ast.ImportFrom))
-    ]
-    return "\n\n".join(map(ast.unparse, kept))
-
-
-def _defines(node) -> list[str]:
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return [node.name]
-    targets = (
-        node.targets
-        if isinstance(node, ast.Assign)
-        else [node.target]
-        if isinstance(node, ast.AnnAssign)
-        else []
-    )
-    return [
-        name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
-    ]
+    body = ast.parse(source).body
+    needed = set(reached(body, names)) | {
+        part for part in body if isinstance(part, (ast.Import, ast.ImportFrom))
+    }
+    return "\n\n".join(ast.unparse(part) for part in body if part in needed)

@@ -9,7 +9,7 @@ A demo.py has three functions:
 
 `results` is what results.json holds, and tables and figures are made from it alone: the pages make
 them anew from the committed file, so that a table, a figure and a number of a page can never
-disagree.
+disagree. Where both are long they stand in shown.py, beside demo.py.
 """
 
 import argparse
@@ -18,10 +18,13 @@ import hashlib
 import json
 import math
 import re
+import runpy
 import sys
 import time
 from pathlib import Path
 
+from minillm.course.lessons import load_module
+from minillm.course.source import reached
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_json
 
@@ -53,6 +56,7 @@ def measured(value: float, low: float, high: float) -> dict:
 def main(demo: dict):
     """Run a demo.py from the command line: `main(globals())` at its end."""
     path = Path(demo["__file__"])
+    demo = demo | shown_beside(path.parent)
     options = argparse.ArgumentParser(description=demo["__doc__"].splitlines()[0])
     options.add_argument(
         "--out",
@@ -168,20 +172,45 @@ def rounded(value):
 
 
 def seal(path: Path, found: dict) -> str:
-    """A digest of the numbers and of the demo's code: a number changed by hand breaks it.
+    """A digest of the numbers and of the code that makes them: a number changed by hand breaks it.
 
-    Comments and imports are left out: where a function lies changes no number.
+    Comments, docstrings, imports and what `compute` does not use, as tables and figures, change no
+    number and are left out. Versions of Python that read the same code give the same digest.
     """
-    code = ast.dump(_without_imports(ast.parse(path.read_text(encoding="utf-8"))))
+    code = repr(_plain(reached(ast.parse(path.read_text(encoding="utf-8")).body, ["compute"])))
     numbers = json.dumps({name: found[name] for name in ("exact", "measured")}, sort_keys=True)
     return hashlib.sha256((code + numbers).encode()).hexdigest()[:32]
 
 
-def _without_imports(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        if isinstance(getattr(node, "body", None), list):
-            node.body = [part for part in node.body if not isinstance(part, (ast.Import, ast.ImportFrom))]
-    return tree
+def _plain(node):
+    """Source code as lists, without imports, docstrings and what newer Pythons have added."""
+    if isinstance(node, list):
+        return [_plain(part) for part in node if not (
+            isinstance(part, (ast.Import, ast.ImportFrom))
+            or isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = [(name, _plain(value)) for name, value in ast.iter_fields(node)
+              if value not in (None, []) and name not in ("kind", "type_params")]
+    return [type(node).__name__, *fields]
+
+
+def load(folder: Path) -> dict:
+    """The names of a lesson's demo.py, with the tables and figures of its shown.py if it has one."""
+    return runpy.run_path(str(folder / "demo.py"), run_name="demo") | shown_beside(folder)
+
+
+def shown_beside(folder: Path) -> dict:
+    """{"tables": ..., "figures": ...} of the shown.py in a folder, {} without one."""
+    if not (folder / "shown.py").is_file():
+        return {}
+    shown = beside(folder / "shown.py", "shown")
+    return {"tables": shown.tables, "figures": shown.figures}
+
+
+def beside(file, name: str):
+    """Another file of a lesson, as a module: `beside(__file__, "shown")`."""
+    return load_module(Path(file).with_name(f"{name}.py"), name)
 
 
 def read_results(folder: Path, full: bool = False) -> dict:
@@ -210,6 +239,16 @@ def compare(committed: dict, again: dict) -> list[str]:
                 f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}"
             )
     return found
+
+
+def values(results: dict) -> tuple[dict, dict]:
+    """(exact, {name: value of what was measured}): what tables and figures read."""
+    return results["exact"], {name: band["value"] for name, band in results["measured"].items()}
+
+
+def unbroken(text: str) -> str:
+    """A text that a table does not break at its spaces and hyphens."""
+    return re.sub(r"(?<=\w)-", "\u2011", text).replace(" ", "\u00a0")
 
 
 def numbers(value):

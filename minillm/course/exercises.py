@@ -15,27 +15,24 @@ smallest failing input.
 Judging takes three steps, and only plain data goes from one to the next:
 
     cases   = cases_of(task, rng)                     # argument tuples
-    answers = answers_to(task, student, cases)        # values, Raises, NotWritten
+    answers = ...                                     # values, Raises, NotWritten: runner.answers_to
     result  = verdict(task, hints, cases, answers)    # a dict
 
-Only `answers_to` runs the reader's code, so `minillm assignment grade` can run it in a sandbox.
+Only `answers_to` runs the reader's code: running.py gives it a process, and a sandbox, of its own.
 """
 
 import copy
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
-from minillm.course import runner
 from minillm.course.plain import NotWritten, Raises, Unlike
-from minillm.course.runner import STUDENT, line_of_file  # noqa: F401 (used as exercises.STUDENT)
 from minillm.errors import UserError
 
-STATUS = ("passed", "failed", "error", "todo", "waits", "timeout")
 LONGEST = 400  # characters of a value that is shown
 MOST = 24  # numbers of an array, or of a dict of arrays, that are shown
 MANY = 12  # of two arrays with more numbers than this, only the largest difference is shown
@@ -123,10 +120,18 @@ def cases_of(task: Task, rng) -> list[tuple]:
     return list(task.inputs(rng))
 
 
-def answers_to(task: Task, student, cases: Sequence[tuple]) -> list:
-    """What the reader's module answers to each case: a value, Raises, or NotWritten (then the list
-    ends)."""
-    return runner.answers_to(task.name, task.by_hand, task.call, student, cases)
+def result_of(task: Task, status, message="", kind=None, hint=None, example="") -> dict:
+    """What is said of a task; see `verdict`."""
+    return {
+        "name": task.name,
+        "status": status,
+        "points": task.points,
+        "earned": task.points if status == "passed" else 0,
+        "kind": kind or status,
+        "hint": hint,
+        "message": message,
+        "example": example,
+    }
 
 
 def verdict(
@@ -140,18 +145,7 @@ def verdict(
     what sort of failure it is.
     """
 
-    def result(status, message="", kind=None, hint=None, example=""):
-        return {
-            "name": task.name,
-            "status": status,
-            "points": task.points,
-            "earned": task.points if status == "passed" else 0,
-            "kind": kind or status,
-            "hint": hint,
-            "message": message,
-            "example": example,
-        }
-
+    result = partial(result_of, task)
     if answers and isinstance(answers[-1], NotWritten):
         return result(
             "todo",
@@ -194,61 +188,6 @@ def verdict(
         None,
         example,
     )
-
-
-def judge(task: Task, hints: Mapping[str, Hint], student, rng) -> dict:
-    """Check one task of a module in this process."""
-    began = time.perf_counter()
-    cases = cases_of(task, rng)
-    result = verdict(task, hints, cases, answers_to(task, student, cases))
-    return result | {"seconds": round(time.perf_counter() - began, 3)}
-
-
-def run(
-    tasks: Sequence[Task],
-    hints: Mapping[str, Hint],
-    student,
-    seed: int,
-    before: Mapping[str, str] = {},
-    started: Callable = lambda name: None,
-    only: str | None = None,
-) -> Iterable[dict]:
-    """Judge the tasks in their order, each on inputs of its own; yields what `judge` returns.
-
-    `before` holds the status of tasks judged earlier, and those are left out; a task waits for
-    those that it needs. `only` judges one task and those that it needs.
-    """
-    status = dict(before)
-    wanted = {task.name for task in tasks} if only is None else needed(tasks, only)
-    for index, task in enumerate(tasks):
-        if task.name in status or task.name not in wanted:
-            continue
-        missing = [name for name in task.needs if status.get(name) != "passed"]
-        if missing:
-            result = {
-                "name": task.name,
-                "status": "waits",
-                "points": task.points,
-                "earned": 0,
-                "kind": "waits",
-                "hint": None,
-                "message": f"waits for {', '.join(missing)}",
-                "example": "",
-                "seconds": 0.0,
-            }
-        else:
-            started(task.name)
-            result = judge(task, hints, student, np.random.default_rng([seed, index]))
-        status[task.name] = result["status"]
-        yield result
-
-
-def needed(tasks: Sequence[Task], name: str) -> set[str]:
-    """The task of this name and all that it needs. Raises UserError."""
-    needs = {task.name: task.needs for task in tasks}
-    if name not in needs:
-        raise UserError(f"{name}: the exercise has no such task; it has {', '.join(needs)}")
-    return {name}.union(*(needed(tasks, other) for other in needs[name]))
 
 
 def check_tasks(tasks: Sequence[Task], hints: Mapping[str, Hint]):

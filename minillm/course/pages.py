@@ -25,18 +25,21 @@ import contextlib
 import html
 import io
 import re
-import runpy
-import textwrap
+from functools import cache
 from pathlib import Path
+
+import jinja2
 
 from minillm.course import demos, pictures
 from minillm.course.lessons import PACKAGE, Lesson, lessons_folder, load_module
+from minillm.course.source import source_of
 from minillm.errors import UserError
 
 REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
 BLOCK = re.compile(r"^```python (run|hidden)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]*)\.md(#[^)\s]*)?\)")     # to another page of the site
+SHELL = re.compile(r"^```(?:sh|bash)$", re.MULTILINE)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SECTIONS = ("The idea", "The code", "The demonstration", "What people get wrong", "The exercise")
 WRONG, EXERCISE = SECTIONS[3:]
@@ -62,7 +65,7 @@ class Maker:
 
     @property
     def demo(self) -> dict:
-        return self.kept("demo", lambda: runpy.run_path(str(self.folder / "demo.py"), run_name="demo"))
+        return self.kept("demo", lambda: demos.load(self.folder))
 
     @property
     def exercise(self):
@@ -124,8 +127,12 @@ class Maker:
             if in_clone():
                 raise KeyError(f"there is no {path}")
             return f"`{path}`"                              # an installed package comes without benchmarks and tests
-        target = self.link("code", (path, 1))
-        return f"[`{path}`]({target})" if target else f"`{path}`"
+        return self.linked(path)
+
+    def linked(self, path: str, line: int = 1, label: str | None = None) -> str:
+        """A path, or `label`, in the code font; a link to its source where this form has one."""
+        target, label = self.link("code", (path, line)), label or path
+        return f"[`{label}`]({target})" if target else f"`{label}`"
 
     def make_twins(self, name):
         names = {"NumPy": f"minillm.in_numpy.{name}", "JAX": f"minillm.in_jax.{name}"}
@@ -208,30 +215,6 @@ def file_of(path: str) -> Path:
     return lessons_folder() / rest if first == "lessons" else PACKAGE.parent / path
 
 
-def source_of(name: str) -> tuple[str, int, str]:
-    """(file, first line, source) of a function, class or method by its dotted name; the file relative to the package's parent.
-
-    The file is read, not imported. Raises KeyError where there is no such file, or nothing of that name in it.
-    """
-    words = name.split(".")
-    for n in range(len(words), 0, -1):
-        path = PACKAGE.parent.joinpath(*words[:n]).with_suffix(".py")
-        if path.is_file():
-            break
-    else:
-        raise KeyError(f"there is no file for {name}")
-    text = path.read_text(encoding="utf-8")
-    node = ast.parse(text)
-    for word in words[n:]:
-        node = next((part for part in node.body if getattr(part, "name", None) == word), None)
-        if node is None:
-            raise KeyError(f"{path.name} has no {'.'.join(words[n:])}")
-    if n == len(words):
-        return path.relative_to(PACKAGE.parent).as_posix(), 1, text.rstrip()
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return path.relative_to(PACKAGE.parent).as_posix(), first, textwrap.dedent("\n".join(text.splitlines()[first - 1 : node.end_lineno]))
-
-
 def fence(source: str, form: str) -> str:
     """A block to be read, not run: in a notebook a fence of "py" stays text, and "python" would be a cell."""
     return f"```{'py' if form == 'notebook' else 'python'}\n{source}\n```"
@@ -304,29 +287,43 @@ def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
     parts = dict(sections(maker.page(lesson.text, first_line)))
     wrong, exercise = parts.pop(WRONG), parts.pop(EXERCISE)
     title = f"{len(maker.exercise.HINTS)} misconceptions that the check recognizes: open after trying"
-    parts[EXERCISE] = f"{exercise}\n\n{asked(lesson, maker)}"
+    parts[EXERCISE] = f"{exercise}\n\n{on_paper(lesson, maker)}"
     parts[WRONG] = folded(title, wrong, form)
-    body = "\n\n".join(f"## {heading}\n\n{text}" if heading else text for heading, text in parts.items())
     if form == "notebook":                       # jupytext would make a cell of shell, and run it
-        body = re.sub(r"^```(?:sh|bash)$", "```text", LINK.sub(r"\1", body), flags=re.MULTILINE)
-    page = f"# {lesson.number} {lesson.title}\n\n{top(lesson, maker)}\n{body.rstrip()}\n\n{end(lesson, maker)}\n"
-    return page, maker.files
+        parts = {heading: SHELL.sub("```text", LINK.sub(r"\1", text)) for heading, text in parts.items()}
+    seconds = maker.results()["measured"]["seconds"]["value"]
+    return template().render(
+        lesson=lesson, sections=parts.items(), reading=reading_minutes(lesson),
+        pencil=duration(lesson.front["pencil"]),
+        running="1 second" if seconds < 1.5 else f"{seconds:.0f} seconds",
+        builds_on=[built_on(lesson, name, maker) for name in lesson.front["builds_on"]],
+        code=[[maker.linked(*source_of(full)[:2], full) for full in twins_of(name)]
+              for name in lesson.front["code"]],
+        tests=[promise_of(lesson, test, maker) for test in lesson.front["tests"]]), maker.files
+
+
+@cache
+def template() -> jinja2.Template:
+    """assets/lesson.md: what stands around the sections of a lesson. Markdown: nothing is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("minillm.course", "assets"), undefined=jinja2.StrictUndefined,
+        autoescape=False, trim_blocks=True, keep_trailing_newline=True)
+    return environment.get_template("lesson.md")
 
 
 PAPER = re.compile(r"((?:^#.*\n)+)^[A-Z_]+ = None$", re.MULTILINE)
 
 
-def asked(lesson: Lesson, maker: Maker) -> str:
+def on_paper(lesson: Lesson, maker: Maker) -> str:
     """What the exercise asks for on paper, as the comments of exercise.py have it, and a link to the stubs."""
     if maker.form == "notebook":                 # has the whole exercise as cells
         return ""
-    path = f"lessons/{lesson.name}/exercise.py"
     text = (lesson.folder / "exercise.py").read_text(encoding="utf-8")
-    comments = "\n\n".join(re.sub(r"^# ?", "", found, flags=re.MULTILINE) for found in PAPER.findall(text))
+    comments = re.sub(r"^# ?", "", "\n\n".join(PAPER.findall(text)), flags=re.MULTILINE)
     plain = re.sub(r"^(?! {4}).*$", lambda line: re.sub(r"([\\*_`<\[])", r"\\\1", line[0]), comments, flags=re.M)
     shown = f'!!! question "On paper"\n\n{indented(plain.strip())}\n\n' if comments else ""
-    target = maker.link("code", (path, 1))
-    return shown + (f"The stubs of every task: [`exercise.py`]({target})." if target else "")
+    stubs = maker.linked(f"lessons/{lesson.name}/exercise.py", 1, "exercise.py")
+    return shown + (f"The stubs of every task: {stubs}." if stubs.startswith("[") else "")
 
 
 def reading_minutes(lesson: Lesson) -> int:
@@ -350,18 +347,6 @@ def points(exercise) -> int:
     return sum(task.points for task in exercise.TASKS)
 
 
-def top(lesson: Lesson, maker: Maker) -> str:
-    """The question; what one will be able to do; minutes of reading and running; what it builds on."""
-    seconds = maker.results()["measured"]["seconds"]["value"]
-    builds = ", ".join(built_on(lesson, name, maker) for name in lesson.front["builds_on"])
-    able = "\n".join(f"- {line}" for line in lesson.front["able"])
-    running = "1 second" if seconds < 1.5 else f"{seconds:.0f} seconds"
-    return (f"**{lesson.front['question']}**\n\nAfter this lesson you can:\n\n{able}\n\n"
-            f"*Reading: {reading_minutes(lesson)} min. With pencil and exercise: about "
-            f"{duration(lesson.front['pencil'])}. Running the demonstration: {running} on two cores. "
-            f"Builds on: {builds or 'NumPy and Python, nothing else'}.*\n")
-
-
 def built_on(lesson: Lesson, name: str, maker: Maker) -> str:
     other = lesson.folder.parent / name
     if not (other / "lesson.md").exists():
@@ -370,30 +355,20 @@ def built_on(lesson: Lesson, name: str, maker: Maker) -> str:
     return f"[{name[:2]}]({target})" if target else name
 
 
-def promise_of(path: Path) -> str:
-    """What a file of tests promises: the first paragraph of its docstring, without the word."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    return " ".join(re.sub(r"^Promises?(?: of [^:]+)?: ", "", text.split("\n\n")[0]).split())
+def twins_of(name: str) -> list[str]:
+    """The dotted names that an entry of `code` stands for: both twins', or its own."""
+    if name.startswith("minillm."):
+        return [name]
+    return [f"minillm.in_{twin}.{name}" for twin in ("numpy", "jax")]
 
 
-def end(lesson: Lesson, maker: Maker) -> str:
-    """Where the real code and its tests are; further reading."""
-    def item(path, line, label):
-        target = maker.link("code", (path, line))
-        return f"[`{label}`]({target})" if target else f"`{label}`"
-
-    lines = ["## The real code", ""]
-    for name in lesson.front["code"]:
-        twins = [f"minillm.in_{twin}.{name}" for twin in ("numpy", "jax")] if name.split(".")[0] != "minillm" else [name]
-        lines.append("- " + ", ".join(item(*source_of(full)[:2], full) for full in twins))
-    lines += ["", "Tests that hold it to its promises:", ""]
-    for test in lesson.front["tests"]:
-        path = PACKAGE.parent / test
-        if in_clone():                                          # an installed package comes without them
-            if not path.is_file():
-                raise PageError(f"{lesson.folder / 'lesson.md'}: tests: there is no {test}")
-            lines.append(f"- {item(test, 1, test)}: {promise_of(path)}")
-        else:
-            lines.append(f"- `{test}`")
-    lines += ["", "## Further reading", "", *(f"- {entry}" for entry in lesson.front["reading"])]
-    return "\n".join(lines)
+def promise_of(lesson: Lesson, test: str, maker: Maker) -> str:
+    """A file of tests and what it promises: the first paragraph of its docstring, without the word."""
+    path = PACKAGE.parent / test
+    if not in_clone():                           # an installed package comes without them
+        return f"`{test}`"
+    if not path.is_file():
+        raise PageError(f"{lesson.folder / 'lesson.md'}: tests: there is no {test}")
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n\n")[0]
+    promise = " ".join(re.sub(r"^Promises?(?: of [^:]+)?: ", "", text).split())
+    return f"{maker.linked(test)}: {promise}"

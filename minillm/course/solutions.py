@@ -7,14 +7,12 @@ matter names, for a task, the function of the package that does the same: [packa
 """
 
 import ast
-import importlib
-import inspect
-import textwrap
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from minillm.course.lessons import FRONT, PACKAGE, Lesson
+from minillm.course.lessons import FRONT, Lesson
+from minillm.course.source import source_of
 from minillm.errors import UserError
 
 WIDTH = 80
@@ -28,17 +26,6 @@ class Discussion:
     text: str
 
 
-@dataclass(frozen=True)
-class Place:
-    """A function of the package: its file as one sees it in a clone, its line, and how many lines
-    of code it has."""
-
-    name: str
-    file: str
-    line: int
-    length: int
-
-
 def read_discussion(lesson: Lesson) -> Discussion:
     """What discussion.md of the lesson says. Raises UserError."""
     path = lesson.folder / "discussion.md"
@@ -50,27 +37,6 @@ def read_discussion(lesson: Lesson) -> Discussion:
         raise UserError(
             f"{path}: needs front matter with a table [package], then the discussion ({error})"
         ) from None
-
-
-def place_of(name: str) -> Place:
-    """Where a function, class or method of the package is. Raises UserError."""
-    module, rest = name, []
-    while module:
-        try:
-            value = importlib.import_module(module)
-            break
-        except ModuleNotFoundError:
-            module, _, last = module.rpartition(".")
-            rest.insert(0, last)
-    try:
-        for part in rest:
-            value = getattr(value, part)
-        value = inspect.unwrap(value)
-        source, line = inspect.getsourcelines(value)
-        file = Path(inspect.getsourcefile(value)).relative_to(PACKAGE.parent).as_posix()
-    except (AttributeError, NameError, TypeError, OSError, ValueError) as error:
-        raise UserError(f"{name}: there is no such function in the package ({error})") from None
-    return Place(".".join(rest), file, line, code_lines(textwrap.dedent("".join(source))))
 
 
 def code_lines(source: str) -> int:
@@ -108,11 +74,11 @@ def comparison(lesson: Lesson, file: Path) -> list[str]:
     """A line for each task that the package has too: the reader's lines of code, and where the
     package's are."""
     package, own = read_discussion(lesson).package, lengths(file)
-    rows = [(task, own[task], place_of(name)) for task, name in package.items() if task in own]
+    rows = [(task, own[task], *source_of(name)) for task, name in package.items() if task in own]
     width = max((len(task) for task, *_ in rows), default=0)
     return [
-        f"{task:{width}}  {lines:>3}   {place.length:>3}  {place.file}:{place.line}"
-        for task, lines, place in rows
+        f"{task:{width}}  {lines:>3}   {code_lines(source):>3}  {file}:{line}"
+        for task, lines, file, line, source in rows
     ]
 
 
@@ -131,5 +97,5 @@ def show_solution(lesson: Lesson, console) -> None:
     console.print("\nIn the package:")
     width = max(map(len, discussion.package))
     for task, name in discussion.package.items():
-        place = place_of(name)
-        console.print(f"  {task:{width}}  {place.file}:{place.line}", soft_wrap=True)
+        file, line, _ = source_of(name)
+        console.print(f"  {task:{width}}  {file}:{line}", soft_wrap=True)

@@ -42,9 +42,7 @@ def test_a_demo_run_again_gives_the_same(name, tmp_path):
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_no_word_of_a_table_is_cut_off_at_80_columns(name):
-    import runpy
-
-    demo = runpy.run_path(str(LESSONS[name].folder / "demo.py"), run_name="demo")
+    demo = demos.load(LESSONS[name].folder)
     for _, table in demo["tables"](demos.read_results(LESSONS[name].folder)):
         console = Console(width=80, file=io.StringIO(), highlight=False)
         console.print(*demos.narrow(table, 80), sep="\n")
@@ -93,6 +91,48 @@ def test_a_number_changed_by_hand_is_found(demo):
     (folder / "demo.py").write_text(DEMO.replace("1 / 3", "1 / 7"), encoding="utf-8")
     with pytest.raises(ValueError, match="is not what demo.py"):
         demos.read_results(folder)
+
+
+SEALED = '''"""A demo."""
+import json
+SIZE, SHOWN = 3, {"a": f"{1:.{2}f}"}
+def helper(n=SIZE):
+    return [f"{i!r}" "x" for i in range(n)]
+def compute(console, full): return {"exact": {"rows": helper()}, "measured": {}}
+def tables(results): return [SHOWN]
+def values(results): return results
+'''
+
+
+@pytest.mark.parametrize("old, new, sealed", [
+    ("SIZE, SHOWN = 3", "SIZE, SHOWN = 4", True),
+    ("helper(n=SIZE)", "helper(n=2)", True),
+    ("!r", "!s", True),
+    ("import json", "import math  # another", False),
+    ("A demo.", "Another.", False),
+    ("return [SHOWN]", "return []", False),
+    ("def values(results): return results", "", False),
+])
+def test_a_seal_covers_the_code_that_makes_the_numbers_and_no_other(old, new, sealed, tmp_path):
+    assert SEALED.count(old) == 1
+    path, found = tmp_path / "demo.py", {"exact": {"rows": [1]}, "measured": {}}
+    path.write_text(SEALED, encoding="utf-8")
+    before = demos.seal(path, found)
+    assert before == "fb6e72bc8f89b0d1a835a91089929a22"       # under every version of Python
+    path.write_text(SEALED.replace(old, new), encoding="utf-8")
+    assert (demos.seal(path, found) != before) is sealed
+
+
+def test_tables_and_figures_may_stand_beside_the_demo(demo):
+    folder, _ = demo
+    (folder / "shown.py").write_text(
+        "from minillm.course.demos import beside, values\n"
+        'demo = beside(__file__, "demo")\n'
+        "def tables(results): return [values(results), demo.compute]\n"
+        "def figures(results, new): return []\n", encoding="utf-8")
+    (exact, found), compute = demos.load(folder)["tables"](demos.read_results(folder))
+    assert exact["n"] == 3 and found["loss"] == 2.5 and compute.__name__ == "compute"
+    assert list(demos.draw(demos.load(folder), {}, "light")) == []
 
 
 def test_comparing_two_runs_finds_every_difference(demo):

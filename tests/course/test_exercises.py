@@ -8,13 +8,36 @@ import numpy as np
 import pytest
 
 from helpers import answers, hint_of, sections
-from minillm.course import exercises
+from minillm.course import exercises, runner
 from minillm.course.exercises import Hint, Raises, Task, number
 from minillm.course.lessons import all_lessons, load_module
 from minillm.errors import UserError
 
 LESSONS = {lesson.name: lesson for lesson in all_lessons()}
 MANY = range(100, 140)
+
+
+def answers_to(task, student, cases):
+    return runner.answers_to(task.name, task.by_hand, task.call, student, cases)
+
+
+def judge(task, hints, student, rng):
+    """The verdict on one task, asked in this process."""
+    cases = exercises.cases_of(task, rng)
+    return exercises.verdict(task, hints, cases, answers_to(task, student, cases))
+
+
+def judge_all(tasks, hints, student, seed, before=()):
+    """The verdicts on all tasks but those of `before`, which holds their status."""
+    status, found = dict(before), []
+    for i, task in enumerate(tasks):
+        if task.name in before:
+            continue
+        waits = any(status[name] != "passed" for name in task.needs)
+        found.append(exercises.result_of(task, "waits") if waits else
+                     judge(task, hints, student, np.random.default_rng([seed, i])))
+        status[task.name] = found[-1]["status"]
+    return found
 
 
 def untouched(tasks, change):
@@ -57,8 +80,8 @@ def judged(tmp_path_factory):
         text = (LESSONS[name].folder / file).read_text(encoding="utf-8") + "\n\n" + change
         path = place / "the_exercise.py"
         path.write_text(text, encoding="utf-8")
-        found = exercises.run(
-            of(name).TASKS, of(name).HINTS, load_module(path, exercises.STUDENT), seed, before
+        found = judge_all(
+            of(name).TASKS, of(name).HINTS, load_module(path, runner.STUDENT), seed, before
         )
         return {result["name"]: result for result in found}
 
@@ -156,7 +179,7 @@ class Student:
 
 
 def verdict(answer, **more):
-    return exercises.judge(double(**more), HINTS, Student(answer), np.random.default_rng(0))
+    return judge(double(**more), HINTS, Student(answer), np.random.default_rng(0))
 
 
 def test_a_hint_needs_the_misconception_s_answer_on_every_input():
@@ -177,7 +200,7 @@ def test_the_verdict_needs_data_alone():
     """What a sandbox brings back as plain values is judged like an answer given here."""
     task, rng = double(), np.random.default_rng(0)
     cases = exercises.cases_of(task, rng)
-    answers = json.loads(json.dumps(exercises.answers_to(task, Student(lambda x: x * x), cases)))
+    answers = json.loads(json.dumps(answers_to(task, Student(lambda x: x * x), cases)))
     assert exercises.verdict(task, HINTS, cases, answers)["hint"] == "squares"
     errors = [Raises("KeyError", "'oops'", 12)] * len(cases)
     result = exercises.verdict(task, HINTS, cases, errors)
@@ -259,7 +282,7 @@ def raising(error):
 
 def test_what_is_not_written_is_to_do_and_what_raises_is_an_error():
     assert verdict(lambda x: raising(NotImplementedError()))["status"] == "todo"
-    assert exercises.judge(double(), HINTS, object(), np.random.default_rng(0))["status"] == "todo"
+    assert judge(double(), HINTS, object(), np.random.default_rng(0))["status"] == "todo"
     result = verdict(lambda x: raising(KeyError("oops")))
     assert result["status"] == "error" and result["hint"] is None
     assert (
@@ -277,12 +300,12 @@ def test_an_answer_cannot_change_the_inputs():
             xs.append(99)
             return first
 
-    assert exercises.judge(task, {}, Changes(), np.random.default_rng(0))["status"] == "passed"
+    assert judge(task, {}, Changes(), np.random.default_rng(0))["status"] == "passed"
 
 
 def test_a_task_waits_for_those_it_needs():
     tasks = [double(), Task("after", "more", lambda: 1, needs=("double",))]
-    found = list(exercises.run(tasks, HINTS, Student(lambda x: x * x), 0))
+    found = judge_all(tasks, HINTS, Student(lambda x: x * x), 0)
     assert [result["status"] for result in found] == ["failed", "waits"] and found[1][
         "hint"
     ] is None
@@ -293,7 +316,7 @@ def test_a_number_by_hand_shows_neither_the_answer_nor_the_input():
 
     def of(value):
         student = type("S", (), {"N": value})()
-        return exercises.judge(task, HINTS, student, np.random.default_rng(0))
+        return judge(task, HINTS, student, np.random.default_rng(0))
 
     assert (
         of(1.7501)["status"] == "passed"

@@ -39,7 +39,7 @@ def operations(function):
 
 
 def test_the_picture_of_the_block_is_what_the_code_does():
-    drawn = [line for line in load_module(FOLDER / "demo.py", "demo").LINES if line[0] != "sum"]
+    drawn = [line for line in load_module(FOLDER / "shown.py", "shown").LINES if line[0] != "sum"]
     forward, backward = operations(model.block), operations(model.block_backward)
     assert [name.removesuffix("_backward") for name in backward] == forward[::-1]
     times = {"q, k, v": 3, "gate, up": 2, "turn": 2}                   # one box stands for so many calls

@@ -235,8 +235,8 @@ def test_every_lesson_has_a_discussion(name):
         and discussion.package
     )
     for function in discussion.package.values():
-        place = solutions.place_of(function)
-        assert (ROOT / place.file).is_file() and place.length > 0
+        file, line, source = solutions.source_of(function)
+        assert (ROOT / file).is_file() and line > 1 and solutions.code_lines(source) > 0
     assert 2 <= len(discussion.text.split("\n\n")) <= 5 and len(discussion.text) < 2000
     tests = lessons.load_module(lesson.folder / "test_exercise.py", "test_exercise")
     assert sorted(lessons.tasks_of(lesson)) == sorted(
