@@ -685,6 +685,19 @@ def test_the_archive_in_a_folder_laid_out_like_gradescope_s(made, tmp_path, monk
     assert [test["number"] for test in failed] == ["2.5"] and "base" in failed[0]["tags"]
 
 
+@pytest.mark.parametrize("kind", ["exception", "import", "value", "syntax", "dtype", "shape"])
+def test_no_text_of_a_submission_is_shown_where_it_may_try_again(kind):
+    """On Gradescope, a text that a submission chose would carry hidden inputs out."""
+    task = {"name": "f", "status": "failed", "kind": kind, "hint": None, "helped": [],
+            "message": "It raises Hidden71: it raises ValueError: the input is 71 (line 3).",
+            "example": "71"}
+    said = gradescope_run.guarded_note(task)
+    assert "71" not in said and "minillm assignment check" in said
+    known = task | {"message": "It raises ValueError: the input is 71 (line 3)."}
+    assert "71" not in gradescope_run.guarded_note(known)
+    assert "ValueError" in gradescope_run.guarded_note(known)
+
+
 def installs(place) -> set[str]:
     """Every command of the handout's README and of both workflows that installs something."""
     readme = (place / "handout" / "README.md").read_text(encoding="utf-8")

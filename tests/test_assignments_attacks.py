@@ -260,6 +260,19 @@ def test_every_attack_says_what_it_tries():
         assert len(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))) > 15, name
 
 
+def test_each_row_of_what_a_submission_can_do_names_tests_that_exist():
+    tests = Path(__file__).parent
+    page = (tests.parent / "docs" / "pages" / "how-to" / "teach.md").read_text(encoding="utf-8")
+    section = page.partition("## What a submission can and cannot do\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("| ")][1:]
+    named = [set(re.findall(r"`(\w+)`", row[2])) for row in rows]
+    assert len(rows) >= 17 and all(named)
+    sources = [path.read_text(encoding="utf-8") for path in tests.glob("test_*.py")]
+    defined = set(re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE))
+    assert set.union(*named) <= defined | set(ATTACKS)
+    assert set(ATTACKS) <= set.union(*named), "every attack stands in a row"
+
+
 def test_the_filter_is_tried_by_calls_that_are_possible_without_it():
     """The probe can fail: without a filter it finds calls that are possible."""
     calls = sandbox.forbidden_calls()

@@ -340,6 +340,7 @@ def test_canvas_and_moodle_get_their_own_columns_back(tmp_path):
         ["Roe, John", "77", "s2", "jroe", "A", "1"],
         ["Poe, Ann", "99", "s3", "apoe", "A", "0"],
     ]
+    assert records.strangers(["doejane_1234", "Jim Foe"]) == ["Jim Foe"]
     assert table(tmp_path / "grades.csv")[-1][:2] == [
         "Poe, Ann",
         "0",

@@ -142,6 +142,9 @@ def _tell(out: Path, students, results, records, say):
             f"{next(iter(failed.values()))}{everyone * (len(failed) > 1)}")
     if absent := records.absent(students):
         say(f"{len(absent)} of the roster handed in nothing: {', '.join(map(plain, absent))}")
+    if strangers := records.strangers(students):
+        say("WARNING: not in the roster, so not in a table for the platform: "
+            f"{', '.join(map(plain, strangers))}")
     if gone := reports.remove_others(out, set(students)):
         say(f"{out / 'students'}: removed the pages of {', '.join(gone)}: no longer among the "
             "submissions; their results are kept")

@@ -30,6 +30,7 @@ from minillm.errors import UserError, printable
 LARGEST = 2**20                                 # bytes of a file; a solution has three thousand
 LARGEST_NOTEBOOK, LARGEST_ARCHIVE = 2**24, 2**26            # with its figures; in an archive
 DEEPEST, MOST = 6, 20_000                       # folders in folders; entries of one
+ARCHIVES = 8                                    # of a student that are opened
 MISSING = "it is missing"
 KINDS = (".py", ".ipynb", ".zip")
 CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<file>[^/]+)")
@@ -126,7 +127,8 @@ def _without_outer(files, names, place, say):
     if max(map(len, holders.values()), default=0) < 2:
         return files
     say(f"{place}: the submissions are in {'/'.join(map(short, common))}")
-    return [replace(found, parts=found.parts[len(common):]) for found in files]
+    inside = [replace(found, parts=found.parts[len(common):]) for found in files]
+    return [found for found in inside if found.parts != ("",)]
 
 
 def _owner(found: Found, canvas: bool) -> tuple[str, str, Found] | None:
@@ -170,16 +172,8 @@ def read_files(found: list[Found], names, stubs=None) -> Submission:
     else does.
     """
     files, problems, notes, broken = {}, {}, [], []
-    archives = [f for f in found if f.name.lower().endswith(".zip")]
     if not {*names} <= {_means(f.name, names) for f in found}:
-        for archive in archives:
-            try:
-                inner = _in_archive(io.BytesIO(archive.read(LARGEST_ARCHIVE)))
-                found = found + [replace(f, parts=archive.parts + f.parts, upload=archive.upload)
-                                 for f in inner]
-            except Unreadable as error:
-                which = short(archive.name) if len(archives) > 1 else "the archive"
-                broken.append(f"{which} cannot be read ({error})")
+        found = [*found, *_in_archives(found, broken)]
     for name in names:
         exact = [f for f in found if same_name(f.name) == same_name(name)]
         written = [f for f in exact if not _equals(f, (stubs or {}).get(name))]
@@ -187,7 +181,7 @@ def read_files(found: list[Found], names, stubs=None) -> Submission:
         try:
             chosen = _choose(written or meant or exact, name, notes)
             if chosen is None and len(names) > 1 and any(f.name.startswith(f"{SOLE}.")
-                                                         for f in found if f not in archives):
+                                                         for f in found if not _is_zip(f)):
                 raise Unreadable(f"one file was handed in where {len(names)} are asked for")
             if chosen is None:
                 raise Unreadable(broken[0] if broken else MISSING + _instead(found, names))
@@ -197,6 +191,29 @@ def read_files(found: list[Found], names, stubs=None) -> Submission:
         except Unreadable as error:
             problems[name] = str(error)
     return Submission("", files, problems, notes)
+
+
+def _is_zip(found: Found) -> bool:
+    return found.name.lower().endswith(".zip")
+
+
+def _in_archives(found: list[Found], broken: list[str]) -> list[Found]:
+    """The files in a student's archives, and in those that lie in them; in `broken` what is said of
+    one that cannot be read.
+    """
+    inside, waiting = [], [f for f in found if _is_zip(f)][:ARCHIVES]
+    for archive in waiting:  # grows while it is gone through
+        try:
+            members = _in_archive(io.BytesIO(archive.read(LARGEST_ARCHIVE)))
+        except Unreadable as error:
+            which = short(archive.name) if len(waiting) > 1 else "the archive"
+            broken.append(f"{which} cannot be read ({error})")
+            continue
+        members = [replace(f, parts=archive.parts + f.parts, upload=archive.upload)
+                   for f in members]
+        inside += members
+        waiting += [f for f in members if _is_zip(f)][:max(0, ARCHIVES - len(waiting))]
+    return inside
 
 
 def _choose(candidates: list[Found], name: str, notes) -> Found | None:
@@ -325,7 +342,9 @@ def _at_most(data: bytes, most: int) -> bytes:
 
 
 def _in_archive(file) -> list[Found]:
-    """The files in a zip; a path in it is only ever compared, never used. Raises Unreadable."""
+    """The files in a zip, its folders as files without a name; a path in it is only ever compared,
+    never used. Raises Unreadable.
+    """
     try:
         archive = zipfile.ZipFile(file)
         members = archive.infolist()[:MOST]
@@ -335,7 +354,7 @@ def _in_archive(file) -> list[Found]:
     for member in members:
         *folders, name = parts = member.filename.replace("\\", "/").split("/")
         odd = not {"", ".."}.isdisjoint(folders) or any(map(_hidden, parts))
-        if name and not odd and len(folders) <= DEEPEST:
+        if not odd and len(folders) <= DEEPEST:
             found.append(Found(tuple(parts), partial(_member, archive, member)))
     return sorted(found, key=lambda f: f.parts)
 

@@ -69,7 +69,7 @@ def make(lessons: str, out, points: str | None = None, per_student: bool = False
             "one or more different lessons, such as 03,05")
     parts = [part_of(lesson) for lesson in chosen]
     assignment = Assignment(
-        title or "Lessons " + ", ".join(lesson.number for lesson in chosen),
+        title or f"Lesson{'s' * (len(chosen) > 1)} {', '.join(les.number for les in chosen)}",
         with_points(parts, points),  # refuses wrong wishes before long work
         moment(due, "--due").isoformat(timespec="minutes") if due else None, late,
         limits=Limits(seconds=seconds, total=6 * seconds, memory=memory),

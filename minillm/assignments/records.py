@@ -87,6 +87,10 @@ class Records:
         there = [id(self.row_of(student)) for student in students]
         return [name_of(row) for row in self.roster if id(row) not in there]
 
+    def strangers(self, students: list[str]) -> list[str]:
+        """Students who are not in the roster."""
+        return [name for name in students if self.roster and self.row_of(name) is None]
+
 
 def same_name(name: str) -> str:
     """Equal for names that people take for the same: any case, any Unicode form, any spaces."""

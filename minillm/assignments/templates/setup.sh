@@ -7,7 +7,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends python3 python3-venv ca-certificates
 apt-get install -y -qq --no-install-recommends libseccomp2
-apt-get install -y -qq --no-install-recommends bubblewrap || echo "no bubblewrap: submissions will run as another user"
+apt-get install -y -qq --no-install-recommends bubblewrap || echo "no bubblewrap: submissions will run in a chroot"
 enough() { command -v "$1" > /dev/null && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; }
 python=python3
 enough "$python" || for version in 3.13 3.12 3.11; do
