@@ -3,12 +3,15 @@ on where it was.
 """
 
 import ast
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import unicodedata
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -99,28 +102,12 @@ def run_grader(place, out, **more):
         "PYTHONPATH": str(Path(minillm.__file__).parents[1]),
         "TMPDIR": str(place),
     }  # sandboxes are made in there
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "minillm",
-            "assignment",
-            "grade",
-            str(place / "submissions"),
-            "--key",
-            str(place / "hw"),
-            "--out",
-            str(out),
-            "--sandbox",
-            WAY,
-            "--jobs",
-            "2",
-        ],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        **more,
-    )
+    submissions = next(place / name for name in ("submissions", "submissions.zip")
+                       if (place / name).exists())
+    command = ["-m", "minillm", "assignment", "grade", str(submissions), "--key",
+               str(place / "hw"), "--out", str(out), "--sandbox", WAY, "--jobs", "2"]
+    return subprocess.Popen([sys.executable, *command], env=environment,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
 
 
 def of_this_class(place) -> list[str]:
@@ -192,3 +179,114 @@ def test_a_class_of_sixty_twice(tmp_path):
         expect(results, chosen)
     for name in TABLES:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+def notebook(source: str) -> str:
+    cells = ["%matplotlib inline\n", source, "print(softmax(3))"]
+    return json.dumps({"cells": [{"cell_type": "code", "source": c.splitlines(True)} for c in cells]})
+
+
+def zipped(files: dict) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def odd_class(size: int) -> tuple[dict, dict]:
+    """({path: content} of `size` students, who hand in in every shape that platforms and people
+    have; {student: share of the points that each lesson's file earns}).
+    """
+    one, two = LESSONS["02"].name, LESSONS["03"].name
+    right = {name: (LESSONS[name[:2]] / "solution.py").read_text(encoding="utf-8")
+             for name in (one, two)}
+    files = {f"{name}.py": text for name, text in right.items()}
+    loops = right[one].replace("return np.exp(nats)", "while True: pass")
+    lacks = right[one].replace("def perplexity", "def perplexty")
+    group = right[one].replace("return np.exp(nats)", "raise ExceptionGroup('x', [ValueError()])")
+    assert right[one] not in (loops, lacks, group)
+    nfc, nfd = (unicodedata.normalize(form, "José Núñez") for form in ("NFC", "NFD"))
+    shapes = {
+        "folder": files,
+        "zip": {"work.zip": zipped(files)},
+        "zip in zip": {"work.zip": zipped({"inner/hw.zip": zipped(files)})},
+        "folder each": {f"{name[:2]}/{name}": text for name, text in files.items()},
+        "backup": files | {f"old/{one}.py": "x = 1"},
+        "renamed": {f"{one} (1).py": right[one], "attention.py.txt": right[two]},
+        "capitals": {name.upper(): text for name, text in files.items()},
+        "notebook": {f"{name}.ipynb": notebook(text) for name, text in right.items()},
+        "imports": {name: "import matplotlib.pyplot as plt\n" + text
+                    for name, text in files.items()},
+        "windows": {name: "\ufeff" + text.replace("\n", "\r\n") for name, text in files.items()},
+        "copied": files | {f"v2/{one}.py": right[one]},
+        "loops": files | {f"{one}.py": loops},
+        "lacks": files | {f"{one}.py": lacks},
+        "group": files | {f"{one}.py": group},
+        "not python": files | {f"{one}.py": "def f(:"},
+        "stops": files | {f"{one}.py": right[one] + "\n1 / 0\n"},
+        "one of two": {f"{two}.py": right[two]},
+        "nothing": {},
+        "two versions": {f"{v}/{name}": text + f"\n# {v}" for name, text in files.items()
+                         for v in "ab"},
+    }
+    shares = {"loops": (5 / 6, 1), "lacks": (5 / 6, 1), "group": (5 / 6, 1), "not python": (0, 1),
+              "stops": (0, 1), "one of two": (0, 1), "nothing": (0, 0), "two versions": (0, 0)}
+    handed_in, earns = {}, {}
+    for i in range(size - 3):
+        shape = [*shapes][i % len(shapes)]
+        who = f"{shape} {i}"
+        earns[who] = shares.get(shape, (1, 1))
+        for name, content in shapes[shape].items() or {"": ""}.items():
+            handed_in[f"{who}/{name}"] = content
+    for name in (one, two):  # Canvas: a late upload of each; Moodle; a name in two Unicode forms
+        handed_in[f"doejane_12_77_{name}.py"] = "x = 1"
+        handed_in[f"doejane_LATE_12_99_{name}.py"] = right[name]
+        handed_in[f"Jürgen Müller_124_assignsubmission_file_/{name}.py"] = right[name]
+        handed_in[f"{nfc if name == one else nfd}/{name}.py"] = right[name]
+    return handed_in, earns | dict.fromkeys(("doejane_12", "Jürgen Müller_124", nfc), (1, 1))
+
+
+def tree(out: Path) -> dict:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*")
+            if path.is_file() and path.name != "grading.lock"}
+
+
+@pytest.mark.slow
+@pytest.mark.needs("bubblewrap")
+def test_seventy_honest_and_odd_submissions_twice_and_killed_at_three_moments(tmp_path):
+    """The same bytes in every file, however often the grader was killed. Prints seconds for each
+    student and the largest process.
+    """
+    import resource
+
+    make("02,03", tmp_path / "hw", seconds=2, say=lambda text: None)
+    handed_in, earns = odd_class(70)
+    (tmp_path / "submissions.zip").write_bytes(
+        zipped({f"export/{name}": content for name, content in handed_in.items()}))
+    for out in ("first", "second"):
+        began = time.monotonic()
+        grader = run_grader(tmp_path, tmp_path / out)
+        assert grader.wait() == 0, grader.stderr.read()
+        grader.stderr.close()
+        largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(f"{(time.monotonic() - began) / 70:.2f} s a student; largest process {largest:.0f} MB")
+    first = tree(tmp_path / "first")
+    results = {(r := json.loads(data))["student"]: r for name, data in first.items()
+               if name.startswith("results/")}
+    assert results.keys() == earns.keys()
+    for student, shares in earns.items():
+        for part, share in zip(results[student]["parts"], shares, strict=True):
+            passed = sum(task["status"] == "passed" for task in part["tasks"])
+            assert passed == round(share * len(part["tasks"])), (student, part)
+    assert first == tree(tmp_path / "second")
+    for least in (2, 30, 65):
+        grader = run_grader(tmp_path, tmp_path / "killed")
+        while grader.poll() is None and len(list(tmp_path.glob("killed/results/*.json"))) < least:
+            time.sleep(0.02)
+        grader.kill()
+        grader.communicate()
+    grader = run_grader(tmp_path, tmp_path / "killed")
+    assert grader.wait() == 0, grader.stderr.read()
+    grader.stderr.close()
+    assert first == tree(tmp_path / "killed")

@@ -274,6 +274,25 @@ def test_one_name_in_several_forms_is_one_student(tmp_path):
     assert list(all.values())[0].files == {TWO[0]: b"a", TWO[1]: b"b"}
 
 
+def test_who_hands_in_an_empty_folder_is_a_student_in_an_archive_too(tmp_path):
+    zipped(tmp_path / "all.zip", {"export/": "", "export/ada/": "", "export/bob/": "",
+                                  "export/bob/03_attention.py": "b", "export/cyd/": "",
+                                  "export/cyd/03_attention.py": "c"})
+    assert files(tmp_path / "all.zip") == {"ada": {}, "bob": {ONE[0]: "b"}, "cyd": {ONE[0]: "c"}}
+
+
+def test_archives_in_archives_are_opened_and_no_student_has_endless_ones(tmp_path):
+    zipped(tmp_path / "hw.zip", {"03_attention.py": "a"})
+    zipped(tmp_path / "work.zip", {"inner/hw.zip": (tmp_path / "hw.zip").read_bytes()})
+    zipped(tmp_path / "s" / "ada.zip", {"work.zip": (tmp_path / "work.zip").read_bytes()})
+    deep = (tmp_path / "hw.zip").read_bytes()
+    for _ in range(collecting.ARCHIVES):
+        zipped(tmp_path / "hw.zip", {"hw.zip": deep})
+        deep = (tmp_path / "hw.zip").read_bytes()
+    put(tmp_path / "s", {"bob/hw.zip": deep})
+    assert files(tmp_path / "s") == {"ada": {ONE[0]: "a"}, "bob": {}}
+
+
 def test_a_broken_archive_is_one_student_s_problem(tmp_path):
     put(tmp_path, {"ada/03_attention.py": "a", "bob.zip": b"PK no", "eve/work.zip": b"no"})
     zipped(tmp_path / "dots.zip", {"../03_attention.py": "evil", "x/../03_attention.py": "evil"})

@@ -4,6 +4,7 @@ is importable and every page safe.
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_pages_are_named_as_the_platform_and_people_name_them():
     assert len({name.casefold() for name in names}) == len(names) and all(
         len(name.encode()) < 200 and "/" not in name and name[0] != "." for name in names
     )
-    slugs = {classroom.slug(name) for name in NASTY}
+    slugs = {classroom.result_file(Path(), name).stem for name in NASTY}
     assert len(slugs) == len(NASTY)
 
 
@@ -260,7 +261,8 @@ def test_times_are_read_as_people_and_spreadsheets_write_them(tmp_path):
         ASSIGNMENT, ["ada", "bob", "cyd", "dan", "eve", "José"], **paths, say=said.append
     )
     assert {
-        s: records.days(ASSIGNMENT, s) for s in ("ada", "bob", "cyd", "dan", "eve", "José")
+        s: records.score(ASSIGNMENT, passed(s)).days
+        for s in ("ada", "bob", "cyd", "dan", "eve", "José")
     } == {"ada": 0, "bob": 3, "cyd": 0, "dan": 0, "eve": 1, "José": 1}
     text = "\n".join(said)
     assert (
@@ -303,13 +305,13 @@ def test_extensions_and_overrides(tmp_path):
         overrides="student,task,points,note\nbob,02_counting.f,1.5,by hand\nada,,2.5,\n",
     )
     records = read_records(ASSIGNMENT, ["ada", "bob", "cyd"], **paths, say=lambda text: None)
-    scores = {s: records.points(ASSIGNMENT, passed(s)) for s in ("ada", "bob", "cyd")}
-    assert {s: (score["days"], score["points"]) for s, score in scores.items()} == {
+    scores = {s: records.score(ASSIGNMENT, passed(s)) for s in ("ada", "bob", "cyd")}
+    assert {s: (score.days, score.points) for s, score in scores.items()} == {
         "ada": (0, 2.5),
         "bob": (2, 2),
         "cyd": (0, 3),
     }
-    assert scores["bob"]["earned"] == 2.5 and scores["bob"]["overrides"] == [
+    assert scores["bob"].earned == 2.5 and scores["bob"].overrides == [
         "02_counting.f: 1.5 (by hand)"
     ]
     reports.write_all(tmp_path, ASSIGNMENT, [passed("bob")], records)
@@ -338,6 +340,7 @@ def test_canvas_and_moodle_get_their_own_columns_back(tmp_path):
         ["Roe, John", "77", "s2", "jroe", "A", "1"],
         ["Poe, Ann", "99", "s3", "apoe", "A", "0"],
     ]
+    assert records.strangers(["doejane_1234", "Jim Foe"]) == ["Jim Foe"]
     assert table(tmp_path / "grades.csv")[-1][:2] == [
         "Poe, Ann",
         "0",

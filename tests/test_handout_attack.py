@@ -1,7 +1,9 @@
 """Promise: no working solution can be put together from the checks, stubs and pages of a handout.
 
 A script collects every function, answer and number that stands anywhere in it, and hands all of
-that in. (The package itself is another matter: whoever can use minillm.in_numpy can read it.)
+that in. (The package itself is another matter: whoever can use minillm.in_numpy can read it. And
+so are numbers on paper: no handout holds one, but whoever may check as often as they like can
+find a small whole number by trying.)
 """
 
 import ast
@@ -121,46 +123,30 @@ def test_what_stands_in_a_handout_passes_no_hidden_check(handout):
     lesson, folder = handout
     public = published.read_published((folder / "checks" / lesson.name).read_bytes(), "x")
     hidden = checking.read_checks(lesson.folder)
-    texts, answers, numbers = sources(folder), {}, {}
-    written = {
-        float(text)
-        for source in texts
-        for text in re.findall(r"\d+(?:\.\d+)?", source)
-        if len(text) < 8
-    }
+    texts, answers = sources(folder), {}
     for task in public.tasks:
-        if task.by_hand:  # which of the numbers that stand there is it?
-            for number in sorted(written)[:: max(1, len(written) // 40)]:
-                if task.against([number]).oracle() == number:
-                    numbers[task.name] = number
+        if task.by_hand:
+            digests = task.guard["rights"] + [d for _, own in task.guard["mistakes"] for d in own]
+            assert set(task.guard) == {"salt", "step", "rights", "mistakes"}
+            assert all(type(digest) is bytes and len(digest) == 12 for digest in digests)
         else:
             table = answers.setdefault(task.name, {})
             for n in range(20):
                 for case in public.cases(task, np.random.default_rng(n)):
                     table[repr(plain["plain"](case))] = task.oracle(*case)
             assert table
-    memo = REMEMBERED.format(
-        data=base64.b64encode(
-            pickle.dumps(
-                {
-                    name: t
-                    for name, t in answers.items()
-                    if not any("asking" in type(v).__module__ for v in t.values())
-                }
-            )
-        ).decode()
-    )
+    known = {
+        name: table
+        for name, table in answers.items()
+        if not any("asking" in type(value).__module__ for value in table.values())
+    }
+    memo = REMEMBERED.format(data=base64.b64encode(pickle.dumps(known)).decode())
     functions = definitions(texts)
     tasks, _ = checking.judge_file(public, memo.encode(), [5], running.Limits())
-    assert any(task["status"] == "passed" for task in tasks), (
+    assert public.asking or any(task["status"] == "passed" for task in tasks), (
         "it does pass the checks that it was made from"
     )
-    for source in (
-        memo,
-        functions,
-        functions + memo,
-        "".join(f"{name} = {value}\n" for name, value in numbers.items()),
-    ):
+    for source in (memo, functions, functions + memo):
         tasks, _ = checking.judge_file(hidden, source.encode(), [123, 4], running.Limits())
         assert not [task["name"] for task in tasks if task["status"] == "passed"], source[:200]
 

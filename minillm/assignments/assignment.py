@@ -8,7 +8,7 @@ hw1/key/      for the teacher: assignment.json secret.json proof.json
 """
 
 import hashlib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class Part:
     about: dict[str, str]
     practice: list[str] = field(default_factory=list)
     libraries: list[str] = field(default_factory=lambda: ["numpy"])
+
+    @property
+    def number(self) -> str:
+        return self.name[:2]
 
     @property
     def file(self) -> str:
@@ -68,66 +72,53 @@ class Assignment:
     def files(self) -> list[str]:
         return [part.file for part in self.parts]
 
-    def as_json(self) -> dict:
-        return asdict(self)
-
 
 def read_assignment(folder: Path) -> Assignment:
     """The assignment of a handout or a key. Raises UserError."""
     path = Path(folder) / "assignment.json"
     values = read_json(path)
+    if values.get("format", FORMAT) != FORMAT:
+        raise UserError(f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: "
+                        "install the one that made it")
     try:
-        if values["format"] != FORMAT:
-            raise UserError(
-                f"{path}: format {values['format']!r}; this minillm knows {FORMAT}: install the "
-                "one that made it"
-            )
         parts = [Part(**part) for part in values["parts"]]
-        limits = Limits(**{f.name: values["limits"][f.name] for f in fields(Limits)})
-        made = Assignment(**values | {"parts": parts, "limits": limits})
-        if not parts or any(
-            Path(part.file).name != part.file or not part.name[:2].isdigit() for part in parts
-        ):
+        if not parts or any(Path(part.file).name != part.file or not part.number.isdigit()
+                            for part in parts):
             raise ValueError("names of lessons")
-        return made
+        return Assignment(**values | {"parts": parts, "limits": Limits(**values["limits"])})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path}: not an assignment ({type(error).__name__}: {error})") from None
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}: not an assignment ({what})") from None
 
 
 def find_key(path) -> Path:
     """The key in a folder: itself, or the `key` in what `minillm assignment new` made. Raises
     UserError.
     """
-    for folder in (Path(path), Path(path) / "key"):
-        if (folder / "secret.json").is_file():
-            return folder
-    raise UserError(
-        f"{path}: no key of an assignment (the folder with secret.json that minillm assignment "
-        "new made)"
-    )
+    return _find(path, "key", ["secret.json"], "no key of an assignment (the folder with "
+                 "secret.json that minillm assignment new made)")
 
 
 def find_handout(path) -> Path:
     """The handout in a folder. Raises UserError."""
-    for folder in (Path(path), Path(path) / "handout"):
-        if (folder / "assignment.json").is_file() and (folder / "checks").is_dir():
+    return _find(path, "handout", ["assignment.json", "checks"], "no handout of an assignment "
+                 "(the folder with assignment.json and checks): go there first, or name it")
+
+
+def _find(path, name: str, has: list[str], lacks: str) -> Path:
+    for folder in (Path(path), Path(path) / name):
+        if all((folder / file).exists() for file in has):
             return folder
-    raise UserError(
-        f"{path}: no handout of an assignment (the folder with assignment.json and checks): go "
-        "there first, or name it"
-    )
+    raise UserError(f"{path}: {lacks}")
 
 
 def digest_of(folder: Path) -> str:
     """A fingerprint of every file in a folder."""
     total = hashlib.sha256()
-    for path in sorted(
-        p for p in Path(folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts
-    ):
-        data = path.read_bytes()
-        total.update(f"{path.relative_to(folder).as_posix()}\n{len(data)}\n".encode() + data)
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            data = path.read_bytes()
+            total.update(f"{path.relative_to(folder).as_posix()}\n{len(data)}\n".encode() + data)
     return total.hexdigest()
 
 
@@ -136,9 +127,8 @@ def moment(text: str, what: str) -> datetime:
     try:
         time = datetime.fromisoformat(text.strip())
     except (ValueError, AttributeError):
-        raise UserError(
-            f"{what} is {text!r}: it must be a time such as 2026-10-01T23:59+02:00"
-        ) from None
+        raise UserError(f"{what} is {text!r}: it must be a time such as "
+                        "2026-10-01T23:59+02:00") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -148,10 +138,9 @@ def days_late(assignment: Assignment, handed_in: str | None) -> int:
     """
     if not assignment.due or not handed_in:
         return 0
-    late = (
-        moment(handed_in, "a time of handing in") - moment(assignment.due, "due")
-    ).total_seconds() - 60 * assignment.grace
-    return 0 if late <= 0 else int(late // 86400) + 1
+    late = moment(handed_in, "a time of handing in") - moment(assignment.due, "due")
+    seconds = late.total_seconds() - 60 * assignment.grace
+    return int(seconds // 86400) + 1 if seconds > 0 else 0
 
 
 def after_lateness(assignment: Assignment, earned: float, days: int) -> float:

@@ -10,10 +10,12 @@ from pathlib import Path
 from minillm.assignments import sandbox
 from minillm.assignments.assignment import Part, read_assignment
 from minillm.assignments.collecting import Submission
+from minillm.assignments.records import plain
 from minillm.course.checking import judge_file, read_checks, remembering
 from minillm.files import read_json
 
 PRINTED = 2000
+SHOWN = ("name", "status", "kind", "hint", "helped")        # of a task, besides its two texts
 
 
 class Grader:
@@ -30,39 +32,25 @@ class Grader:
         """{"student", "parts": [{"name", "printed", "tasks": [result]}]}: what
         checking.judge_file says, without points.
         """
-        seed = seed_of(
-            self.secret["seed"], submission.student if self.secret["per_student"] else None
-        )
-        parts = []
+        seed, parts = seed_of(self.secret, submission.student), []
         for part in self.assignment.parts:
             if part.file in submission.files:
-                tasks, printed = self.judge(part, submission.files[part.file], seed)
+                tasks, printed = judge(self.lessons[part.name], part, submission.files[part.file],
+                                       seed, self.assignment.limits, self.way)
+                for task in tasks:
+                    if task["name"] in part.practice:
+                        task |= PRACTICE | {"name": task["name"]}
             else:
                 reason = submission.problems.get(part.file, "it is missing")
-                tasks, printed = (
-                    [
-                        result(name, "todo", "file", f"{part.file}: {reason}.")
-                        for name in part.points
-                    ],
-                    "",
-                )
-            parts.append({"name": part.name, "printed": printed, "tasks": tasks})
+                tasks, printed = of_all(part, "todo", "file", f"{part.file}: {reason}."), ""
+            parts.append({"name": part.name, "printed": clean(printed[:PRINTED], lines=True),
+                          "tasks": list(map(_shown, tasks))})
         return {"student": submission.student, "parts": parts}
 
-    def judge(self, part: Part, file: bytes, seed: int) -> tuple[list, str]:
-        checks = self.lessons[part.name]
-        tasks, printed = judge_file(
-            checks,
-            file,
-            [seed, int(part.name[:2])],
-            self.assignment.limits,
-            lambda: sandbox.of(self.way),
-        )
-        tasks = [
-            PRACTICE | {"name": task["name"]} if task["name"] in part.practice else task
-            for task in tasks
-        ]
-        return [_clean(task) for task in tasks], clean(printed[:PRINTED], lines=True)
+
+def judge(checks, part: Part, file: bytes, seed: int, limits, way: str) -> tuple[list, str]:
+    """(results, what was printed) of one file, on the inputs of `seed`."""
+    return judge_file(checks, file, [seed, int(part.number)], limits, lambda: sandbox.of(way))
 
 
 def read_lesson(key: Path, part: Part):
@@ -73,43 +61,34 @@ def read_lesson(key: Path, part: Part):
 
 def stub_of(folder: Path) -> str:
     """The stub of a lesson as the handout has it."""
-    return re.sub(
-        r"minillm lesson check \d+",
-        "minillm assignment check",
-        (folder / "exercise.py").read_text(encoding="utf-8"),
-    )
+    stub = (folder / "exercise.py").read_text(encoding="utf-8")
+    return re.sub(r"minillm lesson check \d+", "minillm assignment check", stub)
 
 
-def seed_of(secret: str, student: str | None) -> int:
-    """The seed of a student's hidden inputs; the same for all where `student` is None."""
-    text = f"{secret}\n{student or ''}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
+def seed_of(secret: dict, student: str) -> int:
+    """The seed of a student's hidden inputs; the same for all unless they are "per_student"."""
+    text = f"{secret['seed']}\n{student if secret['per_student'] else ''}"
+    data = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(data[:8], "little")
 
 
-def result(name: str, status: str, kind: str, message: str) -> dict:
-    return {
-        "name": name,
-        "status": status,
-        "kind": kind,
-        "hint": None,
-        "message": message,
-        "example": "",
-        "helped": [],
-    }
+def result(name: str, status: str, kind: str, message: str, example: str = "") -> dict:
+    return {"name": name, "status": status, "kind": kind, "hint": None, "message": message,
+            "example": example, "helped": []}
 
 
-PRACTICE = result(
-    "",
-    "practice",
-    "practice",
-    "For practice, without points: only your own process could show this. "
-    "minillm assignment check looks at it.",
-)
+def of_all(part: Part, *about) -> list[dict]:
+    """The same result for every task of a lesson."""
+    return [result(name, *about) for name in part.points]
 
 
-def _clean(task: dict) -> dict:
-    kept = {name: task[name] for name in ("name", "status", "kind", "hint", "helped")}
-    return kept | {name: clean(task[name])[:2000] for name in ("message", "example")}
+PRACTICE = result("", "practice", "practice", "For practice, without points: only your own process "
+                  "could show this. minillm assignment check looks at it.")
+
+
+def _shown(task: dict) -> dict:
+    texts = {name: clean(task[name])[:2000] for name in ("message", "example")}
+    return {name: task[name] for name in SHOWN} | texts
 
 
 def clean(text: str, lines: bool = False) -> str:
@@ -118,5 +97,4 @@ def clean(text: str, lines: bool = False) -> str:
     """
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", str(text))
     text = re.sub(r"\S*/minillm-box-[^/\s]*", "", text)
-    text = text if lines else " ".join(text.split())
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return plain(text if lines else " ".join(text.split()))

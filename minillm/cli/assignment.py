@@ -24,146 +24,83 @@ def add_commands(commands):
 
 def add_new(actions):
     action = add_command(
-        actions,
-        "new",
-        new,
-        "make a handout for students and a key for the teacher",
-        "minillm assignment new --lessons 03,05 --out hw1 --due 2026-10-01T23:59+02:00",
-    )
-    action.add_argument(
-        "--lessons", required=True, metavar="LIST", help="numbers or names, with commas between"
-    )
-    action.add_argument(
-        "--out", required=True, metavar="DIR", help="a new folder, for handout/ and key/"
-    )
-    action.add_argument(
-        "--points",
-        metavar="LIST",
-        help="LESSON=N shares N points among a lesson's tasks, LESSON.TASK=N gives a task N "
-        "(default: the lesson's)",
-    )
-    action.add_argument(
-        "--seed-per-student",
-        action="store_true",
-        help="each student's hidden inputs are their own, made from the key and the name",
-    )
-    action.add_argument(
-        "--due", metavar="TIME", help="as 2026-10-01T23:59+02:00; without an offset it is UTC"
-    )
-    action.add_argument(
-        "--late",
-        type=float,
-        default=0.0,
-        metavar="N",
-        help="percent of the points that each day begun after that costs",
-    )
-    action.add_argument(
-        "--title", metavar="TEXT", help="of the assignment (default: its lessons)"
-    )
-    action.add_argument(
-        "--install",
-        metavar="SPEC",
-        help="what pip installs for students (default: a wheel of this minillm, put into the "
-        "handout)",
-    )
-    add_limits(action)
+        actions, "new", new, "make a handout for students and a key for the teacher",
+        "minillm assignment new --lessons 03,05 --out hw1 --due 2026-10-01T23:59+02:00")
+    action.add_argument("--lessons", required=True, metavar="LIST",
+                        help="numbers or names, with commas between")
+    action.add_argument("--out", required=True, metavar="DIR",
+                        help="a new folder, for handout/ and key/")
+    action.add_argument("--points", metavar="LIST",
+                        help="LESSON=N shares N points among a lesson's tasks, LESSON.TASK=N gives "
+                        "a task N (default: the lesson's)")
+    action.add_argument("--seed-per-student", action="store_true", dest="per_student",
+                        help="each student's hidden inputs are their own, made from the key and "
+                        "the name")
+    action.add_argument("--due", metavar="TIME",
+                        help="as 2026-10-01T23:59+02:00; without an offset it is UTC")
+    action.add_argument("--late", type=float, default=0.0, metavar="N",
+                        help="percent of the points that each day begun after that costs")
+    action.add_argument("--title", metavar="TEXT", help="of the assignment (default: its lessons)")
+    action.add_argument("--install", metavar="SPEC",
+                        help="what pip installs for students (default: a wheel of this minillm, "
+                        "put into the handout)")
+    action.add_argument("--seconds", type=float, default=10.0, metavar="N",
+                        help="time limit of a task (three times that where a lesson needs JAX)")
+    action.add_argument("--memory", type=int, default=1024, metavar="N",
+                        help="memory limit in MB (at least 3072 where a lesson needs JAX)")
     add_sandbox(action)
-
-
-def add_limits(action):
-    """What a task may use."""
-    action.add_argument(
-        "--seconds",
-        type=float,
-        default=10.0,
-        metavar="N",
-        help="time limit of a task (three times that where a lesson needs JAX)",
-    )
-    action.add_argument(
-        "--memory",
-        type=int,
-        default=1024,
-        metavar="N",
-        help="memory limit in MB (at least 3072 where a lesson needs JAX)",
-    )
 
 
 def add_sandbox(action):
     """How submissions are kept apart."""
-    action.add_argument(
-        "--sandbox",
-        choices=("auto", "bubblewrap", "none"),
-        default="auto",
-        help="where submissions run: auto is bubblewrap, and refuses where that does not work; "
-        "none protects against nothing",
-    )
+    action.add_argument("--sandbox", choices=("auto", "bubblewrap", "none"), default="auto",
+                        dest="way",
+                        help="where submissions run: auto is bubblewrap, and refuses where that "
+                        "does not work; none protects against nothing")
+
+
+def of(options, *names) -> dict:
+    """{name: value} of these options."""
+    return {name: getattr(options, name) for name in names}
 
 
 def new(options):
     from minillm.assignments.making import make
 
-    make(
-        options.lessons,
-        options.out,
-        options.points,
-        options.seed_per_student,
-        options.due,
-        options.late,
-        options.title,
-        options.seconds,
-        options.memory,
-        options.sandbox,
-        install=options.install,
-    )
+    make(**of(options, "lessons", "out", "points", "per_student", "due", "late", "title",
+              "seconds", "memory", "way", "install"))
 
 
 def add_check(actions):
     action = add_command(
-        actions,
-        "check",
-        check,
-        "check your work by the public checks; hidden ones decide the grade",
-        "minillm assignment check",
-    )
+        actions, "check", check, "check your work by the public checks; hidden ones decide the "
+        "grade", "minillm assignment check")
     action.add_argument("folder", nargs="?", default=".", metavar="DIR", help="the handout")
-    action.add_argument(
-        "--only",
-        metavar="LESSON[.TASK]",
-        help="check this file alone; with a task, only that one decides the exit status",
-    )
-    action.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="of the random inputs (default: new ones each time)",
-    )
+    action.add_argument("--only", metavar="LESSON[.TASK]",
+                        help="check this file alone; with a task, only that one decides the exit "
+                        "status")
+    action.add_argument("--seed", type=int, metavar="N",
+                        help="of the random inputs (default: new ones each time)")
     add_json(action)
-    action.add_argument(
-        "--classroom50", metavar="FILE", help="also write the result that Classroom 50 reads"
-    )
+    action.add_argument("--classroom50", metavar="FILE",
+                        help="also write the result that Classroom 50 reads")
 
 
 def check(options) -> int:
     from minillm.assignments import student
 
-    return student.check(
-        options.folder, options.only, options.seed, options.json, options.classroom50
-    )
+    return student.check(options.folder, options.only, options.seed, options.json,
+                         options.classroom50)
 
 
 def add_submit(actions):
     action = add_command(
-        actions,
-        "submit",
-        submit,
-        "make the archive to hand in: the named files, nothing else",
-        "minillm assignment submit --name ada",
-    )
+        actions, "submit", submit, "make the archive to hand in: the named files, nothing else",
+        "minillm assignment submit --name ada")
     action.add_argument("folder", nargs="?", default=".", metavar="DIR", help="the handout")
     action.add_argument("--name", required=True, help="yours: the archive's name")
-    action.add_argument(
-        "--out", metavar="FILE", help="the archive (default: NAME.zip in the handout)"
-    )
+    action.add_argument("--out", metavar="FILE",
+                        help="the archive (default: NAME.zip in the handout)")
 
 
 def submit(options):
@@ -174,110 +111,56 @@ def submit(options):
 
 def add_grade(actions):
     action = add_command(
-        actions,
-        "grade",
-        grade,
-        "grade a folder of submissions, each in a sandbox; go on after an interruption",
-        "minillm assignment grade SUBMISSIONS --key hw1/key --out grades",
-    )
-    action.add_argument(
-        "submissions",
-        metavar="DIR",
-        help="a folder or a .zip for each student, or a platform's download, as a folder or a .zip",
-    )
+        actions, "grade", grade, "grade a folder of submissions, each in a sandbox; go on after an "
+        "interruption", "minillm assignment grade SUBMISSIONS --key hw1/key --out grades")
+    action.add_argument("submissions", metavar="DIR",
+                        help="a folder or a .zip for each student, or a platform's download, as a "
+                        "folder or a .zip")
     action.add_argument("--key", required=True, metavar="DIR", help="the key")
-    action.add_argument(
-        "--out",
-        required=True,
-        metavar="DIR",
-        help="for grades.csv, class.html, students/ and results/",
-    )
-    action.add_argument(
-        "--jobs", type=int, metavar="N", help="submissions at a time (default: as many as cores)"
-    )
-    action.add_argument(
-        "--times",
-        metavar="FILE",
-        help="CSV with the columns student and time: when each was handed in, for --late",
-    )
-    action.add_argument(
-        "--extensions",
-        metavar="FILE",
-        help="CSV with the columns student, due, grace: due times of their own, minutes of grace",
-    )
-    action.add_argument(
-        "--overrides",
-        metavar="FILE",
-        help="CSV with the columns student, task, points, note: points that you set",
-    )
-    action.add_argument(
-        "--roster",
-        metavar="FILE",
-        help="CSV of the class, as Canvas or Moodle export it: who is absent, and ids for --lms",
-    )
-    action.add_argument(
-        "--lms",
-        choices=("canvas", "moodle"),
-        help="also write the table that the platform imports (needs --roster)",
-    )
-    action.add_argument(
-        "--only", metavar="NAME", help="grade this student again, and nobody else"
-    )
-    action.add_argument(
-        "--anonymous", action="store_true", help="no names in class.html and class.txt"
-    )
-    action.add_argument(
-        "--names", action="store_true", help="only show which files are whose, and grade nothing"
-    )
+    action.add_argument("--out", required=True, metavar="DIR",
+                        help="for grades.csv, class.html, students/ and results/")
+    action.add_argument("--jobs", type=int, metavar="N",
+                        help="submissions at a time (default: as many as cores)")
+    for option, text in (
+            ("--times", "the columns student and time: when each was handed in, for --late"),
+            ("--extensions", "the columns student, due, grace: due times of their own, minutes of "
+             "grace"),
+            ("--overrides", "the columns student, task, points, note: points that you set"),
+            ("--roster", "the class, as Canvas or Moodle export it: who is absent, and ids for "
+             "--lms")):
+        action.add_argument(option, metavar="FILE", help=f"CSV: {text}")
+    action.add_argument("--lms", choices=("canvas", "moodle"),
+                        help="also write the table that the platform imports (needs --roster)")
+    action.add_argument("--only", metavar="NAME", help="grade this student again, and nobody else")
+    action.add_argument("--anonymous", action="store_true",
+                        help="no names in class.html and class.txt")
+    action.add_argument("--names", action="store_true",
+                        help="only show which files are whose, and grade nothing")
     add_sandbox(action)
 
 
 def grade(options):
     from minillm.assignments import classroom
 
-    classroom.grade(
-        options.submissions,
-        options.key,
-        options.out,
-        options.sandbox,
-        options.jobs,
-        options.times,
-        options.roster,
-        options.extensions,
-        options.overrides,
-        options.lms,
-        options.only,
-        options.anonymous,
-        options.names,
-    )
+    classroom.grade(**of(options, "submissions", "key", "out", "way", "jobs", "times", "roster",
+                         "extensions", "overrides", "lms", "only", "anonymous", "names"))
     if not options.names:
         print(f"{options.out}: grades.csv, class.html for you, students/ for them")
 
 
 def add_gradescope(actions):
     action = add_command(
-        actions,
-        "gradescope",
-        gradescope,
-        "write Gradescope's autograder archive, and workflows for GitHub and Classroom 50",
-        "minillm assignment gradescope hw1",
-    )
+        actions, "gradescope", gradescope, "write Gradescope's autograder archive, and workflows "
+        "for GitHub and Classroom 50", "minillm assignment gradescope hw1")
     action.add_argument("folder", metavar="DIR", help="what minillm assignment new made")
-    action.add_argument(
-        "--visibility",
-        choices=("visible", "after_due_date", "after_published", "hidden"),
-        default="visible",
-        help="when students see each task's result",
-    )
-    action.add_argument(
-        "--leaderboard", action="store_true", help="show the points on a leaderboard"
-    )
-    action.add_argument(
-        "--install",
-        metavar="SPEC",
-        help="what pip installs in the workflows for GitHub and Classroom 50 (default: as the "
-        "handout)",
-    )
+    action.add_argument("--visibility", default="visible",
+                        choices=("visible", "after_due_date", "after_published", "hidden"),
+                        help="when students see each task's result")
+    action.add_argument("--leaderboard", action="store_true",
+                        help="show the points on a leaderboard")
+    action.add_argument("--install", metavar="SPEC",
+                        help="what pip installs in the workflows for GitHub and Classroom 50 "
+                        "(default: as the handout)")
 
 
 def gradescope(options):

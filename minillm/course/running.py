@@ -232,10 +232,11 @@ def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = 
             whole.reason = found.reason
             break
         left = [task for task in left if task[0] not in whole.of]
-        if left:  # it ended with this task
-            stopped = left if found.reason == "total" or min(spent.left(limits)) <= 0 else left[:1]
-            whole.of |= {name: Stopped(found.reason.partition(":")[0]) for name, _, _ in stopped}
-            left = left[len(stopped) :]
+        if left:  # it ended with this task; the rest has no time left if the file's is spent
+            whole.of[left.pop(0)[0]] = Stopped(found.reason.partition(":")[0])
+        if min(spent.left(limits)) <= 0:
+            whole.of |= {name: Stopped("total") for name, _, _ in left}
+            break
     whole.printed = printed[:PRINTED]
     return whole
 
