@@ -1,18 +1,20 @@
 """`minillm.load`: a checkpoint, whoever made it, as one record to run, write with and save."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
+from minillm import chat_template
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError
 from minillm.formats import checkpoint
 from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
+from minillm.formats.kind import kind_of
 from minillm.text.tokenizer import Tokenizer, decode_stream
 
 
@@ -20,7 +22,8 @@ from minillm.text.tokenizer import Tokenizer, decode_stream
 class Model:
     """A LLaMA or a BLOOM: `params` is the tree of minillm/architecture/llama.py (or bloom.py) in NumPy arrays.
 
-    `source` says where it came from, `begin` which token ids stand before every prompt.
+    `source` says where it came from, `begin` which token ids stand before every prompt. `chat_template` is how it wants a
+    conversation written, or None; `marks` are the texts of its special tokens by role: {"bos_token": "<s>", ...}.
     """
 
     config: ModelConfig | BloomConfig
@@ -28,6 +31,8 @@ class Model:
     tokenizer: Tokenizer | None
     source: str
     begin: tuple[int, ...] = ()
+    chat_template: str | None = None
+    marks: dict[str, str] = field(default_factory=dict)
 
     def logits(self, tokens_BT, twin: str = "numpy") -> np.ndarray:
         """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer than the context."""
@@ -93,7 +98,8 @@ class Model:
 
     def save(self, folder, dtype: str = "float32", method: str = "round"):
         """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were found. Raises UserError."""
-        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin), method=method)
+        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin),
+                              method=method, chat_template=self.chat_template, marks=self.marks)
 
     def check_twin(self, twin: str):
         """Refuse numbers that a twin does not know. Raises UserError."""
@@ -106,26 +112,27 @@ class Model:
 
 
 def load(path, tokenizer=None, dtype: str = "float32") -> Model:
-    """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, or a llama2.c .bin file.
+    """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, a GGUF or a llama2.c .bin file.
 
     `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file. `dtype` is how matrices
     are kept: float32, float16, bfloat16 (jax). Raises UserError for whatever is damaged or not supported, by name.
     """
     path = Path(path)
-    if path.is_file() and path.suffix != ".bin":              # pickles among them, which are never opened
-        raise UserError(f"{path}: not a checkpoint: give a folder with config.json and model.safetensors, or a llama2.c .bin file")
-    if path.is_file():
+    kind = kind_of(path)
+    if tokenizer is not None and kind != "llama2.c":
+        raise UserError(f"{path}: has its own tokenizer; --tokenizer is for llama2.c's .bin files: leave it out")
+    if kind == "llama2.c":
         from minillm.formats import llama2c
         config, params, tokenizer = llama2c.load(path, tokenizer)
         params = tree_map(lambda leaf: leaf if leaf.ndim < 2 else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
         return Model(config, params, tokenizer, f"{path} (llama2.c)", (config.bos_token_id,))
-    if not path.exists():
-        raise UserError(f"{path}: there is no such file or folder")
-    if tokenizer is not None:
-        raise UserError(f"{path}: a folder has its own tokenizer; --tokenizer is for llama2.c's "
-                        f".bin files: leave it out")
+    if kind == "gguf":
+        from minillm.formats import gguf
+        config, params, tokenizer, begin, template, marks = gguf.load(path, checkpoint.number_kind(dtype))
+        return Model(config, params, tokenizer, str(path), begin, template, marks)
     config, params, tokenizer = checkpoint.load_model(path, dtype)
-    return Model(config, params, tokenizer, str(path), begin_of_prompt(path, tokenizer, config))
+    begin = begin_of_prompt(path, tokenizer, config)
+    return Model(config, params, tokenizer, str(path), begin, chat_template.find(path), chat_template.special_tokens(path))
 
 
 def longest(config) -> int:

@@ -326,18 +326,21 @@ def add_export(commands):
 
 
 def export(options):
-    from minillm.formats import gguf
+    from minillm.formats import gguf, gguf_tokenizer
+    from minillm.formats.kind import stored_dtype
     from minillm.loading import load
 
     out = Path(options.out)
     if out.exists():
         raise UserError(f"{out}: already exists: give the name of a new file")
-    model = load(options.path, options.tokenizer)
+    model = load(options.path, options.tokenizer, stored_dtype(options.path))
     floats = gguf.export(out, model)
     print(
-        f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; llama.cpp runs it: "
+        f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; for llama.cpp: "
         f"llama-cli -m {out}"
     )
+    if remark := gguf_tokenizer.remark(model.tokenizer):
+        print(remark)
     if floats:
         names = ", ".join(floats[:3]) + (", ..." if len(floats) > 3 else "")
         print(

@@ -1,7 +1,6 @@
 """Writing: `minillm generate` and `minillm chat`."""
 
 import sys
-from pathlib import Path
 
 from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, keep_compiled
 from minillm.cli.parsing import add_command
@@ -124,14 +123,12 @@ def chat(options):
     model.check_twin(options.twin)
     sampling = GenerateConfig(**chosen(options, GenerateConfig))
     model.prompt_ids("a")  # refuses a model without a tokenizer
-    folder = Path(options.path)
-    template = chat_template.find(folder) if folder.is_dir() else None
+    template, special = model.chat_template, model.marks
     if options.system and template is None:
         raise UserError(
             f"{options.path}: has no chat template, so there is no place for --system: leave it out"
         )
     begin = [{"role": "system", "content": options.system}] if options.system else []
-    special = chat_template.special_tokens(folder) if template else {}
     if template:  # one that does not work is refused before the first question
         chat_template.render(template, [*begin, {"role": "user", "content": "a"}], special)
     if options.twin == "jax":

@@ -25,22 +25,23 @@ KINDS = {"F32": np.float32, "F64": np.float64}
 
 
 def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", add_bos_token: bool = True,
-               method: str = "round"):
+               method: str = "round", chat_template: str | None = None, marks: dict[str, str] | None = None):
     """Write a folder that `minillm.load` and Hugging Face's `AutoModelForCausalLM.from_pretrained` open.
 
     `add_bos_token`: whether the tokenizer puts the beginning-of-text token before a text, as our training does. Quantized
-    matrices are kept as they are, and `method` says how they were found: such a folder opens here alone.
+    matrices are kept as they are, and `method` says how they were found: such a folder opens here alone. `marks` are the
+    special tokens by role ("bos_token" ...), where those of the config alone do not say all.
 
     Raises UserError where the folder cannot be written.
     """
     folder = make_folder(folder)
-    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method)
+    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method, chat_template, marks)
     save_params(folder, config, params, dtype)
 
 
 def save_description(folder, config, params, tokenizer=None, dtype: str = "float32",
-                     add_bos_token: bool = True,
-                     method: str = "round"):
+                     add_bos_token: bool = True, method: str = "round", chat_template: str | None = None,
+                     marks: dict[str, str] | None = None):
     """Write all that `save_model` writes but the parameters. Raises UserError."""
     folder = Path(folder)
     values, _ = format_of(config.model_type).to_hugging_face(config, {})
@@ -48,7 +49,9 @@ def save_description(folder, config, params, tokenizer=None, dtype: str = "float
     write_json(folder / "generation_config.json", {"bos_token_id": config.bos_token_id, "do_sample": True,
                                                    "eos_token_id": config.eos_token_id, "temperature": 1.0})
     if tokenizer is not None:
-        about = tokenizer_config(config, tokenizer, add_bos_token)
+        about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
+        if chat_template is not None:
+            about["chat_template"] = chat_template
         tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
         write_json(folder / "tokenizer_config.json", about)
 

@@ -8,7 +8,9 @@ from minillm.architecture.quantized import is_ours
 from minillm.architecture.tree import flatten
 from minillm.errors import UserError, printable
 from minillm.files import read_json
-from minillm.formats import checkpoint, llama2c, quantized as quantized_folder, weights
+from minillm.formats import checkpoint, gguf, gguf_tokenizer, llama2c, quantized as quantized_folder, weights
+from minillm.formats.gguf_file import Gguf
+from minillm.formats.kind import kind_of
 
 FLOATS = ("F32", "F16", "BF16")
 PARTS = {"embedding": ("embed_tokens",), "attention": ("q_", "k_", "v_", "o_"), "feed-forward": ("gate_", "up_", "down_"),
@@ -22,10 +24,9 @@ def describe(path) -> dict:
     where there is nothing to describe.
     """
     path = Path(path)
-    if path.is_file() and path.suffix == ".bin":
-        return describe_llama2c(path)
-    if not path.is_dir():
-        raise UserError(f"{path}: there is no such folder or llama2.c .bin file")
+    kind = kind_of(path)
+    if kind != "folder":
+        return describe_llama2c(path) if kind == "llama2.c" else describe_gguf(path)
     values = read_json(path / "config.json")
     format = checkpoint.format_of(values.get("model_type"))
     found = {"path": str(path), "format": f"Hugging Face, model_type {values.get('model_type')!r}", "refused": []}
@@ -59,6 +60,21 @@ def describe_llama2c(path: Path) -> dict:
     return found
 
 
+def describe_gguf(path: Path) -> dict:
+    """A GGUF file: its metadata, and how many numbers of each kind it holds."""
+    file = Gguf(path)
+    names = [str(file.fields[f"general.{name}"]) for name in ("architecture", "name") if f"general.{name}" in file.fields]
+    found = {"path": str(path), "format": f"GGUF: {printable(', '.join(names), quoted=False)}", "refused": [],
+             "files": {"number": 1, "bytes": path.stat().st_size, "numbers": kinds_of(file)}}
+    config = attempt(found, lambda: gguf.read_config(file))
+    if config is not None:
+        attempt(found, lambda: gguf.plan(file, config))
+        found |= describe_config(config)
+    tokenizer = attempt(found, lambda: gguf_tokenizer.read(file.fields))
+    found["tokenizer"] = describe_tokenizer(*tokenizer) if tokenizer and tokenizer[0] else {"none": "see what is refused"}
+    return found
+
+
 def attempt(found: dict, step):
     """step(), or None, its UserError noted in `refused`."""
     try:
@@ -87,11 +103,16 @@ def describe_config(config) -> dict:
 
 def describe_files(opened: weights.Weights) -> dict:
     """How many files, their bytes, and how many numbers of each kind they hold."""
+    paths = {opened.path(name) for name in opened.names}
+    return {"number": len(paths), "bytes": sum(path.stat().st_size for path in paths), "numbers": kinds_of(opened)}
+
+
+def kinds_of(opened) -> dict[str, int]:
+    """How many numbers of each kind the tensors hold."""
     kinds = {}
     for name in opened.names:
         kinds[opened.kind(name)] = kinds.get(opened.kind(name), 0) + prod(opened.shape(name))
-    paths = {opened.path(name) for name in opened.names}
-    return {"number": len(paths), "bytes": sum(path.stat().st_size for path in paths), "numbers": kinds}
+    return kinds
 
 
 def describe_tokenizer(tokenizer, begin) -> dict:

@@ -1,24 +1,31 @@
-"""Export to GGUF, the file of llama.cpp: a quantized LLaMA runs on a phone or a Raspberry Pi, with the numbers it has here.
+"""GGUF, the file of llama.cpp, read and written: a LLaMA from elsewhere opens here, a quantized one of ours runs on a phone.
 
     Q8_0    a group of 32: its scale in float16, then 32 int8                        our int8-group32
     Q4_0    its scale, then 16 bytes: integer i + 8 in the low four bits of byte i,
             integer i + 16 + 8 in the high four                                      our int4-group32
 
-Our integers and scales are written as they are, nothing is rounded again. llama.cpp turns neighbours (0, 1), (2, 3) where
-we turn halves, so the rows of q and k change places within each head, as in its own converter. A matrix whose rows 32 does
-not divide is written in float32. Needs the extra `gguf`. Format: github.com/ggml-org/ggml, docs/gguf.md.
+Our integers and scales are written as they are, nothing is rounded again; a file whose matrices are all of one of these two
+kinds comes in as it is, and one of any other kinds as the floats that it stands for. llama.cpp turns neighbours (0, 1),
+(2, 3) where we turn halves, so the rows of q and k change places within each head, as in its own converter. A matrix whose
+rows 32 does not divide is written in float32. Writing needs the extra `gguf`, reading needs it for kinds of numbers that
+gguf_file.py does not know.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from minillm.architecture.family import family
-from minillm.architecture.quantized import GROUP, Quantized, scheme_of
-from minillm.architecture.tree import flatten
-from minillm.errors import UserError, missing
+from minillm.architecture.quantized import GROUP, Quantized, Scheme, scheme_named, scheme_of
+from minillm.architecture.rope import frequencies, keep_llama3
+from minillm.architecture.tree import flatten, unflatten
+from minillm.config import ModelConfig, RopeScaling
+from minillm.errors import UserError, missing, printable
 from minillm.files import replacing
-from minillm.in_numpy.quantize import dequantize, integers, take_rows
+from minillm.formats import gguf_tokenizer
+from minillm.formats.gguf_file import Gguf, groups
+from minillm.in_numpy.quantize import dequantize, integers, pack, take_rows
 
 NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight", "lm_head": "output.weight",
          "input_layernorm": "attn_norm.weight", "post_attention_layernorm": "ffn_norm.weight",
@@ -27,6 +34,153 @@ NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight", "lm_
          **{f"{name}_proj": f"ffn_{name}.weight" for name in ("gate", "up", "down")},
          **{f"{name}_bias": f"ffn_{name}.bias" for name in ("gate", "up", "down")}}
 
+
+HALVES = {"float16": "F16", "bfloat16": "BF16"}
+KINDS = {"Q8_0": scheme_named("int8-group32"), "Q4_0": scheme_named("int4-group32")}
+FREQUENCIES = "rope_freqs.weight"                           # by what the angles of each pair are divided
+
+
+# ---- In --------------------------------------------------------------------------------------
+
+def load(path, dtype=np.float32):
+    """(config, params, tokenizer, the ids before a prompt, chat template, special tokens by role) of a GGUF file.
+
+    Float matrices in `dtype`. Raises UserError: a file that is damaged, of another architecture, or with a tensor that is
+    absent, unasked for or of another shape.
+    """
+    file = Gguf(path)
+    try:
+        config = read_config(file)
+        places = plan(file, config)
+        scheme = KINDS.get(kind_of_all(file, places))
+        params = {ours: leaf(file, ours, name, config, scheme, dtype) for ours, name in places.items()}
+        tokenizer, begin = gguf_tokenizer.read(file.fields)
+        template = file.fields.get("tokenizer.chat_template")
+        marks = marks_of(file.fields)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    template = template if isinstance(template, str) else None
+    return config, unflatten(params, family(config).shapes(config)), tokenizer, begin, template, marks
+
+
+def read_config(file: Gguf) -> ModelConfig:
+    """The shape of the model, from the metadata. Raises UserError."""
+    name = file.fields.get("general.architecture")
+    if name != "llama":
+        raise UserError(f"its architecture is {printable(name)}: llama is read; llama.cpp runs the others")
+
+    def field(key, default=None):
+        value = file.fields.get(f"{name}.{key}", default)
+        if isinstance(value, list) and value and value.count(value[0]) == len(value):
+            value = value[0]                                   # one for each layer, all alike
+        if value is None or isinstance(value, list | str):
+            raise UserError(f"{name}.{key} is {printable(value)}: one number is needed")
+        return float(str(np.float32(value))) if isinstance(value, float) else value        # 1e-5, not 9.99999974e-6
+
+    for key in ("expert_count", "attention.sliding_window", "attention.causal"):
+        if file.fields.get(f"{name}.{key}", 0) not in (0, True):
+            raise UserError(f"{name}.{key} is {printable(file.fields[f'{name}.{key}'])}: not supported")
+    D, H = field("embedding_length"), field("attention.head_count")
+    E = field("attention.key_length", D // H if isinstance(D, int) and isinstance(H, int) and H > 0 else 0)
+    for key in ("attention.value_length", "rope.dimension_count"):
+        if field(key, E) != E:
+            raise UserError(f"{name}.{key} is {field(key)}: only the size of a head ({E}) is supported")
+    return ModelConfig(
+        vocab_size=file.shape("token_embd.weight")[0] if "token_embd.weight" in file.tensors else 0,
+        hidden_size=D, intermediate_size=field("feed_forward_length"), num_hidden_layers=field("block_count"),
+        num_attention_heads=H, num_key_value_heads=field("attention.head_count_kv", H), head_dim=E,
+        max_position_embeddings=field("context_length"), rms_norm_eps=field("attention.layer_norm_rms_epsilon"),
+        rope_theta=field("rope.freq_base", 10000.0), rope_scaling=read_rope(file, name, field),
+        attention_bias="blk.0.attn_q.bias" in file.tensors, mlp_bias="blk.0.ffn_up.bias" in file.tensors,
+        tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **read_marks(file.fields))
+
+
+def read_rope(file: Gguf, name: str, field) -> RopeScaling | None:
+    """How the angles are stretched: not, linearly, or as in Llama 3, whose divisors are a tensor. Raises UserError."""
+    kind, factor = file.fields.get(f"{name}.rope.scaling.type", "none"), field("rope.scaling.factor", 1.0)
+    if FREQUENCIES in file.tensors:
+        divisors = file.read(FREQUENCIES)
+        if np.all(divisors == 1):
+            return None
+        scaling = RopeScaling("llama3", float(divisors.max()), 8192, low_freq_factor=1.0, high_freq_factor=4.0)
+        plain = field("rope.freq_base", 10000.0) ** (-np.arange(len(divisors)) / len(divisors))
+        keep = keep_llama3(plain, scaling)
+        if not np.allclose(1 / divisors, keep + (1 - keep) / scaling.factor, rtol=1e-5):
+            raise UserError(f"{FREQUENCIES} is not how Llama 3 stretches its angles from a context of 8192: not supported")
+        return scaling
+    if kind == "none" or kind == "linear" and factor == 1:
+        return None
+    if kind != "linear":
+        raise UserError(f"{name}.rope.scaling.type is {printable(kind)}: none, linear and Llama 3's are supported")
+    return RopeScaling("linear", factor)
+
+
+def read_marks(fields: dict) -> dict:
+    """bos_token_id and eos_token_id, of which a file names up to three: of the text, of a turn, of a message."""
+    names = fields.get("tokenizer.ggml.tokens")
+    count = len(names) if isinstance(names, list) else 0
+    begin, *ends = (fields.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "eot", "eom"))
+    ends = tuple(dict.fromkeys(end for end in ends if isinstance(end, int) and end < count))
+    return {"bos_token_id": begin if isinstance(begin, int) and begin < count else None,
+            "eos_token_id": ends[0] if len(ends) == 1 else ends or None}
+
+
+def marks_of(fields: dict) -> dict[str, str]:
+    """{"bos_token": "<s>", ...}: what a chat template calls the special tokens."""
+    names, roles = fields.get("tokenizer.ggml.tokens"), {"bos": "bos", "eos": "eos", "unknown": "unk", "padding": "pad"}
+    ids = {role: fields.get(f"tokenizer.ggml.{theirs}_token_id") for theirs, role in roles.items()}
+    return {f"{role}_token": names[i] for role, i in ids.items()
+            if isinstance(names, list) and isinstance(i, int) and 0 <= i < len(names)}
+
+
+def plan(file: Gguf, config) -> dict[str, str]:
+    """The tensor of every parameter, before a number is read. Raises UserError."""
+    if config.num_hidden_layers > len(file.tensors):
+        raise UserError(f"{len(file.tensors)} tensors are too few for {config.num_hidden_layers} layers")
+    wanted = {}
+    for ours, shape in flatten(family(config).shapes(config)).items():
+        name, shape = gguf_name(ours), shape if ours == "embed_tokens" else shape[::-1]
+        if name not in file.tensors:
+            raise UserError(f"tensor {name} is absent")
+        if file.shape(name) != shape:
+            raise UserError(f"tensor {name} has the shape {file.shape(name)}, the metadata ask for {shape}")
+        wanted[ours] = name
+    spare = sorted(set(file.tensors) - set(wanted.values()) - {FREQUENCIES})
+    if spare:
+        raise UserError(f"tensor {printable(spare[0])} is not part of a LLaMA")
+    return wanted
+
+
+def kind_of_all(file: Gguf, places: dict[str, str]) -> str | None:
+    """The one kind of all matrices, or None."""
+    kinds = {file.kind(name) for name in places.values() if len(file.shape(name)) == 2}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def leaf(file: Gguf, ours: str, name: str, config, scheme, dtype):
+    """One parameter in our layout: a record where all matrices have our scheme, a float array elsewhere. Raises UserError."""
+    last, order = ours.rpartition(".")[2], slice(None)
+    if last[:2] in ("q_", "k_"):
+        order = np.argsort(neighbours(config.head_dim, file.shape(name)[0] // config.head_dim))
+    if len(file.shape(name)) == 1:
+        return np.ascontiguousarray(file.read(name)[order])
+    if scheme is not None:
+        return take_rows(record(file.blocks(name), file.kind(name), scheme, ours != "embed_tokens"), order)
+    matrix = file.read(name)[order].astype(dtype, copy=False)
+    return np.ascontiguousarray(matrix if ours == "embed_tokens" else matrix.T)
+
+
+def record(raw, kind: str, scheme: Scheme, transposed: bool) -> Quantized:
+    """Blocks of Q8_0 or Q4_0 as our record: the same integers and scales. Raises UserError."""
+    scales_OG1, integers_OGN, _ = groups(raw, kind)
+    if not np.all(np.isfinite(scales_OG1)):
+        raise UserError("holds scales that are not finite: the file is damaged")
+    integers_OI = integers_OGN.reshape(len(raw), -1)
+    stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
+    return Quantized(stored, scales_OG1[..., 0], None, None, None, scheme, integers_OI.shape[1], transposed)
+
+
+# ---- Out -------------------------------------------------------------------------------------
 
 def export(path, model) -> list[str]:
     """Write a Model, float or quantized with int8-group32 or int4-group32, as a GGUF file.
@@ -43,8 +197,15 @@ def export(path, model) -> list[str]:
     tensors = {gguf_name(name): tensor(name, leaf, config) for name, leaf in flatten(model.params).items()}
     with replacing(Path(path)) as beside:
         writer = gguf.GGUFWriter(beside, family(config).gguf)
-        write_config(writer, config, scheme, gguf)
-        write_tokenizer(writer, model, gguf)
+        write_name(writer, model)
+        write_config(writer, config, scheme, kinds_of(model.params), gguf)
+        try:
+            gguf_tokenizer.write(writer, model.tokenizer, config)
+        except UserError as error:
+            raise UserError(f"{model.source}: {error}") from None
+        write_marks(writer, model)
+        if config.rope_scaling is not None and config.rope_scaling.rope_type == "llama3":
+            writer.add_tensor(FREQUENCIES, divisors(config))
         for name, leaf in tensors.items():
             raw, kind = as_blocks(leaf, gguf)
             writer.add_tensor(name, raw, raw_dtype=kind)
@@ -64,10 +225,10 @@ def check(model, config, scheme):
                         "without zero point")
     if any(isinstance(leaf, Quantized) and leaf.columns is not None for leaf in flatten(model.params).values()):
         raise UserError(f"{model.source}: has outlier inputs in float (llm-int8): GGUF has no place for those")
-    if config.rope_scaling is not None and config.rope_scaling.rope_type != "linear":
-        raise UserError(f"{model.source}: rope type {config.rope_scaling.rope_type} is not exported: only none and linear are")
-    if model.tokenizer is None or model.tokenizer.spec["model"]["type"] != "BPE":
-        raise UserError(f"{model.source}: GGUF export needs a BPE tokenizer beside the model")
+    if config.rope_scaling is not None and config.rope_scaling.rope_type not in ("linear", "llama3"):
+        raise UserError(f"{model.source}: rope type {config.rope_scaling.rope_type} is not exported: none, linear and llama3 are")
+    if model.tokenizer is None:
+        raise UserError(f"{model.source}: GGUF export needs a tokenizer beside the model")
 
 
 def gguf_name(path: str) -> str:
@@ -100,7 +261,10 @@ def as_blocks(leaf, gguf):
             if isinstance(leaf, Quantized)
             else leaf
         )
-        return np.ascontiguousarray(array, np.float32), None
+        half = array.ndim == 2 and HALVES.get(array.dtype.name)
+        if half == "BF16":                                     # a kind that NumPy does not know: its bytes
+            return np.ascontiguousarray(array).view(np.uint8), gguf.GGMLQuantizationType.BF16
+        return np.ascontiguousarray(array, np.float16 if half else np.float32), None
     scales_OG2 = (
         np.ascontiguousarray(leaf.scales, "<f2").view(np.uint8).reshape(*leaf.scales.shape, 2)
     )
@@ -117,7 +281,18 @@ def as_blocks(leaf, gguf):
     return np.ascontiguousarray(blocks.reshape(len(blocks), -1)), kind
 
 
-def write_config(writer, config, scheme, gguf):
+def kinds_of(params) -> set[str]:
+    """The dtypes of the matrices."""
+    return {leaf.dtype.name for leaf in flatten(params).values() if leaf.ndim == 2}
+
+
+def divisors(config) -> np.ndarray:
+    """By what llama.cpp is to divide the angle of each pair (E/2,), float32."""
+    plain = config.rope_theta ** (-np.arange(0, config.head_dim, 2) / config.head_dim)
+    return (plain / frequencies(config, config.max_position_embeddings)[0]).astype(np.float32)
+
+
+def write_config(writer, config, scheme, dtypes, gguf):
     """The sizes, under GGUF's names."""
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
@@ -131,48 +306,35 @@ def write_config(writer, config, scheme, gguf):
     writer.add_rope_freq_base(config.rope_theta)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
-    if config.rope_scaling is not None:
+    if config.rope_scaling is not None and config.rope_scaling.rope_type == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(config.rope_scaling.factor)
     kinds = gguf.LlamaFileType
-    writer.add_file_type(kinds.ALL_F32 if scheme is None else kinds.MOSTLY_Q8_0 if scheme.bits == 8 else kinds.MOSTLY_Q4_0)
+    floats = {"float16": kinds.MOSTLY_F16, "bfloat16": kinds.MOSTLY_BF16}.get(next(iter(dtypes)), kinds.ALL_F32)
+    writer.add_file_type(floats if scheme is None else kinds.MOSTLY_Q8_0 if scheme.bits == 8 else kinds.MOSTLY_Q4_0)
 
 
-def write_tokenizer(writer, model, gguf):
-    """Tokens, merges and marks: byte-level BPE as "gpt2", BPE with byte fallback (SentencePiece's) as "llama".
-
-    llama.cpp cuts text into words by its own rules, chosen by name: "gpt-2" cuts ordinary English as our tokenizer does, but
-    a text of other scripts may become other tokens there.
-    """
-    tokenizer, config = model.tokenizer, model.config
-    names = {i: token for token, i in tokenizer.vocab.items()}
-    special, spec = set(tokenizer.special_tokens.values()), tokenizer.spec["model"]
-    merges = [" ".join(pair) if isinstance(pair, list | tuple) else pair for pair in spec["merges"]]
-    kinds = gguf.TokenType
-
-    def kind(i):
-        name = names.get(i)
-        if name is None:
-            return kinds.UNUSED
-        if i in special:
-            return kinds.UNKNOWN if name == spec.get("unk_token") else kinds.CONTROL
-        return kinds.BYTE if spec.get("byte_fallback") and len(name) == 6 and name.startswith("<0x") else kinds.NORMAL
-
-    ids = range(config.vocab_size)
-    writer.add_tokenizer_model("gpt2" if tokenizer.byte_level else "llama")
-    writer.add_token_list([names.get(i, f"[unused {i}]") for i in ids])
-    writer.add_token_types([kind(i) for i in ids])
-    if tokenizer.byte_level:
-        writer.add_tokenizer_pre("gpt-2")
-        writer.add_token_merges(merges)
-    else:                                                     # SentencePiece joins what has the highest score: the earliest merge
-        first = {}
-        for rank, pair in enumerate(merges):
-            first.setdefault(pair.replace(" ", ""), -float(rank))
-        writer.add_token_scores([first.get(names.get(i), -float(len(merges))) for i in ids])
-        writer.add_add_space_prefix(True)
-    if config.bos_token_id is not None:
-        writer.add_bos_token_id(config.bos_token_id)
-    if config.end_tokens:
-        writer.add_eos_token_id(config.end_tokens[0])
+def write_marks(writer, model):
+    """Which tokens are special, what stands before a prompt, and the chat template."""
+    config, vocab = model.config, model.tokenizer.vocab
+    ids = {role: vocab[model.marks[f"{role}_token"]] for role in ("bos", "eos", "unk", "pad")
+           if model.marks.get(f"{role}_token") in vocab}
+    ends = dict.fromkeys([*(ids[role] for role in ("eos",) if role in ids), *config.end_tokens])
+    begin = next(iter(model.begin), ids.get("bos", config.bos_token_id))
+    roles = dict(zip(("eos", "eot", "eom"), ends)) | {"bos": begin, "unk": ids.get("unk"), "pad": ids.get("pad")}
+    for role, i in roles.items():
+        if i is not None:
+            getattr(writer, f"add_{role}_token_id")(i)
     writer.add_add_bos_token(bool(model.begin))
+    if model.chat_template is not None:
+        writer.add_chat_template(model.chat_template)
+
+
+def write_name(writer, model):
+    """What the model is called, and how large it is: 134,515,008 numbers are "135M"."""
+    size = sum(leaf.size for leaf in flatten(model.params).values())
+    power, letter = next((power, letter) for power, letter in ((9, "B"), (6, "M"), (3, "K"), (0, "")) if size >= 10**power)
+    writer.add_type("model")
+    writer.add_name(re.sub(r"[-_]+", " ", Path(re.sub(r" \(.*\)$", "", model.source)).stem))
+    writer.add_size_label(f"{size / 10**power:.{1 if size < 10 ** (power + 1) else 0}f}{letter}")
+    writer.add_quantization_version(2)                         # of the layout of blocks, also where there are none

@@ -9,7 +9,6 @@ and k are reordered here (and only theirs: what is dotted with each other must b
 end-of-text token: a text ends where the next one's beginning (token 1) is written.
 """
 
-import json
 import struct
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 from minillm.config import ModelConfig
 from minillm.errors import UserError, printable
 from minillm.text import tokenizer as tokenizers
+from minillm.text.tokenizer_json import sentencepiece_spec
 
 HEADER = struct.Struct("<7i")
 BEGIN = 1                                                         # <s>
@@ -120,11 +120,7 @@ def find_tokenizer(path: Path) -> Path:
 
 
 def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Library:
-    """A tokenizer.bin as the `tokenizers` library's BPE with byte fallback, which gives the same ids. Raises UserError.
-
-    SentencePiece merges the neighbours whose union has the highest score (Kudo and Richardson 2018, arXiv:1808.06226): as a
-    list of merges, every way to cut a token in two known tokens, the best score first.
-    """
+    """A tokenizer.bin as the `tokenizers` library's BPE with byte fallback, which gives the same ids. Raises UserError."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -149,21 +145,5 @@ def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Library:
     vocab = {name: i for i, name in enumerate(names)}
     if len(vocab) < len(names) or "" in vocab:
         raise UserError(f"{path}: a token is empty or stands there twice")
-    merges = []
-    for i in range(FIRST_BYTE + 256, vocab_size):
-        name = names[i]
-        merges += [(-scores[i], i, [name[:cut], name[cut:]]) for cut in range(1, len(name))
-                   if vocab.get(name[:cut], 0) >= FIRST_BYTE + 256 and vocab.get(name[cut:], 0) >= FIRST_BYTE + 256]
-    special = [{"id": i, "content": names[i], "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
-                "special": True} for i in range(min(3, vocab_size))]
-    space = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
-    return tokenizers.Library(json.dumps({
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": special, "pre_tokenizer": None,
-        "normalizer": {"type": "Sequence", "normalizers": [
-            {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
-        "post_processor": None,
-        "decoder": {"type": "Sequence", "decoders": [space, {"type": "ByteFallback"}, {"type": "Fuse"},
-                                                     {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
-        "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None,
-                  "end_of_word_suffix": None, "fuse_unk": True, "byte_fallback": True, "ignore_merges": False,
-                  "vocab": vocab, "merges": [pair for *_, pair in sorted(merges, key=lambda merge: merge[:2])]}}))
+    special = [(name, i, True) for i, name in enumerate(names[:FIRST_BYTE])]
+    return tokenizers.from_spec(sentencepiece_spec(vocab, scores, set(range(FIRST_BYTE + 256, vocab_size)), special))

@@ -32,6 +32,7 @@ from minillm.text.tokenizer_json import (
     check_merges,
     foreign_part,
     full_vocab,
+    has_byte_level,
     library_errors,
     with_begin,
 )
@@ -174,7 +175,7 @@ class Tokenizer:
     """What every engine offers; each adds its own `_encode(text)` for ordinary text.
 
     spec: see the glossary; vocab: token as written in the spec -> id; special_tokens: the special ones alone;
-    vocab_size: highest id + 1; pieces: id -> bytes; byte_level: are the 256 bytes tokens?
+    vocab_size: highest id + 1; pieces: id -> bytes; byte_level: do tokens stand for bytes? (Some of the 256 may be missing.)
     begin: the ids that its post-processor puts before a text, where a file of others asks for that;
     joins_pieces: is decoding no more than joining the pieces?
     """
@@ -183,7 +184,7 @@ class Tokenizer:
         self.spec, self.vocab, self.vocab_size = spec, vocab, max(vocab.values()) + 1
         added = spec["added_tokens"]
         self.special_tokens = {entry["content"]: entry["id"] for entry in added if entry["special"]}
-        self.byte_level = (spec["decoder"] or {}).get("type") == "ByteLevel" and BYTE.keys() <= vocab.keys()
+        self.byte_level = has_byte_level(spec["decoder"])
         self.joins_pieces, self.begin = True, ()
         as_bytes = token_bytes if self.byte_level else str.encode
         self.pieces = {i: as_bytes(token) for token, i in vocab.items()}
@@ -208,10 +209,13 @@ class Tokenizer:
         for part in re.split("([\udc80-\udcff]+)", data.decode("utf-8", "surrogateescape")):
             if not "\udc80" <= part[:1] <= "\udcff":
                 ids += self._encode(part)
-            elif self.byte_level:
-                ids += [self.vocab[VISIBLE[byte]] for byte in part.encode("utf-8", "surrogateescape")]
-            else:
+                continue
+            if not self.byte_level:
                 raise UserError("the data is not UTF-8, and this tokenizer has no tokens for single bytes")
+            for byte in part.encode("utf-8", "surrogateescape"):
+                if VISIBLE[byte] not in self.vocab:
+                    raise UserError(f"the data is not UTF-8, and this tokenizer has no token for the byte {byte:#04x}")
+                ids.append(self.vocab[VISIBLE[byte]])
         return ids
 
     def decode_bytes(self, ids: Iterable[int], skip_special: bool = False) -> bytes:
@@ -319,7 +323,7 @@ class Library(Tokenizer):
             vocab = self._backend.get_vocab(with_added_tokens=True)
         check_ids(vocab)
         super().__init__(json.loads(self._backend.to_str()), vocab)
-        self.joins_pieces = self.byte_level
+        self.joins_pieces = (self.spec["decoder"] or {}).get("type") == "ByteLevel"
         self.begin = self._begin()
         self._may_cut = (foreign_part(self.spec, bpe_spec(PATTERN, {}, [], [])) is None
                          and not re.search(r"\s", "".join(self.special_tokens)))
@@ -405,6 +409,13 @@ def train_characters(texts: Iterable[str], *, special_tokens: Sequence[str] = ()
     return Characters(character_spec({symbol: i for i, symbol in enumerate(symbols)}, special_tokens))
 
 
+def from_spec(spec: dict) -> Tokenizer:
+    """The tokenizer of a spec, run by the `tokenizers` library. Raises UserError for what is none."""
+    text = json.dumps(spec)
+    check_merges(text)
+    return Library(text)
+
+
 def load(path: str | Path, engine: str = "library") -> Tokenizer:
     """Open a tokenizer.json or the folder that holds one; a character-level one is always Characters.
 
@@ -424,7 +435,7 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
         foreign = foreign_part(tokenizer.spec, bpe_spec(PATTERN, {}, [], []))
         if foreign:
             raise UserError(f'{foreign}, which the written-out engine cannot do; use engine="library"')
-        if not tokenizer.byte_level:
+        if not BYTE.keys() <= tokenizer.vocab.keys():
             raise UserError('it lacks some of the 256 bytes; use engine="library"')
         return WrittenBPE(tokenizer.spec)
     except OSError as error:

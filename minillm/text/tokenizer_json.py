@@ -14,26 +14,63 @@ _PLAIN_BPE = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_sub
 def bpe_spec(pattern: str, vocab: dict[str, int], merges: Iterable[Sequence[str]],
              special_tokens: Iterable[str]) -> dict:
     """Byte-level BPE over the pre-tokens of `pattern`: visible token -> id, merges in order of rank."""
-    pre_tokenizer = {"type": "Sequence", "pretokenizers": [_split(pattern), _BYTE_LEVEL]}
-    model = _PLAIN_BPE | {"vocab": vocab, "merges": [list(pair) for pair in merges]}
-    return _spec(special_tokens, pre_tokenizer, _BYTE_LEVEL, model)
+    steps = [_split(pattern), _BYTE_LEVEL]
+    return byte_level_spec(steps, vocab, merges, [(token, vocab[token], True) for token in special_tokens])
+
+
+def byte_level_spec(steps: list[dict], vocab: dict[str, int], merges: Iterable[Sequence[str]],
+                    added: Iterable[tuple[str, int, bool]], ignore_merges: bool = False) -> dict:
+    """Byte-level BPE after these pre-tokenizers; `added` tokens are (content, id, special?).
+
+    With `ignore_merges` a pre-token that is a token is taken whole, whatever the merges would make of it.
+    """
+    pre_tokenizer = {"type": "Sequence", "pretokenizers": steps} if len(steps) > 1 else steps[0]
+    model = _PLAIN_BPE | {"ignore_merges": ignore_merges, "vocab": vocab, "merges": [list(pair) for pair in merges]}
+    return _spec(added, pre_tokenizer, _BYTE_LEVEL, model)
+
+
+def sentencepiece_spec(vocab: dict[str, int], scores: Sequence[float], ordinary: set[int],
+                       added: Iterable[tuple[str, int, bool]], prefix: bool = True) -> dict:
+    """SentencePiece's BPE with byte fallback: `scores` by id, `ordinary` the ids that merges make and are made of.
+
+    SentencePiece joins the neighbours whose union has the highest score (Kudo and Richardson 2018, arXiv:1808.06226): as a
+    list of merges, every way to cut a token in two known tokens, the best score first. `prefix`: a text begins with a space.
+    """
+    merges = []
+    for name, i in vocab.items():
+        if i in ordinary:
+            merges += [(-scores[i], i, [name[:cut], name[cut:]]) for cut in range(1, len(name))
+                       if vocab.get(name[:cut]) in ordinary and vocab.get(name[cut:]) in ordinary]
+    replaced = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    restored = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
+    strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] * prefix
+    unknown = next((content for content, _, special in added if special and content == "<unk>"), None)
+    model = _PLAIN_BPE | {"unk_token": unknown, "fuse_unk": True, "byte_fallback": True, "vocab": vocab,
+                          "merges": [pair for *_, pair in sorted(merges, key=lambda merge: merge[:2])]}
+    return _spec(added, None, {"type": "Sequence", "decoders": [restored, {"type": "ByteFallback"}, {"type": "Fuse"}, *strip]},
+                 model, {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}] * prefix + [replaced]})
 
 
 def character_spec(vocab: dict[str, int], special_tokens: Iterable[str]) -> dict:
     """Single characters: character -> id. There is no token for unknown ones."""
     model = {"type": "WordLevel", "vocab": vocab, "unk_token": ""}
-    return _spec(special_tokens, _split(r"[\s\S]"), {"type": "Fuse"}, model)
+    return _spec([(token, vocab[token], True) for token in special_tokens], _split(r"[\s\S]"), {"type": "Fuse"}, model)
 
 
 def _split(pattern):
     return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
 
 
-def _spec(special_tokens, pre_tokenizer, decoder, model):
-    added = [{"id": model["vocab"][token], "content": token, "single_word": False, "lstrip": False,
-              "rstrip": False, "normalized": False, "special": True} for token in special_tokens]
-    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
+def _spec(added, pre_tokenizer, decoder, model, normalizer=None):
+    entries = [{"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+                "special": special} for token, i, special in added]
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": entries, "normalizer": normalizer,
             "pre_tokenizer": pre_tokenizer, "post_processor": None, "decoder": decoder, "model": model}
+
+
+def has_byte_level(step: dict | None) -> bool:
+    """Is a decoder, or a step of it, ByteLevel? Then tokens are written in visible characters, each one byte."""
+    return step is not None and (step["type"] == "ByteLevel" or any(map(has_byte_level, step.get("decoders", ()))))
 
 
 def with_begin(spec: dict, token: str, i: int) -> dict:
