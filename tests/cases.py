@@ -72,7 +72,8 @@ def bloom_case(name, rng, dtype):
     params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
     cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config), "mlp": (params["layers"][0], x),
              "block": (params["layers"][0], x, 0, None, config), "attention": (params["layers"][0], x, 0, None, config),
-             "block_alone": (params["layers"][0], x, config), "final_norm": (params, x, config)}
+             "block_alone": (params["layers"][0], x, config), "final_norm": (params, x, config),
+             "embed": (params, rng.integers(0, config.vocab_size, (2, 5)), config)}
     return cases.get(name)
 
 
@@ -144,6 +145,9 @@ def case(name, twin, rng, dtype):
         "cross_entropy": lambda: (5 * normal(rng, dtype, *tokens.shape, config.vocab_size), targets),
         "forward": lambda: (params, tokens, config),
         "head": lambda: (params,),
+        "embed": lambda: (params, tokens, config),
+        "stream": lambda: (params, tokens, config),
+        "read": lambda: (params, x),
         "block": lambda: (params["layers"][0], x, 0, turn, None, config),
         "attention": lambda: (params["layers"][0], x, 0, turn, None, config),
         "block_alone": lambda: (params["layers"][0], x, config),

@@ -15,6 +15,7 @@ from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_toke
 from minillm.in_jax.family import forward_of
 from minillm.in_jax.model import init_cache
 from minillm.in_jax.ops import softmax
+from minillm.in_jax.pieces import read, stream
 
 ROOM = 64  # prompts and caches are padded to a multiple of this, so that few shapes are compiled
 
@@ -76,11 +77,6 @@ def mark(seen_V, token):
     return seen_V | (jnp.arange(len(seen_V)) == token)
 
 
-@partial(jax.jit, static_argnames="config", donate_argnames="cache")
-def _read(params, tokens_BT, config: ModelConfig, cache):
-    return forward_of(config)(params, tokens_BT, config, cache)
-
-
 def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
     """Process the prompt in one pass. Returns the first new token and the cache with the prompt.
 
@@ -89,8 +85,9 @@ def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelCon
     """
     padded = np.zeros(-(-len(prompt) // ROOM) * ROOM, np.int32)
     padded[: len(prompt)] = prompt
-    logits_BTV, cache = _read(params, padded[None], config, cache)
-    return sample(logits_BTV[0, len(prompt) - 1], coin, how, seen_V), cache | {"length": jnp.int32(len(prompt))}
+    x_BTD, cache = stream(params, padded[None], config, cache)
+    logits_V = read(params, x_BTD[0, len(prompt) - 1])
+    return sample(logits_V, coin, how, seen_V), cache | {"length": jnp.int32(len(prompt))}
 
 
 def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateConfig = GenerateConfig(),
@@ -112,12 +109,17 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
     token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, how)
-    tokens_N, begun, done, seen_V = token[None], 0, 1, mark(seen_V, token)
+    check_token(int(token), config)
+    if int(token) in stop:
+        return
+    yield int(token)                                              # before the loop over the others is compiled
+    last, tokens_N, begun, done, seen_V = token, np.array([], int), 1, 1, mark(seen_V, token)
     while begun < count:
         ready = tokens_N
         if done < count:                                          # computed while the reader reads what is ready
             coins_N = coins[done : done + at_once]
-            tokens_N, cache, seen_V = decode_steps(params, tokens_N[-1], cache, seen_V, coins_N, config, how)
+            tokens_N, cache, seen_V = decode_steps(params, last, cache, seen_V, coins_N, config, how)
+            last = tokens_N[-1]
         for token in ready.tolist()[: count - begun]:
             check_token(token, config)
             if token in stop:

@@ -11,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import IGNORE, ModelConfig, TrainConfig
-from minillm.in_jax.family import forward_of
 from minillm.in_jax.model import loss_and_grads
 from minillm.in_jax.ops import cross_entropy, log_softmax
 from minillm.in_jax.optimizer import clip, init_moments, learning_rate, update
+from minillm.in_jax.pieces import read, stream
 from minillm.in_jax.sharding import replicate, split_rows
+
+LOGITS_AT_ONCE = 2**26  # numbers: long rows of a large vocabulary go through the head in slices
 
 
 def init_state(params, moments=None, step: int = 0):
@@ -62,16 +64,19 @@ def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Tra
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     """The total loss of each row in nats, and its number of counted targets. -> (B,), (B,)."""
-    return jax.block_until_ready(_row_losses(params, tokens_BT, targets_BT, config))
+    x_BTD, _ = stream(params, tokens_BT, config)
+    outer, nats_B, counts_B = params | {"layers": []}, 0, jnp.sum(jnp.asarray(targets_BT) != IGNORE, axis=1)
+    size = max(1, LOGITS_AT_ONCE // (len(counts_B) * config.vocab_size))
+    for t in range(0, x_BTD.shape[1], size):
+        nats_B += jax.block_until_ready(_row_nats(outer, x_BTD[:, t : t + size], targets_BT[:, t : t + size]))
+    return nats_B, counts_B
 
 
-@partial(jax.jit, static_argnames="config")
-def _row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
-    tokens_BT, targets_BT = split_rows(tokens_BT, axis=0), split_rows(targets_BT, axis=0)
-    logits_BTV, _ = forward_of(config)(params, tokens_BT, config)
-    counts_B = jnp.sum(targets_BT != IGNORE, axis=1)
+@jax.jit
+def _row_nats(params, x_BTD, targets_BT):
+    logits_BTV, counts_B = read(params, x_BTD), jnp.sum(targets_BT != IGNORE, axis=1)
     means_B = jax.vmap(lambda logits, targets: cross_entropy(logits[None], targets[None]))(logits_BTV, targets_BT)
-    return jnp.where(counts_B > 0, means_B * counts_B, 0), counts_B
+    return jnp.where(counts_B > 0, means_B * counts_B, 0)
 
 
 def damage(before_BTV, after_BTV, targets_BT):

@@ -22,9 +22,7 @@ def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
     Le Scao et al. 2022, arXiv:2211.05100, section 3.2.
     """
     start = 0 if cache is None else cache["length"]
-    eps = config.layer_norm_epsilon
-    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
-    x_BTD = tap("embed_norm", layernorm(x_BTD, params["embed_layernorm"], params["embed_layernorm_bias"], eps))
+    x_BTD = embed(params, tokens_BT, config, tap)
     kept = []
     for i, layer in enumerate(params["layers"]):
         past = None if cache is None else cache["layers"][i]
@@ -33,6 +31,13 @@ def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
     x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
     logits_BTV = tap("logits", linear(x_BTD, head(params)))
     return logits_BTV, None if cache is None else {"length": start + tokens_BT.shape[1], "layers": kept}
+
+
+def embed(params, tokens_BT, config: BloomConfig, tap=no_tap):
+    """The start of the residual stream, a norm included: (B, T) -> (B, T, D)."""
+    weight, bias, eps = params["embed_layernorm"], params["embed_layernorm_bias"], config.layer_norm_epsilon
+    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
+    return tap("embed_norm", layernorm(x_BTD, weight, bias, eps))
 
 
 def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
@@ -47,9 +52,9 @@ def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
     return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
 
 
-def block_alone(layer, x_BTD, config: BloomConfig, tap=no_tap):
-    """One block on whole texts from position 0, without a cache. (B, T, D) -> (B, T, D)."""
-    return block(layer, x_BTD, 0, None, config, tap)[0]
+def block_alone(layer, x_BTD, config: BloomConfig, tap=no_tap, past=None):
+    """One block by itself, on texts from position 0. (B, T, D) -> (B, T, D), the layer's cache."""
+    return block(layer, x_BTD, 0, past, config, tap)
 
 
 def final_norm(params, x_BTD, config: BloomConfig):

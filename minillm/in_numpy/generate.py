@@ -12,6 +12,7 @@ from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_toke
 from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.model import init_cache
 from minillm.in_numpy.ops import softmax
+from minillm.in_numpy.pieces import read, stream
 
 TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when it is there
 
@@ -77,8 +78,8 @@ def prefill(
     params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig
 ):
     """Process the prompt in one pass. Returns the first new token and the cache with the prompt."""
-    logits_BTV, cache = forward_of(config)(params, np.array(prompt)[None], config, cache)
-    return sample(logits_BTV[0, -1], coin, how, seen_V), cache
+    x_BTD, cache = stream(params, np.array(prompt)[None], config, cache)
+    return sample(read(params, x_BTD[0, -1]), coin, how, seen_V), cache
 
 
 def generate(

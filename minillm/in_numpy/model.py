@@ -40,7 +40,7 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
     start = 0 if cache is None else cache["length"]
     T = tokens_BT.shape[1]
     turn = rotation(start + np.arange(T), config, T, params["norm"].dtype)
-    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
+    x_BTD = embed(params, tokens_BT, config, tap)
     kept = []
     for i, layer in enumerate(params["layers"]):
         past = None if cache is None else cache["layers"][i]
@@ -49,6 +49,11 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
     x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
     logits_BTV = tap("logits", linear(x_BTD, head(params)))
     return logits_BTV, None if cache is None else {"length": start + T, "layers": kept}
+
+
+def embed(params, tokens_BT, config: ModelConfig, tap=no_tap):
+    """The start of the residual stream: (B, T) -> (B, T, D)."""
+    return tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
 
 
 def head(params):
@@ -67,11 +72,11 @@ def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
 
 
-def block_alone(layer, x_BTD, config: ModelConfig, tap=no_tap):
-    """One block on whole texts from position 0, without a cache. (B, T, D) -> (B, T, D)."""
+def block_alone(layer, x_BTD, config: ModelConfig, tap=no_tap, past=None):
+    """One block by itself, on texts from position 0. (B, T, D) -> (B, T, D), the layer's cache."""
     T = x_BTD.shape[1]
     turn = rotation(np.arange(T), config, T, x_BTD.dtype)
-    return block(layer, x_BTD, 0, turn, None, config, tap)[0]
+    return block(layer, x_BTD, 0, turn, past, config, tap)
 
 
 def final_norm(params, x_BTD, config: ModelConfig):

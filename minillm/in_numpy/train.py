@@ -7,10 +7,12 @@ state and the batch.
 import numpy as np
 
 from minillm.config import IGNORE, ModelConfig, TrainConfig
-from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.model import loss_and_grads
 from minillm.in_numpy.ops import cross_entropy, log_softmax
 from minillm.in_numpy.optimizer import clip, init_moments, learning_rate, update
+from minillm.in_numpy.pieces import read, stream
+
+LOGITS_AT_ONCE = 2**26  # numbers: long rows of a large vocabulary go through the head in slices
 
 
 def init_state(params, moments=None, step: int = 0):
@@ -47,11 +49,19 @@ def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Trai
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     """The total loss of each row in nats, and its number of counted targets. -> (B,), (B,)."""
-    logits_BTV, _ = forward_of(config)(params, tokens_BT, config)
-    counts_B = np.sum(targets_BT != IGNORE, axis=1)
+    x_BTD, _ = stream(params, tokens_BT, config)
+    nats_B, counts_B = 0, np.sum(targets_BT != IGNORE, axis=1)
+    size = max(1, LOGITS_AT_ONCE // (len(counts_B) * config.vocab_size))
+    for t in range(0, x_BTD.shape[1], size):
+        nats_B += _row_nats(params, x_BTD[:, t : t + size], targets_BT[:, t : t + size])
+    return nats_B, counts_B
+
+
+def _row_nats(params, x_BTD, targets_BT):
+    logits_BTV, counts_B = read(params, x_BTD), np.sum(targets_BT != IGNORE, axis=1)
     means_B = np.array([cross_entropy(logits_TV[None], targets_T[None]) if count else 0.0
                         for logits_TV, targets_T, count in zip(logits_BTV, targets_BT, counts_B)])
-    return means_B * counts_B, counts_B
+    return means_B * counts_B
 
 
 def damage(before_BTV, after_BTV, targets_BT):

@@ -39,7 +39,7 @@ def widened(params):
 
 def block(twin: str, layer, x_BTD, config, tap):
     """One block on whole texts from position 0."""
-    return twin_package(twin).module_of(config).block_alone(layer, x_BTD, config, tap)
+    return twin_package(twin).module_of(config).block_alone(layer, x_BTD, config, tap)[0]
 
 
 def norm(twin: str, params, x, config):

@@ -6,6 +6,9 @@ import numpy as np
 
 from minillm.config import IGNORE, ModelConfig
 from minillm.text.dataset import Dataset, document_rows, windows
+from minillm.text.lengths import padded_length
+
+AT_ONCE = 2**29  # bytes: the activations of a layer of the rows in one batch
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,10 @@ def held_out(dataset: Dataset, context: int, rows: int | None = None) -> HeldOut
                    dataset.validation_bytes if count == len(starts) else None)
 
 
-def evaluate(model, params, config: ModelConfig, rows: HeldOut, batch_size: int) -> dict:
+def evaluate(model, params, config: ModelConfig, rows: HeldOut, batch_size: int,
+             progress=lambda done, rows: None) -> dict:
     """`held_out` in nats per token; with a floor also nats per document, the floor's, and how far above it we are."""
-    nats_N, counts_N = row_nats(model, params, config, rows.tokens_NT, rows.targets_NT, batch_size)
+    nats_N, counts_N = row_nats(model, params, config, rows.tokens_NT, rows.targets_NT, batch_size, progress)
     record = {"held_out": float(nats_N.sum() / counts_N.sum())}
     if rows.text_bytes:
         record["bits_per_byte"] = float(nats_N.sum() / np.log(2) / rows.text_bytes)
@@ -57,11 +61,17 @@ def evaluate(model, params, config: ModelConfig, rows: HeldOut, batch_size: int)
     return record
 
 
-def row_nats(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_size: int):
+def row_nats(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_size: int,
+             progress=lambda done, rows: None):
     """(nats_N, counts_N) in float64: what each row's counted targets cost, and how many they are.
+
+    `progress(done, rows)` is called before each batch.
     """
+    tokens_NT, targets_NT = trimmed(tokens_NT, targets_NT)
+    batch_size = rows_at_once(config, tokens_NT.shape[1], batch_size, len(tokens_NT))
     nats, counts = [], []
     for i in range(0, len(tokens_NT), batch_size):
+        progress(i, len(tokens_NT))
         tokens_BT, targets_BT = tokens_NT[i : i + batch_size], targets_NT[i : i + batch_size]
         # pad, so that one shape is compiled
         short = batch_size - len(tokens_BT)
@@ -73,3 +83,17 @@ def row_nats(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_si
         nats.append(np.asarray(nats_B, np.float64)[: batch_size - short])
         counts.append(np.asarray(counts_B)[: batch_size - short])
     return np.concatenate(nats), np.concatenate(counts)
+
+
+def trimmed(tokens_NT, targets_NT):
+    """The rows without the columns that are padding in all of them: padding costs time, and says nothing."""
+    used = np.flatnonzero((targets_NT != IGNORE).any(0))
+    length = padded_length(int(used[-1]) + 1, targets_NT.shape[1]) if len(used) else 1
+    return tokens_NT[:, :length], targets_NT[:, :length]
+
+
+def rows_at_once(config: ModelConfig, length: int, most: int, rows: int) -> int:
+    """How many of the rows run in one batch: at most `most`, and no more than AT_ONCE holds a layer of."""
+    scores = config.num_attention_heads * length * length
+    row = length * (6 * config.hidden_size + 3 * config.intermediate_size) + scores
+    return max(1, min(most, rows, AT_ONCE // (4 * row)))
