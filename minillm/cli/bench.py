@@ -1,0 +1,240 @@
+"""`minillm bench`: how fast a model reads and writes on this machine, and what memory it takes."""
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from minillm.cli.options import add_json, add_path, add_tokenizer_bin
+from minillm.cli.parsing import add_command
+from minillm.config import GenerateConfig
+from minillm.errors import UserError
+
+FLOATS = ("float32", "float16", "bfloat16")
+MATRIX = 2**26  # numbers of the matrix that measures the machine: 256 MB, more than any cache holds
+
+
+def add_commands(commands):
+    """Add the command of this file."""
+    command = add_command(
+        commands, "bench", bench, "measure how fast a model reads and writes here",
+        "minillm bench runs/nano\n"
+        "  minillm bench PATH --forms float32 int8-channel int8-channel-a8 --json")
+    add_path(command)
+    add_tokenizer_bin(command)
+    command.add_argument("--twins", nargs="+", choices=("numpy", "jax"), default=["numpy", "jax"],
+                         help="which implementations take part")
+    command.add_argument("--forms", nargs="+", default=["float32"], metavar="FORM",
+                         help="how matrices are kept: float32, float16, bfloat16, or a scheme of "
+                              "minillm quantize; -a8 at its end quantizes activations too")
+    command.add_argument("--prompt-tokens", type=int, default=64, metavar="N",
+                         help="tokens of the prompt that is read")
+    command.add_argument("--new-tokens", type=int, default=64, metavar="N",
+                         help="tokens that are written after it")
+    command.add_argument("--rounds", type=int, default=3, metavar="N",
+                         help="rounds; in each, everyone reads and writes once, in turn")
+    add_json(command)
+
+
+def bench(options):
+    """Measure each twin in each form, in a process of its own, and print a table.
+
+    The processes take turns, so that what else the machine does falls on all alike. The first call,
+    which compiles, is timed apart. Raises UserError for a form that a twin does not have.
+    """
+    kinds = list(product(options.twins, options.forms))
+    for twin, form in kinds:
+        scheme_of_form(form)
+        if (twin, form) == ("numpy", "bfloat16"):
+            raise UserError("--forms bfloat16 is for --twins jax: NumPy has no such numbers")
+    if options.prompt_tokens < 1 or options.new_tokens < 1 or options.rounds < 1:
+        raise UserError(
+            "--prompt-tokens, --new-tokens and --rounds are whole numbers of at least 1")
+    rate = bandwidth()
+    workers = [_Worker(options, twin, form) for twin, form in kinds]
+    try:
+        results = [worker.ask("start") for worker in workers]
+        times = [[worker.ask("turn") for worker in workers] for _ in range(options.rounds)]
+        memory = [worker.ask("memory") for worker in workers]
+    finally:
+        for worker in workers:
+            worker.process.terminate()
+            worker.process.communicate()
+    for result, peak, *rounds in zip(results, memory, *times, strict=True):
+        read, write = zip(*rounds)
+        result["read"] = [options.prompt_tokens / seconds for seconds in read]
+        result["write"] = [options.new_tokens / seconds for seconds in write]
+        result["peak_bytes"] = peak
+        result["share"] = result["bytes"] * statistics.median(result["write"]) / rate
+    report = {"path": str(options.path), "machine": machine(), "bytes_per_second": rate,
+              "prompt_tokens": options.prompt_tokens, "new_tokens": options.new_tokens,
+              "results": results}
+    if options.json:
+        print(json.dumps(report))
+    else:
+        show(report)
+
+
+def show(report: dict):
+    """The report as a table of at most 80 columns."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console, about = Console(), report["machine"]
+    console.print(f"{about['processor']}, {about['cores']} cores; a matrix times a vector reads "
+                  f"{report['bytes_per_second'] / 1e9:.1f} GB/s", highlight=False)
+    table = Table(title=f"{report['path']}: reads {report['prompt_tokens']} tokens, writes "
+                        f"{report['new_tokens']}", title_style="", pad_edge=False)
+    table.add_column("twin form", no_wrap=True)
+    for name in ("first s", "reads/s", "writes/s", "range", "MB/token", "share", "peak MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in report["results"]:
+        low, high = min(row["write"]), max(row["write"])
+        table.add_row(f"{row['twin']} {row['form']}", f"{row['first_token_seconds']:.1f}",
+                      f"{statistics.median(row['read']):,.0f}",
+                      f"{statistics.median(row['write']):,.1f}", f"{low:,.0f}-{high:,.0f}",
+                      f"{row['bytes'] / 1e6:,.1f}", f"{row['share']:.0%}",
+                      f"{row['peak_bytes'] / 1e6:,.0f}")
+    console.print(table)
+    console.print(
+        "first s: seconds to the first token, loading and compiling included. reads/s, writes/s:\n"
+        "tokens a second, medians. share: bytes that a token needs x tokens/s, as a share of\n"
+        "what the machine reads.", highlight=False)
+
+
+def machine() -> dict:
+    """What identifies the machine in a table."""
+    import psutil
+
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            name = next((line.split(":")[1].strip() for line in file
+                         if line.startswith("model name")), name)
+    except OSError:
+        pass                                                     # not Linux
+    return {"processor": name, "cores": psutil.cpu_count(logical=True),
+            "system": platform.platform(), "python": platform.python_version()}
+
+
+def bandwidth() -> float:
+    """Bytes a second that this machine reads in a matrix times a vector, the best of five."""
+    w, x = np.ones((MATRIX // 4096, 4096), np.float32), np.ones(4096, np.float32)
+    best = 0.0
+    for _ in range(5):
+        began = time.perf_counter()
+        w @ x
+        best = max(best, w.nbytes / (time.perf_counter() - began))
+    return best
+
+
+def scheme_of_form(form: str):
+    """The Scheme of a form, None where it is one of floats. Raises UserError."""
+    from minillm.architecture.quantized import scheme_named
+
+    return None if form in FLOATS else scheme_named(form.removesuffix("-a8"),
+                                                    activations=form.endswith("-a8"))
+
+
+def bytes_a_token(params: dict) -> int:
+    """Bytes of the matrices that one new token is multiplied with: all but the rows of an embedding
+    that is not the head too."""
+    from minillm.architecture.tree import flatten
+
+    looked_up = params["embed_tokens"].nbytes if "lm_head" in params else 0
+    return sum(leaf.nbytes for leaf in flatten(params).values()) - looked_up
+
+
+class _Worker:
+    """One twin with the model in one form, in a process of its own: a line in, a JSON line out."""
+
+    def __init__(self, options, twin: str, form: str):
+        self.name = f"{twin} {form}"
+        about = [str(options.path), options.tokenizer, twin, form, options.prompt_tokens,
+                 options.new_tokens]
+        self.process = subprocess.Popen([sys.executable, "-c", START, json.dumps(about)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        encoding="utf-8")
+
+    def ask(self, what: str):
+        """What the process answers. Raises UserError where it refuses or has ended."""
+        try:
+            print(what, file=self.process.stdin, flush=True)
+            answer = json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            raise UserError(f"{self.name}: its process ended: probably this machine has too little "
+                            "memory for all of them; choose fewer --forms or --twins") from None
+        if "error" in answer:
+            raise UserError(answer["error"])
+        return answer["value"]
+
+
+START = "import json, sys; from minillm.cli.bench import work; work(*json.loads(sys.argv[1]))"
+
+
+def work(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int):
+    """What a worker's process does: answers a line with a line."""
+    try:
+        answers = answers_of(path, tokenizer, twin, form, prompt_tokens, new_tokens)
+        for line in sys.stdin:
+            print(json.dumps({"value": answers[line.strip()]()}), flush=True)
+    except UserError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+
+
+def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int) -> dict:
+    """{what a worker is asked: how it finds the answer}. Loads the model. Raises UserError."""
+    from minillm.cli.options import keep_compiled
+    from minillm.loading import load, twin_package
+    from minillm.quantization.model import quantize_model
+
+    began, scheme = time.perf_counter(), scheme_of_form(form)
+    model = load(path, tokenizer, form if scheme is None else "float32")
+    config = model.config
+    if prompt_tokens + new_tokens >= config.max_position_embeddings:
+        raise UserError(f"{path}: reads {config.max_position_embeddings} tokens: choose fewer "
+                        "--prompt-tokens or --new-tokens")
+    if scheme is not None:
+        model = replace(model, params=quantize_model(model.params, config, scheme))
+    size = bytes_a_token(model.params)
+    if twin == "jax":
+        keep_compiled()
+    model, rng = model.on(twin), np.random.default_rng(0)
+
+    def once() -> list[float]:
+        """When the call began, and when each token was there."""
+        prompt = rng.integers(0, config.vocab_size, prompt_tokens).tolist()
+        settings = GenerateConfig(max_new_tokens=new_tokens + 1, temperature=0)
+        times = [time.perf_counter()]
+        for _ in twin_package(twin).generate(model.params, prompt, config, settings):
+            times.append(time.perf_counter())
+        return times
+
+    def start() -> dict:
+        first = once()[1] - began
+        once()                                                   # a second time, all is compiled
+        return {"twin": twin, "form": form, "first_token_seconds": first, "bytes": size}
+
+    def turn() -> tuple[float, float]:
+        times = once()
+        return times[1] - times[0], times[-1] - times[1]
+
+    return {"start": start, "turn": turn, "memory": peak_memory}
+
+
+def peak_memory() -> int:
+    """The most bytes of this process that were resident so far."""
+    import psutil
+
+    about = psutil.Process().memory_info()
+    if hasattr(about, "peak_wset"):                              # Windows
+        return about.peak_wset
+    import resource
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if platform.system() == "Darwin" else 1024 * most

@@ -1,0 +1,59 @@
+"""Promises of `minillm bench`: it counts what it says it counts, and refuses in one line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers import random_config
+from minillm import cli
+from minillm.architecture.llama import init
+from minillm.architecture.tree import flatten
+from minillm.cli.bench import bandwidth, bytes_a_token
+from minillm.formats import checkpoint
+
+SMALL = ["--prompt-tokens", "5", "--new-tokens", "4", "--rounds", "2"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A random model with a head of its own, without a tokenizer: none is needed."""
+    rng = np.random.default_rng(0)
+    config = random_config(rng, tie_word_embeddings=False)
+    checkpoint.save_model(tmp_path / "model", config, init(config, rng))
+    return tmp_path / "model"
+
+
+def test_the_report_has_every_twin_and_form(folder, capsys):
+    assert cli.main(["bench", str(folder), "--twins", "numpy", "--forms", "float32",
+                     "int8-channel-a8", *SMALL, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [(row["twin"], row["form"])
+            for row in report["results"]] == [("numpy", "float32"), ("numpy", "int8-channel-a8")]
+    config, params, _ = checkpoint.load_model(folder)
+    full, int8 = report["results"]
+    assert full["bytes"] == sum(leaf.nbytes for leaf in flatten(params).values()) - params[
+        "embed_tokens"].nbytes
+    assert int8["bytes"] < 0.6 * full["bytes"]  # a quarter, and scales: the matrices are small
+    for row in report["results"]:
+        assert len(row["read"]) == len(row["write"]) == 2 and min(row["read"] + row["write"]) > 0
+        assert row["peak_bytes"] > 2**24 and row["first_token_seconds"] > 0
+
+
+def test_a_tied_embedding_counts_because_it_is_the_head_too():
+    rng = np.random.default_rng(1)
+    tied = init(random_config(rng, tie_word_embeddings=True), rng)
+    assert bytes_a_token(tied) == sum(leaf.nbytes for leaf in flatten(tied).values())
+
+
+def test_bandwidth_is_a_rate_of_this_machine():
+    assert 1e8 < bandwidth() < 1e13
+
+
+@pytest.mark.parametrize("more, words", [
+    (["--forms", "int9"], "int9"), (["--twins", "numpy", "--forms", "bfloat16"], "bfloat16"),
+    (["--new-tokens", "40"], "choose fewer"), (["--rounds", "0"], "at least 1")])
+def test_what_cannot_be_measured_is_refused_in_one_line(folder, capsys, more, words):
+    assert cli.main(["bench", str(folder), "--twins", "numpy", *SMALL, *more]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
