@@ -164,7 +164,7 @@ def distill(folder, known, teacher, how, **options):
     return distillation.run(folder, config, TRAIN, how, teacher, dataset, **options)
 
 
-@TWINS
+@pytest.mark.parametrize("twin", ["numpy", pytest.param("jax", marks=pytest.mark.slow)])
 def test_alpha_0_is_plain_training(twin, known, teacher, toy, tmp_path):  # noqa: F811
     dataset, config = known
     training.run(tmp_path / "plain", config, TRAIN, dataset, toy[1], twin=twin)
