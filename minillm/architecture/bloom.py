@@ -8,7 +8,8 @@
      "norm": (D,), "norm_bias": (D,),
      "lm_head": (D, V)}                       # absent when the head is tied to the embedding
 
-The names are the LLaMA's (params.py) where the parts are the same. Nothing here is trained: see formats/bloom.py.
+The names are the LLaMA's (llama.py) where the parts are the same. A BLOOM has no rotary positions: `slopes` says how
+attention falls off with distance instead. Nothing here is trained: see formats/bloom.py.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Renders one chat template, in a process of its own: run as a script by chat_template.py, never imported.
+"""Renders one chat template, in a process of its own: run as a script by process.py, never imported.
 
 A template is a program of whoever made the checkpoint. It runs in Jinja's sandbox, and this process has little time and
 memory. In: JSON {"template", "variables"} on standard input; out: JSON {"text"} or {"error"}. Only jinja2 is needed.

@@ -51,7 +51,7 @@ MODULES = (
 
 
 def load(folder, dtype=np.float32) -> tuple[BloomConfig, dict]:
-    """(config, params), the matrices in `dtype`, norms and biases in float32. Raises UserError as foreign/llama.py does."""
+    """(config, params), the matrices in `dtype`, norms and biases in float32. Raises UserError as formats/llama.py does."""
     config, leaves = load_config(folder), {}
     with open_folder(Path(folder)) as weights:
         for ours, (name, transposed) in plan(weights, config).items():
@@ -94,7 +94,7 @@ def either(values: dict, name: str, other: str, default):
 
 
 def plan(weights, config: BloomConfig) -> dict[str, tuple[str, bool]]:
-    """As `plan` of foreign/llama.py; queries, keys and values have the same tensor. Raises UserError."""
+    """As `plan` of formats/llama.py; queries, keys and values have the same tensor. Raises UserError."""
     if config.num_hidden_layers > len(weights.names):
         raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
                         f"{config.num_hidden_layers} layers of config.json")

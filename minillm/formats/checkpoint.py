@@ -115,7 +115,7 @@ def number_kind(name: str) -> np.dtype:
 def load_model(folder, dtype: str = "float32"):
     """(config, params, tokenizer) of a folder of ours or of Hugging Face's; the tokenizer is None where there is none.
 
-    Ours come in by the same code as those of strangers: see foreign/llama.py and foreign/bloom.py. `dtype` is that of the
+    Ours come in by the same code as those of strangers: see formats/llama.py and formats/bloom.py. `dtype` is that of the
     matrices. Raises UserError.
     """
     folder = Path(folder)

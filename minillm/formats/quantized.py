@@ -5,8 +5,8 @@
                         layers.0.q_proj.scales    F32 or F16; .zeros I8; .columns I32 and .kept F32 where outliers stay float
                         layers.0.input_layernorm  F32, as every vector
 
-Names and shapes are ours (params.py), because no other program reads such a folder: `minillm convert` makes it float again,
-`minillm export` writes GGUF. A folder of another quant_method is refused where its config is read (foreign/llama.py).
+Names and shapes are ours (architecture/llama.py), because no other program reads such a folder: `minillm convert` makes it float again,
+`minillm export` writes GGUF. A folder of another quant_method is refused where its config is read (formats/llama.py).
 """
 
 from pathlib import Path

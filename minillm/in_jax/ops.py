@@ -68,8 +68,8 @@ def softmax(x):
 def rotation(positions_T, config, length: int, dtype):
     """cos and sin of the angles position * frequency_i for i < E/2. -> two arrays (T, E/2).
 
-    The frequencies are constants for texts of `length` tokens. NumPy computes them (rotary.py), so
-    that both twins rotate by the same angles.
+    The frequencies are constants for texts of `length` tokens. NumPy computes them
+    (architecture/rope.py), so that both twins rotate by the same angles.
     """
     frequency, growth = frequencies(config, length)
     angle = positions_T.astype(dtype)[:, None] * frequency.astype(dtype)

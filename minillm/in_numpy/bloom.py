@@ -5,8 +5,7 @@
 
 It differs from a LLaMA in these points: LayerNorm instead of RMSNorm, one more norm on the
 embedding, biases everywhere, GELU without a gate, and ALiBi: no position is added or rotated;
-instead, attention falls off with distance. Axes: see ops.py. The twin has the same path under
-minillm/in_numpy or minillm/in_jax.
+instead, attention falls off with distance. Axes: see ops.py. Twin: minillm/in_jax/bloom.py.
 """
 
 import numpy as np

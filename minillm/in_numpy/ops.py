@@ -129,8 +129,8 @@ def rotation(positions_T, config, length: int, dtype):
     """cos and sin of the angles position * frequency_i for i < E/2. -> two arrays (T, E/2).
 
     frequency_i = theta^(-2i/E), unless the config stretches it for texts of `length` tokens (see
-    rotary.py). Su et al. 2021, arXiv:2104.09864, eq. 15. The angles are computed in float32 (in
-    `dtype` if that is wider), as in Hugging Face.
+    architecture/rope.py). Su et al. 2021, arXiv:2104.09864, eq. 15. The angles are computed in
+    float32 (in `dtype` if that is wider), as in Hugging Face.
     """
     frequency, growth = frequencies(config, length)
     angle = positions_T.astype(dtype)[:, None] * frequency.astype(dtype)
