@@ -350,6 +350,8 @@ def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
     if way == "user" and os.getuid() != 0:
         return "it needs root"
     try:
+        if way != "none":
+            filter_program()                               # says what is missing
         calls = [] if way == "none" else [([[*call] for call in _calls()],)]
         paths = [str(path) for path in secrets]
         tasks = [("readable", False, [(paths,)]), ("possible", False, calls)]
