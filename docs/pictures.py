@@ -44,7 +44,7 @@ def path_of_a_model(results, new):
     x, y = [models[name]["bytes"] / 1e6 for name in stations], [models[name]["above"] for name in stations]
     for name, at, up, error in zip(stations, x, y, [models[name]["standard_error"] for name in stations]):
         right.errorbar(at, up, yerr=2 * error, fmt="o", color=new.ink["lines"][0], capsize=3)
-        right.annotate(name, (at, up), xytext=(0, 13 if "int8" not in name else -20), textcoords="offset points", ha="center", fontsize=9)
+        right.annotate(name, (at, up), xytext=(0, 20 if "int8" not in name else -28), textcoords="offset points", ha="center", fontsize=9)
     for way in ((0, 1), (0, 2), (2, 3)):
         right.annotate("", (x[way[1]], y[way[1]]), (x[way[0]], y[way[0]]), arrowprops={"arrowstyle": "->", "color": new.ink["lines"][5], "shrinkA": 8, "shrinkB": 8})
     right.axhline(0, color=new.ink["text"], linewidth=0.8)

@@ -1,4 +1,4 @@
-"""minillm: a LLaMA that you can read in an afternoon, train on a laptop, shrink, open up, and grade.
+"""minillm: a small LLaMA that you can read in an afternoon and train on a laptop, with a course.
 
     model = minillm.load("runs/demo")              # or a llama2.c .bin file
     model.logits([[1, 2, 3]], twin="numpy")        # (B, T, V)

@@ -186,3 +186,14 @@ def test_what_is_there_and_does_not_work_is_not_to_be_installed():
     line = needs.summary(["Skipped: needs bubblewrap, which does not work here: no namespaces"] * 2 + ["Skipped: needs nothing of this kind"])
     assert line == "skipped: 2 need bubblewrap, which does not work here: no namespaces"
     assert needs.summary(["Skipped: kill -9 is of Unix"]) == ""
+
+
+def test_without_pyseccomp_a_sandbox_does_not_work_and_says_why(monkeypatch):
+    """A wheel is installed without the extra `grade`, also where the system has bubblewrap."""
+    from minillm.assignments import sandbox
+
+    monkeypatch.setitem(sys.modules, "pyseccomp", None)
+    monkeypatch.setattr(sandbox, "find_bubblewrap", lambda: "/usr/bin/bwrap")
+    monkeypatch.setattr(sandbox, "filter_program", sandbox.filter_program.__wrapped__)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert "pip install pyseccomp" in sandbox.works("bubblewrap")

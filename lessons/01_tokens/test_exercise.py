@@ -57,7 +57,7 @@ HINTS = {
         "Train two merges on {b'abc': 5} and look at the second: it must contain the token 256.",
     ),
     "no_stop": Hint(
-        "You went on with pairs that occur once. A token for a pair that never occurs again "
+        "You continued with pairs that occur once. A token for a pair that never occurs again "
         "saves nothing.",
         "Train many merges on a single short word: what does the last merge represent?",
     ),

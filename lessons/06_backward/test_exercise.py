@@ -195,7 +195,7 @@ HINTS = {
         "Call it with dloss = 2: everything must double.",
     ),
     "diagonal": Hint(
-        "You differentiated the softmax number by number, p (1 - p). But raising one score also "
+        "You differentiated the softmax element by element, p (1 - p). But raising one score also "
         "lowers the shares of all the others.",
         "Add the same number to all scores of a row: nothing changes, so each row of dscores "
         "must add up to 0. Does it?",

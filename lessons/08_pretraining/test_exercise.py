@@ -34,7 +34,7 @@ HINTS = {
     ),
     "train_in_validation": Hint(
         "You train on the documents that are held out, too. The validation loss then measures "
-        "memory and goes on falling while the model gets worse.",
+        "memory and keeps falling while the model gets worse.",
         "Look for a document of your validation in your train: is any of them there?",
     ),
     "copies": Hint(
@@ -143,7 +143,7 @@ HINTS = {
         "now: they must be the same.",
     ),
     "moments": Hint(
-        "You lost the optimizer's memory (mean): the run goes on with zeros.",
+        "You lost the optimizer's memory (mean): the run continues with zeros.",
         "Run 5 steps, save and load, and print mean of both states.",
     ),
     "step": Hint(

@@ -32,8 +32,8 @@ HINTS = {
         "Compute how much each of the two adds, and look which is more.",
     ),
     "nothing_returned": Hint(
-        "Your tap kept the activation and returned nothing, so the model had nothing to go on "
-        "with. A tap is in the middle of the computation: the model goes on with what it "
+        "Your tap kept the activation and returned nothing, so the model could not "
+        "continue. A tap is in the middle of the computation: the model continues with what it "
         "returns.",
         "Print what the tap returns, and what the run does with it on its next line.",
     ),

@@ -331,6 +331,8 @@ def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
     if way == "chroot" and os.getuid() != 0:
         return "it needs root"
     try:
+        if way != "none":
+            filter_program()                               # says what is missing
         calls = [] if way == "none" else [(forbidden_calls(),)]
         tasks = [("readable", False, [([*map(str, secrets)],)]), ("possible", False, calls)]
         found = running.ask(Job(PROBE, tasks), Limits(), of(way))

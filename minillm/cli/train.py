@@ -395,9 +395,9 @@ def size(config) -> str:
     from minillm.architecture.llama import count
 
     return (
-        f"{count(config):,} parameters in {config.num_hidden_layers} layers of "
-        f"{config.hidden_size}, {config.num_attention_heads} heads over "
-        f"{config.num_key_value_heads}"
+        f"{count(config):,} parameters; layers: {config.num_hidden_layers} of width "
+        f"{config.hidden_size}; heads: {config.num_attention_heads} for queries, "
+        f"{config.num_key_value_heads} for keys and values"
     )
 
 

@@ -155,7 +155,7 @@ def test_pretrain_says_what_it_does(runs, minillm, tmp_path):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert "training tokens" in lines[0] and "story recipe: o_proj" in lines.pop(1)
-    assert "parameters in 1 layers of 32" in lines[1] and "twin: numpy" in lines[1]
+    assert "parameters; layers: 1 of width 32" in lines[1] and "twin: numpy" in lines[1]
     assert [line.split()[:2] for line in lines[2:-3]] == [["step", "0"], ["step", "3"],
                                                           ["step", "3"], ["step", "6"]]
     assert "nats/story, floor" in lines[2] and "writes:" in lines[4]

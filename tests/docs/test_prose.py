@@ -1,5 +1,6 @@
-"""Promise: lessons and pages are written in plain English: phrases of a translation do not come back."""
+"""Promise: lessons, hints and pages are in plain English: phrases of a translation do not come back."""
 
+import ast
 import re
 
 import pytest
@@ -7,13 +8,13 @@ import pytest
 from helpers import ROOT
 
 PAGES = [
-    *sorted((ROOT / "lessons").glob("09_*/lesson.md")),
-    *sorted((ROOT / "lessons").glob("1?_*/lesson.md")),
-    *(ROOT / "docs" / "pages" / f"{name}.md" for name in (
-        "benchmarks", "design", "other-courses", "path", "start", "troubleshooting",
-        "how-to/distill", "how-to/inspect", "how-to/load", "how-to/normal-loss",
-        "how-to/quantize")),
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "pages").rglob("*.md")),
+    *sorted((ROOT / "lessons").glob("*/lesson.md")),
+    *sorted((ROOT / "lessons").glob("*/discussion.md")),
+    ROOT / "lessons" / "glossary.md",
 ]
+EXERCISES = sorted((ROOT / "lessons").glob("*/test_exercise.py"))
 CODE = re.compile(r"^```.*?^```$|`[^`\n]+`|\{\{.*?\}\}", re.MULTILINE | re.DOTALL)
 # phrase -> what to write instead
 INSTEAD = {
@@ -22,9 +23,11 @@ INSTEAD = {
     r"(?:the|two|this) mends?\b|\bmends?\b": "fix, remedy, repair",
     r"Asked is|What is wanted is": "a sentence with a subject",
     r"\bwho (?:forgets|does not know|makes)\b": "if you forget ...",
-    r"\bstands? (?:before|behind|beside|below|in|there|right)\b": "is, comes, occurs",
-    r"\bgoes on with\b": "continues with",
-    r"\b(?:likelier|likeliest) token": "more probable, most probable",
+    r"\b(?:stands?|stood) (?!for\b|out\b)": "is, comes, occurs",
+    r"\b(?:go|goes|went) on with\b": "continue with",
+    r"\blikelie(?:r|st)\b": "more probable, most probable",
+    r"\bone's own\b|\boneself\b": "your own, yourself",
+    r"\bin earnest\b": "nothing",
     r"\b(?:is|are) foretold\b": "predicted",
     r"^ *\$(?!\$)": "no line that begins with inline math: Markdown may take it for a paragraph",
 }
@@ -37,16 +40,34 @@ def found_in(text: str) -> list[str]:
             for match in re.finditer(phrase, prose, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def hints_of(path) -> str:
+    """The text of every Hint(...) in a test_exercise.py."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    hints = [call.args for call in calls if getattr(call.func, "id", None) == "Hint"]
+    return "\n".join(part.value for parts in hints for part in parts)
+
+
+def name_of(path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_a_page_is_written_in_plain_english(path):
     assert not found_in(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=name_of)
+def test_hints_are_written_in_plain_english(path):
+    assert len(hints := hints_of(path)) > 1000 and not found_in(hints)
 
 
 @pytest.mark.parametrize("sentence", [
     "a model of two thousand million weights", "The next token hangs on the whole text",
     "say why it fails, and mend it in two ways", "Asked is the number.",
     "Who forgets it gets no error, and who does not know takes it for a bad model",
-    "LayerNorm where a norm stands before the matrix", "so\n$x$ is first"])
+    "LayerNorm where a norm stands before the matrix", "so\n$x$ is first",
+    "the likeliest name", "to see it oneself", "both stood in one row"])
 def test_the_phrases_are_found(sentence):
     assert found_in(sentence)
     assert not found_in("```sh\n" + sentence + "\n```")
