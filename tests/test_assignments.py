@@ -367,6 +367,13 @@ def test_an_honest_failure_is_told_kindly_and_costs_one_task(kind, key):
     assert {task for task in found if found[task]["status"] != "passed"} == {name}, found
 
 
+def test_a_name_that_is_missing_is_named_where_the_lesson_calls_the_function_itself():
+    checks, solution = checks_of("11")
+    found = graded(checks, solution.replace("def quantize(", "def quantise("))["quantize"]
+    assert (found["kind"], found["message"]) == (
+        "missing", "there is no quantize in the file: keep the names of the exercise")
+
+
 def test_an_array_for_a_number_and_a_question_that_nobody_answers(key):
     found = graded(key, replaced("return np.exp(nats)", "return np.exp(nats),"))["perplexity"]
     assert found["kind"] == "shape" and "where a single number is expected" in found["message"]

@@ -10,7 +10,8 @@ import pytest
 
 from minillm.assignments import classroom, reports
 from minillm.assignments.assignment import Assignment, Part, after_lateness, days_late
-from minillm.assignments.records import Records, read_records
+from minillm.assignments.collecting import Submission
+from minillm.assignments.records import Records, in_groups, read_records
 from minillm.assignments.similar import alike
 from minillm.errors import UserError
 
@@ -318,6 +319,24 @@ def test_extensions_and_overrides(tmp_path):
     assert "points set by your teacher: 02_counting.f: 1.5 (by hand)" in (
         tmp_path / "students" / "bob.txt"
     ).read_text(encoding="utf-8")
+
+
+def test_a_group_s_submission_counts_for_each_of_its_students(tmp_path):
+    one = [Submission(name, {"02_counting.py": SOFTMAX}, {}) for name in ("Team A", "bob", "cyd")]
+    paths = written(tmp_path, groups="group,student\nteam a,ada\nTEAM A,Bob\n")
+    said = []
+    handed_in = in_groups(one, paths["groups"], said.append)
+    assert [s.student for s in handed_in] == ["ada", "Bob", "cyd"]
+    assert all(s.files == one[0].files for s in handed_in)
+    assert handed_in[1].notes == ["handed in by the group Team A"] and "Bob handed in alone" in said[0]
+    records = read_records(ASSIGNMENT, ["ada", "Bob", "cyd"], **paths, say=said.append)
+    class_, files = [passed(s.student) for s in handed_in], {s.student: s.files for s in handed_in}
+    reports.write_all(tmp_path, ASSIGNMENT, class_, records, files)
+    assert "equal: Bob, cyd" in (tmp_path / "class.txt").read_text(encoding="utf-8"), (
+        "a group is not alike within itself"
+    )
+    with pytest.raises(UserError, match="columns group and student"):
+        in_groups(one, written(tmp_path, groups="name\n")["groups"], said.append)
 
 
 CANVAS = (

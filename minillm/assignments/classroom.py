@@ -20,7 +20,7 @@ from minillm.assignments import reports, sandbox
 from minillm.assignments.assignment import Assignment, digest_of, find_key, read_assignment
 from minillm.assignments.collecting import Submission, collect
 from minillm.assignments.grading import Grader, clean, of_all, stub_of
-from minillm.assignments.records import plain, read_records
+from minillm.assignments.records import in_groups, plain, read_records
 from minillm.course.lessons import PACKAGE, lessons_folder
 from minillm.course.running import sweep
 from minillm.errors import UserError
@@ -33,7 +33,8 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
           only: str | None = None, anonymous: bool = False, names: bool = False, say=print,
           **files) -> list[dict]:
     """Grade every submission of a folder; returns the results, in the order of the students.
-    files: times, roster, extensions, overrides, as read_records takes them. Raises UserError.
+    files: times, roster, extensions, overrides, groups, as read_records takes them. Raises
+    UserError.
     """
     key, out = find_key(key).resolve(), Path(out)
     assignment = read_assignment(key)
@@ -46,6 +47,7 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
     _whole(key, assignment, say)
     stubs = stubs_of(key, assignment)
     handed_in = collect(Path(submissions), assignment.files, say, stubs)
+    handed_in = in_groups(handed_in, files.get("groups"), say)
     if names:
         for submission in handed_in:
             found = ", ".join(submission.files) or "nothing"

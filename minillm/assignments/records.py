@@ -5,6 +5,7 @@ Unicode form, and an id of the roster is as good.
     times.csv        student, time
     extensions.csv   student, due, grace          one of the two may be empty; grace in minutes
     overrides.csv    student, task, points, note  task: LESSON.TASK, LESSON, or empty for the sum
+    groups.csv       group, student               a group's submission counts for each of them
     roster.csv       Canvas' gradebook, Moodle's grading worksheet, or a column student
 """
 
@@ -53,6 +54,7 @@ class Records:
     overrides: dict = field(default_factory=dict)
     roster: list = field(default_factory=list)
     columns: list = field(default_factory=list)
+    groups: dict = field(default_factory=dict)
 
     def score(self, assignment: Assignment, result: dict) -> Score:
         """The points of a result, with the student's own due time, grace and overrides."""
@@ -112,11 +114,13 @@ def _called(row: dict) -> set[str]:
 
 
 def read_records(assignment, students, times=None, roster=None, extensions=None, overrides=None,
-                 say=print) -> Records:
-    """All that was given of the four files. Raises UserError; says what fits no student or leaves
+                 groups=None, say=print) -> Records:
+    """All that was given of the files. Raises UserError; says what fits no student or leaves
     something open.
     """
     records = Records()
+    for row in _rows(groups, ("group", "student")):
+        records.groups[same_name(row["student"])] = same_name(row["group"])
     if roster:
         records.columns, rows = read_table(roster)
         others = ("", "Points Possible", "Student, Test")
@@ -191,15 +195,36 @@ def _number(text: str, what: str) -> float:
     raise UserError(f"{what} is {text!r}: it must be a number of at least 0")
 
 
-def _about(path, needed, students, say) -> list[dict]:
-    """The rows of a file (none without one) with the columns `needed`; who is no student is
-    mentioned. Raises UserError.
+def in_groups(handed_in, groups, say) -> list:
+    """The submissions with each group's in place of its students' own, for each of them. Raises
+    UserError.
     """
+    members: dict[str, list] = {}
+    for row in _rows(groups, ("group", "student")):
+        members.setdefault(same_name(row["group"]), []).append(row["student"])
+    own = {same_name(s.student): s for s in handed_in if same_name(s.student) not in members}
+    for together in (s for s in handed_in if same_name(s.student) in members):
+        note = f"handed in by the group {together.student}"
+        for student in members[same_name(together.student)]:
+            if same_name(student) in own:
+                say(f"WARNING: {groups}: {student} handed in alone too: the group's counts")
+            own[same_name(student)] = replace(together, student=student,
+                                              notes=[*together.notes, note])
+    return [submission for _, submission in sorted(own.items())]
+
+
+def _rows(path, needed) -> list[dict]:
+    """The rows of a file, none without one. Raises UserError where it lacks the columns `needed`."""
     columns, rows = read_table(path) if path else ([], [])
     if path and not set(needed) <= {name.strip().lower() for name in columns}:
         raise UserError(f"{path}: needs the columns {' and '.join(needed)}, with commas between; "
                         f"its first line has {', '.join(columns)[:100] or 'none'}")
-    known = set(map(same_name, students))
+    return rows
+
+
+def _about(path, needed, students, say) -> list[dict]:
+    """The rows of a file; who is no student is mentioned. Raises UserError."""
+    rows, known = _rows(path, needed), set(map(same_name, students))
     if unknown := sorted({r["student"] for r in rows if same_name(r["student"]) not in known}):
         say(f"WARNING: {path}: no submission of {', '.join(unknown)}")
     return rows

@@ -18,7 +18,15 @@ from pathlib import Path
 import jinja2
 
 from minillm.assignments.assignment import Assignment
-from minillm.assignments.records import Records, Score, for_platform, grades, one_line, plain
+from minillm.assignments.records import (
+    Records,
+    Score,
+    for_platform,
+    grades,
+    one_line,
+    plain,
+    same_name,
+)
 from minillm.assignments.similar import alike
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_atomically
@@ -102,7 +110,7 @@ def write_all(out: Path, assignment: Assignment, results: list[dict], records: R
         "assignment": assignment, "students": students, "summary": _summary(assignment, points),
         "histogram": _histogram(assignment, points), "most": max(1, len(results)),
         "tasks": _task_rates(assignment, results), "wrong": _wrong(results, label),
-        "alike": None if files is None else _alike(assignment, files, stubs or {}, label),
+        "alike": None if files is None else _alike(assignment, files, stubs or {}, label, records),
         "absent": records.absent(scores)}
     for kind in ("txt", "html"):
         _write(out / f"class.{kind}", f"class.{kind}", **about)
@@ -220,10 +228,11 @@ def _task_rates(assignment, results) -> list[dict]:
     return rows
 
 
-def _alike(assignment, files, stubs, label) -> list[dict]:
+def _alike(assignment, files, stubs, label, records: Records) -> list[dict]:
+    one_each = {records.groups.get(same_name(student), student): student for student in files}
     found = []
     for name in assignment.files:
-        of = {student: own[name] for student, own in files.items() if name in own}
+        of = {s: files[s][name] for s in one_each.values() if name in files[s]}
         for group in alike(of, stubs.get(name, b"")):
             found.append(group | {"file": name, "students": list(map(label, group["students"]))})
     return found
