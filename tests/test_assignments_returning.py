@@ -321,6 +321,15 @@ def test_extensions_and_overrides(tmp_path):
     ).read_text(encoding="utf-8")
 
 
+def test_a_copy_of_the_course_s_solution_is_listed_under_no_name(tmp_path):
+    files = {"ada": {"02_counting.py": SOFTMAX}}
+    for anonymous in (False, True):
+        reports.write_all(tmp_path, ASSIGNMENT, [passed("ada")], Records(), files,
+                          anonymous=anonymous, given={"02_counting.py": (b"", SOFTMAX)})
+        text = (tmp_path / "class.txt").read_text(encoding="utf-8")
+        assert "equal: (the course's solution), " in text and ("ada" in text) != anonymous
+
+
 def test_a_group_s_submission_counts_for_each_of_its_students(tmp_path):
     one = [Submission(name, {"02_counting.py": SOFTMAX}, {}) for name in ("Team A", "bob", "cyd")]
     paths = written(tmp_path, groups="group,student\nteam a,ada\nTEAM A,Bob\n")
@@ -331,8 +340,9 @@ def test_a_group_s_submission_counts_for_each_of_its_students(tmp_path):
     assert handed_in[1].notes == ["handed in by the group Team A"] and "Bob handed in alone" in said[0]
     records = read_records(ASSIGNMENT, ["ada", "Bob", "cyd"], **paths, say=said.append)
     class_, files = [passed(s.student) for s in handed_in], {s.student: s.files for s in handed_in}
-    reports.write_all(tmp_path, ASSIGNMENT, class_, records, files)
-    assert "equal: Bob, cyd" in (tmp_path / "class.txt").read_text(encoding="utf-8"), (
+    given = {"02_counting.py": (b"", SOFTMAX.replace(b"shifted", b"s"))}
+    reports.write_all(tmp_path, ASSIGNMENT, class_, records, files, given=given)
+    assert "equal: Bob, cyd\n" in (tmp_path / "class.txt").read_text(encoding="utf-8"), (
         "a group is not alike within itself"
     )
     with pytest.raises(UserError, match="columns group and student"):

@@ -46,6 +46,8 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
                         "its ids")
     _whole(key, assignment, say)
     stubs = stubs_of(key, assignment)
+    given = {part.file: (stubs[part.file], (key / "lessons" / part.name / "solution.py").read_bytes())
+             for part in assignment.parts}
     handed_in = collect(Path(submissions), assignment.files, say, stubs)
     handed_in = in_groups(handed_in, files.get("groups"), say)
     if names:
@@ -74,7 +76,7 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
         def tables(whole: bool):
             found = [results[student] for student in students if student in results]
             files = {s.student: s.files for s in handed_in} if whole else None
-            reports.write_all(out, assignment, found, records, files, lms, anonymous, stubs)
+            reports.write_all(out, assignment, found, records, files, lms, anonymous, given)
 
         digest = checks_digest(key, assignment)
         results = _known(out, assignment, students, digest, say)
