@@ -75,7 +75,7 @@ def checks_of(number):
     )
 
 
-# Handing out --------------------------------------------------------------------------------------------------------
+# Handing out -----------------------------------------------------------------------------------
 
 
 def test_solutions_do_not_travel_with_the_handout(made):
@@ -193,7 +193,7 @@ def test_a_key_is_no_handout_and_a_handout_no_key(made, capsys):
     assert "secret.json" in capsys.readouterr().err
 
 
-# For students -------------------------------------------------------------------------------------------------------
+# For students ----------------------------------------------------------------------------------
 
 
 def test_check_and_submit(made, tmp_path, capsys):
@@ -283,7 +283,7 @@ def test_a_file_that_is_not_python_is_warned_about_before_it_is_handed_in(made, 
     assert "not Python yet" in capsys.readouterr().out
 
 
-# Honest failures ----------------------------------------------------------------------------------------------------
+# Honest failures -------------------------------------------------------------------------------
 
 
 def replaced(old, new):
@@ -482,7 +482,7 @@ def test_what_differs_from_run_to_run_is_not_in_a_result():
     )
 
 
-EVERY = 8  # of the mistakes of two lessons, one in so many is tried; the slow run tries all of all lessons
+EVERY = 8  # of the mistakes of two lessons one in so many is tried, in the slow run all of all
 
 
 @pytest.mark.parametrize(
@@ -568,7 +568,7 @@ def test_imports_that_the_grader_has_not_are_warned_about(made, tmp_path, capsys
     assert "WARNING" not in capsys.readouterr().out
 
 
-# Gradescope ---------------------------------------------------------------------------------------------------------
+# Gradescope ------------------------------------------------------------------------------------
 
 TEXT = ("text", "html", "simple_format", "md", "ansi")
 SEEN = ("hidden", "after_due_date", "after_published", "visible")

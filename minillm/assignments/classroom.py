@@ -45,8 +45,8 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
         raise UserError(f"--lms {lms}: needs --roster FILE, the class as {lms} exports it, for "
                         "its ids")
     _whole(key, assignment, say)
-    stubs = stubs_of(key, assignment)
-    given = {part.file: (stubs[part.file], (key / "lessons" / part.name / "solution.py").read_bytes())
+    lessons, stubs = key / "lessons", stubs_of(key, assignment)
+    given = {part.file: (stubs[part.file], (lessons / part.name / "solution.py").read_bytes())
              for part in assignment.parts}
     handed_in = collect(Path(submissions), assignment.files, say, stubs)
     handed_in = in_groups(handed_in, files.get("groups"), say)

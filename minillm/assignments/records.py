@@ -214,7 +214,7 @@ def in_groups(handed_in, groups, say) -> list:
 
 
 def _rows(path, needed) -> list[dict]:
-    """The rows of a file, none without one. Raises UserError where it lacks the columns `needed`."""
+    """The rows of a file, none without one. Raises UserError where it lacks a column `needed`."""
     columns, rows = read_table(path) if path else ([], [])
     if path and not set(needed) <= {name.strip().lower() for name in columns}:
         raise UserError(f"{path}: needs the columns {' and '.join(needed)}, with commas between; "
