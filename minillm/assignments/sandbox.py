@@ -207,8 +207,9 @@ def _put(source: str, to: Path):
                 raise OSError
             os.link(source, to)
         except OSError:  # closed to others, or on another device
-            shutil.copy(source, to)
-            to.chmod(0o755)
+            with contextlib.suppress(FileNotFoundError):  # gone by now: Python writes its cache
+                shutil.copy(source, to)
+                to.chmod(0o755)
 
 
 def _within(path, folders) -> bool:
