@@ -20,7 +20,8 @@ from minillm.assignments import reports, sandbox
 from minillm.assignments.assignment import Assignment, digest_of, find_key, read_assignment
 from minillm.assignments.collecting import Submission, collect
 from minillm.assignments.grading import Grader, clean, of_all, stub_of
-from minillm.assignments.records import in_groups, plain, read_records
+from minillm.assignments.records import in_groups, read_records
+from minillm.assignments.tables import plain
 from minillm.course.lessons import PACKAGE, lessons_folder
 from minillm.course.running import sweep
 from minillm.errors import UserError

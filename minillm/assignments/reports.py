@@ -1,5 +1,5 @@
 """What a teacher and the students get from results: text and HTML for each student, and a page
-about the class, by the templates of this folder; tables are made in records.py.
+about the class, by the templates of this folder; tables are made in tables.py.
 
     grades/grades.csv             a row for each student, a column for each task
     grades/canvas.csv, moodle.csv what the platform imports, from its own roster (--lms, --roster)
@@ -18,16 +18,9 @@ from pathlib import Path
 import jinja2
 
 from minillm.assignments.assignment import Assignment
-from minillm.assignments.records import (
-    Records,
-    Score,
-    for_platform,
-    grades,
-    one_line,
-    plain,
-    same_name,
-)
+from minillm.assignments.records import Records, Score, same_name
 from minillm.assignments.similar import alike
+from minillm.assignments.tables import for_platform, grades, one_line, plain
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_atomically
 

@@ -53,10 +53,11 @@ def add_new(actions):
 
 def add_sandbox(action):
     """How submissions are kept apart."""
-    action.add_argument("--sandbox", choices=("auto", "bubblewrap", "none"), default="auto",
-                        dest="way",
+    action.add_argument("--sandbox", choices=("auto", "bubblewrap", "chroot", "none"),
+                        default="auto", dest="way",
                         help="where submissions run: auto is bubblewrap, and refuses where that "
-                        "does not work; none protects against nothing")
+                        "does not work; chroot has the same walls, and is for root in a container; "
+                        "none protects against nothing")
 
 
 def of(options, *names) -> dict:
