@@ -251,7 +251,7 @@ def test_reports_show_nothing_that_is_hidden(graded):
             assert "right is" not in text and "\x1b" not in text and "\u202e" not in text
 
 
-# What is behind it ---------------------------------------------------------------------------------------------------
+# What is behind it -----------------------------------------------------------------------------
 
 
 def test_every_attack_says_what_it_tries():

@@ -26,7 +26,8 @@ from minillm.course.lessons import all_lessons
 WAY = "none" if sandbox.works("bubblewrap") else "bubblewrap"
 TABLES = ("grades.csv", "class.txt", "class.html")
 LESSONS = {lesson.number: lesson.folder for lesson in all_lessons()}
-CODE = {(folder.name, name): code for folder in LESSONS.values() for name, code in answers(folder).items()}
+CODE = {(folder.name, name): code for folder in LESSONS.values()
+        for name, code in answers(folder).items()}
 
 
 def hand_in(place: Path, numbers, size: int, first: int = 0) -> dict:
@@ -183,7 +184,8 @@ def test_a_class_of_sixty_twice(tmp_path):
 
 def notebook(source: str) -> str:
     cells = ["%matplotlib inline\n", source, "print(softmax(3))"]
-    return json.dumps({"cells": [{"cell_type": "code", "source": c.splitlines(True)} for c in cells]})
+    made = [{"cell_type": "code", "source": cell.splitlines(True)} for cell in cells]
+    return json.dumps({"cells": made})
 
 
 def zipped(files: dict) -> bytes:
@@ -270,7 +272,8 @@ def test_seventy_honest_and_odd_submissions_twice_and_killed_at_three_moments(tm
         assert grader.wait() == 0, grader.stderr.read()
         grader.stderr.close()
         largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(f"{(time.monotonic() - began) / 70:.2f} s a student; largest process {largest:.0f} MB")
+        each = (time.monotonic() - began) / 70
+        print(f"{each:.2f} s a student; largest process {largest:.0f} MB")
     first = tree(tmp_path / "first")
     results = {(r := json.loads(data))["student"]: r for name, data in first.items()
                if name.startswith("results/")}

@@ -10,7 +10,8 @@ import pytest
 
 from minillm.assignments import classroom, reports
 from minillm.assignments.assignment import Assignment, Part, after_lateness, days_late
-from minillm.assignments.records import Records, read_records
+from minillm.assignments.collecting import Submission
+from minillm.assignments.records import Records, in_groups, read_records
 from minillm.assignments.similar import alike
 from minillm.errors import UserError
 
@@ -212,9 +213,12 @@ def test_alike_says_where_to_look():
         "gus": b"",
     }
     groups = alike(files, b"")
-    assert groups[0] == {"how": "equal", "students": ["ada", "bob"]}
-    assert any(group["students"] == ["ada", "dan"] and "%" in group["how"] for group in groups)
-    assert not any("eve" in group["students"] or "gus" in group["students"] for group in groups)
+    assert groups[:2] == [
+        {"how": "equal", "students": ["ada", "bob"]},
+        {"how": "equal but for names and layout", "students": ["ada", "bob", "cyd"]},
+    ]
+    assert len(groups) == 3 and groups[2]["students"] == ["ada", "bob", "cyd", "dan"]
+    assert groups[2]["how"].endswith("% of their runs"), "one row, not one for each pair"
     assert {"how": "equal but for names and layout", "students": ["bob", "cyd"]} in alike(
         {name: files[name] for name in ("bob", "cyd")}, b""
     )
@@ -223,7 +227,7 @@ def test_alike_says_where_to_look():
     )
 
 
-# Times, extensions, overrides, rosters -------------------------------------------------------------------------------
+# Times, extensions, overrides, rosters ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -318,6 +322,35 @@ def test_extensions_and_overrides(tmp_path):
     assert "points set by your teacher: 02_counting.f: 1.5 (by hand)" in (
         tmp_path / "students" / "bob.txt"
     ).read_text(encoding="utf-8")
+
+
+def test_a_copy_of_the_course_s_solution_is_listed_under_no_name(tmp_path):
+    files = {"ada": {"02_counting.py": SOFTMAX}}
+    for anonymous in (False, True):
+        reports.write_all(tmp_path, ASSIGNMENT, [passed("ada")], Records(), files,
+                          anonymous=anonymous, given={"02_counting.py": (b"", SOFTMAX)})
+        text = (tmp_path / "class.txt").read_text(encoding="utf-8")
+        assert "equal: (the course's solution), " in text and ("ada" in text) != anonymous
+
+
+def test_a_group_s_submission_counts_for_each_of_its_students(tmp_path):
+    one = [Submission(name, {"02_counting.py": SOFTMAX}, {}) for name in ("Team A", "bob", "cyd")]
+    paths = written(tmp_path, groups="group,student\nteam a,ada\nTEAM A,Bob\n")
+    said = []
+    handed_in = in_groups(one, paths["groups"], said.append)
+    assert [s.student for s in handed_in] == ["ada", "Bob", "cyd"]
+    assert all(s.files == one[0].files for s in handed_in)
+    assert handed_in[1].notes == ["handed in by the group Team A"]
+    assert "Bob handed in alone" in said[0]
+    records = read_records(ASSIGNMENT, ["ada", "Bob", "cyd"], **paths, say=said.append)
+    class_, files = [passed(s.student) for s in handed_in], {s.student: s.files for s in handed_in}
+    given = {"02_counting.py": (b"", SOFTMAX.replace(b"shifted", b"s"))}
+    reports.write_all(tmp_path, ASSIGNMENT, class_, records, files, given=given)
+    assert "equal: Bob, cyd\n" in (tmp_path / "class.txt").read_text(encoding="utf-8"), (
+        "a group is not alike within itself"
+    )
+    with pytest.raises(UserError, match="columns group and student"):
+        in_groups(one, written(tmp_path, groups="name\n")["groups"], said.append)
 
 
 CANVAS = (

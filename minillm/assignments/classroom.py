@@ -20,7 +20,8 @@ from minillm.assignments import reports, sandbox
 from minillm.assignments.assignment import Assignment, digest_of, find_key, read_assignment
 from minillm.assignments.collecting import Submission, collect
 from minillm.assignments.grading import Grader, clean, of_all, stub_of
-from minillm.assignments.records import plain, read_records
+from minillm.assignments.records import in_groups, read_records
+from minillm.assignments.tables import plain
 from minillm.course.lessons import PACKAGE, lessons_folder
 from minillm.course.running import sweep
 from minillm.errors import UserError
@@ -33,7 +34,8 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
           only: str | None = None, anonymous: bool = False, names: bool = False, say=print,
           **files) -> list[dict]:
     """Grade every submission of a folder; returns the results, in the order of the students.
-    files: times, roster, extensions, overrides, as read_records takes them. Raises UserError.
+    files: times, roster, extensions, overrides, groups, as read_records takes them. Raises
+    UserError.
     """
     key, out = find_key(key).resolve(), Path(out)
     assignment = read_assignment(key)
@@ -44,8 +46,11 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
         raise UserError(f"--lms {lms}: needs --roster FILE, the class as {lms} exports it, for "
                         "its ids")
     _whole(key, assignment, say)
-    stubs = stubs_of(key, assignment)
+    lessons, stubs = key / "lessons", stubs_of(key, assignment)
+    given = {part.file: (stubs[part.file], (lessons / part.name / "solution.py").read_bytes())
+             for part in assignment.parts}
     handed_in = collect(Path(submissions), assignment.files, say, stubs)
+    handed_in = in_groups(handed_in, files.get("groups"), say)
     if names:
         for submission in handed_in:
             found = ", ".join(submission.files) or "nothing"
@@ -72,7 +77,7 @@ def grade(submissions, key, out, way: str = "auto", jobs: int | None = None, lms
         def tables(whole: bool):
             found = [results[student] for student in students if student in results]
             files = {s.student: s.files for s in handed_in} if whole else None
-            reports.write_all(out, assignment, found, records, files, lms, anonymous, stubs)
+            reports.write_all(out, assignment, found, records, files, lms, anonymous, given)
 
         digest = checks_digest(key, assignment)
         results = _known(out, assignment, students, digest, say)

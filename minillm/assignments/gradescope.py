@@ -31,9 +31,10 @@ from minillm.assignments.collecting import Submission
 from minillm.assignments.grading import Grader
 key = pathlib.Path(sys.argv[1])
 grader = Grader(key, "none")
-files = {p.file: (key / "lessons" / p.name / "solution.py").read_bytes() for p in grader.assignment.parts}
-result = grader.grade(Submission("x", files, {}))
-assert all(t["status"] in ("passed", "practice") for p in result["parts"] for t in p["tasks"]), result
+files = {part.file: (key / "lessons" / part.name / "solution.py").read_bytes()
+         for part in grader.assignment.parts}
+tasks = [t for part in grader.grade(Submission("x", files, {}))["parts"] for t in part["tasks"]]
+assert all(task["status"] in ("passed", "practice") for task in tasks), tasks
 used = {name.partition(".")[0] for name in [*sys.modules]}
 owners = importlib.metadata.packages_distributions()
 found = {owner for name in used - {"minillm"} for owner in owners.get(name, ())}
@@ -91,8 +92,9 @@ def write(folder, visibility: str = "visible", leaderboard: bool = False,
 def requirements(key: Path) -> str:
     """The versions here of all libraries that grading the reference imports. Raises UserError."""
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    ended = subprocess.run([sys.executable, "-c", GRADES_ITSELF, str(key)], capture_output=True,
-                           encoding="utf-8", errors="replace", env=os.environ | {"PYTHONPATH": path})
+    ended = subprocess.run(
+        [sys.executable, "-c", GRADES_ITSELF, str(key)], env=os.environ | {"PYTHONPATH": path},
+        capture_output=True, encoding="utf-8", errors="replace")
     if ended.returncode:
         raise UserError(f"{key}: the reference does not get all points here: {ended.stderr[-300:]}")
     return ended.stdout + "pyseccomp\n" * ("pyseccomp==" not in ended.stdout)

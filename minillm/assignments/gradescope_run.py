@@ -18,8 +18,9 @@ from minillm.assignments.assignment import Assignment, after_lateness, days_late
 from minillm.assignments.classroom import secrets_of, stubs_of
 from minillm.assignments.collecting import in_folder, read_files
 from minillm.assignments.grading import Grader
-from minillm.assignments.records import Records, one_line
+from minillm.assignments.records import Records
 from minillm.assignments.reports import task_note
+from minillm.assignments.tables import one_line
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_json
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from minillm.assignments import sandbox
 from minillm.assignments.assignment import Part, read_assignment
 from minillm.assignments.collecting import Submission
-from minillm.assignments.records import plain
+from minillm.assignments.tables import plain
 from minillm.course.checking import judge_file, read_checks, remembering
 from minillm.files import read_json
 

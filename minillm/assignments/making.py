@@ -155,8 +155,8 @@ def with_points(parts: list[Part], points: str | None) -> list[Part]:
         tasks = made.get(find(which.strip()).name, {})
         if not tasks or task and not tasks.get(task) or not 0 <= amount <= 1000:
             known = ", ".join(f"{name}.{task}" for name, tasks in made.items() for task in tasks)
-            raise UserError(f"--points {item}: must be LESSON=N or LESSON.TASK=N, N from 0 to 1000, "
-                            f"with lessons of --lessons and their tasks: {known}")
+            raise UserError(f"--points {item}: must be LESSON=N or LESSON.TASK=N, N from 0 to "
+                            f"1000, with lessons of --lessons and their tasks: {known}")
         total = sum(tasks.values())
         shares = {name: round(amount * n / total, 6) for name, n in tasks.items()}
         tasks |= {task: rounded(amount)} if task else shares  # equal weights, equal points

@@ -5,28 +5,23 @@ Unicode form, and an id of the roster is as good.
     times.csv        student, time
     extensions.csv   student, due, grace          one of the two may be empty; grace in minutes
     overrides.csv    student, task, points, note  task: LESSON.TASK, LESSON, or empty for the sum
+    groups.csv       group, student               a group's submission counts for each of them
     roster.csv       Canvas' gradebook, Moodle's grading worksheet, or a column student
 """
 
 import contextlib
-import csv
-import io
 import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from minillm.assignments.assignment import Assignment, after_lateness, days_late, moment, rounded
+from minillm.assignments.tables import read_table
 from minillm.errors import UserError
 
 FORMATS = ("%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%d.%m.%Y %H:%M")
 NAMES = ("student", "name", "full name")
 IDS = ("id", "identifier", "sis login id", "sis user id", "id number", "email address", "email",
        "username", "login")
-IMPORTED = {                                                # columns that a platform wants back
-    "canvas": ("student", "id", "sis user id", "sis login id", "section"),
-    "moodle": ("identifier", "full name", "first name", "last name", "surname", "id number",
-               "email address", "username")}
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,7 @@ class Records:
     overrides: dict = field(default_factory=dict)
     roster: list = field(default_factory=list)
     columns: list = field(default_factory=list)
+    groups: dict = field(default_factory=dict)
 
     def score(self, assignment: Assignment, result: dict) -> Score:
         """The points of a result, with the student's own due time, grace and overrides."""
@@ -112,11 +108,13 @@ def _called(row: dict) -> set[str]:
 
 
 def read_records(assignment, students, times=None, roster=None, extensions=None, overrides=None,
-                 say=print) -> Records:
-    """All that was given of the four files. Raises UserError; says what fits no student or leaves
+                 groups=None, say=print) -> Records:
+    """All that was given of the files. Raises UserError; says what fits no student or leaves
     something open.
     """
     records = Records()
+    for row in _rows(groups, ("group", "student")):
+        records.groups[same_name(row["student"])] = same_name(row["group"])
     if roster:
         records.columns, rows = read_table(roster)
         others = ("", "Points Possible", "Student, Test")
@@ -191,86 +189,36 @@ def _number(text: str, what: str) -> float:
     raise UserError(f"{what} is {text!r}: it must be a number of at least 0")
 
 
-def _about(path, needed, students, say) -> list[dict]:
-    """The rows of a file (none without one) with the columns `needed`; who is no student is
-    mentioned. Raises UserError.
+def in_groups(handed_in, groups, say) -> list:
+    """The submissions with each group's in place of its students' own, for each of them. Raises
+    UserError.
     """
+    members: dict[str, list] = {}
+    for row in _rows(groups, ("group", "student")):
+        members.setdefault(same_name(row["group"]), []).append(row["student"])
+    own = {same_name(s.student): s for s in handed_in if same_name(s.student) not in members}
+    for together in (s for s in handed_in if same_name(s.student) in members):
+        note = f"handed in by the group {together.student}"
+        for student in members[same_name(together.student)]:
+            if same_name(student) in own:
+                say(f"WARNING: {groups}: {student} handed in alone too: the group's counts")
+            own[same_name(student)] = replace(together, student=student,
+                                              notes=[*together.notes, note])
+    return [submission for _, submission in sorted(own.items())]
+
+
+def _rows(path, needed) -> list[dict]:
+    """The rows of a file, none without one. Raises UserError where it lacks a column `needed`."""
     columns, rows = read_table(path) if path else ([], [])
     if path and not set(needed) <= {name.strip().lower() for name in columns}:
         raise UserError(f"{path}: needs the columns {' and '.join(needed)}, with commas between; "
                         f"its first line has {', '.join(columns)[:100] or 'none'}")
-    known = set(map(same_name, students))
-    if unknown := sorted({r["student"] for r in rows if same_name(r["student"]) not in known}):
-        say(f"WARNING: {path}: no submission of {', '.join(unknown)}")
     return rows
 
 
-# ---- Tables ------------------------------------------------------------------------------------
-
-
-def read_table(path) -> tuple[list[str], list[dict]]:
-    """(header, rows by that header in lower case) of a CSV file. Raises UserError."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            return ([name for name in rows.fieldnames or () if name],
-                    [{key.strip().lower(): (value or "").strip()
-                      for key, value in row.items() if key} for row in rows])
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{Path(path)}: cannot be read as CSV: {error}") from None
-
-
-def table(rows) -> bytes:
-    """A CSV file that spreadsheets read as UTF-8: text that begins like a formula is made text."""
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\r\n").writerows([cell(v) for v in row] for row in rows)
-    return file.getvalue().encode("utf-8-sig", "replace")
-
-
-def cell(value):
-    if not isinstance(value, str):
-        return value
-    value = one_line(value)
-    return "'" + value if value.lstrip().startswith(tuple("=+-@|%")) else value
-
-
-def grades(assignment: Assignment, scores: dict[str, Score], records: Records) -> bytes:
-    """grades.csv: student, points, of, percent, days late, then the points of each lesson and
-    each task; then who is absent.
-    """
-    of = f"{assignment.of:g}"
-    rows = [["student", "points", "of", "percent", "days_late",
-             *(part.name for part in assignment.parts),
-             *(f"{part.name}.{task}" for part in assignment.parts for task in part.points)]]
-    for name, score in scores.items():
-        rows.append([name, f"{score.points:g}", of, f"{100 * score.points / assignment.of:.1f}",
-                     score.days, *(f"{n:g}" for n in score.parts.values()),
-                     *(f"{n:g}" for n in score.tasks.values())])
-    empty = [""] * (len(rows[0]) - 5)
-    return table(rows + [[name, "0", of, "0.0", 0, *empty] for name in records.absent(scores)])
-
-
-def for_platform(assignment: Assignment, scores: dict[str, Score], records: Records,
-                 lms: str) -> bytes:
-    """The rows of the platform's own roster with a column for this assignment, as it imports
-    them.
-    """
-    points = {id(records.row_of(name)): score.points for name, score in scores.items()}
-    keep = [name for name in records.columns if name.strip().lower() in IMPORTED[lms]]
-    rows = [[*keep, assignment.title if lms == "canvas" else "Grade"]]
-    if lms == "canvas":
-        rows.append(["    Points Possible", *[""] * (len(keep) - 1), f"{assignment.of:g}"])
-    return table(rows + [[*(row[name.strip().lower()] for name in keep),
-                          f"{points.get(id(row), 0):g}"] for row in records.roster])
-
-
-def plain(text) -> str:
-    """Printable text: nothing in it can steer a terminal or turn the direction of writing. Line
-    ends stay.
-    """
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1]
-                   for c in str(text).replace("\t", " "))
-
-
-def one_line(text) -> str:
-    return plain(str(text).replace("\n", "\\n"))
+def _about(path, needed, students, say) -> list[dict]:
+    """The rows of a file; who is no student is mentioned. Raises UserError."""
+    rows, known = _rows(path, needed), set(map(same_name, students))
+    if unknown := sorted({r["student"] for r in rows if same_name(r["student"]) not in known}):
+        say(f"WARNING: {path}: no submission of {', '.join(unknown)}")
+    return rows

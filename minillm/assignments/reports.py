@@ -1,5 +1,5 @@
 """What a teacher and the students get from results: text and HTML for each student, and a page
-about the class, by the templates of this folder; tables are made in records.py.
+about the class, by the templates of this folder; tables are made in tables.py.
 
     grades/grades.csv             a row for each student, a column for each task
     grades/canvas.csv, moodle.csv what the platform imports, from its own roster (--lms, --roster)
@@ -18,8 +18,9 @@ from pathlib import Path
 import jinja2
 
 from minillm.assignments.assignment import Assignment
-from minillm.assignments.records import Records, Score, for_platform, grades, one_line, plain
+from minillm.assignments.records import Records, Score, same_name
 from minillm.assignments.similar import alike
+from minillm.assignments.tables import for_platform, grades, one_line, plain
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_atomically
 
@@ -37,6 +38,7 @@ KINDS = {
     "exception": "raises an exception",
 }
 TEMPLATES = Path(__file__).parent / "templates"
+SOLUTION = "(the course's solution)"
 SOURCE = 20_000  # bytes of a submission that are shown beside what failed
 
 
@@ -72,9 +74,9 @@ def _digest(student: str) -> str:
 
 
 def write_all(out: Path, assignment: Assignment, results: list[dict], records: Records, files=None,
-              lms: str | None = None, anonymous: bool = False, stubs=None):
+              lms: str | None = None, anonymous: bool = False, given=None):
     """Every report. The same results give the same bytes. files: {student: {name: bytes}}, for
-    sources and likeness.
+    sources and likeness; given: {name: (stub, solution)}.
     """
     scores = {found["student"]: records.score(assignment, found) for found in results}
     students = [_student(assignment, found, scores[found["student"]]) for found in results]
@@ -88,7 +90,8 @@ def write_all(out: Path, assignment: Assignment, results: list[dict], records: R
         write_atomically(out / f"{lms}.csv", for_platform(assignment, scores, records, lms))
 
     def label(student):
-        return f"student {_digest(student)[:6]}" if anonymous else student
+        hidden = anonymous and student != SOLUTION
+        return f"student {_digest(student)[:6]}" if hidden else student
 
     for student in students:
         for part in student["parts"]:
@@ -102,7 +105,7 @@ def write_all(out: Path, assignment: Assignment, results: list[dict], records: R
         "assignment": assignment, "students": students, "summary": _summary(assignment, points),
         "histogram": _histogram(assignment, points), "most": max(1, len(results)),
         "tasks": _task_rates(assignment, results), "wrong": _wrong(results, label),
-        "alike": None if files is None else _alike(assignment, files, stubs or {}, label),
+        "alike": None if files is None else _alike(files, given or {}, label, records),
         "absent": records.absent(scores)}
     for kind in ("txt", "html"):
         _write(out / f"class.{kind}", f"class.{kind}", **about)
@@ -220,11 +223,12 @@ def _task_rates(assignment, results) -> list[dict]:
     return rows
 
 
-def _alike(assignment, files, stubs, label) -> list[dict]:
+def _alike(files, given, label, records: Records) -> list[dict]:
+    one_each = {records.groups.get(same_name(student), student): student for student in files}
     found = []
-    for name in assignment.files:
-        of = {student: own[name] for student, own in files.items() if name in own}
-        for group in alike(of, stubs.get(name, b"")):
+    for name, (stub, solution) in given.items():
+        of = {s: files[s][name] for s in one_each.values() if name in files[s]}
+        for group in alike(of | {SOLUTION: solution}, stub):
             found.append(group | {"file": name, "students": list(map(label, group["students"]))})
     return found
 

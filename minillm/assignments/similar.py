@@ -14,28 +14,41 @@ WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING, tokenize.OP)
 
 
 def alike(files: dict[str, bytes], given: bytes) -> list[dict]:
-    """[{"how", "students"}] of {student: file}, strongest first. given: the stub, whose runs are
-    left out.
+    """[{"how", "students"}] of {student: file}, strongest first: each group stands in those below
+    as one. given: the stub, whose runs are left out.
     """
-    groups, used, stub = [], set(), _runs(_tokens(given))
+    groups, stub = [], _runs(_tokens(given))
     tokens = {student: _tokens(data) for student, data in files.items()}
     own = {student: _runs(words) - stub for student, words in tokens.items()}
-    written = [s for s in sorted(files) if len(own[s]) >= SHORTEST or not tokens[s]]
+    # one student for all who are in a group so far
+    stands = {s: [s] for s, data in sorted(files.items())
+              if len(own[s]) >= SHORTEST or data and not tokens[s]}
+
+    def join(how, students):
+        stands[students[0]] = sorted(one for s in students for one in stands[s])
+        groups.append({"how": how, "students": stands[students[0]]})
+        for student in students[1:]:
+            del stands[student]
+
     for how, shape in (("equal", files.get),
-                       ("equal but for names and layout", lambda s: tuple(_renamed(tokens[s])))):
+                       ("equal but for names and layout",
+                        lambda s: tuple(_renamed(tokens[s])) or files[s])):
         seen = {}
-        for student in written:
-            if student not in used and shape(student):
-                seen.setdefault(shape(student), []).append(student)
+        for student in stands:
+            seen.setdefault(shape(student), []).append(student)
         for students in seen.values():
             if len(students) > 1:
-                groups.append({"how": how, "students": students})
-                used.update(students)
-    for pair in combinations((s for s in written if own[s]), 2):
-        one, two = (own[student] for student in pair)
-        both = len(one & two) / len(one | two)
-        if both >= NEAR and not any({*pair} <= {*group["students"]} for group in groups):
-            groups.append({"how": f"{100 * both:.0f}% of their runs", "students": list(pair)})
+                join(how, students)
+    near, shares = {s: {s} for s in stands}, {}
+    for one, two in combinations((s for s in stands if own[s]), 2):
+        share = len(own[one] & own[two]) / len(own[one] | own[two])
+        if share >= NEAR:
+            shares[one, two] = round(100 * share)
+            near |= dict.fromkeys(near[one] | near[two], near[one] | near[two])
+    for students in {min(cluster): sorted(cluster) for cluster in near.values()}.values():
+        if found := [share for pair, share in shares.items() if pair[0] in students]:
+            low = "" if min(found) == max(found) else f"{min(found)} to "
+            join(f"{low}{max(found)}% of their runs", students)
     return groups
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from minillm.assignments.assignment import Part, find_handout, read_assignment, rounded
 from minillm.assignments.collecting import in_folder, read_files
-from minillm.assignments.records import one_line
+from minillm.assignments.tables import one_line
 from minillm.assignments.wheel import zipped
 from minillm.course.checking import WHOLE_FILE, Checks, imports, judge_file
 from minillm.course.lessons import find

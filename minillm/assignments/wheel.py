@@ -28,7 +28,8 @@ def pip_install(install: str) -> str:
     """
     whole = install.isprintable() and install.strip() == install != ""
     require(whole and not install.startswith("-") and not set(install) & set("'\"`$!%\\"),
-            "--install", install, "one requirement of pip on one line, without quotes, ` $ ! % or \\")
+            "--install", install,
+            "one requirement of pip on one line, without quotes, ` $ ! % or \\")
     return "pip install " + (install if re.fullmatch(r"[\w./=:-]+", install) else f'"{install}"')
 
 

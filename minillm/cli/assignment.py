@@ -53,10 +53,11 @@ def add_new(actions):
 
 def add_sandbox(action):
     """How submissions are kept apart."""
-    action.add_argument("--sandbox", choices=("auto", "bubblewrap", "none"), default="auto",
-                        dest="way",
+    action.add_argument("--sandbox", choices=("auto", "bubblewrap", "chroot", "none"),
+                        default="auto", dest="way",
                         help="where submissions run: auto is bubblewrap, and refuses where that "
-                        "does not work; none protects against nothing")
+                        "does not work; chroot has the same walls, and is for root in a container; "
+                        "none protects against nothing")
 
 
 def of(options, *names) -> dict:
@@ -126,6 +127,7 @@ def add_grade(actions):
             ("--extensions", "the columns student, due, grace: due times of their own, minutes of "
              "grace"),
             ("--overrides", "the columns student, task, points, note: points that you set"),
+            ("--groups", "the columns group and student: whose submission counts for whom"),
             ("--roster", "the class, as Canvas or Moodle export it: who is absent, and ids for "
              "--lms")):
         action.add_argument(option, metavar="FILE", help=f"CSV: {text}")
@@ -143,7 +145,8 @@ def grade(options):
     from minillm.assignments import classroom
 
     classroom.grade(**of(options, "submissions", "key", "out", "way", "jobs", "times", "roster",
-                         "extensions", "overrides", "lms", "only", "anonymous", "names"))
+                         "extensions", "overrides", "groups", "lms", "only", "anonymous",
+                         "names"))
     if not options.names:
         print(f"{options.out}: grades.csv, class.html for you, students/ for them")
 

@@ -29,6 +29,7 @@ if __name__ != "__main__":
     from minillm.course import plain
 
 STUDENT = "the_exercise"  # the module name under which the file is run
+LACKS = "there is no {} in the file: keep the names of the exercise"
 HIDDEN = {"minillm"}  # what is not importable even where it is installed
 
 
@@ -137,7 +138,7 @@ def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
     function `name`.
     """
     if not hasattr(student, name) and (ask is None or by_hand):
-        return [plain.NotWritten(f"there is no {name} in the file: keep the names of the exercise")]
+        return [plain.NotWritten(LACKS.format(name))]
     answers = []
     for case in cases:
         given = copy.deepcopy(case)
@@ -151,6 +152,9 @@ def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
             )
         except NotImplementedError:
             answer = plain.NotWritten()
+        except AttributeError as error:  # a name that `ask` looks for
+            lacks = error.obj is student
+            answer = plain.NotWritten(LACKS.format(error.name)) if lacks else raised(error)
         except BaseException as error:  # exit() and Ctrl-C are errors as others are
             answer = raised(error)
         answers.append(
