@@ -229,8 +229,8 @@ class GenerateConfig:
                            ("top_k", "0 (all tokens) or a whole number above")):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 0, name, value, rule)
-        require(is_number(self.temperature) and self.temperature >= 0, "temperature", self.temperature,
-                "0 (always the most probable token) or a finite number above")
+        warm = is_number(self.temperature) and (self.temperature == 0 or self.temperature >= 1e-5)
+        require(warm, "temperature", self.temperature, "0 (always the most probable token) or a number of at least 1e-5")
         require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
         require(is_number(self.min_p) and 0 <= self.min_p <= 1, "min_p", self.min_p, "a number between 0 and 1")
         require(is_number(self.repetition_penalty) and self.repetition_penalty > 0, "repetition_penalty",

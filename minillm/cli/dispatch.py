@@ -25,7 +25,10 @@ JOURNEYS = (demo, train, write, measure, inspect, quantize, text, lesson, assign
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a character that the console lacks becomes a ?
+        if stream.isatty():
+            stream.reconfigure(errors="replace")  # a character that the console lacks becomes a ?
+        else:
+            stream.reconfigure(encoding="utf-8", errors="replace")  # files and pipes, on Windows too
     try:
         return run(arguments)
     except UserError as error:
