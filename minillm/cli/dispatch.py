@@ -8,6 +8,7 @@ from minillm import __version__
 from minillm.cli import (
     assignment,
     demo,
+    get,
     inspect,
     lesson,
     measure,
@@ -19,7 +20,7 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 
-JOURNEYS = (demo, train, write, measure, inspect, quantize, text, lesson, assignment)
+JOURNEYS = (demo, train, write, measure, inspect, quantize, get, text, lesson, assignment)
 
 
 def main(arguments: list[str] | None = None) -> int:
