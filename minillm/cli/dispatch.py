@@ -9,6 +9,7 @@ from minillm.cli import (
     assignment,
     bench,
     demo,
+    get,
     inspect,
     lesson,
     measure,
@@ -20,13 +21,16 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 
-JOURNEYS = (demo, train, write, measure, bench, inspect, quantize, text, lesson, assignment)
+JOURNEYS = (demo, train, write, measure, bench, inspect, quantize, get, text, lesson, assignment)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a character that the console lacks becomes a ?
+        if stream.isatty():
+            stream.reconfigure(errors="replace")  # a character that the console lacks becomes a ?
+        else:
+            stream.reconfigure(encoding="utf-8", errors="replace")  # files and pipes, on Windows too
     try:
         return run(arguments)
     except UserError as error:

@@ -104,15 +104,13 @@ def rows_to_measure(options, model, context: int):
     import numpy as np
 
     from minillm import training
+    from minillm.distillation.loop import same_tokenizer
+    from minillm.text import tokenizer as tokenizers
     from minillm.text.dataset import open_dataset, windows
 
     if options.text:
-        if model.tokenizer is None:
-            raise UserError(
-                f"{options.path}: there is no tokenizer.json, so text cannot become tokens"
-            )
         text = read_file(options.text, options)
-        tokens = [*model.begin, *model.tokenizer.encode(text)]
+        tokens = model.text_ids(text)
         if len(tokens) < 2 or len(tokens) == len(model.begin):
             wrong = "too short to measure" if text else "the file is empty"
             raise UserError(f"{options.text}: {wrong}: give a text of at least two tokens")
@@ -128,6 +126,11 @@ def rows_to_measure(options, model, context: int):
         raise UserError(
             f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has "
             f"{model.config.vocab_size}"
+        )
+    if model.tokenizer and not same_tokenizer(tokenizers.load(folder), model.tokenizer):
+        raise UserError(
+            f"{folder}: was cut into tokens by another tokenizer than {options.path} has: its "
+            "numbers mean other tokens; give the text itself with --text"
         )
     return training.held_out(dataset, context)
 

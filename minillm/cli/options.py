@@ -1,6 +1,7 @@
 """Options that several commands have, and what is made of them: text, tokenizer, dataset."""
 
 import argparse
+import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -281,6 +282,7 @@ def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None,
     """
     from minillm.text import tokenizer as tokenizers
     from minillm.text.dataset import DESCRIPTION, open_dataset, prepare
+    from minillm.text.tokenizer import END_OF_TEXT
 
     if (Path(options.source) / DESCRIPTION).is_file():
         dataset, tokenizer = open_dataset(options.source), tokenizers.load(options.source)
@@ -289,6 +291,10 @@ def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None,
     corpus = read_source(options)
     tokenizer = tokenizer or make_tokenizer(options, corpus)
     check(tokenizer)
+    if END_OF_TEXT not in tokenizer.special_tokens and mark is None and len(corpus.train) > 1:
+        print(f"WARNING: the tokenizer has no {END_OF_TEXT}, so no mark stands between the "
+              f"{len(corpus.train):,} documents: the model will not learn where one ends",
+              file=sys.stderr)
     return prepare(corpus, tokenizer, folder, replace, mark), tokenizer
 
 

@@ -19,6 +19,8 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def error(self, message):
+        if message.startswith("the following arguments are required") and "PATH" in message:
+            message += ": put PATH first, before options that take several values"
         wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)$", message)
         if wrong:
             word, known = wrong[1], re.findall(r"[\w.-]+", wrong[2])

@@ -211,12 +211,7 @@ def calibration_rows(options, model):
     context = min(ROW, model.config.max_position_embeddings)
     data = Path(options.path) / "data"
     if options.calibration:
-        if model.tokenizer is None:
-            raise UserError(
-                f"{options.path}: there is no tokenizer.json, so text cannot become tokens"
-            )
-        text = read_file(options.calibration, options)
-        tokens = np.array([*model.begin, *model.tokenizer.encode(text)])
+        tokens = np.array(model.text_ids(read_file(options.calibration, options)))
     elif data.is_dir():
         from minillm.text.dataset import open_dataset
 

@@ -1,11 +1,13 @@
 """Writing: `minillm generate` and `minillm chat`."""
 
 import sys
+from pathlib import Path
 
-from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, keep_compiled
+from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, flag, keep_compiled
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig, check_prompt
-from minillm.errors import UserError
+from minillm.errors import UserError, printable
+from minillm.files import read_json
 
 COMMANDS_OF_CHAT = "/new starts over, /quit or Ctrl-D ends"
 
@@ -35,6 +37,17 @@ def add_commands(commands):
         help="end before the first of these texts that is written",
     )
     add_config(command, GenerateConfig)
+    command.add_argument(
+        "--special",
+        action="store_true",
+        help="special tokens in a prompt, such as <|im_start|>, are those tokens "
+        "(otherwise they are read as ordinary text)",
+    )
+    command.add_argument(
+        "--escapes",
+        action="store_true",
+        help=r"\n and \t in --prompt and --stop are a new line and a tab",
+    )
     command.add_argument(
         "--no-begin",
         action="store_true",
@@ -74,28 +87,52 @@ def generate(options):
     model.check_twin(options.twin)
     sampling = chosen(options, GenerateConfig)
     GenerateConfig(**sampling)
-    begin = not options.no_begin
-    for prompt in options.prompt:  # all are accepted before the first is shown
-        model.prompt_ids(prompt, begin)
+    begin, prompts, stop = not options.no_begin, options.prompt, options.stop
+    if options.escapes:
+        prompts, stop = ([unescaped(text) for text in texts] for texts in (prompts, stop))
+    # all are accepted before the first is shown
+    lengths = [len(model.prompt_ids(prompt, begin, options.special)) for prompt in prompts]
     if options.twin == "jax":
         keep_compiled()
     model = model.on(options.twin)
-    for i, prompt in enumerate(options.prompt):
+    for i, prompt in enumerate(prompts):
         times = [time.perf_counter()]
         if i:
             print("\n---")
         for piece in model.generate(
             prompt,
             options.twin,
-            tuple(options.stop),
+            tuple(stop),
             lambda: times.append(time.perf_counter()),
             begin,
+            options.special,
             **sampling,
         ):
             print(piece, end="", flush=True)
         print()
         if not options.quiet:
             print(speed(len(times) - 1, times[-1] - times[0], options.twin), file=sys.stderr)
+            if len(times) - 1 == model.config.max_position_embeddings - lengths[i] < options.max_new_tokens:
+                print(f"[the context of {model.config.max_position_embeddings} tokens is full]", file=sys.stderr)
+    if not options.quiet:
+        say_unused(options.path)
+
+
+def unescaped(text: str) -> str:
+    """The text with its escapes (two characters) for a new line and a tab replaced by these."""
+    return text.replace(r"\n", "\n").replace(r"\t", "\t")
+
+
+def say_unused(path):
+    """Tell which ways to sample a checkpoint suggests: minillm follows its own options alone."""
+    file = Path(path) / "generation_config.json"
+    asked = read_json(file) if file.is_file() else {}
+    names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+    usual = {"temperature": 1.0, "top_k": 50, "top_p": 1.0, "min_p": None, "repetition_penalty": 1.0}
+    found = {name: asked[name] for name in names if asked.get(name, usual[name]) not in (usual[name], None)}
+    if found:
+        shown = " ".join(f"{flag(name)} {printable(value)}" for name, value in found.items())
+        print(f"[generation_config.json suggests {shown}: not used unless you ask]", file=sys.stderr)
 
 
 def speed(tokens: int, seconds: float, twin: str) -> str:
@@ -175,7 +212,7 @@ def answer(model, messages, template, special, sampling: GenerateConfig, twin: s
     else:
         ids = model.prompt_ids(messages[-1]["content"])
     ends = set(model.tokenizer.special_tokens.values())
-    tokens = (token for token in model.continuation(ids, twin, sampling) if token not in ends)
+    tokens = (token for token in model.continuation(ids, twin, sampling, None, model.answer_ends) if token not in ends)
     pieces = []
     try:
         for piece in decode_stream(model.tokenizer, tokens):

@@ -14,7 +14,13 @@ from minillm.architecture.quantized import without_ours
 from minillm.architecture.tree import flatten, unflatten
 from minillm.errors import UserError, printable
 from minillm.files import read_json
-from minillm.formats.llama import as_tuple, check_shape, refuse_unknown, with_end_of_text
+from minillm.formats.llama import (
+    as_tuple,
+    check_shape,
+    refuse_unknown,
+    usual_names,
+    with_end_of_text,
+)
 from minillm.formats.weights import open_folder
 
 # Our name of a parameter -> Hugging Face's, and whether it is a matrix that Hugging Face keeps as (out, in).
@@ -98,7 +104,8 @@ def plan(weights, config: BloomConfig) -> dict[str, tuple[str, bool]]:
     if config.num_hidden_layers > len(weights.names):
         raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
                         f"{config.num_hidden_layers} layers of config.json")
-    prefix = "transformer." if any(name.startswith("transformer.") for name in weights.names) else ""
+    prefix = "transformer."
+    usual_names(weights, prefix, ("word_embeddings", "h.", "ln_f."), config)
     wanted = {}
     for ours, shape in flatten(table(config)).items():
         *layer, last = ours.split(".")

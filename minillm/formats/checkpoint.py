@@ -13,6 +13,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from minillm import chat_template
 from minillm.architecture.quantized import is_ours, scheme_of
 from minillm.errors import UserError, printable
 from minillm.files import make_folder, read_json, replacing, write_json
@@ -25,7 +26,7 @@ KINDS = {"F32": np.float32, "F64": np.float64}
 
 
 def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", add_bos_token: bool = True,
-               method: str = "round", chat_template: str | None = None, marks: dict[str, str] | None = None):
+               method: str = "round", template: str | None = None, marks: dict[str, str] | None = None):
     """Write a folder that `minillm.load` and Hugging Face's `AutoModelForCausalLM.from_pretrained` open.
 
     `add_bos_token`: whether the tokenizer puts the beginning-of-text token before a text, as our training does. Quantized
@@ -35,23 +36,23 @@ def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", a
     Raises UserError where the folder cannot be written.
     """
     folder = make_folder(folder)
-    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method, chat_template, marks)
+    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method, template, marks)
     save_params(folder, config, params, dtype)
 
 
 def save_description(folder, config, params, tokenizer=None, dtype: str = "float32",
-                     add_bos_token: bool = True, method: str = "round", chat_template: str | None = None,
+                     add_bos_token: bool = True, method: str = "round", template: str | None = None,
                      marks: dict[str, str] | None = None):
     """Write all that `save_model` writes but the parameters. Raises UserError."""
     folder = Path(folder)
     values, _ = format_of(config.model_type).to_hugging_face(config, {})
     write_json(folder / "config.json", values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
-    write_json(folder / "generation_config.json", {"bos_token_id": config.bos_token_id, "do_sample": True,
-                                                   "eos_token_id": config.eos_token_id, "temperature": 1.0})
+    write_json(folder / "generation_config.json",
+               {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id})
     if tokenizer is not None:
         about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
-        if chat_template is not None:
-            about["chat_template"] = chat_template
+        if template is not None:
+            about["chat_template"] = template
         tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
         write_json(folder / "tokenizer_config.json", about)
 
@@ -87,8 +88,9 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
 
 
 def copy_texts(source: Path, out: Path):
-    """Bring a folder's own tokenizer files and chat template along, as they are. Raises UserError."""
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json"):
+    """Bring a folder's own tokenizer files, chat template and generation_config.json along, as they are. Raises UserError."""
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+                 "chat_template.json", "generation_config.json"):
         if (source / name).is_file():
             with replacing(out / name) as beside:
                 beside.write_bytes((source / name).read_bytes())
@@ -133,26 +135,36 @@ def load_model(folder, dtype: str = "float32"):
 
 
 def load_tokenizer(folder, config):
-    """The tokenizer.json of a folder, or None. Raises UserError where it has more tokens than the model."""
+    """The tokenizer.json of a folder, or None. Raises UserError where its own tokens are more than the model's rows.
+
+    Of tokens that were added later a few may lie beyond the embedding: a text may not have them, all else works.
+    """
     path = Path(folder) / "tokenizer.json"
-    tokenizer = tokenizers.load(folder) if path.exists() else None
-    if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
-        raise UserError(f"{path}: has {tokenizer.vocab_size} tokens, the model {config.vocab_size}: "
+    if not path.exists():
+        return None
+    tokenizer = tokenizers.load(folder)
+    added = {entry["id"] for entry in tokenizer.spec["added_tokens"]}
+    highest = max((i for i in tokenizer.vocab.values() if i not in added), default=-1)
+    if highest >= config.vocab_size:
+        raise UserError(f"{path}: has {highest + 1} tokens, the model {config.vocab_size}: "
                         "the two do not belong together")
-    return tokenizer
+    return tokenizer.fit(config.vocab_size)
 
 
 def begin_of_prompt(folder: Path, tokenizer, config) -> tuple[int, ...]:
-    """The ids that stand before every prompt of a folder's model: what its tokenizer puts there.
+    """The ids that stand before every prompt of a folder's model: what its tokenizer puts there. Raises UserError.
 
-    tokenizer_config.json's add_bos_token decides; where it says nothing, the post-processor of
-    tokenizer.json does.
+    tokenizer_config.json's add_bos_token decides: then it is the bos_token of the tokenizer's files, or else that of
+    config.json. Where it says nothing, the post-processor of tokenizer.json does. (transformers 5 asks the
+    post-processor alone; 4 asks add_bos_token first, for the tokenizers of LLaMAs.)
     """
     path = folder / "tokenizer_config.json"
     added = read_json(path).get("add_bos_token") if path.is_file() else None
     if added is None:
         return () if tokenizer is None else tokenizer.begin
-    return (config.bos_token_id,) if added is True and config.bos_token_id is not None else ()
+    named = chat_template.special_tokens(folder).get("bos_token")
+    begin = config.bos_token_id if tokenizer is None else tokenizer.vocab.get(named, config.bos_token_id)
+    return (begin,) if added is True and begin is not None else ()
 
 
 def no_tokenizer(source: str) -> str:

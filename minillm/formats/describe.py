@@ -8,7 +8,14 @@ from minillm.architecture.quantized import is_ours
 from minillm.architecture.tree import flatten
 from minillm.errors import UserError, printable
 from minillm.files import read_json
-from minillm.formats import checkpoint, gguf, gguf_tokenizer, llama2c, quantized as quantized_folder, weights
+from minillm.formats import (
+    checkpoint,
+    gguf,
+    gguf_tokenizer,
+    llama2c,
+    quantized as quantized_folder,
+    weights,
+)
 from minillm.formats.gguf_file import Gguf
 from minillm.formats.kind import kind_of
 

@@ -55,6 +55,7 @@ def load(path, dtype=np.float32):
         scheme = KINDS.get(kind_of_all(file, places))
         params = {ours: leaf(file, ours, name, config, scheme, dtype) for ours, name in places.items()}
         tokenizer, begin = gguf_tokenizer.read(file.fields)
+        tokenizer = tokenizer and tokenizer.fit(config.vocab_size)
         template = file.fields.get("tokenizer.chat_template")
         marks = marks_of(file.fields)
     except UserError as error:

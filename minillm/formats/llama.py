@@ -36,6 +36,8 @@ DEFAULTS = {
     "mlp_bias": False, "initializer_range": 0.02, "bos_token_id": 1, "eos_token_id": 2,
 }
 
+EMBEDDINGS = {"model.embed_tokens.weight": "model.", "transformer.word_embeddings.weight": "transformer."}
+
 # Fields that change what a model computes, and the values with which they change nothing.
 NEUTRAL = {
     "hidden_act": ("silu", "swish"), "quantization_config": (None,), "compression_config": (None,),
@@ -94,6 +96,7 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
     if config.num_hidden_layers > len(weights.names):
         raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
                         f"{config.num_hidden_layers} layers of config.json")
+    usual_names(weights, "model.", ("embed_tokens.", "layers.", "norm."), config)
     wanted = {}
     for ours, parameter in flatten(table(config)).items():
         name, transposed = hugging_face_name(ours)
@@ -111,6 +114,23 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
             "model that config.json describes"
         )
     return wanted
+
+
+def usual_names(weights, prefix: str, bare: tuple[str, ...], config):
+    """Put a base model's tensors under the names of the whole model, and a tied head under that of the embedding.
+
+    Base models (AutoModel) leave out the prefix; save_model of safetensors.torch keeps either of two tied names.
+    """
+    if not any(name.startswith(prefix) for name in weights.names):
+        for name in weights.names:
+            if name.startswith(bare):
+                weights.rename(name, prefix + name)
+    embedding = next(name for name, ours in EMBEDDINGS.items() if ours == prefix)
+    if config.tie_word_embeddings and "lm_head.weight" in weights.tensors and embedding not in weights.tensors:
+        weights.rename("lm_head.weight", embedding)
+    if not config.tie_word_embeddings and "lm_head.weight" not in weights.tensors and embedding in weights.tensors:
+        raise UserError(f"{weights.source}: tensor lm_head.weight is absent: a base model without a head writes no text; "
+                        "take the model for causal language modelling, or set tie_word_embeddings if its head is tied")
 
 
 def check_shape(weights, name: str, shape, transposed: bool):
@@ -152,7 +172,7 @@ def read_config(values: dict) -> ModelConfig:
         raise UserError(
             f"model_type is {printable(values.get('model_type'))}: llama and bloom are supported"
         )
-    refuse_unknown(values, NEUTRAL)
+    refuse_unknown(without_idle(values), NEUTRAL)
     theta, scaling = read_rope(values)
     found = {name: values.get(name, default) for name, default in DEFAULTS.items()}
     found |= {"rope_theta": theta, "rope_scaling": scaling, "head_dim": values.get("head_dim")}
@@ -170,6 +190,19 @@ def read_config(values: dict) -> ModelConfig:
     found["eos_token_id"] = as_tuple(found["eos_token_id"])
     names = [field.name for field in fields(ModelConfig) if field.compare]
     return ModelConfig(**{name: found[name] for name in names})
+
+
+def without_idle(values: dict) -> dict:
+    """config.json without fields that ask for nothing: a window switched off or as wide as the context, layers all full."""
+    window, context = values.get("sliding_window"), values.get("max_position_embeddings", DEFAULTS["max_position_embeddings"])
+    idle = set()
+    if values.get("use_sliding_window") is False or is_count(window) and is_count(context) and window >= context:
+        idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
+    kinds = values.get("layer_types")
+    if isinstance(kinds, list) and all(kind == "full_attention" or kind == "sliding_attention" and "sliding_window" in idle
+                                       for kind in kinds):
+        idle.add("layer_types")
+    return {name: value for name, value in values.items() if name not in idle}
 
 
 def refuse_unknown(values: dict, neutral: dict):

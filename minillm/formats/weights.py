@@ -47,7 +47,10 @@ def open_shards(folder: Path, numbers) -> "Weights":
     shards = sorted(set(places.values()))
     for shard in shards:
         if not inside(folder, shard):
-            raise UserError(f"{path}: the shard {printable(shard)} is not a file of this folder")
+            link = Path(shard).name == shard and (folder / shard).is_symlink()
+            raise UserError(f"{path}: the shard {printable(shard)} " + (
+                "is a link out of this folder, to a place that is not Hugging Face's cache: copy the file itself here"
+                if link else "is not a file of this folder"))
     weights = Weights([folder / shard for shard in shards], numbers, path)
     for name, shard in places.items():
         if name not in weights.tensors or weights.tensors[name][0] != folder / shard:
@@ -61,11 +64,12 @@ def open_shards(folder: Path, numbers) -> "Weights":
 
 
 def inside(folder: Path, name: str) -> bool:
-    """Is `name` a file of the folder? A link out of it is none, but for the one that Hugging Face's own cache makes."""
+    """Is `name` a file of the folder? A link out of it is none, but for those into Hugging Face's own cache."""
     if name != Path(name).name or "\\" in name or "\0" in name or not (folder / name).is_file():
         return False
     home, target = folder.resolve(), (folder / name).resolve()
-    return target.parent == home or home.parent.name == "snapshots" and target.parent == home.parent.parent / "blobs"
+    blobs = target.parent.name == "blobs" and target.parent.parent.name.startswith("models--")
+    return target.parent == home or home.parent.name == "snapshots" and target.parent == home.parent.parent / "blobs" or blobs
 
 
 class Weights:
@@ -123,6 +127,10 @@ class Weights:
     def close(self):
         """Close the files."""
         self._files.close()
+
+    def rename(self, name: str, other: str):
+        """What the file calls `name` is `other` to us."""
+        self.tensors[other] = self.tensors.pop(name)
 
     @property
     def names(self) -> list[str]:

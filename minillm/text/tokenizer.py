@@ -177,7 +177,7 @@ class Tokenizer:
     spec: see the glossary; vocab: token as written in the spec -> id; special_tokens: the special ones alone;
     vocab_size: highest id + 1; pieces: id -> bytes; byte_level: do tokens stand for bytes? (Some of the 256 may be missing.)
     begin: the ids that its post-processor puts before a text, where a file of others asks for that;
-    joins_pieces: is decoding no more than joining the pieces?
+    joins_pieces: is decoding no more than joining the pieces? rows: of the embedding, see `fit`, or None.
     """
 
     def __init__(self, spec: dict, vocab: Mapping[str, int]):
@@ -185,7 +185,7 @@ class Tokenizer:
         added = spec["added_tokens"]
         self.special_tokens = {entry["content"]: entry["id"] for entry in added if entry["special"]}
         self.byte_level = has_byte_level(spec["decoder"])
-        self.joins_pieces, self.begin = True, ()
+        self.joins_pieces, self.begin, self.rows = True, (), None
         as_bytes = token_bytes if self.byte_level else str.encode
         self.pieces = {i: as_bytes(token) for token, i in vocab.items()}
 
@@ -195,7 +195,24 @@ class Tokenizer:
         Raises UserError for half a surrogate pair (it has no UTF-8) and for what no token can express.
         """
         text = _checked_text(text)
-        return self._encode_special(text) if allow_special and self.special_tokens else self._encode(text)
+        special = allow_special and self.special_tokens
+        return self._known(self._encode_special(text) if special else self._encode(text))
+
+    def fit(self, rows: int) -> "Tokenizer":
+        """Goes with an embedding of so many rows: a row without a token stands for no text, a token without a row is refused.
+
+        Many models have such rows (padded to a round number) and such tokens (a [PAD] that nothing uses).
+        """
+        self.rows = rows
+        self.pieces |= {i: b"" for i in range(rows) if i not in self.pieces}
+        return self
+
+    def _known(self, ids):
+        if self.rows is not None and ids and max(ids) >= self.rows:
+            name = next(token for token, i in self.vocab.items() if i == max(ids))
+            raise UserError(f"the text has the token {printable(name)}, id {max(ids)}, which the model's embedding of "
+                            f"{self.rows} rows does not have: leave it out")
+        return ids
 
     def _encode_special(self, text):
         ids, longest_first = [], sorted(self.special_tokens, key=len, reverse=True)
@@ -216,7 +233,7 @@ class Tokenizer:
                 if VISIBLE[byte] not in self.vocab:
                     raise UserError(f"the data is not UTF-8, and this tokenizer has no token for the byte {byte:#04x}")
                 ids.append(self.vocab[VISIBLE[byte]])
-        return ids
+        return self._known(ids)
 
     def decode_bytes(self, ids: Iterable[int], skip_special: bool = False) -> bytes:
         """The bytes that `ids` stand for. Raises UserError for an id that no token has."""

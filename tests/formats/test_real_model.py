@@ -1,0 +1,70 @@
+"""Promise: SmolLM2-135M-Instruct, as people have it, reads, writes and answers here as elsewhere. See `make real`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minillm
+from minillm import chat_template
+from minillm.architecture.tree import flatten
+from minillm.config import GenerateConfig
+from minillm.formats import get, gguf
+
+pytestmark = pytest.mark.real
+
+# Text -> ids, by SmolLM2's own tokenizer.json.
+KNOWN = {
+    "Hello, we can use": [19556, 28, 392, 416, 722], "The capital of France is": [504, 3575, 282, 4649, 314],
+    "\n": [198], "Hello world! 123": [19556, 905, 17, 216, 33, 34, 35], "  multiple   spaces": [216, 2701, 256, 5600],
+    "Café déjà vu.": [51, 1939, 2756, 32564, 90, 16739, 386, 101, 30],
+}
+
+
+@pytest.fixture(scope="module")
+def path() -> Path:
+    found = get.models() / get.SMOLLM2
+    if not found.is_file():
+        pytest.skip("SmolLM2 is not here: minillm get smollm2")
+    return found
+
+
+@pytest.fixture(scope="module")
+def smollm2(path):
+    return minillm.load(path)
+
+
+def test_its_tokens(smollm2):
+    for text, ids in KNOWN.items():
+        assert smollm2.tokenizer.encode(text) == ids and smollm2.tokenizer.decode(ids) == text
+    assert smollm2.begin == () and smollm2.tokenizer.byte_level
+
+
+def test_it_answers(smollm2):
+    messages = [{"role": "user", "content": "What is the capital of France?"}]
+    text = chat_template.render(smollm2.chat_template, messages, smollm2.marks)
+    ids = smollm2.tokenizer.encode(text, allow_special=True)
+    how = GenerateConfig(max_new_tokens=20, temperature=0.0)
+    answer = smollm2.tokenizer.decode(smollm2.continuation(ids, "numpy", how, None, smollm2.answer_ends))
+    assert answer == "The capital of France is Paris."
+
+
+def test_out_and_in_again_bit_for_bit(smollm2, tmp_path):
+    gguf.export(tmp_path / "m.gguf", smollm2)
+    again = minillm.load(tmp_path / "m.gguf")
+    ours, theirs = flatten(smollm2.params), flatten(again.params)
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert (again.config, again.marks, again.chat_template) == (smollm2.config, smollm2.marks, smollm2.chat_template)
+
+
+@pytest.mark.needs("torch", "transformers")
+def test_logits_are_those_of_transformers(path, smollm2):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    theirs = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    ids = np.array([smollm2.tokenizer.encode("The nurse said that she was 41 years old.\n\n  def f(x): return x")])
+    with torch.no_grad():
+        expected = theirs(torch.tensor(ids)).logits.numpy()
+    for twin in ("numpy", "jax"):
+        assert np.abs(smollm2.logits(ids, twin) - expected).max() < 1e-4 * np.abs(expected).max()
