@@ -40,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except (OSError, MemoryError) as error:
         print(f"minillm: {' '.join(str(error).split()) or 'out of memory'}", file=sys.stderr)
+    except RuntimeError as error:  # JAX's error where memory runs out is one
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        print("minillm: out of memory: give fewer tokens, rows or a smaller batch", file=sys.stderr)
     except KeyboardInterrupt:
         print("minillm: interrupted", file=sys.stderr)
         return 130

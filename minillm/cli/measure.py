@@ -1,6 +1,7 @@
 """Measuring: `minillm evaluate`, `minillm parity` and `minillm inspect-config`."""
 
 import json
+import sys
 from pathlib import Path
 
 from minillm.cli.options import (
@@ -13,8 +14,12 @@ from minillm.cli.options import (
     read_file,
 )
 from minillm.cli.parsing import add_command
+from minillm.cli.progress import telling
 from minillm.config import IGNORE
 from minillm.errors import UserError
+from minillm.files import gigabytes
+
+CONTEXT = 1024  # longer rows take memory and time that grow with their square
 
 
 def add_commands(commands):
@@ -46,12 +51,7 @@ def add_evaluate(commands):
         help="a dataset folder: its validation split (default: the one the model was trained on)",
     )
     add_encoding(command)
-    command.add_argument(
-        "--context",
-        type=int,
-        metavar="N",
-        help="tokens in a row (default: the model's context)",
-    )
+    add_context(command)
     command.add_argument(
         "--batch-size", type=int, default=16, metavar="N", help=HELP["batch_size"]
     )
@@ -67,15 +67,16 @@ def evaluate(options):
 
     model = load(options.path, options.tokenizer, options.dtype)
     model.check_twin(options.twin)
-    longest = model.config.max_position_embeddings
-    context = options.context or longest
-    if not 1 <= context <= longest:
-        raise UserError(f"--context is {context}: the model reads 1 to {longest} tokens")
+    context = context_of(options, model)
     if options.batch_size < 1:
         raise UserError(f"--batch-size is {options.batch_size}: it must be at least 1")
     rows = rows_to_measure(options, model, context)
-    twin = twin_package(options.twin)
-    record = training.evaluate(twin, model.params, model.config, rows, options.batch_size)
+    model, twin = model.on(options.twin), twin_package(options.twin)
+    warn_of_memory(model, context, options.twin)
+    with telling("reading") as tell:
+        record = training.evaluate(
+            twin, model.params, model.config, rows, options.batch_size, row_by_row(tell, options.twin)
+        )
     loss = record.pop("held_out")
     if not np.isfinite(loss):
         raise UserError(
@@ -97,6 +98,49 @@ def evaluate(options):
     for name, value in result.items():
         shown = f"{value:.4f}" if isinstance(value, float) else value
         print(f"{name.replace('_', ' '):20} {shown}")
+
+
+def add_context(command):
+    """How long the rows are that a text is cut into."""
+    command.add_argument(
+        "--context",
+        type=int,
+        metavar="N",
+        help=f"tokens in a row (default: the model's context, but at most {CONTEXT})",
+    )
+
+
+def context_of(options, model) -> int:
+    """--context, or its default. Raises UserError."""
+    longest = model.config.max_position_embeddings
+    context = min(longest, CONTEXT) if options.context is None else options.context
+    if not 1 <= context <= longest:
+        raise UserError(f"--context is {context}: the model reads 1 to {longest} tokens")
+    return context
+
+
+def warn_of_memory(model, length: int, twin: str, copies: int = 1):
+    """Say on standard error how much memory is needed, where that is more than 2 GB.
+
+    `copies`: how many such models are measured, each kept for NumPy and, in JAX, on its device.
+    """
+    from minillm.architecture.tree import flatten
+    from minillm.training.evaluation import memory_needed
+
+    kept = sum(leaf.nbytes for leaf in flatten(model.params).values())
+    need = memory_needed(model.config, length, kept * copies * (2 if twin == "jax" else 1))
+    if need > 2e9:
+        print(f"[this needs about {gigabytes(need)} of memory]", file=sys.stderr)
+
+
+def row_by_row(tell, twin: str):
+    """A `progress` for `evaluate`: in JAX, the first batch is compiled too."""
+
+    def progress(done: int, rows: int):
+        begins = "compiling, then " if twin == "jax" and not done else ""
+        tell(f"{begins}row {done + 1} of {rows}")
+
+    return progress
 
 
 def rows_to_measure(options, model, context: int):

@@ -1,11 +1,16 @@
 """Other forms of a model: `minillm quantize`, `minillm convert` and `minillm export`."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from minillm.cli.measure import rows_to_measure
+from minillm.cli.measure import (
+    add_context,
+    context_of,
+    row_by_row,
+    rows_to_measure,
+    warn_of_memory,
+)
 from minillm.cli.options import (
     add_encoding,
     add_json,
@@ -15,9 +20,11 @@ from minillm.cli.options import (
     read_file,
 )
 from minillm.cli.parsing import add_command
+from minillm.cli.progress import telling
 from minillm.errors import UserError, require
 
 ROW = 256  # tokens in a row of the calibration text
+LOOKED_AT = 256  # tokens of each of the few rows whose drift is measured
 
 
 def add_commands(commands):
@@ -76,6 +83,7 @@ def add_quantize(commands):
         help="a dataset folder to measure on: its validation split (default: the model's own)",
     )
     command.add_argument("--out", required=True, metavar="DIR", help="the new folder")
+    add_context(command)
     command.add_argument(
         "--measured-rows",
         type=int,
@@ -141,18 +149,21 @@ def quantize(options):
     require(0 <= options.alpha <= 1, "--alpha", options.alpha, "between 0 and 1")
     require(options.threshold > 0, "--threshold", options.threshold, "above 0")
     model = load(source, options.tokenizer)
+    context = context_of(options, model)
+    warn_of_memory(model, context, options.twin, 2)
     try:
         quantization.refuse_quantized(model.params)
-        params = quantization.quantize_model(
-            model.params,
-            model.config,
-            scheme,
-            options.method,
-            calibration_rows(options, model),
-            options.alpha,
-            options.threshold,
-            lambda text: print(text, file=sys.stderr),
-        )
+        with telling(f"rounding {model.source}") as tell:
+            params = quantization.quantize_model(
+                model.params,
+                model.config,
+                scheme,
+                options.method,
+                calibration_rows(options, model),
+                options.alpha,
+                options.threshold,
+                tell,
+            )
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
     replace(model, params=params).save(out, method=options.method)
@@ -166,7 +177,7 @@ def quantize(options):
         **quantization.size(params),
         "file_bytes": (out / "model.safetensors").stat().st_size,
         "worst": sorted(errors, key=lambda row: -row["relative"])[:5],
-        **change(options, model, params),
+        **change(options, model, params, context),
     }
     if options.figure:
         title = f"{source.name}: {scheme}, {options.method}"
@@ -177,26 +188,31 @@ def quantize(options):
         show_quantized(result)
 
 
-def change(options, model, params) -> dict:
+def change(options, model, params, context: int) -> dict:
     """What quantization changes: the drift through the layers, and the loss where there is a text
     to measure on."""
     import numpy as np
 
+    from minillm.loading import to_device
     from minillm.quantization import model as quantization
 
     longest, vocab_size = model.config.max_position_embeddings, model.config.vocab_size
-    if options.text or options.data or (Path(options.path) / "data").is_dir():
-        rows = rows_to_measure(options, model, longest)
-        tokens_NT = rows.tokens_NT[: options.measured_rows]
-        targets_NT = rows.targets_NT[: options.measured_rows]
-        loss = quantization.compare(
-            model.params, params, model.config, tokens_NT, targets_NT, options.twin
-        )
-        few_NT = rows.tokens_NT[:4]
-    else:
-        loss = {}
-        few_NT = np.random.default_rng(0).integers(0, vocab_size, (2, min(64, longest)))
-    return loss | {"drift": quantization.drift(model.params, params, model.config, few_NT)}
+    with telling("measuring") as tell:
+        if options.text or options.data or (Path(options.path) / "data").is_dir():
+            rows = rows_to_measure(options, model, context)
+            tokens_NT = rows.tokens_NT[: options.measured_rows]
+            targets_NT = rows.targets_NT[: options.measured_rows]
+            both = [to_device(each, options.twin) for each in (model.params, params)]
+            progress = row_by_row(tell, options.twin)
+            loss = quantization.compare(
+                *both, model.config, tokens_NT, targets_NT, options.twin, progress=progress
+            )
+            few_NT = rows.tokens_NT[:4, :LOOKED_AT]
+        else:
+            loss = {}
+            few_NT = np.random.default_rng(0).integers(0, vocab_size, (2, min(64, longest)))
+        tell("measuring the drift through the layers")
+        return loss | {"drift": quantization.drift(model.params, params, model.config, few_NT)}
 
 
 def calibration_rows(options, model):
@@ -220,11 +236,9 @@ def calibration_rows(options, model):
         raise UserError(
             f"--method {options.method} needs a calibration text: give --calibration FILE"
         )
-    if len(tokens) < context:
-        raise UserError(
-            f"the calibration text has {len(tokens)} tokens: at least one row of {context} is "
-            "needed"
-        )
+    if len(tokens) < 2:
+        raise UserError(f"the calibration text has {len(tokens)} tokens: at least 2 are needed")
+    context = min(context, len(tokens))
     count = min(options.rows, len(tokens) // context)
     return np.asarray(tokens[: count * context]).astype(np.int32).reshape(count, context)
 

@@ -9,8 +9,9 @@ inputs j > i can do is to move by
 
     w_j  <-  w_j - (w_i - q_i) / U_ii * U_ij,       U the upper Cholesky factor of H^-1:  H^-1 = U^T U
 
-so row i of U holds, for every later input, how much of an error of input i it can take over. Frantar et al. 2022,
-arXiv:2210.17323, Algorithm 1 (there a block of columns at a time, for GPUs); Hassibi and Stork 1992 for the update.
+so row i of U holds, for every later input, how much of an error of input i it can take over. Inputs beyond the block of
+BLOCK at hand move once for all of it: one matrix product. Frantar et al. 2022, arXiv:2210.17323, Algorithm 1; Hassibi and
+Stork 1992 for the update.
 """
 
 from dataclasses import replace
@@ -20,6 +21,7 @@ import numpy as np
 from minillm.architecture.quantized import GROUP, Quantized, Scheme
 from minillm.in_numpy.quantize import dequantize, fit, pack, to_integers
 
+BLOCK = 128  # inputs, a multiple of GROUP
 DAMPING = 0.01  # this share of the mean diagonal is added to H, so that inputs that hardly occur do not divide by nothing
 
 
@@ -33,19 +35,26 @@ def gptq(
     one_row = replace(scheme, scale_per="tensor" if scheme.scale_per == "tensor" else "channel")
     upper_II = compensation(hessian_II, damping)
     integers_OI, scales, zeros = np.empty(w_OI.shape, np.int8), [], []
-    for i in range(width):
-        # scales of a group fit what its numbers have become
-        if i % size == 0:
-            scale_O1, zero_O1 = fit_group(w_OI[:, i : i + size], scheme)
-            scales.append(scale_O1), zeros.append(zero_O1)
-        column_O1 = w_OI[:, i : i + 1]
-        integers_O1 = to_integers(column_O1, scale_O1, zero_O1, one_row)
-        integers_OI[:, i : i + 1] = integers_O1
-        rounded_O1 = scale_O1.astype(np.float64) * (
-            integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64))
-        )
-        error_O1 = (column_O1 - rounded_O1) / upper_II[i, i]
-        w_OI[:, i + 1 :] -= error_O1 * upper_II[i, i + 1 :]
+    for begin in range(0, width, BLOCK):
+        block_OB, errors_OB = w_OI[:, begin : begin + BLOCK], []
+        for i in range(block_OB.shape[1]):
+            # scales of a group fit what its numbers have become
+            if (begin + i) % size == 0:
+                scale_O1, zero_O1 = fit_group(w_OI[:, begin + i : begin + i + size], scheme)
+                scales.append(scale_O1), zeros.append(zero_O1)
+            column_O1 = block_OB[:, i : i + 1]
+            integers_O1 = to_integers(column_O1, scale_O1, zero_O1, one_row)
+            integers_OI[:, begin + i : begin + i + 1] = integers_O1
+            rounded_O1 = scale_O1.astype(np.float64) * (
+                integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64))
+            )
+            row_I = upper_II[begin + i]
+            error_O1 = (column_O1 - rounded_O1) / row_I[begin + i]
+            block_OB[:, i + 1 :] -= error_O1 * row_I[begin + i + 1 : begin + block_OB.shape[1]]
+            errors_OB.append(error_O1)
+        # the inputs after the block take over the errors of all of it in one product
+        after = slice(begin + BLOCK, None)
+        w_OI[:, after] -= np.concatenate(errors_OB, 1) @ upper_II[begin : begin + BLOCK, after]
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
     return Quantized(
         stored,

@@ -17,12 +17,16 @@ import numpy as np
 from minillm.architecture.quantized import Quantized, Scheme
 from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.errors import UserError
-from minillm.in_numpy import forward_of
+from minillm.in_numpy import module_of
 from minillm.in_numpy.model import head
+from minillm.in_numpy.ops import no_tap
 from minillm.in_numpy.quantize import dequantize, quantize, smoothing
+from minillm.in_numpy.train import LOGITS_AT_ONCE
 from minillm.loading import twin_package
 from minillm.quantization.gptq import gptq
+from minillm.text.lengths import rows_at_once, trimmed
 
+LENS_AT_ONCE = 2**21  # numbers: the logits of a layer that `drift` looks at
 METHODS = ("round", "gptq", "smoothquant", "llm-int8")
 # The activation (by its tap's name) that each matrix multiplies.
 INPUT_OF = {"q_proj": "attn_in", "k_proj": "attn_in", "v_proj": "attn_in", "o_proj": "z", "gate_proj": "mlp_in",
@@ -55,8 +59,8 @@ def quantize_model(params, config, scheme: Scheme, method: str = "round", tokens
     if method == "gptq":
         return quantize_by_gptq(params, config, scheme, tokens_NT, progress)
     if method == "smoothquant":
-        params = smooth(params, observe(params, config, tokens_NT), alpha)
-    columns = outlier_inputs(observe(params, config, tokens_NT), config, threshold) if method == "llm-int8" else {}
+        params = smooth(params, observe(params, config, tokens_NT, progress, False), alpha)
+    columns = outlier_inputs(observe(params, config, tokens_NT, progress, False), config, threshold) if method == "llm-int8" else {}
     return quantize_params(params, scheme, columns)
 
 
@@ -88,33 +92,58 @@ def dequantize_params(params):
     return tree_map(lambda leaf: dequantize(leaf) if isinstance(leaf, Quantized) else leaf, params)
 
 
-def observe(params, config, tokens_NT, wanted=lambda name: True, batch: int = 8) -> Seen:
-    """Run the model on calibration text and look at what goes into its matrices."""
-    largest, hessian = {}, {}
+def observe(params, config, tokens_NT, progress=lambda text: None, hessians: bool = True) -> Seen:
+    """Run the layers on calibration text and look at what goes into their matrices."""
+    largest, hessian, streams = {}, {}, started(params, config, tokens_NT)
+    for i, layer in enumerate(params["layers"]):
+        progress(f"looking at layer {i + 1} of {len(params['layers'])}")
 
-    def look(name, x):
-        kind = name.rpartition(".")[2]
-        if (kind in INPUT_OF.values() or kind == "final_norm") and wanted(name):
-            x_TI = x.transpose(0, 3, 1, 2, 4).reshape(x.shape[0] * x.shape[3], -1) if kind == "z" else x.reshape(-1, x.shape[-1])
-            largest[name] = np.maximum(largest.get(name, 0), np.max(np.abs(x_TI), axis=0))
-            hessian[name] = hessian.get(name, 0) + (x_TI.T @ x_TI).astype(np.float64)
-        return x
+        def look(name, x_TI, at=f"layers.{i}."):
+            largest[at + name] = np.maximum(largest.get(at + name, 0), np.max(np.abs(x_TI), axis=0))
+            if hessians:
+                hessian[at + name] = hessian.get(at + name, 0) + (x_TI.T @ x_TI).astype(np.float64)
 
-    for i in range(0, len(tokens_NT), batch):
-        forward_of(config)(params, tokens_NT[i : i + batch], config, tap=look)
+        streams = through(layer, streams, config, look)
     return Seen(largest, hessian)
 
 
+def started(params, config, tokens_NT, batch: int = 8) -> list:
+    """The start of the residual stream of all rows, some rows at a time."""
+    return [module_of(config).embed(params, tokens_NT[i : i + batch], config) for i in range(0, len(tokens_NT), batch)]
+
+
+def through(layer, streams: list, config, look=None) -> list:
+    """The streams after a block; `look(tap, x_TI)` is shown what goes into its matrices."""
+    def tap(name, x):
+        if look and name in INPUT_OF.values():
+            x_BTX = x.transpose(0, 3, 1, 2, 4) if name == "z" else x
+            look(name, x_BTX.reshape(x_BTX.shape[0] * x_BTX.shape[1], -1))
+        return x
+
+    return [module_of(config).block_alone(layer, x_BTD, config, tap if look else no_tap)[0] for x_BTD in streams]
+
+
 def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda text: None):
-    """Layer by layer: each sees what the layers before it, already rounded, make of the calibration text."""
-    done = quantize_params({**params, "layers": []}, scheme) | {"layers": list(params["layers"])}
+    """Layer by layer: each sees what the layers before it, already rounded, make of the calibration text.
+
+    The stream between two layers is kept, so that every layer runs twice: to see its inputs, and rounded.
+    """
+    done = quantize_params({**params, "layers": []}, scheme) | {"layers": []}
+    streams = started(done, config, tokens_NT)
     for i, layer in enumerate(params["layers"]):
         progress(f"layer {i + 1} of {len(params['layers'])}")
-        seen = observe(done, config, tokens_NT, lambda name: name.startswith(f"layers.{i}."))
-        done["layers"][i] = {name: leaf if leaf.ndim < 2 else gptq(leaf, seen.hessian[f"layers.{i}.{INPUT_OF[name]}"], scheme)
-                             for name, leaf in layer.items()}
+        hessian = {}
+
+        def look(name, x_TI, hessian=hessian):
+            hessian[name] = hessian.get(name, 0) + (x_TI.T @ x_TI).astype(np.float64)
+
+        through(layer, streams, config, look)
+        done["layers"].append({name: leaf if leaf.ndim < 2 else gptq(leaf, hessian[INPUT_OF[name]], scheme)
+                               for name, leaf in layer.items()})
+        streams = through(done["layers"][i], streams, config)
     if "lm_head" in params:
-        done["lm_head"] = gptq(params["lm_head"], observe(done, config, tokens_NT).hessian["final_norm"], scheme)
+        read = [module_of(config).final_norm(done, x_BTD, config).reshape(-1, x_BTD.shape[-1]) for x_BTD in streams]
+        done["lm_head"] = gptq(params["lm_head"], sum((x_TI.T @ x_TI).astype(np.float64) for x_TI in read), scheme)
     return done
 
 
@@ -193,16 +222,12 @@ def drift(before, after, config, tokens_BT) -> list[dict]:
 
     `logits` is read off the residual stream by the float model's final norm and head, as a logit lens does.
     """
-    seen = []
-    for params in (before, after):
-        kept = {}
-        forward_of(config)(params, tokens_BT, config, tap=lambda name, x: kept.setdefault(name, x))
-        seen.append(kept)
-    readout = head(before)
-    rows = []
-    for i in range(config.num_hidden_layers):
-        a, b = (kept[f"layers.{i}.resid_post"] for kept in seen)
-        a_lens, b_lens = (normal(x) * before["norm"] @ readout for x in (a, b))
+    readout, rows, streams = head(before), [], [started(params, config, tokens_BT) for params in (before, after)]
+    every = -(-tokens_BT.size * config.vocab_size // LENS_AT_ONCE)                            # of a long text a part is enough
+    for i, layers in enumerate(zip(before["layers"], after["layers"])):
+        streams = [through(layer, each, config) for layer, each in zip(layers, streams)]
+        a, b = (np.concatenate(each).reshape(-1, config.hidden_size) for each in streams)
+        a_lens, b_lens = (normal(x[::every]) * before["norm"] @ readout for x in (a, b))
         rows.append({"layer": i, "residual": apart(a, b), "logits": apart(a_lens, b_lens)})
     return rows
 
@@ -217,7 +242,8 @@ def apart(a, b) -> float:
     return float(np.sqrt(np.mean((a - b) ** 2) / np.mean(a**2)))
 
 
-def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", batch: int = 8) -> dict:
+def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", batch: int = 8,
+            progress=lambda done, rows: None) -> dict:
     """What fewer bits did to predictions on held-out text, over all counted targets.
 
     loss_before, loss_after, difference    nats per token
@@ -225,12 +251,14 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
     kl                mean KL(before || after), nats
     agreement         share of targets where both models find the same token most probable
     """
-    run, rows = runner(config, twin), []
+    tokens_NT, targets_NT = trimmed(tokens_NT, targets_NT)
+    batch, rows = rows_at_once(config, tokens_NT.shape[1], batch, len(tokens_NT)), []
     for i in range(0, len(tokens_NT), batch):
+        progress(i, len(tokens_NT))
         missing = batch - len(tokens_NT[i : i + batch])                                      # padded: one shape to compile
         tokens_BT = np.pad(tokens_NT[i : i + batch], ((0, missing), (0, 0)))
         targets_BT = np.pad(targets_NT[i : i + batch], ((0, missing), (0, 0)), constant_values=-1)
-        rows.append(np.asarray(run(before, after, tokens_BT, targets_BT))[: batch - missing])
+        rows.append(damage(before, after, tokens_BT, targets_BT, config, twin)[: batch - missing])
     count_N, before_N, after_N, kl_N, same_N = np.concatenate(rows).T.astype(np.float64)
     total, change_N = count_N.sum(), after_N - before_N
     mean = change_N.sum() / total
@@ -239,14 +267,24 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
             "difference": float(mean), "standard_error": float(spread), "kl": kl_N.sum() / total, "agreement": same_N.sum() / total}
 
 
-@cache
-def runner(config, twin: str):
-    """`damage` of (before, after, tokens, targets) by NumPy, or compiled by JAX, once for all that have the same arrays."""
-    package, module = twin_package(twin), import_module(f"minillm.in_{twin}.train")
-    forward = package.forward_of(config)
+def damage(before, after, tokens_BT, targets_BT, config, twin: str):
+    """`damage` of train.py for a batch, (B, 5): the logits of both models are compared slice by slice."""
+    package, measure, total = twin_package(twin), measured(twin), 0
+    streams = [package.stream(params, tokens_BT, config)[0] for params in (before, after)]
+    outer = [params | {"layers": []} for params in (before, after)]
+    size = max(1, LOGITS_AT_ONCE // (2 * len(tokens_BT) * config.vocab_size))
+    for t in range(0, tokens_BT.shape[1], size):
+        total = total + np.asarray(measure(*outer, *(x_BTD[:, t : t + size] for x_BTD in streams), targets_BT[:, t : t + size]))
+    return total
 
-    def run(before, after, tokens_BT, targets_BT):
-        return module.damage(*(forward(params, tokens_BT, config)[0] for params in (before, after)), targets_BT)
+
+@cache
+def measured(twin: str):
+    """`damage` of two models' streams, by NumPy or compiled by JAX."""
+    package, module = twin_package(twin), import_module(f"minillm.in_{twin}.train")
+
+    def run(before, after, x_BTD, y_BTD, targets_BT):
+        return module.damage(package.read(before, x_BTD), package.read(after, y_BTD), targets_BT)
 
     if twin == "numpy":
         return run

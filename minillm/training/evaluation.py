@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.config import IGNORE, ModelConfig
+from minillm.in_numpy.train import LOGITS_AT_ONCE
 from minillm.text.dataset import Dataset, document_rows, windows
-from minillm.text.lengths import padded_length
+from minillm.text.lengths import AT_ONCE, rows_at_once, trimmed
 
-AT_ONCE = 2**29  # bytes: the activations of a layer of the rows in one batch
+BARE = 2**29  # bytes of a Python with JAX that has done nothing yet
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,6 @@ def row_nats(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_si
     return np.concatenate(nats), np.concatenate(counts)
 
 
-def trimmed(tokens_NT, targets_NT):
-    """The rows without the columns that are padding in all of them: padding costs time, and says nothing."""
-    used = np.flatnonzero((targets_NT != IGNORE).any(0))
-    length = padded_length(int(used[-1]) + 1, targets_NT.shape[1]) if len(used) else 1
-    return tokens_NT[:, :length], targets_NT[:, :length]
-
-
-def rows_at_once(config: ModelConfig, length: int, most: int, rows: int) -> int:
-    """How many of the rows run in one batch: at most `most`, and no more than AT_ONCE holds a layer of."""
-    scores = config.num_attention_heads * length * length
-    row = length * (6 * config.hidden_size + 3 * config.intermediate_size) + scores
-    return max(1, min(most, rows, AT_ONCE // (4 * row)))
+def memory_needed(config: ModelConfig, length: int, parameters: int) -> int:
+    """About how many bytes evaluation takes: the parameters, a batch's layer, a slice of logits with what is made of them."""
+    return parameters + AT_ONCE + 4 * 4 * min(LOGITS_AT_ONCE, 16 * length * config.vocab_size) + BARE
