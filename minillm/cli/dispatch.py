@@ -5,19 +5,8 @@ import os
 import sys
 
 from minillm import __version__
-from minillm.cli import (
-    assignment,
-    bench,
-    demo,
-    get,
-    inspect,
-    lesson,
-    measure,
-    quantize,
-    text,
-    train,
-    write,
-)
+from minillm.cli import (assignment, bench, demo, get, inspect, lesson, measure, quantize, text,
+                         train, write)
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 
@@ -63,13 +52,10 @@ def run(arguments: list[str] | None) -> int:
 def parser(defaults: dict[str, dict] | None = None) -> argparse.ArgumentParser:
     """All commands and their options; `defaults` gives other defaults to some commands."""
     top = Parser(
-        prog="minillm",
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
+        prog="minillm", formatter_class=HelpFormatter, allow_abbrev=False,
         description="A small LLaMA that you can read in an afternoon and train on a laptop,\n"
         "with a course and automatically checked exercises.",
-        epilog="start here:\n  minillm demo\n\nhelp of a command:\n  minillm pretrain --help",
-    )
+        epilog="start here:\n  minillm demo\n\nhelp of a command:\n  minillm pretrain --help")
     top.add_argument("--version", action="version", version=f"minillm {__version__}")
     top.set_defaults(run=lambda options: top.print_help(), parser=top)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")

@@ -5,14 +5,7 @@ import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-from minillm.config import (
-    OPTIMIZERS,
-    PRECISIONS,
-    ModelConfig,
-    TrainConfig,
-    preset,
-    with_options,
-)
+from minillm.config import (OPTIMIZERS, PRECISIONS, ModelConfig, TrainConfig, preset, with_options)
 
 HELP = {
     "steps": "training steps, one batch each",
@@ -69,12 +62,8 @@ CHOICES = {"optimizer": OPTIMIZERS, "matmul_precision": PRECISIONS}
 
 def add_twin(command, default: str = "jax"):
     """Which twin computes."""
-    command.add_argument(
-        "--twin",
-        choices=("numpy", "jax"),
-        default=default,
-        help="which implementation runs the model",
-    )
+    command.add_argument("--twin", choices=("numpy", "jax"), default=default,
+                         help="which implementation runs the model")
 
 
 def add_json(command):
@@ -89,11 +78,8 @@ def add_path(command, help: str = "folder of a checkpoint, or a llama2.c .bin fi
 
 def add_tokenizer_bin(command):
     """The tokenizer that a llama2.c file does not hold."""
-    command.add_argument(
-        "--tokenizer",
-        metavar="FILE",
-        help="tokenizer.bin of a llama2.c .bin file, where several lie beside it",
-    )
+    command.add_argument("--tokenizer", metavar="FILE",
+                         help="tokenizer.bin of a llama2.c .bin file, where several lie beside it")
 
 
 def add_checkpoint(command):
@@ -101,43 +87,27 @@ def add_checkpoint(command):
     add_path(command)
     add_tokenizer_bin(command)
     command.add_argument(
-        "--dtype",
-        choices=("float32", "float16", "bfloat16"),
-        default="float32",
-        help="how matrices are kept in memory; sums are float32 always (bfloat16: jax only)",
-    )
+        "--dtype", choices=("float32", "float16", "bfloat16"), default="float32",
+        help="how matrices are kept in memory; sums are float32 always (bfloat16: jax only)")
 
 
 def add_config(group, config_class):
     """An option for every field of a config dataclass, with its type and default."""
     for field in fields(config_class):
         choices = CHOICES.get(field.name)
-        group.add_argument(
-            flag(field.name),
-            type=field.type,
-            default=None if field.default is MISSING else field.default,
-            choices=choices,
-            metavar=None if choices else metavar(field),
-            help=HELP[field.name],
-        )
+        group.add_argument(flag(field.name), type=field.type, default=None
+                           if field.default is MISSING else field.default, choices=choices,
+                           metavar=None if choices else metavar(field), help=HELP[field.name])
 
 
 def add_shape(group):
     """An option for every field of a model's shape that a preset or a depth sets."""
     for field in fields(ModelConfig):
         if field.name in SHAPE:
-            group.add_argument(
-                flag(field.name),
-                type=field.type,
-                metavar=metavar(field),
-                help=SHAPE[field.name],
-            )
-    group.add_argument(
-        "--tie-word-embeddings",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="use one matrix for embedding and head (default: one matrix)",
-    )
+            group.add_argument(flag(field.name), type=field.type, metavar=metavar(field),
+                               help=SHAPE[field.name])
+    group.add_argument("--tie-word-embeddings", action=argparse.BooleanOptionalAction, default=None,
+                       help="use one matrix for embedding and head (default: one matrix)")
 
 
 def flag(name: str) -> str:
@@ -152,73 +122,40 @@ def metavar(field) -> str:
 
 def add_source(command, optional: bool = False):
     """The text to read, and how to split it into tokens."""
-    command.add_argument(
-        "source",
-        metavar="SOURCE",
-        nargs="?" if optional else None,
-        help="a text file, a folder of text files, a dataset folder, or a name: "
-        "storyworld, python-docs, shakespeare, tinystories, tinystories-small"
-        + ("; not needed with --resume" if optional else ""),
-    )
+    command.add_argument("source", metavar="SOURCE", nargs="?" if optional else None,
+                         help="a text file, a folder of text files, a dataset folder, or a name: "
+                         "storyworld, python-docs, shakespeare, tinystories, tinystories-small"
+                         + ("; not needed with --resume" if optional else ""))
     add_text(command)
-    command.add_argument(
-        "--vocab-size",
-        type=int,
-        default=1792,
-        metavar="N",
-        help="size of the vocabulary to learn; a short text gives fewer",
-    )
-    command.add_argument(
-        "--tokenizer",
-        metavar="PATH",
-        help="use this tokenizer (default: learn one from the text)",
-    )
-    command.add_argument(
-        "--characters",
-        action="store_true",
-        help="one token for each character; nothing is learned",
-    )
+    command.add_argument("--vocab-size", type=int, default=1792, metavar="N",
+                         help="size of the vocabulary to learn; a short text gives fewer")
+    command.add_argument("--tokenizer", metavar="PATH",
+                         help="use this tokenizer (default: learn one from the text)")
+    command.add_argument("--characters", action="store_true",
+                         help="one token for each character; nothing is learned")
 
 
 def add_text(command):
     """Which text is read, and how much of it."""
     command.add_argument(
-        "--glob",
-        action="append",
-        default=[],
-        metavar="PATTERN",
+        "--glob", action="append", default=[], metavar="PATTERN",
         help="files of a folder to read, such as '*.py'; may be given several times "
-        "(default: text and source files, by their suffix)",
-    )
+        "(default: text and source files, by their suffix)")
     add_encoding(command)
-    command.add_argument(
-        "--megabytes",
-        type=float,
-        metavar="X",
-        help="read at most this much text (default: all; storyworld: 10)",
-    )
-    command.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="where downloads are kept (default: your cache folder)",
-    )
-    command.add_argument(
-        "--data-seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="seed of the generated stories and of the split",
-    )
+    command.add_argument("--megabytes", type=float, metavar="X",
+                         help="read at most this much text (default: all; storyworld: 10)")
+    command.add_argument("--data-dir", metavar="DIR",
+                         help="where downloads are kept (default: your cache folder)")
+    command.add_argument("--data-seed", type=int, default=0, metavar="N",
+                         help="seed of the generated stories and of the split")
 
 
 def add_encoding(command):
     """How to read what is not UTF-8."""
     command.add_argument(
-        "--encoding",
-        metavar="NAME",
+        "--encoding", metavar="NAME",
         help="encoding of text files that are not UTF-8, such as utf-16 or latin-1 "
-        "(default: refuse them)",
-    )
+        "(default: refuse them)")
 
 
 # ---- What is made of them --------------------------------------------------------------------
@@ -243,14 +180,9 @@ def read_source(options, source=None):
     """The corpus that SOURCE names. Raises UserError."""
     from minillm.text.corpora import read_corpus
 
-    return read_corpus(
-        source or options.source,
-        megabytes=options.megabytes,
-        seed=options.data_seed,
-        data_dir=options.data_dir,
-        globs=tuple(options.glob),
-        encoding=options.encoding,
-    )
+    return read_corpus(source or options.source, megabytes=options.megabytes,
+                       seed=options.data_seed, data_dir=options.data_dir, globs=tuple(options.glob),
+                       encoding=options.encoding)
 
 
 def read_file(path, options) -> str:

@@ -7,20 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from minillm.cli.options import (
-    SHAPE,
-    add_config,
-    add_json,
-    add_shape,
-    add_source,
-    add_text,
-    add_twin,
-    chosen,
-    flag,
-    open_or_prepare,
-    read_source,
-    training_and_model,
-)
+from minillm.cli.options import (SHAPE, add_config, add_json, add_shape, add_source, add_text,
+                                 add_twin, chosen, flag, open_or_prepare, read_source,
+                                 training_and_model)
 from minillm.cli.parsing import add_command
 from minillm.config import OBJECTIVES, PRESETS, DistillConfig, TrainConfig, with_options
 from minillm.errors import UserError
@@ -43,31 +32,22 @@ def add_commands(commands):
 
 def add_pretrain(commands):
     command = add_command(
-        commands,
-        "pretrain",
-        pretrain,
-        "train a LLaMA on text",
+        commands, "pretrain", pretrain, "train a LLaMA on text",
         "minillm pretrain storyworld --model nano --out runs/nano\n"
         "  minillm pretrain book.txt --model tiny --steps 2000 --out runs/book\n"
         "  minillm pretrain book.txt --from models/smollm2 --out runs/smollm2-book\n"
-        "  minillm pretrain --resume --out runs/book",
-    )
+        "  minillm pretrain --resume --out runs/book")
     command.usage = "minillm pretrain [SOURCE] [options]"
     add_source(command, optional=True)
     command.add_argument(
-        "--out",
-        metavar="DIR",
+        "--out", metavar="DIR",
         help="folder of the run: the model, its log, its curve (default: runs/ and "
-        "the name of SOURCE)",
-    )
+        "the name of SOURCE)")
     add_run(command)
     presets = ", ".join(f"{name} = {depth}" for name, depth in PRESETS.items())
     command.add_argument(
-        "--model",
-        default="nano",
-        metavar="NAME|DEPTH",
-        help=f"a preset ({presets}) or a depth: layers = heads = depth, width = 32 x depth",
-    )
+        "--model", default="nano", metavar="NAME|DEPTH",
+        help=f"a preset ({presets}) or a depth: layers = heads = depth, width = 32 x depth")
     command.add_argument(
         "--from",
         dest="start_from",
@@ -83,26 +63,19 @@ def add_pretrain(commands):
 
 def add_run(command):
     """How a run of training is kept and continued."""
+    command.add_argument("--resume", action="store_true",
+                         help="continue the run in --out, bit for bit; it knows its other options")
     command.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the run in --out, bit for bit; it knows its other options",
-    )
-    command.add_argument(
-        "--keep",
-        choices=("best", "last"),
+        "--keep", choices=("best", "last"),
         help="the model in --out: the one with the lowest held-out loss, or the last "
-        "(default: best; last where the exact floor of the text is known)",
-    )
+        "(default: best; last where the exact floor of the text is known)")
 
 
 def pretrain(options):
     if options.source is None:
         unknown = f"; {options.out} does not say what it was trained on" if options.resume else ""
-        raise UserError(
-            "SOURCE is missing: give a text file, a folder, or a name such as "
-            f"storyworld{unknown} (see minillm pretrain --help)"
-        )
+        raise UserError("SOURCE is missing: give a text file, a folder, or a name such as "
+                        f"storyworld{unknown} (see minillm pretrain --help)")
     options.out = options.out or default_out(options.source)
     from rich.console import Console
 
@@ -123,8 +96,9 @@ def pretrain(options):
         if not options.start_from:
             config = with_vocabulary(config, tokenizer)
         elif not distillation.same_tokenizer(tokenizer, text["tokenizer"]):
-            raise UserError(f"{options.source}: was cut into tokens by another tokenizer than that of "
-                            f"{options.start_from}: give the text itself, not a dataset folder")
+            raise UserError(
+                f"{options.source}: was cut into tokens by another tokenizer than that of "
+                f"{options.start_from}: give the text itself, not a dataset folder")
         training.check_memory(config, train, options.twin)
         training.prepare_folder(options.out, options.resume)
 
@@ -133,11 +107,8 @@ def pretrain(options):
     if not options.resume:
         record_options(options)
     warn_of_devices(console, options, train)
-    say(
-        console,
-        f"{dataset.description}: {len(dataset.train):,} training tokens, "
-        f"{len(dataset.validation):,} held out, vocabulary {tokenizer.vocab_size:,}",
-    )
+    say(console, f"{dataset.description}: {len(dataset.train):,} training tokens, "
+        f"{len(dataset.validation):,} held out, vocabulary {tokenizer.vocab_size:,}")
     if not options.start_from:
         config = story_recipe(console, options, config, dataset)
     origin = f" of {options.start_from}" if options.start_from else ""
@@ -172,14 +143,16 @@ def trained_model(options):
     given = [flag(name) for name in shape if getattr(options, name) not in (None, "", [])
              and (name, getattr(options, name)) != ("characters", False)]
     if given:
-        raise UserError(f"{given[0]}: with --from the model is {options.start_from}, with its shape "
-                        f"and tokenizer: leave {given[0]} out")
+        raise UserError(
+            f"{given[0]}: with --from the model is {options.start_from}, with its shape "
+            f"and tokenizer: leave {given[0]} out")
     source = options.out if options.resume else options.start_from
     model = load(source)
     if not family(model.config).backward_by_hand:
         raise UserError(f"{source}: a {family(model.config).name} can be read and run, not trained")
     if scheme_of(model.params):
-        raise UserError(f"{source}: its matrices are quantized: train the model that it was made from")
+        raise UserError(
+            f"{source}: its matrices are quantized: train the model that it was made from")
     if model.tokenizer is None:
         raise UserError(f"{source}: has no tokenizer, so text cannot become tokens")
     longest = model.config.max_position_embeddings
@@ -188,10 +161,20 @@ def trained_model(options):
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
     if train.context > longest:
         raise UserError(f"--context {train.context}: {source} reads {longest} tokens at most")
-    source = Path(source)
     method = training.Method(begin=lambda: load(options.start_from).params,
-                             source=source if source.is_dir() else None)
-    return train, model.config, method, {"tokenizer": model.tokenizer, "mark": model.config.bos_token_id}
+                             describe=partial(describe_as, replace(model, params={}), Path(source)))
+    return train, model.config, method, {"tokenizer": model.tokenizer,
+                                         "mark": model.config.bos_token_id}
+
+
+def describe_as(model, source: Path, folder: Path):
+    """Write into `folder` what `source` says of a model, its own texts as they are."""
+    from minillm.formats import checkpoint
+
+    checkpoint.save_description(folder, model.config, {}, model.tokenizer, add_bos_token=bool(
+                                    model.begin), template=model.chat_template, marks=model.marks)
+    if source.is_dir():
+        checkpoint.copy_texts(source, folder)
 
 
 def story_recipe(console, options, config, dataset):
@@ -201,11 +184,8 @@ def story_recipe(console, options, config, dataset):
 
     if dataset.floor_nats is None or options.o_proj_init_gain is not None:
         return config
-    say(
-        console,
-        f"story recipe: o_proj starts as {storyworld.RECIPE['o_proj_init_gain']:g} x the "
-        "transpose of v_proj; --o-proj-init-gain 0 gives the ordinary start",
-    )
+    say(console, f"story recipe: o_proj starts as {storyworld.RECIPE['o_proj_init_gain']:g} x the "
+        "transpose of v_proj; --o-proj-init-gain 0 gives the ordinary start")
     return replace(config, **storyworld.RECIPE)
 
 
@@ -226,44 +206,25 @@ def first_words(dataset, tokenizer, config) -> str:
 
 
 def add_distill(commands):
-    command = add_command(
-        commands,
-        "distill",
-        distill,
-        "train a small model from a large one's answers",
-        "minillm distill runs/small --student nano --out runs/student\n"
-        "  minillm distill runs/small --objective responses --out runs/student\n"
-        "  minillm distill --resume --out runs/student",
-    )
+    command = add_command(commands, "distill", distill,
+                          "train a small model from a large one's answers",
+                          "minillm distill runs/small --student nano --out runs/student\n"
+                          "  minillm distill runs/small --objective responses --out runs/student\n"
+                          "  minillm distill --resume --out runs/student")
     command.usage = "minillm distill [TEACHER] --out DIR [options]"
     command.add_argument(
-        "teacher",
-        metavar="TEACHER",
-        nargs="?",
-        help="folder of a checkpoint, or a llama2.c .bin file; not needed with --resume",
-    )
-    command.add_argument(
-        "--student",
-        default="nano",
-        metavar="NAME|DEPTH",
-        help="the student: a preset or a depth, as pretrain's --model",
-    )
-    command.add_argument(
-        "--out",
-        required=True,
-        metavar="DIR",
-        help="folder of the run: the model, its log, its curve",
-    )
+        "teacher", metavar="TEACHER", nargs="?",
+        help="folder of a checkpoint, or a llama2.c .bin file; not needed with --resume")
+    command.add_argument("--student", default="nano", metavar="NAME|DEPTH",
+                         help="the student: a preset or a depth, as pretrain's --model")
+    command.add_argument("--out", required=True, metavar="DIR",
+                         help="folder of the run: the model, its log, its curve")
     add_run(command)
     add_objective(command.add_argument_group("how it learns"))
     text = command.add_argument_group("text")
-    text.add_argument(
-        "--data",
-        dest="source",
-        metavar="SOURCE",
-        help="as pretrain's SOURCE (default: the text the teacher was trained on); "
-        "with responses, only to measure",
-    )
+    text.add_argument("--data", dest="source", metavar="SOURCE",
+                      help="as pretrain's SOURCE (default: the text the teacher was trained on); "
+                      "with responses, only to measure")
     add_text(text)
     add_twin(command)
     add_config(command.add_argument_group("training"), TrainConfig)
@@ -274,51 +235,29 @@ def add_objective(group):
     """What the student learns from the teacher, and how."""
     defaults = DistillConfig()
     group.add_argument(
-        "--objective",
-        choices=OBJECTIVES,
-        default=defaults.objective,
+        "--objective", choices=OBJECTIVES, default=defaults.objective,
         help="soft: the teacher's probabilities; reverse: KL the other way; on-policy: the "
-        "teacher scores what the student writes; responses: only text that the teacher wrote",
-    )
+        "teacher scores what the student writes; responses: only text that the teacher wrote")
 
     def add_number(flag, kind, default, help):
         metavar = "N" if kind is int else "X"
         group.add_argument(flag, type=kind, default=default, metavar=metavar, help=help)
 
-    add_number(
-        "--alpha", float, defaults.alpha, "the teacher's share in the loss; 0: plain training"
-    )
-    add_number(
-        "--temperature",
-        float,
-        defaults.temperature,
-        "divides the logits of teacher and student",
-    )
-    add_number(
-        "--student-share",
-        float,
-        defaults.student_share,
-        "on-policy: the share of dispatches whose rows the student writes",
-    )
+    add_number("--alpha", float, defaults.alpha,
+               "the teacher's share in the loss; 0: plain training")
+    add_number("--temperature", float, defaults.temperature,
+               "divides the logits of teacher and student")
+    add_number("--student-share", float, defaults.student_share,
+               "on-policy: the share of dispatches whose rows the student writes")
     group.add_argument(
-        "--start",
-        choices=("random", "pruned"),
-        default=defaults.start,
-        help="where the student begins: pruned takes layers and widths of the teacher",
-    )
-    group.add_argument(
-        "--cache",
-        metavar="DIR",
-        help="keep the teacher's answers there, for this and other students",
-    )
+        "--start", choices=("random", "pruned"), default=defaults.start,
+        help="where the student begins: pruned takes layers and widths of the teacher")
+    group.add_argument("--cache", metavar="DIR",
+                       help="keep the teacher's answers there, for this and other students")
     add_number("--top-k", int, 32, "how many tokens of each answer the cache keeps")
     add_number("--responses", int, defaults.responses, "texts that the teacher writes")
-    add_number(
-        "--writing-temperature",
-        float,
-        defaults.writing_temperature,
-        "temperature at which the teacher or the student writes",
-    )
+    add_number("--writing-temperature", float, defaults.writing_temperature,
+               "temperature at which the teacher or the student writes")
 
 
 def distill(options):
@@ -330,14 +269,10 @@ def distill(options):
 
     if options.teacher is None:
         raise UserError(
-            "TEACHER is missing: give the folder of a checkpoint (see minillm distill --help)"
-        )
+            "TEACHER is missing: give the folder of a checkpoint (see minillm distill --help)")
     train, config = training_and_model(options, options.student)
-    settings = with_options(
-        DistillConfig(),
-        **chosen(options, DistillConfig),
-        kept=options.top_k if options.cache else 0,
-    )
+    settings = with_options(DistillConfig(), **chosen(options, DistillConfig),
+                            kept=options.top_k if options.cache else 0)
     console, out, teacher = Console(), Path(options.out), load(options.teacher)
     vocabulary = ("vocab_size", "bos_token_id", "eos_token_id")
     config = replace(config, **{name: getattr(teacher.config, name) for name in vocabulary})
@@ -353,17 +288,11 @@ def distill(options):
     warn_of_devices(console, options, train)
     if settings.start == "random":
         config = story_recipe(console, options, config, dataset)
-    say(
-        console,
-        f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of "
+    say(console, f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of "
         f"{teacher.config.hidden_size}; {dataset.description}: "
-        f"{len(dataset.train):,} training tokens",
-    )
-    say(
-        console,
-        f"student: {size(config)}, start {settings.start}; "
-        f"{settings.objective}, {reading(dataset, train)}; twin: {options.twin}",
-    )
+        f"{len(dataset.train):,} training tokens")
+    say(console, f"student: {size(config)}, start {settings.start}; "
+        f"{settings.objective}, {reading(dataset, train)}; twin: {options.twin}")
     run = partial(distillation.run, out, config, train, settings, teacher, dataset, **common)
     run = partial(run, cache=options.cache, keep_model=options.keep)
     summary = train_and_draw(console, out, config, train, dataset, run)
@@ -382,8 +311,7 @@ def source_of_text(options) -> str | None:
     if source is None and options.objective != "responses":
         raise UserError(
             f"{options.teacher}: has no dataset beside it: name with --data what the student is "
-            "to read"
-        )
+            "to read")
     return source
 
 
@@ -394,21 +322,17 @@ def size(config) -> str:
     """A model in a few words."""
     from minillm.architecture.llama import count
 
-    return (
-        f"{count(config):,} parameters; layers: {config.num_hidden_layers} of width "
-        f"{config.hidden_size}; heads: {config.num_attention_heads} for queries, "
-        f"{config.num_key_value_heads} for keys and values"
-    )
+    return (f"{count(config):,} parameters; layers: {config.num_hidden_layers} of width "
+            f"{config.hidden_size}; heads: {config.num_attention_heads} for queries, "
+            f"{config.num_key_value_heads} for keys and values")
 
 
 def reading(dataset, train) -> str:
     """How much of the text a run reads, in a few words."""
     from minillm import training
 
-    return (
-        f"{train.steps:,} steps of {train.batch_size} x {train.context} tokens read the text "
-        f"{training.epochs(dataset, train, train.steps):.3g} times"
-    )
+    return (f"{train.steps:,} steps of {train.batch_size} x {train.context} tokens read the text "
+            f"{training.epochs(dataset, train, train.steps):.3g} times")
 
 
 def train_and_draw(console, folder, config, train, dataset, run, levels=None) -> dict:
@@ -425,13 +349,11 @@ def train_and_draw(console, folder, config, train, dataset, run, levels=None) ->
         summary = run(callbacks=callbacks)
     finally:
         callbacks.finished()
-    display.draw_curve(
-        training.read_metrics(Path(folder) / training.METRICS),
-        Path(folder) / "loss.png",
-        f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}",
-        ({} if floor is None else {"floor": floor}) | (levels or {}),
-        training.epochs(dataset, train, train.steps),
-    )
+    display.draw_curve(training.read_metrics(Path(folder) / training.METRICS),
+                       Path(folder) / "loss.png",
+                       f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}",
+                       ({} if floor is None else {"floor": floor}) | (levels or {}),
+                       training.epochs(dataset, train, train.steps))
     return summary
 
 
@@ -444,18 +366,12 @@ def finish(console, summary, train, options, following: str):
     if not summary["done"]:
         model_step = summary["model_step"]
         holds = "" if model_step == step else f"; the folder holds the model of step {model_step:,}"
-        say(
-            console,
-            f"saved at step {step:,} of {train.steps:,}{holds}. Continue with: "
-            f"minillm {options.command} --resume --out {quoted(out)}",
-        )
+        say(console, f"saved at step {step:,} of {train.steps:,}{holds}. Continue with: "
+            f"minillm {options.command} --resume --out {quoted(out)}")
         return
-    say(
-        console,
-        f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, "
+    say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, "
         f"{summary['tokens_per_second']:,.0f} tokens/s while training. Checkpoint, log and curve "
-        f"(loss.png) are in {out}",
-    )
+        f"(loss.png) are in {out}")
     if say_how_it_went(console, summary, training.read_metrics(Path(out) / training.METRICS)):
         say(console, f"next: minillm {following}")
 
@@ -466,12 +382,8 @@ def warn_of_devices(console, options, train):
 
     cores = os.cpu_count() or 1
     if options.twin == "jax" and train.cpu_devices > max(2, cores):
-        say(
-            console,
-            f"warning: --cpu-devices is {train.cpu_devices} and this machine has {cores} "
-            "cores: more devices than cores make training slower",
-            style="bold yellow",
-        )
+        say(console, f"warning: --cpu-devices is {train.cpu_devices} and this machine has {cores} "
+            "cores: more devices than cores make training slower", style="bold yellow")
 
 
 def quoted(path) -> str:
@@ -497,10 +409,8 @@ def options_to_resume(options) -> dict:
     source = options.source if options.command == "pretrain" else None
     folder = options.out or (source and default_out(source))
     if not folder:
-        raise UserError(
-            "--resume needs --out DIR, the folder of the run "
-            f"(see minillm {options.command} --help)"
-        )
+        raise UserError("--resume needs --out DIR, the folder of the run "
+                        f"(see minillm {options.command} --help)")
     known = vars(options).keys() - {"run", "parser", "command", "resume", "out"}
     recorded = recorded_options(folder, options.command)
     return {name: value for name, value in recorded.items() if name in known} | {"out": folder}
@@ -514,11 +424,8 @@ def recorded_options(out, command: str) -> dict:
         values = read_json(Path(out) / OPTIONS)
     except UserError:
         return {}
-    plain = {
-        name: value
-        for name, value in values.get("options", {}).items()
-        if isinstance(value, (str, int, float, bool, list, type(None)))
-    }
+    plain = {name: value for name, value in values.get("options", {}).items()
+             if isinstance(value, (str, int, float, bool, list, type(None)))}
     if values.get("command") != command:
         return {}
     data = Path(out) / "data"
@@ -531,11 +438,8 @@ def record_options(options):
     """Write the options of a run into its folder."""
     from minillm.files import write_json
 
-    values = {
-        name: value
-        for name, value in vars(options).items()
-        if name not in ("run", "parser", "out", "resume", "command") and not callable(value)
-    }
+    values = {name: value for name, value in vars(options).items()
+              if name not in ("run", "parser", "out", "resume", "command") and not callable(value)}
     write_json(Path(options.out) / OPTIONS, {"command": options.command, "options": values})
 
 
@@ -543,26 +447,15 @@ def record_options(options):
 
 
 def add_compare_curve(commands):
-    command = add_command(
-        commands,
-        "compare-curve",
-        compare_curve,
-        "compare the loss of a run with reference runs: is it normal?",
-        "minillm compare-curve runs/demo",
-    )
-    command.add_argument(
-        "run_folder", metavar="RUN", help="folder of a run of minillm demo or minillm pretrain"
-    )
-    command.add_argument(
-        "--reference",
-        metavar="NAME",
-        help="demo or nano (default: the one whose settings are most similar)",
-    )
-    command.add_argument(
-        "--out",
-        metavar="FILE",
-        help="where to draw (default: normal.png in the folder of the run)",
-    )
+    command = add_command(commands, "compare-curve", compare_curve,
+                          "compare the loss of a run with reference runs: is it normal?",
+                          "minillm compare-curve runs/demo")
+    command.add_argument("run_folder", metavar="RUN",
+                         help="folder of a run of minillm demo or minillm pretrain")
+    command.add_argument("--reference", metavar="NAME",
+                         help="demo or nano (default: the one whose settings are most similar)")
+    command.add_argument("--out", metavar="FILE",
+                         help="where to draw (default: normal.png in the folder of the run)")
     add_json(command)
 
 
@@ -574,20 +467,16 @@ def compare_curve(options) -> int:
     references = curves.references()
     name = options.reference or curves.nearest(model, train)
     if name not in references:
-        raise UserError(
-            f"--reference {name}: there is no reference of this name: choose from "
-            f"{', '.join(references)}"
-        )
+        raise UserError(f"--reference {name}: there is no reference of this name: choose from "
+                        f"{', '.join(references)}")
     reference, differences = references[name], []
     if curve.text != curves.TEXT:
         differences.append(f"text {curve.text or 'unknown'} (reference: {curves.TEXT})")
     differences += curves.differences(model, train, reference)
     lines, normal = curves.compare(curve, reference, model["vocab_size"])
     if differences:
-        lines.insert(
-            1,
-            "these settings differ, so the curve may differ too: " + "; ".join(differences),
-        )
+        lines.insert(1, "these settings differ, so the curve may differ too: "
+                     + "; ".join(differences))
     out = Path(options.out or Path(options.run_folder) / "normal.png")
     curves.draw(curve, reference, out, str(options.run_folder))
     if options.json:

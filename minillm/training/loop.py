@@ -56,14 +56,14 @@ class Method:
 
     `begin()` returns the first parameters; `take(state, first, end)` takes the steps from `first`
     up to `end` and returns the next state and metrics, as `train_steps` does; `origin` is what else
-    must be equal when the run is resumed: names and values; `source` is the folder whose tokenizer
-    files and chat template the run's folder gets, as they are.
+    must be equal when the run is resumed: names and values; `describe(folder)` writes all of the
+    checkpoint but its parameters, once, where the run does not do it itself.
     """
 
     begin: Callable[[], dict] | None = None
     take: Callable | None = None
     origin: dict | None = None
-    source: Path | None = None
+    describe: Callable[[Path], None] | None = None
 
 
 def steps(model, state, text, config: ModelConfig, train: TrainConfig, take=None) -> Iterator:
@@ -181,8 +181,8 @@ class _Run:
         state = self.model.init_state(**saved)
         self.saved_step = saved["step"]
         self.evaluations = held_out_losses(truncate_metrics(self.folder / METRICS, saved["step"]))
-        if self.method.source is None:                           # else it is the source's, untouched
-            self._save_description(state)
+        if self.method.describe is None:
+            self._save_description(state)                        # a kill may have left half of it
         if self.keep == "best" and (self.folder / checkpoint.MODEL).exists():
             self.best = training_notes(self.folder).get("best")
         if self.best is None:
@@ -258,9 +258,10 @@ class _Run:
         self.saved_step = int(state["step"])
 
     def _save_description(self, state):
-        checkpoint.save_description(self.folder, self.config, state["params"], self.tokenizer)
-        if self.method.source is not None:
-            checkpoint.copy_texts(self.method.source, self.folder)
+        if self.method.describe is None:
+            checkpoint.save_description(self.folder, self.config, state["params"], self.tokenizer)
+        else:
+            self.method.describe(self.folder)
 
     def _losses(self, params, rows: HeldOut) -> dict:
         return evaluate(self.model, params, self.config, rows, self.train.batch_size)
