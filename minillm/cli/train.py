@@ -49,13 +49,10 @@ def add_pretrain(commands):
         "--model", default="nano", metavar="NAME|DEPTH",
         help=f"a preset ({presets}) or a depth: layers = heads = depth, width = 32 x depth")
     command.add_argument(
-        "--from",
-        dest="start_from",
-        metavar="PATH",
-        help="go on from a trained model: its parameters, shape, tokenizer and chat template; by "
-        f"default with {FROM['optimizer']} at a learning rate of {FROM['learning_rate']:g}, no weight "
-        "decay",
-    )
+        "--from", dest="start_from", metavar="PATH",
+        help="go on from a trained model: its parameters, shape, tokenizer and chat template "
+             "(default: start at random); then other defaults hold: "
+             f"{FROM['optimizer']}, learning rate {FROM['learning_rate']:g}, no weight decay")
     add_twin(command)
     add_config(command.add_argument_group("training"), TrainConfig)
     add_shape(command.add_argument_group("model (each overrides --model)"))
