@@ -9,8 +9,6 @@ import time
 from dataclasses import replace
 from itertools import product
 
-import numpy as np
-
 from minillm.cli.options import add_json, add_path, add_tokenizer_bin
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig
@@ -125,6 +123,8 @@ def machine() -> dict:
 
 def bandwidth() -> float:
     """Bytes a second that this machine reads in a matrix times a vector, the best of five."""
+    import numpy as np
+
     w, x = np.ones((MATRIX // 4096, 4096), np.float32), np.ones(4096, np.float32)
     best = 0.0
     for _ in range(5):
@@ -190,6 +190,8 @@ def work(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: 
 
 def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int) -> dict:
     """{what a worker is asked: how it finds the answer}. Loads the model. Raises UserError."""
+    import numpy as np
+
     from minillm.cli.options import keep_compiled
     from minillm.loading import load, twin_package
     from minillm.quantization.model import quantize_model
