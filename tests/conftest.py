@@ -14,11 +14,7 @@ from minillm import cli
 from minillm.config import ModelConfig
 from minillm.text import dataset as data, tokenizer
 from minillm.text.corpora import Corpus
-from needs import (  # noqa: F401  (hooks, which pytest finds here)
-    pytest_configure,
-    pytest_runtest_setup,
-    pytest_terminal_summary,
-)
+from needs import pytest_configure, pytest_runtest_setup, pytest_terminal_summary  # noqa: F401  (hooks, which pytest finds here)
 from runs import TOY
 
 # Tests compile hundreds of tiny programs and run each once: compile fast, not well.

@@ -5,8 +5,19 @@ import os
 import sys
 
 from minillm import __version__
-from minillm.cli import (assignment, bench, demo, get, inspect, lesson, measure, quantize, text,
-                         train, write)
+from minillm.cli import (
+    assignment,
+    bench,
+    demo,
+    get,
+    inspect,
+    lesson,
+    measure,
+    quantize,
+    text,
+    train,
+    write,
+)
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 

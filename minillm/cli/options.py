@@ -5,7 +5,7 @@ import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-from minillm.config import (OPTIMIZERS, PRECISIONS, ModelConfig, TrainConfig, preset, with_options)
+from minillm.config import OPTIMIZERS, PRECISIONS, ModelConfig, TrainConfig, preset, with_options
 
 HELP = {
     "steps": "training steps, one batch each",

@@ -4,13 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from minillm.cli.measure import (
-    add_context,
-    context_of,
-    row_by_row,
-    rows_to_measure,
-    warn_of_memory,
-)
+from minillm.cli.measure import add_context, context_of, row_by_row, rows_to_measure, warn_of_memory
 from minillm.cli.options import (
     add_encoding,
     add_json,

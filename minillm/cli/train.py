@@ -7,9 +7,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from minillm.cli.options import (SHAPE, add_config, add_json, add_shape, add_source, add_text,
-                                 add_twin, chosen, flag, open_or_prepare, read_source,
-                                 training_and_model)
+from minillm.cli.options import (
+    SHAPE,
+    add_config,
+    add_json,
+    add_shape,
+    add_source,
+    add_text,
+    add_twin,
+    chosen,
+    flag,
+    open_or_prepare,
+    read_source,
+    training_and_model,
+)
 from minillm.cli.parsing import add_command
 from minillm.config import OBJECTIVES, PRESETS, DistillConfig, TrainConfig, with_options
 from minillm.errors import UserError
@@ -74,6 +85,10 @@ def pretrain(options):
         raise UserError("SOURCE is missing: give a text file, a folder, or a name such as "
                         f"storyworld{unknown} (see minillm pretrain --help)")
     options.out = options.out or default_out(options.source)
+    if options.start_from:
+        train, config, method, text = trained_model(options)
+    else:
+        train, config, method, text = *training_and_model(options, options.model), None, {}
     from rich.console import Console
 
     from minillm import distillation, training
@@ -81,11 +96,6 @@ def pretrain(options):
 
     console = Console()
     training.check_folder(options.out, options.resume)
-    if options.start_from:
-        train, config, method, text = trained_model(options)
-    else:
-        train, config = training_and_model(options, options.model)
-        method, text = training.Method(), {}
     training.check_memory(config, train, options.twin)
 
     def check(tokenizer):
@@ -111,7 +121,8 @@ def pretrain(options):
     origin = f" of {options.start_from}" if options.start_from else ""
     say(console, f"model: {size(config)}{origin}; {reading(dataset, train)}; twin: {options.twin}")
     run = partial(training.run, options.out, config, train, dataset, tokenizer, keep=options.keep)
-    run = partial(run, twin=options.twin, resume=options.resume, method=method)
+    run = partial(run, twin=options.twin, resume=options.resume,
+                  method=method or training.Method())
     summary = train_and_draw(console, options.out, config, train, dataset, run)
     following = f"generate {quoted(options.out)}"
     if config.bos_token_id is None:
@@ -143,6 +154,7 @@ def trained_model(options):
         raise UserError(
             f"{given[0]}: with --from the model is {options.start_from}, with its shape "
             f"and tokenizer: leave {given[0]} out")
+    training.check_folder(options.out, options.resume)
     source = options.out if options.resume else options.start_from
     model = load(source)
     if not family(model.config).backward_by_hand:
