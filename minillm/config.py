@@ -229,7 +229,8 @@ class GenerateConfig:
     def __post_init__(self):
         check(self, WHOLE, "max_new_tokens", "seed")
         check(self, (WHOLE[0], "0 (all tokens) or a whole number above"), "top_k")
-        check(self, (NOT_NEGATIVE[0], "0 (always the most probable token) or a finite number above"), "temperature")
+        zero = "0 (always the most probable token) or a finite number above"
+        check(self, (NOT_NEGATIVE[0], zero), "temperature")
         require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
         check(self, SHARE, "min_p")
         check(self, (POSITIVE[0], "1 (none) or a finite number above 0"), "repetition_penalty")
