@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: demo test test-slow lint lessons docs docs-serve parity real golden benchmark clean
+.PHONY: demo test test-slow lint lessons docs docs-serve parity real golden benchmark lock clean
 
 demo: $(BIN)/.installed
 	$(BIN)/minillm demo
@@ -53,6 +53,12 @@ golden: $(BIN)/.installed-parity
 
 benchmark: $(BIN)/.installed-parity
 	$(BIN)/python benchmarks/training_speed.py
+
+# The versions that the tests and the site run with today, as constraints; see CONTRIBUTING.md.
+lock:
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --editable ".[test,lint,docs]"
+	build/lock/$(notdir $(BIN))/python -m pip freeze --exclude-editable > requirements/lock.txt
 
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \

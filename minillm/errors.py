@@ -24,8 +24,8 @@ def missing(what: str, package: str, extra: str) -> UserError:
 
 def pip() -> str:
     """The command that is pip of the Python that runs this."""
-    found = shutil.which("pip")
-    here = found and Path(found).parent == Path(sys.executable).parent
+    program = shutil.which("pip")
+    here = program and Path(program).parent == Path(sys.executable).parent
     return "pip" if here else f"{sys.executable} -m pip"
 
 

@@ -60,12 +60,11 @@ def make_folder(folder) -> Path:
     return Path(folder)
 
 
-def machine_memory() -> int | None:
-    """The bytes of memory of this machine; None where the system does not say (Windows)."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+def machine_memory() -> int:
+    """The bytes of memory of this machine."""
+    import psutil
+
+    return psutil.virtual_memory().total
 
 
 def gigabytes(size: int) -> str:

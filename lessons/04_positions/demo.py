@@ -1,7 +1,6 @@
 """Lesson 04: rotation makes scores depend on distance alone; the two layouts, and what mixing them up does; ALiBi's slopes."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from minillm.course.demos import main, measured, values
@@ -71,19 +70,13 @@ def into_halves(head_dim):
 
 def train(console):
     """A small LLaMA trained on stories, its config, and held-out rows."""
-    import numpy as np
-
-    from minillm.architecture.llama import init
-    from minillm.config import TrainConfig, preset
-    from minillm.course.small_models import fit, joined
-    from minillm.text import storyworld, tokenizer
-    from minillm.text.dataset import document_rows
-    learn, held_out = storyworld.corpus(SEED, "train", 3_000_000), storyworld.corpus(SEED, "validation", 30_000)
-    made = tokenizer.train(learn, 1792)
-    config = replace(preset(2, vocab_size=made.vocab_size, context=256), num_attention_heads=4, num_key_value_heads=2,
-                     **storyworld.RECIPE)
-    params, _ = fit(console, init(config, np.random.default_rng(SEED)), joined(made, learn), config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
-    return params, config, document_rows(*joined(made, held_out), 256)
+    from minillm.config import TrainConfig
+    from minillm.course.small_models import trained
+    from minillm.text import storyworld
+    from minillm.text.dataset import document_rows, tokenize
+    model = trained(console, 3.0, 1792, 256, TrainConfig(steps=STEPS, seed=SEED, **RECIPE), num_attention_heads=4, num_key_value_heads=2)
+    held_out = storyworld.corpus(SEED, "validation", 30_000)
+    return model.params, model.config, document_rows(*tokenize(held_out, model.tokenizer), 256)
 
 
 def held_out(params, config, rows):

@@ -43,20 +43,18 @@ def compute(console, full):
 def quick(console):
     import numpy as np
 
-    from minillm.architecture.llama import count, init
+    from minillm.architecture.llama import count
     from minillm.architecture.quantized import Scheme, scheme_named
     from minillm.architecture.tree import flatten
-    from minillm.config import TrainConfig, preset
-    from minillm.course.small_models import fit, joined
+    from minillm.config import TrainConfig
+    from minillm.course.small_models import trained
     from minillm.quantization import model as quantizing
-    from minillm.text import storyworld, tokenizer
-    from minillm.text.dataset import document_rows
-    learn, held_out = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6)), storyworld.corpus(SEED, "validation", 200_000)[:STORIES]
-    made = tokenizer.train(learn, VOCABULARY)
-    config = preset(2, vocab_size=made.vocab_size, context=CONTEXT, **storyworld.RECIPE)
-    text, rows = joined(made, learn), document_rows(*joined(made, held_out), CONTEXT)
-    params, losses = fit(console, init(config, np.random.default_rng(SEED)), text, config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
-    calibration = text[0][: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+    from minillm.text import storyworld
+    from minillm.text.dataset import document_rows, tokenize
+    model = trained(console, MEGABYTES, VOCABULARY, CONTEXT, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    config, params = model.config, model.params
+    rows = document_rows(*tokenize(storyworld.corpus(SEED, "validation", 200_000)[:STORIES], model.tokenizer), CONTEXT)
+    calibration = model.tokens[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
 
     def cost(before, after):
         if not after["embed_tokens"].scheme.activations:
@@ -65,7 +63,7 @@ def quick(console):
 
     exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "shown": SHOWN,
              "factors": FACTORS, "threshold": THRESHOLD, "schemes": {"float32": sizes(params)}}
-    found = {"loss": measured(float(np.mean(losses[-20:])), 1.0, 2.6)}
+    found = {"loss": measured(float(np.mean(model.losses[-20:])), 1.0, 2.6)}
     found |= grid(flatten(params)[SHOWN])
     found["errors"] = measured(errors(params), 0.0, 100.0)
     costs = {}

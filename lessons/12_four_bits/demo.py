@@ -33,25 +33,23 @@ def compute(console, full):
 def quick(console):
     import numpy as np
 
-    from minillm.architecture.llama import count, init
+    from minillm.architecture.llama import count
     from minillm.architecture.quantized import Quantized, Scheme
     from minillm.architecture.tree import flatten
-    from minillm.config import TrainConfig, preset
-    from minillm.course.small_models import fit, joined
+    from minillm.config import TrainConfig
+    from minillm.course.small_models import trained
     from minillm.loading import Model
     from minillm.quantization.model import compare, dequantize_params, quantize_model
-    from minillm.text import storyworld, tokenizer
-    from minillm.text.dataset import document_rows
-    learn, held_out = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6)), storyworld.corpus(SEED, "validation", 200_000)[:STORIES]
-    made = tokenizer.train(learn, VOCABULARY)
-    config = preset(2, vocab_size=made.vocab_size, context=CONTEXT, **storyworld.RECIPE)
-    text, rows = joined(made, learn), document_rows(*joined(made, held_out), CONTEXT)
-    params, losses = fit(console, init(config, np.random.default_rng(SEED)), text, config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
-    calibration = text[0][: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
+    from minillm.text import storyworld
+    from minillm.text.dataset import document_rows, tokenize
+    model = trained(console, MEGABYTES, VOCABULARY, CONTEXT, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
+    config, params = model.config, model.params
+    rows = document_rows(*tokenize(storyworld.corpus(SEED, "validation", 200_000)[:STORIES], model.tokenizer), CONTEXT)
+    calibration = model.tokens[: CALIBRATION * CONTEXT].reshape(CALIBRATION, CONTEXT)
 
     exact = {"parameters": count(config), "steps": STEPS, "tokens": int(np.sum(rows[1] >= 0)), "stories": STORIES, "bits": BITS,
              "bits_per_weight": {}, "calibration": CALIBRATION * CONTEXT}
-    found, four = {"loss": measured(float(np.mean(losses[-20:])), 1.0, 2.6)}, {}
+    found, four = {"loss": measured(float(np.mean(model.losses[-20:])), 1.0, 2.6)}, {}
     for way in WAYS:
         costs, exact["bits_per_weight"][way] = [], []
         for bits in BITS:
@@ -71,7 +69,7 @@ def quick(console):
     found["recovered"] = measured(1 - gptq / nearest, 0.0, 0.9)
     found["growth"] = measured(found["group32_kl"]["value"][BITS.index(6)] / found["group32_kl"]["value"][BITS.index(8)], 8, 35)
     found["outputs"] = measured(outputs(params, four, config, calibration), 0, 100)
-    found |= gguf_file(Model(config, four["group32"], made, "the model of lesson 12", (config.bos_token_id,)))
+    found |= gguf_file(Model(config, four["group32"], model.tokenizer, "the model of lesson 12", (config.bos_token_id,)))
     return {"exact": exact, "measured": found}
 
 

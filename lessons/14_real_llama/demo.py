@@ -1,15 +1,12 @@
 """Lesson 14: a checkpoint in Hugging Face's format, what it is, and where each wrong reading of it breaks first."""
 
 import json
-import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
-from minillm.course.demos import main, measured, values
+from minillm.course.demos import beside, main, measured, values
 
-HERE = Path(__file__).parent
-RECORDED = HERE / "real_checkpoint.json"                     # made by real_checkpoint.py from a file that is not shipped
+RECORDED = Path(__file__).with_name("real_checkpoint.json")                   # made by real_checkpoint.py from a file that is not shipped
 STEPS, SEED, VOCABULARY, MEGABYTES = 220, 0, 1792, 2.0
 RECIPE = dict(batch_size=8, context=176, warmup_steps=20, learning_rate=0.012, muon_learning_rate=0.04)     # twice the usual rates: the run is short
 HELD_OUT, TOKENS = 6, 40                                     # stories to measure on; tokens that each reading writes
@@ -18,15 +15,18 @@ PROMPT = "Everyone knew Elif the beekeeper by her muddy boots."
 
 def compute(console, full):
     """Trains a checkpoint, saves it, and then knows of it only what the folder says."""
-    readings = module()
+    readings = beside(__file__, "readings")
     import minillm
+    from minillm.config import TrainConfig
+    from minillm.course import small_models
     from minillm.formats.checkpoint import save_model
     from minillm.formats.describe import describe
     from minillm.text.storyworld import corpus
-    config, params, made = train(console)
+    trained = small_models.trained(console, MEGABYTES, VOCABULARY, 256, TrainConfig(steps=STEPS, seed=SEED, **RECIPE),
+                                   num_attention_heads=4, num_key_value_heads=2, head_dim=16, tie_word_embeddings=False)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "checkpoint")
-        save_model(folder, config, params, made, "bfloat16")
+        save_model(folder, trained.config, trained.params, trained.tokenizer, "bfloat16")
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
         header = header_of(folder / "model.safetensors")
         what, model = readings.what_it_is(describe(folder)), minillm.load(folder)
@@ -44,16 +44,6 @@ def compute(console, full):
     return {"exact": exact, "measured": results}
 
 
-def module():
-    """readings.py beside this file, which anyone can run on a checkpoint of his own."""
-    sys.path.insert(0, str(HERE))
-    try:
-        import readings
-    finally:
-        sys.path.remove(str(HERE))
-    return readings
-
-
 def header_of(path):
     """The first entries of a safetensors header, read by hand: name -> dtype, shape, offsets."""
     data = path.read_bytes()
@@ -61,22 +51,6 @@ def header_of(path):
     entries = {name: entry for name, entry in json.loads(data[8 : 8 + length]).items() if name != "__metadata__"}
     first = sorted(entries, key=lambda name: entries[name]["data_offsets"])[:4]
     return {"bytes": length, "tensors": len(entries), "first": {name: [entries[name]["dtype"], entries[name]["shape"], entries[name]["data_offsets"]] for name in first}}
-
-
-def train(console):
-    """(config, params, tokenizer) of a small LLaMA with grouped heads and a head of its own."""
-    import numpy as np
-
-    from minillm.architecture.llama import init
-    from minillm.config import TrainConfig, preset
-    from minillm.course.small_models import fit, joined
-    from minillm.text import storyworld, tokenizer
-    learn = storyworld.corpus(SEED, "train", int(MEGABYTES * 1e6))
-    made = tokenizer.train(learn, VOCABULARY)
-    config = replace(preset(2, vocab_size=made.vocab_size, context=256), num_attention_heads=4, num_key_value_heads=2, head_dim=16, tie_word_embeddings=False,
-                     **storyworld.RECIPE)
-    params, _ = fit(console, init(config, np.random.default_rng(SEED)), joined(made, learn), config, TrainConfig(steps=STEPS, seed=SEED, **RECIPE))
-    return config, params, made
 
 
 def again(results):
@@ -90,7 +64,7 @@ def again(results):
 
 def tables(results):
     from rich.table import Table
-    exact, readings = results["exact"], module()
+    exact, readings = results["exact"], beside(__file__, "readings")
     yield from readings.tables(exact["what"], again(results), "The checkpoint of this demonstration")
     for name, table in readings.tables(exact["real"]["what"], exact["real"]["found"], f"{exact['real']['name']} (recorded)"):
         yield f"real {name}", table
@@ -111,7 +85,7 @@ WHERE = ("How far each activation of this checkpoint is from the reference, alon
 
 
 def drawn(results, new, found):
-    readings, taps = module(), found["right"]["taps"]
+    readings, taps = beside(__file__, "readings"), found["right"]["taps"]
     figure, axes = new(7.0, 4.2)
     for i, name in enumerate(("right", "theta", "eps", "layout", "groups", "head")):
         color = new.ink["text"] if name == "right" else new.ink["lines"][i - 1]

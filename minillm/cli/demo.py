@@ -217,7 +217,7 @@ class Demo:
             "lesson list": "the course",
         }
         width = max(map(len, following))
-        lines = [f"  minillm {command:{width}}  {what}" for command, what in following.items()]
+        lines = [f"  minillm {command:{width}}  {use}" for command, use in following.items()]
         self.console.print(
             f"\nThe checkpoint and its curve ([bold]loss.png[/]) are in {folder}. What to "
             "do next:\n" + "\n".join(lines),

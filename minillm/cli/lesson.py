@@ -31,9 +31,9 @@ def add_commands(commands):
     add_notebook(actions)
 
 
-def add_action(actions, name: str, run, help: str, example: str):
+def add_action(actions, name: str, run, help: str):
     """An action on one lesson."""
-    action = add_command(actions, name, run, help, example)
+    action = add_command(actions, name, run, help, f"minillm lesson {name} 1")
     action.add_argument("lesson", metavar="LESSON", help="its number, or its name")
     add_folder(action)
     return action
@@ -106,7 +106,6 @@ def add_open(actions):
         "open",
         open_lesson,
         "show a lesson in the browser, and where your copy of its exercise is",
-        "minillm lesson open 1",
     )
     action.add_argument(
         "--no-browser", action="store_true", help="only say where the files are"
@@ -146,7 +145,6 @@ def add_run(actions):
         "run",
         run_demo,
         "run the demo of a lesson: a table, figures and results.json",
-        "minillm lesson run 1",
     )
     action.add_argument(
         "--full", action="store_true", help="the slower version, where a lesson has one"
@@ -179,7 +177,6 @@ def add_check(actions):
         "check",
         check,
         "check your copy of the exercise; it is made on the first use",
-        "minillm lesson check 1",
     )
     action.add_argument("file", nargs="?", metavar="FILE", help="check this file instead")
     action.add_argument(
@@ -278,7 +275,6 @@ def add_solution(actions):
         "solution",
         solution,
         "show the reference solution with a discussion, once your exercise has all points",
-        "minillm lesson solution 1",
     )
     action.add_argument(
         "--show", action="store_true", help="show it before your exercise has all points"
@@ -312,7 +308,6 @@ def add_notebook(actions):
         "notebook",
         notebook,
         "write the lesson as a Jupyter notebook",
-        "minillm lesson notebook 1",
     )
 
 

@@ -81,17 +81,14 @@ def remembering(checks: Checks) -> Checks:
     """
 
     def known(ways):
-        return {
-            hint: tuple(map(Known, functions if isinstance(functions, tuple) else (functions,)))
-            for hint, functions in ways.items()
-        }
+        return {hint: tuple(map(Known, exercises.each(each))) for hint, each in ways.items()}
 
     def cases(task, rng):
-        if task.name not in made:
-            made[task.name] = checks.cases(task, rng)
-        return made[task.name]
+        if task.name not in drawn:
+            drawn[task.name] = checks.cases(task, rng)
+        return drawn[task.name]
 
-    made = {}
+    drawn = {}
     tasks = [
         replace(
             task,
@@ -180,13 +177,13 @@ def judge_file(
         )
         return ask_all(job, limits, sandbox_of, spent)
 
-    found = answers(asked)
-    if found.file or found.reason:
-        return [_of_file(task, found, limits) for task in checks.tasks], found.printed
+    first = answers(asked)
+    if first.file or first.reason:
+        return [_of_file(task, first, limits) for task in checks.tasks], first.printed
     needs, results = all_needs(checks.tasks), {}
     for task in checks.tasks:
         missing = [name for name in needs[task.name] if results[name]["status"] != "passed"]
-        result = _result(task, checks, cases[task.name], found.of[task.name], limits)
+        result = _result(task, checks, cases[task.name], first.of[task.name], limits)
         if missing and result["status"] != "passed" and result["kind"] != "missing":
             lent = [name for name in missing if name not in checks.not_lent]
             if checks.reference is None:
@@ -202,7 +199,7 @@ def judge_file(
                 )
                 result["helped"] = lent
         results[task.name] = result
-    return list(results.values()), found.printed
+    return list(results.values()), first.printed
 
 
 def _result(task, checks, cases, answers, limits) -> dict:
@@ -225,22 +222,22 @@ def _waits(task, missing) -> dict:
     return _failed(task, "waits", "waits", f"waits for {', '.join(missing)}")
 
 
-def _of_file(task, found, limits) -> dict:
+def _of_file(task, answers, limits) -> dict:
     """The result of every task when the file itself cannot be read."""
-    if found.file is None:
-        reason = found.reason.partition(":")[0]
+    if answers.file is None:
+        reason = answers.reason.partition(":")[0]
         kind, where = ("answers", "") if reason == "answers" else ("import", "Reading the file: ")
         return _failed(
             task, "error", kind, where + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits))
         )
-    line = f"line {found.file.line}: " if found.file.line else ""
-    if found.file.name in ("SyntaxError", "IndentationError", "TabError"):
-        return _failed(task, "error", "syntax", f"{line}not Python yet ({found.file.message})")
+    line = f"line {answers.file.line}: " if answers.file.line else ""
+    if answers.file.name in ("SyntaxError", "IndentationError", "TabError"):
+        return _failed(task, "error", "syntax", f"{line}not Python yet ({answers.file.message})")
     return _failed(
         task,
         "error",
         "import",
-        f"Reading the file stops with an exception. {exercises.explain_exception(found.file)}",
+        f"Reading the file stops with an exception. {exercises.explain_exception(answers.file)}",
     )
 
 
@@ -249,27 +246,27 @@ def _of_file(task, found, limits) -> dict:
 
 def all_needs(tasks) -> dict[str, list[str]]:
     """For each task, all that it needs, directly or by way of others, in the order of the tasks."""
-    found = {}
+    needs = {}
     for task in tasks:
         direct = set(task.needs)
-        found[task.name] = [
+        needs[task.name] = [
             other.name
             for other in tasks
-            if other.name in direct or any(other.name in found[name] for name in direct)
+            if other.name in direct or any(other.name in needs[name] for name in direct)
         ]
-    return found
+    return needs
 
 
 def imports(*sources: str | bytes) -> set[str]:
     """The libraries that files import."""
-    found = set()
+    libraries = set()
     for source in sources:
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
+                libraries |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-    return found
+                libraries.add(node.module.partition(".")[0])
+    return libraries
 
 
 def lend(source: str, names) -> str:

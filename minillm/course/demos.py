@@ -117,10 +117,10 @@ def narrow(table, width: int) -> list:
             room = width - longest[0]
         parts[-1].append(i)
         room -= longest[i]
-    made = []
+    tables = []
     for part in parts:
         new = Table(
-            title=table.title if not made else None,
+            title=table.title if not tables else None,
             box=box.SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
             pad_edge=False,
@@ -132,8 +132,8 @@ def narrow(table, width: int) -> list:
             )
         for row in zip(*(table.columns[i].cells for i in (0, *part))):
             new.add_row(*row)
-        made.append(new)
-    return made
+        tables.append(new)
+    return tables
 
 
 def results_name(full: bool) -> str:
@@ -143,18 +143,18 @@ def results_name(full: bool) -> str:
 def run(demo: dict, console, full: bool = False) -> dict:
     """What results.json will hold: compute(), the seconds it took, and a seal (see `sealed`)."""
     began = time.perf_counter()
-    found = demo["compute"](console, full)
+    results = demo["compute"](console, full)
     seconds = time.perf_counter() - began
     limit = SLOWEST if not full else 40 * SLOWEST
-    found = {
-        "exact": rounded(found.get("exact", {})),
-        "measured": rounded(found.get("measured", {})),
+    results = {
+        "exact": rounded(results.get("exact", {})),
+        "measured": rounded(results.get("measured", {})),
     }
-    found["measured"]["seconds"] = rounded(measured(seconds, 0.0, limit))
-    shared = found["exact"].keys() & found["measured"].keys()
+    results["measured"]["seconds"] = rounded(measured(seconds, 0.0, limit))
+    shared = results["exact"].keys() & results["measured"].keys()
     if shared:
         raise UserError(f"{demo['__file__']}: {sorted(shared)} are both exact and measured")
-    return found | {"seal": seal(Path(demo["__file__"]), found)}
+    return results | {"seal": seal(Path(demo["__file__"]), results)}
 
 
 def rounded(value):
@@ -171,14 +171,14 @@ def rounded(value):
     return value
 
 
-def seal(path: Path, found: dict) -> str:
+def seal(path: Path, results: dict) -> str:
     """A digest of the numbers and of the code that makes them: a number changed by hand breaks it.
 
     Comments, docstrings, imports and what `compute` does not use, as tables and figures, change no
     number and are left out. Versions of Python that read the same code give the same digest.
     """
     code = repr(_plain(reached(ast.parse(path.read_text(encoding="utf-8")).body, ["compute"])))
-    numbers = json.dumps({name: found[name] for name in ("exact", "measured")}, sort_keys=True)
+    numbers = json.dumps({name: results[name] for name in ("exact", "measured")}, sort_keys=True)
     return hashlib.sha256((code + numbers).encode()).hexdigest()[:32]
 
 
@@ -228,17 +228,17 @@ def read_results(folder: Path, full: bool = False) -> dict:
 def compare(committed: dict, again: dict) -> list[str]:
     """What differs between two runs: exact numbers that are not equal, measured ones outside the
     committed band."""
-    found = list(_differences(committed["exact"], again["exact"], "exact"))
+    differences = list(_differences(committed["exact"], again["exact"], "exact"))
     for name in committed["measured"].keys() ^ again["measured"].keys():
-        found.append(f"measured.{name}: is in one of the two only")
+        differences.append(f"measured.{name}: is in one of the two only")
     for name in committed["measured"].keys() & again["measured"].keys():
         band, value = committed["measured"][name], again["measured"][name]["value"]
         outside = [number for number in numbers(value) if not band["low"] <= number <= band["high"]]
         if outside:
-            found.append(
+            differences.append(
                 f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}"
             )
-    return found
+    return differences
 
 
 def values(results: dict) -> tuple[dict, dict]:
@@ -280,12 +280,12 @@ def _differences(a, b, where):
 def lookup(results: dict, path: str):
     """The value at a dotted path: exact ones by their path, measured ones by their name. Raises
     KeyError."""
-    name, *rest = path.split(".")
+    name, *keys = path.split(".")
     if name in results["measured"]:
         value = results["measured"][name]
-        return value[rest[0]] if rest else value["value"]
+        return value[keys[0]] if keys else value["value"]
     value = results["exact"]
-    for key in (name, *rest):
+    for key in (name, *keys):
         value = value[int(key)] if isinstance(value, list) else value[key]
     return value
 

@@ -97,7 +97,7 @@ def number(
         return lambda: value
 
     ways = {
-        hint: tuple(map(constant, value if isinstance(value, tuple) else (value,)))
+        hint: tuple(map(constant, each(value)))
         for hint, value in mistakes.items()
     }
     return Task(
@@ -209,6 +209,11 @@ def check_tasks(tasks: Sequence[Task], hints: Mapping[str, Hint]):
         raise UserError(f"HINTS: no task uses {sorted(unused)}")
 
 
+def each(ways: Callable | tuple) -> tuple:
+    """The functions of one misconception, which may show in several ways."""
+    return ways if isinstance(ways, tuple) else (ways,)
+
+
 # ---- Comparing ----------------------------------------------------------------------------------
 
 
@@ -306,7 +311,7 @@ def diagnose(
 ) -> str | None:
     """The first hint one of whose functions gives the reader's answer on every input, or None."""
     for hint, ways in mistakes.items():
-        for mistake in ways if isinstance(ways, tuple) else (ways,):
+        for mistake in each(ways):
             if all(
                 same(answer, answer_of(mistake, case), tolerance)
                 for case, answer in zip(cases, answers)

@@ -29,25 +29,25 @@ class FormulaError(UserError):
 def mathml(latex: str, display: str) -> str:
     """A formula as <math>; `display` is "inline" or "block"."""
     try:
-        made = convert(latex.strip(), display=display)
+        formula = convert(latex.strip(), display=display)
     except Exception as error:
         raise FormulaError(f"the formula ${latex}$: {type(error).__name__}: {error}") from error
-    made = made.replace("<mo>&#x0221E;</mo>", "<mi>&#x0221E;</mi>")     # infinity is no operator
-    return NAMES.sub(r'\1<mspace width="0.17em"/>', made)
+    formula = formula.replace("<mo>&#x0221E;</mo>", "<mi>&#x0221E;</mi>")     # infinity is no operator
+    return NAMES.sub(r'\1<mspace width="0.17em"/>', formula)
 
 
 class Block(InlineProcessor):
     def handleMatch(self, m, data):
-        made = f'<span class="formula" data-search-exclude>{mathml(m[1], "block")}</span>'
-        return self.md.htmlStash.store(made), m.start(0), m.end(0)
+        span = f'<span class="formula" data-search-exclude>{mathml(m[1], "block")}</span>'
+        return self.md.htmlStash.store(span), m.start(0), m.end(0)
 
 
 class Inline(InlineProcessor):
     def handleMatch(self, m, data):
         before, latex, after = m.groups()
-        made = (f'<span class="math" data-search-exclude>{before}{mathml(latex, "inline")}'
+        span = (f'<span class="math" data-search-exclude>{before}{mathml(latex, "inline")}'
                 f"{html.escape(after, quote=False)}</span>")
-        return self.md.htmlStash.store(made), m.start(0), m.end(0)
+        return self.md.htmlStash.store(span), m.start(0), m.end(0)
 
 
 class Formulas(Extension):

@@ -62,13 +62,13 @@ def all_lessons() -> list[Lesson]:
 def read_lesson(folder: Path) -> Lesson:
     """The lesson in `folder`. Raises UserError for front matter that is none."""
     text = (folder / "lesson.md").read_text(encoding="utf-8")
-    found = FRONT.match(text)
+    match = FRONT.match(text)
     try:
-        front = tomllib.loads(found[1])
+        front = tomllib.loads(match[1])
         front["title"]
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(f"{folder / 'lesson.md'}: needs front matter between two lines of +++, with a title ({error})") from None
-    return Lesson(folder, front, text[found.end():])
+    return Lesson(folder, front, text[match.end():])
 
 
 def find(which: str) -> Lesson:
@@ -160,8 +160,12 @@ def points_of(lesson: Lesson) -> int:
 
 def time_of(lesson: Lesson) -> str:
     """How long a lesson takes with pencil and exercise, as its front matter says."""
-    minutes = lesson.front.get("pencil")
-    return "-" if minutes is None else f"{minutes} min" if minutes < 60 else f"{minutes / 60:.2g} h"
+    return duration(lesson.front["pencil"]) if "pencil" in lesson.front else "-"
+
+
+def duration(minutes: int) -> str:
+    """50 min; 2 h; 2.5 h"""
+    return f"{minutes} min" if minutes < 60 else f"{minutes / 60:.2g} h"
 
 
 def complete(entry: dict) -> bool:

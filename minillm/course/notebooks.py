@@ -34,8 +34,8 @@ def write_notebook(lesson: Lesson, folder: Path) -> Path:
     for name, source in pieces(lesson):
         notebook.cells += [cell(new, "code", source), check_cell(new, lesson, name)]
     notebook.cells.append(check_cell(new, lesson))
-    for i, made in enumerate(notebook.cells):
-        made["id"] = f"{lesson.name}-{i}"
+    for i, entry in enumerate(notebook.cells):
+        entry["id"] = f"{lesson.name}-{i}"
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path = free(folder / f"{lesson.name}.ipynb")
     jupytext.write(notebook, path)
@@ -55,18 +55,18 @@ def pieces(lesson: Lesson) -> list[tuple[str, str]]:
         if name_of(part) in tasks:
             cut.append((name_of(part), "\n".join(lines[begin:part.end_lineno]).strip("\n")))
             begin = part.end_lineno
-    rest = "\n".join(lines[begin:]).strip("\n")
-    if rest:                                                   # given functions after the last task belong before it
+    after = "\n".join(lines[begin:]).strip("\n")
+    if after:                                                   # given functions after the last task belong before it
         name, text = cut[-1]
-        cut[-1] = (name, f"{text}\n\n\n{rest}")
+        cut[-1] = (name, f"{text}\n\n\n{after}")
     return cut
 
 
 def cell(new, kind: str, source: str):
-    made = new({"cell_type": kind, "metadata": {}, "source": source})
+    new_cell = new({"cell_type": kind, "metadata": {}, "source": source})
     if kind == "code":
-        made |= {"outputs": [], "execution_count": None}
-    return made
+        new_cell |= {"outputs": [], "execution_count": None}
+    return new_cell
 
 
 def exercise(lesson: Lesson) -> str:
@@ -113,7 +113,7 @@ def written(cells: list[str], lesson: Lesson) -> list[str]:
     """
     stub = ast.parse(exercise(lesson)).body
     asked = set(map(name_of, stub)) - {None}
-    kept, begun = [ast.unparse(part) for part in stub if isinstance(part, (ast.Import, ast.ImportFrom))], False
+    statements, begun = [ast.unparse(part) for part in stub if isinstance(part, (ast.Import, ast.ImportFrom))], False
     for text in cells:
         try:
             parts = ast.parse(text).body
@@ -121,8 +121,8 @@ def written(cells: list[str], lesson: Lesson) -> list[str]:
             continue
         begun = begun or bool(asked & set(map(name_of, parts)))
         if begun:
-            kept += [ast.unparse(part) for part in parts if name_of(part) or is_import(part)]
-    return kept
+            statements += [ast.unparse(part) for part in parts if name_of(part) or is_import(part)]
+    return statements
 
 
 def is_import(part) -> bool:

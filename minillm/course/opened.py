@@ -24,14 +24,19 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_for_filename
 
-from minillm.course.lessons import PACKAGE, Lesson, all_lessons, lessons_folder, load_module
+from minillm.course.lessons import (
+    PACKAGE,
+    Lesson,
+    all_lessons,
+    duration,
+    lessons_folder,
+    points_of,
+)
 from minillm.course.pages import (
     LINK,
     Maker,
-    duration,
     file_of,
     lesson_page,
-    points,
     reading_minutes,
 )
 from minillm.files import make_folder
@@ -58,7 +63,7 @@ class Pages:
     def __init__(self, folder: Path):
         self.folder, self.lessons, self.stamp, self.known = Path(folder), all_lessons(), stamp(), set()
         loader = PackageLoader("minillm.course", "assets")
-        self.template = Environment(loader=loader, autoescape=False).get_template("page.html")
+        self.template = Environment(loader=loader, autoescape=True).get_template("page.html")
         make_folder(self.folder)
         for name in ASSETS:
             shutil.copyfile(Path(__file__).parent / "assets" / name, self.folder / name)
@@ -147,7 +152,7 @@ class Pages:
         }
         values = {"stamp": self.stamp} | around | more
         make_folder(path.parent)
-        text = self.template.render(title=html.escape(title), body=body, up=up, **values)
+        text = self.template.render(title=title, body=body, up=up, **values)
         path.write_text(text, encoding="utf-8")
 
 
@@ -176,7 +181,6 @@ def lesson_table(lessons: list[Lesson], at: str = "") -> str:
     """A row for each lesson: question, minutes, points."""
     rows = ["| | lesson | question | reading | with pencil | points |", "|---|---|---|---:|---:|---:|"]
     for lesson in lessons:
-        exercise = load_module(lesson.folder / "test_exercise.py", "test_exercise")
         rows.append(f"| {lesson.number} | [{lesson.title}]({at}{lesson.name}.md) | {lesson.front['question']} | "
-                    f"{reading_minutes(lesson)} min | {duration(lesson.front['pencil'])} | {points(exercise)} |")
+                    f"{reading_minutes(lesson)} min | {duration(lesson.front['pencil'])} | {points_of(lesson)} |")
     return "\n".join(rows)

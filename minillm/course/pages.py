@@ -25,13 +25,13 @@ import contextlib
 import html
 import io
 import re
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import jinja2
 
 from minillm.course import demos, pictures
-from minillm.course.lessons import PACKAGE, Lesson, lessons_folder, load_module
+from minillm.course.lessons import PACKAGE, Lesson, duration, lessons_folder, load_module
 from minillm.course.source import source_of
 from minillm.errors import UserError
 
@@ -56,23 +56,19 @@ class Maker:
     def __init__(self, path: Path, form: str = "site", folder: Path | None = None, link=None):
         self.path, self.form, self.folder = path, form, folder
         self.link = link or (lambda kind, target: None)     # where the source of a function lies on the site, if it does
-        self.names, self.files, self._kept = {"__name__": "page"}, {}, {}
+        self.names, self.files = {"__name__": "page"}, {}
+        self.results = cache(lambda full=False: demos.read_results(self.folder, full))
+        self.figures = cache(lambda full: {
+            name: (description, svg)
+            for name, description, svg in demos.draw(self.demo, self.results(full), "light")})
 
-    def kept(self, what, make):
-        if what not in self._kept:
-            self._kept[what] = make()
-        return self._kept[what]
-
-    @property
+    @cached_property
     def demo(self) -> dict:
-        return self.kept("demo", lambda: demos.load(self.folder))
+        return demos.load(self.folder)
 
-    @property
+    @cached_property
     def exercise(self):
-        return self.kept("exercise", lambda: load_module(self.folder / "test_exercise.py", "test_exercise"))
-
-    def results(self, full=False) -> dict:
-        return self.kept(f"results{full}", lambda: demos.read_results(self.folder, full))
+        return load_module(self.folder / "test_exercise.py", "test_exercise")
 
     NUMBERS = ("results", "full")
 
@@ -84,7 +80,7 @@ class Maker:
         def at(position):
             return f"{self.path}, line {first_line + text.count(chr(10), 0, position)}"
 
-        made, end = [], 0
+        pieces, end = [], 0
         for found in sorted([*REFERENCE.finditer(text), *BLOCK.finditer(text)], key=lambda match: match.start()):
             try:
                 new = self.run(*found.groups()) if found.re is BLOCK else self.reference(*found.groups())
@@ -92,9 +88,9 @@ class Maker:
                 raise
             except Exception as error:
                 raise PageError(f"{at(found.start())}: {found[0].splitlines()[0]}: {type(error).__name__}: {error}") from error
-            made += [text[end:found.start()], new]
+            pieces += [text[end:found.start()], new]
             end = found.end()
-        return "".join(made) + text[end:]
+        return "".join(pieces) + text[end:]
 
     def reference(self, kind: str, name: str | None, form: str | None) -> str:
         name = (name or "").strip()
@@ -149,16 +145,13 @@ class Maker:
 
     def make_table(self, name):
         full = name.startswith("full ")
-        for found, table in self.demo["tables"](self.results(full)):
-            if found == name.removeprefix("full "):
+        for title, table in self.demo["tables"](self.results(full)):
+            if title == name.removeprefix("full "):
                 return markdown_table(table)
         raise KeyError(f"demo.py has no table {name!r}")
 
     def make_figure(self, name):
-        full = name.startswith("full ")
-        drawn = self.kept(f"figures {full}", lambda: {
-            n: (d, svg) for n, d, svg in demos.draw(self.demo, self.results(full), "light")})
-        description, svg = drawn[name.removeprefix("full ")]
+        description, svg = self.figures(name.startswith("full "))[name.removeprefix("full ")]
         if self.form == "notebook":
             code = base64.b64encode(svg.encode()).decode()
             return f'<img alt="{html.escape(description)}" src="data:image/svg+xml;base64,{code}">'
@@ -267,8 +260,8 @@ def check_lesson(lesson: Lesson):
 
 def sections(text: str) -> list[tuple[str, str]]:
     """[(heading of level 2, its text)], outside code; what comes before the first has the heading ""."""
-    shadow = CODE.sub(lambda found: re.sub(r"[^\n]", "x", found[0]), text)
-    starts = [(found[1], found.start(), found.end()) for found in HEADING.finditer(shadow)]
+    shadow = CODE.sub(lambda match: re.sub(r"[^\n]", "x", match[0]), text)
+    starts = [(match[1], match.start(), match.end()) for match in HEADING.finditer(shadow)]
     ends = [start for _, start, _ in starts[1:]] + [len(text)]
     before = [("", text[:starts[0][1] if starts else len(text)].strip())]
     return [part for part in before if part[1]] + [
@@ -330,21 +323,11 @@ def reading_minutes(lesson: Lesson) -> int:
     """Minutes to read a lesson, counted on its source, so that every page says the same."""
     prose = REFERENCE.sub(" x ", CODE.sub(" ", lesson.text))
     words = len(re.sub(r"^\|.*$", "", prose, flags=re.MULTILINE).split())
-    lines = sum(found[0].count("\n") - 1 for found in CODE.finditer(lesson.text) if found[1])
+    lines = sum(block[0].count("\n") - 1 for block in CODE.finditer(lesson.text) if block[1])
     for kind, name, _ in REFERENCE.findall(lesson.text):
         if kind in ("code", "twins"):
             lines += source_of(name.strip() if kind == "code" else f"minillm.in_numpy.{name.strip()}")[2].count("\n") + 1
     return max(1, round(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE))
-
-
-def duration(minutes: int) -> str:
-    """50 min; 2 h; 2.5 h"""
-    return f"{minutes} min" if minutes < 60 else f"{minutes / 60:.2g} h"
-
-
-def points(exercise) -> int:
-    """The points of an exercise (the module of its test_exercise.py)."""
-    return sum(task.points for task in exercise.TASKS)
 
 
 def built_on(lesson: Lesson, name: str, maker: Maker) -> str:

@@ -301,9 +301,9 @@ class _Reader:
         if letter in b"MO":
             return (NotWritten if letter == b"M" else Unlike)(self.text(800))
         if letter == b"P" and self.classes is not None:
-            made = object.__new__(getattr(self.classes, self.text(100)))
-            vars(made).update(self.value(depth + 1))
-            return made
+            instance = object.__new__(getattr(self.classes, self.text(100)))
+            vars(instance).update(self.value(depth + 1))
+            return instance
         raise Refused("a letter that stands for nothing")
 
     def array(self, letter):

@@ -43,18 +43,18 @@ def publish(checks: Checks, seeds: list[list[int]]) -> bytes:
         "hints": {name: [hint.misconception, hint.see] for name, hint in checks.hints.items()},
         "tasks": [{name: _plain(getattr(task, name)) for name in DATA} for task in checks.tasks],
     }
-    made = [plain.record(head)]
+    records = [plain.record(head)]
     for i, task in enumerate(checks.tasks):
         ways = {
             kind: [
                 (hint, function)
                 for hint, functions in getattr(task, kind).items()
-                for function in (functions if isinstance(functions, tuple) else (functions,))
+                for function in exercises.each(functions)
             ]
             for kind in ("mistakes", "accepted")
         }
         if task.by_hand:
-            made.append(
+            records.append(
                 plain.record(_guarded(task, ways["mistakes"], f"{checks.name} {task.name}"))
             )
             continue
@@ -74,11 +74,11 @@ def publish(checks: Checks, seeds: list[list[int]]) -> bytes:
             ]
             for kind in ways
         }
-        made.append(plain.record(rows, inwards=True))
-    return b"".join(made)
+        records.append(plain.record(rows, inwards=True))
+    return b"".join(records)
 
 
-def read_published(data: bytes, what: str) -> Checks:
+def read_published(data: bytes, source: str) -> Checks:
     """The checks that `publish` wrote. Raises UserError."""
     try:
         head, *rows = plain.records(data)
@@ -102,7 +102,7 @@ def read_published(data: bytes, what: str) -> Checks:
                 row["cases"][end - size : end] for end, size in zip(ends, row["sizes"])
             ]
     except (plain.Refused, KeyError, TypeError, ValueError, SyntaxError) as error:
-        raise UserError(f"{what}: is not what minillm assignment new wrote ({error})") from None
+        raise UserError(f"{source}: is not what minillm assignment new wrote ({error})") from None
 
     def cases(task, rng):
         return [()] if task.by_hand else sets[task.name][int(rng.integers(len(sets[task.name])))]
@@ -149,11 +149,11 @@ class Guarded(Task):
         """
         answer, guard = answers[0], self.guard
         digest = _digest(guard["salt"], _cell(answer, guard["step"]))
-        found = [hint for hint, digests in guard["mistakes"] if digest in digests]
+        hints = [hint for hint, digests in guard["mistakes"] if digest in digests]
         right = answer if digest in guard["rights"] else math.nan
         known = Task(**{name: getattr(self, name) for name in Task.__dataclass_fields__})
         return replace(
-            known, oracle=lambda: right, mistakes={hint: lambda: answer for hint in found[:1]}
+            known, oracle=lambda: right, mistakes={hint: lambda: answer for hint in hints[:1]}
         )
 
 

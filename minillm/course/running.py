@@ -125,14 +125,14 @@ def python() -> str:
 @cache
 def package_folders(jax: bool) -> dict[str, str]:
     """Where the libraries are that an exercise may import: {name: folder}."""
-    found = {}
+    folders = {}
     for name in NUMPY + (JAX if jax else ()):
         owner = importlib.util.find_spec(name.removesuffix(".libs"))
         if owner and owner.submodule_search_locations:
             folder = Path(list(owner.submodule_search_locations)[0]).with_name(name)
             if folder.is_dir():
-                found[name] = str(folder)
-    return found
+                folders[name] = str(folder)
+    return folders
 
 
 class Without:
@@ -207,10 +207,10 @@ def ask(job: Job, limits: Limits, sandbox=None, spent: Spent | None = None) -> A
         with open(place / "answers", "w+b") as answers:
             process = _Process(command, box, answers, limits, sandbox)
             process.watch([name for name, _, _ in job.tasks], *spent.left(limits))
-            found = process.found
-            spent.seconds, spent.clock = spent.seconds + found.seconds, spent.clock + found.clock
-            _read(answers, job, found)
-    return found
+            result = process.result
+            spent.seconds, spent.clock = spent.seconds + result.seconds, spent.clock + result.clock
+            _read(answers, job, result)
+    return result
 
 
 def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = None) -> Answers:
@@ -221,19 +221,19 @@ def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = 
     """
     left, whole, printed, spent = list(job.tasks), Answers(), "", spent or Spent()
     while left:
-        found = ask(replace(job, tasks=left), limits, sandbox_of(), spent)
-        if found.reason.startswith("start"):
+        result = ask(replace(job, tasks=left), limits, sandbox_of(), spent)
+        if result.reason.startswith("start"):
             raise RuntimeError(
-                f"a process did not start ({found.reason}): {found.printed.strip()[-300:]}"
+                f"a process did not start ({result.reason}): {result.printed.strip()[-300:]}"
             )
-        printed += found.printed
-        whole.file, whole.of = found.file, whole.of | found.of
-        if found.file or found.reason and not found.during and not whole.of:
-            whole.reason = found.reason
+        printed += result.printed
+        whole.file, whole.of = result.file, whole.of | result.of
+        if result.file or result.reason and not result.during and not whole.of:
+            whole.reason = result.reason
             break
         left = [task for task in left if task[0] not in whole.of]
         if left:  # it ended with this task; the rest has no time left if the file's is spent
-            whole.of[left.pop(0)[0]] = Stopped(found.reason.partition(":")[0])
+            whole.of[left.pop(0)[0]] = Stopped(result.reason.partition(":")[0])
         if min(spent.left(limits)) <= 0:
             whole.of |= {name: Stopped("total") for name, _, _ in left}
             break
@@ -258,10 +258,10 @@ def sweep():
     """Remove what runs that were killed have left in the temporary folder."""
     for place in Path(tempfile.gettempdir()).glob("minillm-box-*-*-*"):
         with contextlib.suppress(OSError, ValueError, psutil.Error):
-            _, _, pid, made, _ = place.name.split("-", 4)
+            _, _, pid, started, _ = place.name.split("-", 4)
             alive = (
                 psutil.pid_exists(int(pid))
-                and abs(psutil.Process(int(pid)).create_time() - int(made)) < 2
+                and abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
             )
             if (
                 not alive
@@ -282,7 +282,7 @@ class _Process:
     """The running exercise, looked at from outside."""
 
     def __init__(self, command, folder, answers, limits, sandbox):
-        self.limits, self.sandbox, self.answers, self.found, self.at = (
+        self.limits, self.sandbox, self.answers, self.result, self.at = (
             limits,
             sandbox,
             answers,
@@ -309,18 +309,18 @@ class _Process:
         self.drain.start()
 
     def _drain(self):
-        seen, kept = 0, b""
+        length, beginning = 0, b""
         with contextlib.suppress(OSError, ValueError):
             while chunk := self.process.stderr.read1(65536):
-                if seen < PRINTED:
-                    kept += chunk[: PRINTED - seen]
-                    self.found.printed = kept.decode("utf-8", "replace")
-                seen += len(chunk)
-                if seen > self.limits.output * 2**20:
+                if length < PRINTED:
+                    beginning += chunk[: PRINTED - length]
+                    self.result.printed = beginning.decode("utf-8", "replace")
+                length += len(chunk)
+                if length > self.limits.output * 2**20:
                     return self._end("output")
 
     def _end(self, reason: str):
-        self.found.reason = self.found.reason or reason
+        self.result.reason = self.result.reason or reason
         with contextlib.suppress(OSError, AttributeError):
             os.killpg(self.process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
@@ -364,12 +364,12 @@ class _Process:
 
     def watch(self, names: list[str], total: float, clock: float):
         """Wait for the end of the process, or end it when it uses more than it may."""
-        limits, found = self.limits, self.found
+        limits, result = self.limits, self.result
         ready, used, began = False, 0.0, time.monotonic()
         start_used = start_began = 0.0
         most, may, waiting = limits.start, PATIENCE * limits.start, list(names)
         try:
-            while self.process.poll() is None and not found.reason:
+            while self.process.poll() is None and not result.reason:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(TICK)
                     break
@@ -381,15 +381,15 @@ class _Process:
                     if value == "ready" and not ready:
                         ready, start_used, start_began = True, seconds, now
                     elif ready and waiting and value == ["task", waiting[0]]:
-                        found.during = waiting.pop(0)
+                        result.during = waiting.pop(0)
                     else:
                         continue
                     used, began, most, may = seconds, now, limits.seconds, PATIENCE * limits.seconds
                 if ready:
-                    found.seconds, found.clock = seconds - start_used, now - start_began
+                    result.seconds, result.clock = seconds - start_used, now - start_began
                 if seconds - used > most or now - began > may:
                     self._end("time" if ready else "start")
-                elif ready and (found.seconds > total or found.clock > clock):
+                elif ready and (result.seconds > total or result.clock > clock):
                     self._end("total")
                 elif memory > (limits.memory + 512) * 2**20:
                     self._end("memory")
@@ -397,21 +397,21 @@ class _Process:
                     self._end("output")
         finally:
             status = self.process.poll()
-            self._end(found.reason)
+            self._end(result.reason)
             self.process.wait()
             self.sandbox.end()
             self.drain.join(1)
             self.process.stderr.close()
-        if not found.reason and status != 0:
-            found.reason = "exit"
+        if not result.reason and status != 0:
+            result.reason = "exit"
 
 
-def _read(answers, job: Job, found: Answers):
+def _read(answers, job: Job, result: Answers):
     """The answers that the file holds, in the order of the tasks; whatever else it holds is
     nothing.
     """
     answers.seek(0)
-    found.during = ""
+    result.during = ""
     try:
         rows = iter(plain.records(answers.read(ANSWERS + 1)))
         if plain.read(next(rows, b"")) != "ready":
@@ -424,11 +424,11 @@ def _read(answers, job: Job, found: Answers):
                 and head[0] == "file"
                 and isinstance(head[1], plain.Raises)
             ):
-                found.file = head[1]
+                result.file = head[1]
                 return
             if head != ["task", name]:
                 raise plain.Refused("another task")
-            found.during = name
+            result.during = name
             body = plain.read(next(rows))
             if not (
                 isinstance(body, list)
@@ -441,9 +441,9 @@ def _read(answers, job: Job, found: Answers):
             whole = len(values) == len(cases) or values and isinstance(values[-1], plain.NotWritten)
             if not whole or len(values) > len(cases):
                 raise plain.Refused("another number of answers")
-            found.of[name] = values
-            found.during = ""
+            result.of[name] = values
+            result.during = ""
     except StopIteration:
-        found.reason = found.reason or "exit"
+        result.reason = result.reason or "exit"
     except plain.Refused as error:
-        found.reason = found.reason or f"answers: {error}"
+        result.reason = result.reason or f"answers: {error}"

@@ -31,8 +31,8 @@ def read_discussion(lesson: Lesson) -> Discussion:
     path = lesson.folder / "discussion.md"
     try:
         text = path.read_text(encoding="utf-8")
-        found = FRONT.match(text)
-        return Discussion(tomllib.loads(found[1])["package"], text[found.end() :].strip())
+        front = FRONT.match(text)
+        return Discussion(tomllib.loads(front[1])["package"], text[front.end() :].strip())
     except (OSError, TypeError, KeyError, ValueError) as error:
         raise UserError(
             f"{path}: needs front matter with a table [package], then the discussion ({error})"

@@ -31,8 +31,8 @@ ROWS = 128                                        # rows that are read or writte
 FORMAT = "minillm kept targets 1"
 
 
-def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset, *,
-        twin: str = "jax", resume: bool = False, callbacks=None, cache=None,
+def run(folder, config: ModelConfig, train: TrainConfig, settings: DistillConfig, teacher: Model,
+        dataset: Dataset, *, twin: str = "jax", resume: bool = False, callbacks=None, cache=None,
         say=lambda text: None, keep_model: str | None = None) -> dict:
     """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
 
@@ -40,28 +40,30 @@ def run(folder, config: ModelConfig, train: TrainConfig, how: DistillConfig, tea
 
     Raises UserError as training.run, for a teacher or data that do not fit, and where a resumed run had another teacher.
     """
-    check(config, train, how, teacher, dataset)
-    origin = {"teacher": fingerprint(teacher)} | {f"distill {name}": value for name, value in asdict(how).items()}
+    check(config, train, settings, teacher, dataset)
+    origin = {f"distill {name}": value for name, value in asdict(settings).items()}
+    origin = {"teacher": fingerprint(teacher)} | origin
     begin = None
-    if how.start == "pruned" and not resume:
+    if settings.start == "pruned" and not resume:
         tokens_NBT, _ = training.batches(dataset, train, 0, 1)
         begin = partial(pruned, teacher.params, teacher.config, config, tokens_NBT[0])
     model = twin_package(twin)
     if twin == "jax":
         from minillm.in_jax.sharding import use_cpu_devices
         use_cpu_devices(train.cpu_devices)
-    kept = None
-    if how.kept:
+    targets = None
+    if settings.kept:
         require(cache is not None, "cache", cache, "a folder where the teacher's answers are kept")
-        kept = keep(cache, teacher, dataset, train.context, how.kept, model)
-        say(f"the teacher's {how.kept} most probable tokens after each one are in {cache}: they leave out "
-            f"{100 * kept.lost:.2f}% of the probability")
-    take = steps_of(model, teacher, dataset, config, train, how, kept)
+        targets = keep(cache, teacher, dataset, train.context, settings.kept, model)
+        say(f"the teacher's {settings.kept} most probable tokens after each one are in {cache}: they leave out "
+            f"{100 * targets.lost:.2f}% of the probability")
+    take = steps_of(model, teacher, dataset, config, train, settings, targets)
     return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, keep=keep_model,
                         callbacks=callbacks, method=training.Method(begin, take, origin))
 
 
-def check(config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: Model, dataset: Dataset):
+def check(config: ModelConfig, train: TrainConfig, settings: DistillConfig, teacher: Model,
+          dataset: Dataset):
     """Refuse a teacher that cannot teach this student on this text. Raises UserError."""
     check_context(teacher, train.context)
     if config.vocab_size != teacher.config.vocab_size:
@@ -70,7 +72,8 @@ def check(config: ModelConfig, train: TrainConfig, how: DistillConfig, teacher: 
     if not same_tokenizer(tokenizers.load(dataset.folder), teacher.tokenizer):
         raise UserError(f"{dataset.folder}: was cut into tokens by another tokenizer than {teacher.source} has: what the teacher "
                         "says of one token would be taken for another; give the text itself, not a dataset folder")
-    require(how.kept <= config.vocab_size, "top-k", how.kept, f"at most the vocabulary ({config.vocab_size})")
+    require(settings.kept <= config.vocab_size, "top-k", settings.kept,
+            f"at most the vocabulary ({config.vocab_size})")
 
 
 def check_context(teacher: Model, context: int):
@@ -118,52 +121,54 @@ def fingerprint(teacher: Model) -> str:
 
 
 def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train: TrainConfig,
-             how: DistillConfig, kept=None):
+             settings: DistillConfig, targets=None):
     """take(state, first, end), as `training.Method` wants it, or None: then training is plain.
 
     alpha = 0 asks the teacher nothing: that is plain training, the same program. On-policy, the
     rows of some dispatches are written by the student as it is when they begin; what stands in them
     is no target, so only the teacher counts.
     """
-    if how.objective == "responses" or how.alpha == 0 and how.objective != "on-policy":
+    if settings.objective == "responses" or settings.alpha == 0 and settings.objective != "on-policy":
         return None
-    if kept is not None:
-        return partial(_by_what_is_kept, model, kept, dataset, config, train, how)
+    if targets is not None:
+        return partial(_by_what_is_kept, model, targets, dataset, config, train, settings)
     params = model.settle(teacher.params)
-    return partial(_beside_the_teacher, model, params, teacher.config, dataset, config, train, how)
+    return partial(_beside_the_teacher, model, params, teacher.config, dataset, config, train,
+                   settings)
 
 
-def _by_what_is_kept(model, kept: "Kept", dataset, config, train, how, state, first: int, end: int):
+def _by_what_is_kept(model, targets: "Kept", dataset, config, train, settings, state, first: int,
+                     end: int):
     """The steps from `first` up to `end`, by the teacher's answers on disk."""
     starts = training.starts_of_rows(dataset, train.context)
     rows = [places(dataset.train, step, seed=train.seed, batch_size=train.batch_size,
                    context=train.context, starts=starts) for step in range(first, end)]
     places_NBT = np.stack(rows)[..., :-1]
     batches = training.batches(dataset, train, first, end)
-    return model.kept_steps(state, *batches, *kept.rows(places_NBT), config, train, how)
+    return model.kept_steps(state, *batches, *targets.rows(places_NBT), config, train, settings)
 
 
-def _beside_the_teacher(model, params, teacher_config, dataset, config, train, how, state,
+def _beside_the_teacher(model, params, teacher_config, dataset, config, train, settings, state,
                         first: int, end: int):
     """The steps from `first` up to `end`, each with the teacher's answers to its rows."""
     tokens_NBT, targets_NBT = training.batches(dataset, train, first, end)
     # a function of the step, so that a run can be resumed
     rng = np.random.default_rng([train.seed, first, 1])
-    if how.objective == "on-policy" and rng.random() < how.student_share:
-        tokens_NBT, targets_NBT = written(model, state["params"], tokens_NBT, config, how, rng)
-        how = replace(how, alpha=1.0)
-    if how.alpha == 0:
+    if settings.objective == "on-policy" and rng.random() < settings.student_share:
+        tokens_NBT, targets_NBT = written(model, state["params"], tokens_NBT, config, settings, rng)
+        settings = replace(settings, alpha=1.0)
+    if settings.alpha == 0:
         return model.train_steps(state, tokens_NBT, targets_NBT, config, train)
     return model.distill_steps(state, tokens_NBT, targets_NBT, params, teacher_config, config,
-                               train, how)
+                               train, settings)
 
 
-def written(model, params, tokens_NBT, config: ModelConfig, how: DistillConfig, rng):
+def written(model, params, tokens_NBT, config: ModelConfig, settings: DistillConfig, rng):
     """(tokens_NBT, targets_NBT) that the student writes, each row from the first token of one of these on."""
     N, B, T = tokens_NBT.shape
     first_B = tokens_NBT[..., 0].reshape(-1)
     coins_NB = rng.random((T, N * B), np.float32)
-    new_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config, GenerateConfig(temperature=how.writing_temperature)))
+    new_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config, GenerateConfig(temperature=settings.writing_temperature)))
     check_token(int(new_BN.max()), config)
     rows_NBT = np.concatenate([first_B[:, None], new_BN], axis=1).reshape(N, B, T + 1).astype(np.int32)
     return rows_NBT[..., :-1], rows_NBT[..., 1:]
@@ -171,12 +176,12 @@ def written(model, params, tokens_NBT, config: ModelConfig, how: DistillConfig, 
 
 # What the student reads -------------------------------------------------------------------------------------
 
-def text(out: Path, teacher: Model, how: DistillConfig, train: TrainConfig, source: str | None, read, *, twin: str = "jax",
+def text(out: Path, teacher: Model, settings: DistillConfig, train: TrainConfig, source: str | None, read, *, twin: str = "jax",
          resume: bool = False, say=lambda line: None) -> Dataset:
     """The dataset of a student: that of a folder, of a source that `read(source)` makes a corpus of, or, for `responses`,
     what the teacher writes into out/data, measured on the held-out part of the other. Raises UserError.
     """
-    writes, measured_on = how.objective == "responses", None
+    writes, measured_on = settings.objective == "responses", None
     if writes and resume:
         return open_dataset(out / "data")
     if source is not None and (Path(source) / DESCRIPTION).is_file():
@@ -186,11 +191,11 @@ def text(out: Path, teacher: Model, how: DistillConfig, train: TrainConfig, sour
         measured_on = prepare(read(source), teacher.tokenizer, folder, not resume, begin_of(teacher))
     if not writes:
         return measured_on
-    say(f"the teacher writes {how.responses:,} texts of up to {train.context} tokens")
-    written = list(write_texts(teacher, how, train.context, train.seed, twin))
+    say(f"the teacher writes {settings.responses:,} texts of up to {train.context} tokens")
+    written = list(write_texts(teacher, settings, train.context, train.seed, twin))
     ended = sum(ended for _, ended in written)
     say(f"{ended:,} of them came to an end; they are in {out / 'data'}, where minillm pretrain finds them too")
-    corpus = corpus_of([text for text, _ in written], teacher, how, train.seed, measured_on)
+    corpus = corpus_of([text for text, _ in written], teacher, settings, train.seed, measured_on)
     return prepare(corpus, teacher.tokenizer, out / "data", True, begin_of(teacher))
 
 
@@ -201,7 +206,7 @@ def begin_of(teacher: Model) -> int | None:
 
 # What the teacher writes ------------------------------------------------------------------------------------
 
-def write_texts(teacher: Model, how: DistillConfig, length: int, seed: int = 0, twin: str = "jax") -> Iterator[tuple[str, bool]]:
+def write_texts(teacher: Model, settings: DistillConfig, length: int, seed: int = 0, twin: str = "jax") -> Iterator[tuple[str, bool]]:
     """Yield `how.responses` texts that the teacher writes, each with whether it came to an end within `length` tokens.
 
     A text begins with the beginning-of-text token and ends before an end-of-text token. The k-th is a function of the
@@ -212,25 +217,25 @@ def write_texts(teacher: Model, how: DistillConfig, length: int, seed: int = 0, 
         raise UserError(f"{teacher.source}: has no beginning-of-text token, so it cannot begin a text of its own: choose "
                         "another objective")
     params = model.settle(teacher.params)
-    for begin in range(0, how.responses, ROWS):
+    for begin in range(0, settings.responses, ROWS):
         coins_NB = np.random.default_rng([seed, begin, 2]).random((length, ROWS), np.float32)
         first_B = np.full(ROWS, config.bos_token_id, np.int32)
         tokens_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config,
-                                                GenerateConfig(temperature=how.writing_temperature)))
+                                                GenerateConfig(temperature=settings.writing_temperature)))
         check_token(int(tokens_BN.max()), config)
-        for row in tokens_BN[: how.responses - begin]:
+        for row in tokens_BN[: settings.responses - begin]:
             ends = np.flatnonzero(np.isin(row, config.end_tokens))
             yield teacher.tokenizer.decode((row[: ends[0]] if len(ends) else row).tolist()), len(ends) > 0
 
 
-def corpus_of(texts: list[str], teacher: Model, how: DistillConfig, seed: int, measured_on: Dataset | None = None) -> Corpus:
+def corpus_of(texts: list[str], teacher: Model, settings: DistillConfig, seed: int, measured_on: Dataset | None = None) -> Corpus:
     """Texts as a corpus: to learn from all of them, held out those of a dataset, or, without one, a twentieth.
 
     Raises UserError where too little was written.
     """
     texts = [text for text in texts if text]
-    about = (f"{how.responses} texts written by {Path(teacher.source).name} ({fingerprint(teacher)[:8]}), temperature "
-             f"{how.writing_temperature:g}, seed {seed}")
+    about = (f"{settings.responses} texts written by {Path(teacher.source).name} ({fingerprint(teacher)[:8]}), temperature "
+             f"{settings.writing_temperature:g}, seed {seed}")
     if measured_on is None:
         count = max(1, len(texts) // 20)
         train, validation, floor = texts[count:], texts[:count], None
@@ -328,19 +333,19 @@ def reading(dataset: Dataset, context: int):
 
 def open_kept(folder: Path, about: dict) -> Kept:
     """The targets in a folder that must be `about` this. Raises UserError."""
-    found = read_json(folder / "targets.json")
-    if found.get("format") != FORMAT:
+    description = read_json(folder / "targets.json")
+    if description.get("format") != FORMAT:
         raise UserError(f"{folder}: does not hold kept targets of this kind: give --cache another folder")
     for name, now in about.items():
-        if found.get(name) != now:
-            raise UserError(f"{folder}: its targets were made with another {name.replace('_', ' ')} ({str(found.get(name))[:12]} "
+        if description.get(name) != now:
+            raise UserError(f"{folder}: its targets were made with another {name.replace('_', ' ')} ({str(description.get(name))[:12]} "
                             f"there, {str(now)[:12]} here): give --cache another folder")
     arrays = {}
     for name in ("ids.npy", "log_p.npy"):
         try:
-            if sha256_of(folder / name) != found["files"][name]:
+            if sha256_of(folder / name) != description["files"][name]:
                 raise ValueError("its SHA-256 is not the recorded one")
             arrays[name] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder / name}: is damaged ({printable(error)}): delete the folder, and it is made again") from None
-    return Kept(arrays["ids.npy"], arrays["log_p.npy"], float(found["lost_mass"]))
+    return Kept(arrays["ids.npy"], arrays["log_p.npy"], float(description["lost_mass"]))

@@ -54,17 +54,17 @@ def activations(params, teacher: ModelConfig, tokens_BT) -> dict:
     Channels: mean |x| of what the layers read, after their norm. Heads: the length of what a head writes into the residual
     stream. Neurons: mean |x| times the length of what one writes.
     """
-    seen = {}
-    forward(params, tokens_BT, teacher, tap=lambda name, x: seen.setdefault(name, x))
+    activation = {}
+    forward(params, tokens_BT, teacher, tap=lambda name, x: activation.setdefault(name, x))
     K, G, E = teacher.num_key_value_heads, teacher.queries_per_key, teacher.head_dim
     sizes = {"channels": np.zeros(teacher.hidden_size), "heads": [], "neurons": []}
     for i, layer in enumerate(params["layers"]):
         for name in ("attn_in", "mlp_in"):
-            sizes["channels"] += np.mean(np.abs(seen[f"layers.{i}.{name}"]), axis=(0, 1))
-        z_BKGTE, o_KGED = seen[f"layers.{i}.z"], layer["o_proj"].reshape(K, G, E, -1)
+            sizes["channels"] += np.mean(np.abs(activation[f"layers.{i}.{name}"]), axis=(0, 1))
+        z_BKGTE, o_KGED = activation[f"layers.{i}.z"], layer["o_proj"].reshape(K, G, E, -1)
         written_BKGTD = z_BKGTE @ o_KGED
         sizes["heads"].append(np.mean(np.linalg.norm(written_BKGTD, axis=-1), axis=(0, 3)))
-        neurons_F = np.mean(np.abs(seen[f"layers.{i}.mlp_post"]), axis=(0, 1))
+        neurons_F = np.mean(np.abs(activation[f"layers.{i}.mlp_post"]), axis=(0, 1))
         sizes["neurons"].append(neurons_F * np.linalg.norm(layer["down_proj"], axis=1))
     return sizes
 

@@ -147,7 +147,7 @@ def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda 
     return done
 
 
-def smooth(params, seen: Seen, alpha: float):
+def smooth(params, statistics: Seen, alpha: float):
     """SmoothQuant: the norms give their outputs / s, the matrices after them take s x their rows. The model is the same.
 
     Xiao et al. 2022, arXiv:2211.10438, section 4. What does not come out of a norm (o_proj, down_proj) stays as it is.
@@ -158,7 +158,7 @@ def smooth(params, seen: Seen, alpha: float):
         for norm, names in NORM_OF.items():
             names = [name for name in names if name in layer]
             w_largest_I = np.max([np.max(np.abs(layer[name]), axis=1) for name in names], axis=0)
-            s_I = smoothing(seen.largest[f"layers.{i}.{INPUT_OF[names[0]]}"], w_largest_I, alpha)
+            s_I = smoothing(statistics.largest[f"layers.{i}.{INPUT_OF[names[0]]}"], w_largest_I, alpha)
             layer = scaled(layer, norm, names, 1 / s_I)
         layers.append(layer)
     return {**params, "layers": layers}
@@ -186,15 +186,16 @@ def plant_outliers(params, channel: int, factor: float):
     return {**params, "layers": layers}
 
 
-def outlier_inputs(seen: Seen, config, threshold: float) -> dict:
+def outlier_inputs(statistics: Seen, config, threshold: float) -> dict:
     """By path: the inputs of each matrix of the layers whose |x| reached `threshold` on calibration text, if there are any."""
-    found = {}
+    outliers = {}
     for i in range(config.num_hidden_layers):
         for name, tap in INPUT_OF.items():
-            columns = np.flatnonzero(seen.largest[f"layers.{i}.{tap}"] >= threshold).astype(np.int32)
+            large = statistics.largest[f"layers.{i}.{tap}"] >= threshold
+            columns = np.flatnonzero(large).astype(np.int32)
             if len(columns):
-                found[f"layers.{i}.{name}"] = columns
-    return found
+                outliers[f"layers.{i}.{name}"] = columns
+    return outliers
 
 
 def size(params) -> dict:

@@ -23,7 +23,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from minillm.errors import UserError
-from minillm.files import gigabytes, machine_memory
+from minillm.files import gigabytes, machine_memory, sha256_of
 from minillm.text import storyworld
 from minillm.text.tokenizer import (
     END_OF_TEXT,  # also the customary mark between two documents of a text file
@@ -152,14 +152,14 @@ def split_documents(documents, fraction, seed):
 
 def keep(documents, megabytes):
     """The first documents that together have at most so many megabytes; a first one that is larger is cut."""
-    kept, room = [], math.inf if megabytes is None else int(megabytes * 1e6)
+    chosen, room = [], math.inf if megabytes is None else int(megabytes * 1e6)
     for text in documents:
         size = len(text.encode())
         if size > room:
-            return kept or [text.encode()[:room].decode(errors="ignore")]
-        kept.append(text)
+            return chosen or [text.encode()[:room].decode(errors="ignore")]
+        chosen.append(text)
         room -= size
-    return kept
+    return chosen
 
 
 # Files of the user's and of the web -------------------------------------------------------------------------
@@ -292,8 +292,7 @@ def fetch(remote, folder) -> Path:
 def _matches(path, remote):
     if not path.is_file() or path.stat().st_size != remote.size:
         return False
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == remote.sha256
+    return sha256_of(path) == remote.sha256
 
 
 def _download(remote, path):
@@ -352,7 +351,7 @@ def _docstrings(path, name):
 
 def _storyworld(source, megabytes, seed, fraction, folder):
     n_bytes = (megabytes or STORYWORLD_MEGABYTES) * 1e6
-    if n_bytes > (machine_memory() or math.inf):
+    if n_bytes > machine_memory():
         raise UserError(f"megabytes {megabytes:g}: more than the memory of this machine "
                         f"({gigabytes(machine_memory())}): "
                         "choose less")

@@ -107,7 +107,7 @@ def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint, mark):
     arrays = {}
     for split in ("train", "validation"):
         documents = getattr(corpus, split)
-        tokens, starts = _tokenize(documents, tokenizer, mark)
+        tokens, starts = tokenize(documents, tokenizer, mark)
         if len(tokens) < 2:
             raise UserError(f"{corpus.name}: the {split} split has a length of {len(tokens)} tokens and "
                             "needs at least 2; use a longer text")
@@ -122,8 +122,11 @@ def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint, mark):
     (folder / DESCRIPTION).write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
 
 
-def _tokenize(documents, tokenizer, mark):
-    """(tokens, starts): all documents end to end as small integers, and the position at which each starts."""
+def tokenize(documents, tokenizer, mark=None):
+    """(tokens, starts): all documents end to end as small integers, and where each starts.
+
+    Each is opened by the end-of-text token, or `mark` where the tokenizer has none; one closes all.
+    """
     dtype = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
     end = tokenizer.special_tokens.get(END_OF_TEXT, mark)
     mark = np.array([] if end is None else [end], dtype)

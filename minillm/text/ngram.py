@@ -91,13 +91,13 @@ def ngram_log_probabilities(model: NgramModel, documents: Sequence[Sequence[int]
     p = np.full(len(keys), 1 / model.vocab_size)
     for k, level in enumerate(model.levels, start=1):
         key = keys % base**k
-        found, known = _find(level.keys, key)
-        count = np.where(known, level.counts[found], 0)
-        context, seen = _find(level.contexts, key // base)
+        row, known = _find(level.keys, key)
+        count = np.where(known, level.counts[row], 0)
+        context, has_context = _find(level.contexts, key // base)
         mixed = (
             np.maximum(count - level.discount, 0) + level.discount * level.followers[context] * p
         )
-        p = np.where(seen, mixed / level.totals[context], p)
+        p = np.where(has_context, mixed / level.totals[context], p)
     # a discount of zero leaves nothing for what was never seen
     with np.errstate(divide="ignore"):
         return np.log(p)

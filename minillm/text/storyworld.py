@@ -190,8 +190,8 @@ class Derivation:
             if isinstance(part, Slot):
                 mentions[part.fact].append(Mention(part.form, at, at + len(printed)))
             at += len(printed)
-        return {"plot": Fact(self.plot.name, ())} | {fact: Fact(self.values[fact], tuple(found))
-                                                     for fact, found in mentions.items()}
+        return {"plot": Fact(self.plot.name, ())} | {fact: Fact(self.values[fact], tuple(places))
+                                                     for fact, places in mentions.items()}
 
 
 def _table_of(fact, values):
@@ -274,17 +274,18 @@ def _read(parts, text, at, values, words):
     if not parts:
         yield at, values, words
         return
-    part, rest = parts[0], parts[1:]
+    part, others = parts[0], parts[1:]
     if isinstance(part, tuple):
         for word in part:
             if text.startswith(word, at):
-                yield from _read(rest, text, at + len(word), values, words + (word,))
+                yield from _read(others, text, at + len(word), values, words + (word,))
     elif isinstance(part, Slot) and part.fact not in values:
         for value, forms in FORMS[part.fact].items():
             if text.startswith(forms[part.form], at):
-                yield from _read(rest, text, at + len(forms[part.form]), values | {part.fact: value}, words)
+                yield from _read(others, text, at + len(forms[part.form]), values | {part.fact: value},
+                                 words)
     elif text.startswith(printed := _print(part, values), at):
-        yield from _read(rest, text, at + len(printed), values, words)
+        yield from _read(others, text, at + len(printed), values, words)
 
 
 def _read_steps(plot, text, sentences, at, values, words):
@@ -307,10 +308,10 @@ def derivations(text: str) -> Iterator[Derivation]:
 
 def parse(text: str) -> Derivation:
     """The one derivation of a story. Raises ValueError if the text is not a story of this world."""
-    found = list(derivations(text))
-    if len(found) != 1:
-        raise ValueError(f"not a story of this world ({len(found)} derivations instead of 1): {text[:60]!r}")
-    return found[0]
+    parses = list(derivations(text))
+    if len(parses) != 1:
+        raise ValueError(f"not a story of this world ({len(parses)} derivations instead of 1): {text[:60]!r}")
+    return parses[0]
 
 
 # ---- the floor --------------------------------------------------------------------------------------------

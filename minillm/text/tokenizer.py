@@ -108,9 +108,9 @@ def merge_pair(word: Sequence, pair: tuple, new) -> list:
     not a aa."""
     merged, i = [], 0
     while i < len(word):
-        found = tuple(word[i:i + 2]) == pair
-        merged.append(new if found else word[i])
-        i += 2 if found else 1
+        here = tuple(word[i:i + 2]) == pair
+        merged.append(new if here else word[i])
+        i += 2 if here else 1
     return merged
 
 
@@ -286,14 +286,14 @@ def _stream_pieces(tokenizer, ids):
 
 
 def _stream_prefixes(tokenizer, ids):  # where a token's text depends on its neighbours: always from the start
-    seen, shown = [], 0
+    prefix, shown = [], 0
     for i in ids:
-        seen.append(i)
-        text = tokenizer.decode(seen)
+        prefix.append(i)
+        text = tokenizer.decode(prefix)
         if not text.endswith("\ufffd"):
             yield text[shown:]
             shown = len(text)
-    yield tokenizer.decode(seen)[shown:]
+    yield tokenizer.decode(prefix)[shown:]
 
 
 # ---- Three engines -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import numpy as np
 from minillm.errors import UserError
 from minillm.files import read_json
 from minillm.formats.checkpoint import read_tensors
+from minillm.training.drawing import loss_axes
 from minillm.training.state import METRICS, NUMBERS, STATE, notes_of, read_metrics
 
 EVERY = 10                   # steps that one point of a curve stands for
@@ -137,11 +138,11 @@ def seeds_of(reference: dict) -> str:
 
 def differences(model: dict, train: dict, reference: dict) -> list[str]:
     """The settings in which a run is not the reference's, in words; settings newer than the run are none."""
-    found = []
+    changed = []
     for ours, theirs in ((model, reference["model"]), (train, reference["train"])):
-        found += [f"{name} {ours.get(name)} (reference: {theirs[name]})" for name in theirs
+        changed += [f"{name} {ours.get(name)} (reference: {theirs[name]})" for name in theirs
                   if name not in UNIMPORTANT and ours.get(name, theirs[name]) != theirs[name]]
-    return found
+    return changed
 
 
 def nearest(model: dict, train: dict) -> str:
@@ -235,34 +236,34 @@ def beside(curve: Curve, reference: dict) -> tuple[list[str], bool]:
 
 def stretches(position) -> list[tuple[int, int, int]]:
     """(first, last, side) of each stretch of points on one side of the band that is longer than SHORT."""
-    found, first = [], 0
+    outside, first = [], 0
     for i in range(1, len(position) + 1):
         if i == len(position) or position[i] != position[first]:
             if position[first] and i - first > SHORT:
-                found.append((first, i - 1, int(position[first])))
+                outside.append((first, i - 1, int(position[first])))
             first = i
-    return found
+    return outside
 
 
 def advice(curve: Curve, position, mean, count: int) -> list[str]:
     """What usually does this; only where one thing usually does."""
-    found = stretches(position)
-    if not found:
+    outside = stretches(position)
+    if not outside:
         return []
     loss, spike = curve.loss[:count], np.max(curve.loss[1:count] / np.minimum.accumulate(curve.loss[:count])[:-1], initial=0)
-    if found[0][2] > 0 and found[0][0] <= 2 and found[-1][1] < count - 1 - SHORT:
+    if outside[0][2] > 0 and outside[0][0] <= 2 and outside[-1][1] < count - 1 - SHORT:
         return ["  it began slowly and caught up: the rate is lower, or the warm-up longer"]
     if spike > 1.5:
         return ["  the loss jumped up again after it had fallen: the rate is too high, or gradients are not clipped"]
-    if found[-1][2] > 0 and found[-1][1] == count - 1 and loss[-1] > 0.8 * loss[min(5, count - 1)]:
+    if outside[-1][2] > 0 and outside[-1][1] == count - 1 and loss[-1] > 0.8 * loss[min(5, count - 1)]:
         return ["  it hardly falls at all: the rate is far too high (try a tenth); if it is not "
                 "the rate, check that the targets "
                 "are the next tokens and that gradients reach every parameter"]
-    if found[-1][2] > 0 and found[-1][1] == count - 1:
+    if outside[-1][2] > 0 and outside[-1][1] == count - 1:
         return ["  it falls, but not as far: look at the rate (too low, or too high all along), "
                 "the batch size, and whether every "
                 "part learns"]
-    if found[-1][2] < 0 and found[-1][1] == count - 1:
+    if outside[-1][2] < 0 and outside[-1][1] == count - 1:
         return ["  it is better than the reference: a larger model or more tokens per step; if "
                 "neither, the targets leak"]
     return []
@@ -270,31 +271,20 @@ def advice(curve: Curve, position, mean, count: int) -> list[str]:
 
 def draw(curve: Curve, reference: dict, path, name: str):
     """The run as a PNG, with its held-out loss; with the band, where the text is the same."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    from matplotlib.ticker import LogLocator
     seeds = [of_record(record) for record in reference["seeds"].values()]
     count = min(len(seed.loss) for seed in seeds)
     mean, low, high = band([seed.loss[:count] for seed in seeds])
     steps = seeds[0].steps[:count] + EVERY / 2
-    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-    if curve.text == TEXT:
-        axes.fill_between(steps, low, high, color="#9db7d5", alpha=0.6,
-                          label=f"normal: {seeds_of(reference)}")
-        axes.plot(steps, mean, color="#1f4e8c", linewidth=1)
-    axes.plot(curve.steps + EVERY / 2, curve.loss, color="#b3402a", linewidth=1.5, label=name)
-    if curve.held_out:
-        axes.plot(*zip(*sorted(curve.held_out.items())), color="#b3402a", linestyle=":", marker="o",
-                  markersize=3,
-                  linewidth=1, label=f"{name}, held out")
-    if curve.floor:
-        axes.axhline(curve.floor, color="#555555", linestyle="--", linewidth=1, label=f"floor of the held-out stories ({curve.floor:.3f})")
-    axes.set(xlabel="step", ylabel=f"loss (nats per token, means of {EVERY} steps)", yscale="log", title="Is my loss normal?")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
-    figure.savefig(Path(path), dpi=130)
-    pyplot.close(figure)
+    with loss_axes(path, xlabel="step", ylabel=f"loss (nats per token, means of {EVERY} steps)",
+                   title="Is my loss normal?") as axes:
+        if curve.text == TEXT:
+            axes.fill_between(steps, low, high, color="#9db7d5", alpha=0.6,
+                              label=f"normal: {seeds_of(reference)}")
+            axes.plot(steps, mean, color="#1f4e8c", linewidth=1)
+        axes.plot(curve.steps + EVERY / 2, curve.loss, color="#b3402a", linewidth=1.5, label=name)
+        if curve.held_out:
+            axes.plot(*zip(*sorted(curve.held_out.items())), color="#b3402a", linestyle=":",
+                      marker="o", markersize=3, linewidth=1, label=f"{name}, held out")
+        if curve.floor:
+            axes.axhline(curve.floor, color="#555555", linestyle="--", linewidth=1,
+                         label=f"floor of the held-out stories ({curve.floor:.3f})")

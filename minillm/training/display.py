@@ -1,7 +1,5 @@
 """What a person sees of a run: a live bar while it trains, a line an evaluation, the loss curve at the end."""
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -10,6 +8,7 @@ from rich.table import Table
 from minillm.config import TrainConfig
 from minillm.training.callbacks import Callbacks
 from minillm.training.curves import RISE, has_risen, held_out_losses, learned_nothing, lowest
+from minillm.training.drawing import loss_axes
 
 
 class Display(Callbacks):
@@ -101,36 +100,22 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
 
     `lines` are levels to compare with, by name; `epochs`: how many times the text was read.
     """
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    from matplotlib.ticker import LogLocator
-
     train = [(r["step"] + 1, r["loss"]) for r in records if "loss" in r]
     held_out = sorted(held_out_losses(records).items())
     steps = "step" if epochs is None else f"step (the text is read {epochs:.3g} times in all)"
-    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-    if train:
-        axes.plot(*zip(*train), color="#9db7d5", linewidth=1, label="training batch")
-    if held_out:
-        axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3, label="held out")
+    with loss_axes(path, xlabel=steps, ylabel="loss (nats per token)", title=title) as axes:
+        if train:
+            axes.plot(*zip(*train), color="#9db7d5", linewidth=1, label="training batch")
+        if held_out:
+            axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3, label="held out")
         best = lowest(dict(held_out))
         if best is not None:
             level = dict(held_out)[best]
             axes.plot([best], [level], color="#1f4e8c", linestyle="", marker="D", markersize=8,
-                      fillstyle="none",
-                      label=f"lowest: {level:.3f} at step {best:,}")
-    for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
-        axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
-    axes.set(xlabel=steps, ylabel="loss (nats per token)", title=title, yscale="log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
-    figure.savefig(Path(path), dpi=130)
-    pyplot.close(figure)
+                      fillstyle="none", label=f"lowest: {level:.3f} at step {best:,}")
+        for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
+            axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
+        axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
 
 
 def table(console: Console, title: str, rows: list[tuple], headers: tuple):

@@ -111,33 +111,34 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     folder = prepare_folder(folder, resume)
     # refuses a text that is too short
     batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)
-    kept = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep,
-                callbacks or Callbacks(), method, held_out(dataset, train.context, train.eval_rows))
-    state = kept.resume() if resume else kept.begin()
+    progress = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep,
+                    callbacks or Callbacks(), method,
+                    held_out(dataset, train.context, train.eval_rows))
+    state = progress.resume() if resume else progress.begin()
     step = first = int(state["step"])
     began, clock = time.perf_counter(), _Clock(train.batch_size * train.context)
-    dispatches = steps(kept.model, state, dataset, config, train, method.take)
+    dispatches = steps(progress.model, state, dataset, config, train, method.take)
     with signals_to_flag() as interrupted:
-        kept.callbacks.started(step)
+        progress.callbacks.started(step)
         while step < train.steps and not interrupted.is_set():
-            kept.look(state)
+            progress.look(state)
             clock.start()
             step, state, metrics = next(dispatches)
-            kept.log(step, metrics)
+            progress.log(step, metrics)
             clock.stop(len(metrics["loss"]))
-            kept.callbacks.stepped(step, metrics["loss"][-1].item(), clock.speed)
+            progress.callbacks.stepped(step, metrics["loss"][-1].item(), clock.speed)
             if step % train.save_every == 0 and step < train.steps:
-                kept.save(state)
-        kept.save(state)
+                progress.save(state)
+        progress.save(state)
         seconds, tokens = time.perf_counter() - began, (step - first) * clock.tokens_per_step
         summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": tokens,
                    "tokens_per_second": clock.speed or tokens / seconds,
                    "epochs": epochs(dataset, train, step)}
-        summary |= kept.measured_at_the_end(state) if summary["done"] else {}
-        summary |= {"keep": keep, "model_step": kept.best["step"] if kept.best else step}
+        summary |= progress.measured_at_the_end(state) if summary["done"] else {}
+        summary |= {"keep": keep, "model_step": progress.best["step"] if progress.best else step}
         if summary["done"]:
             write_json(folder / "summary.json", summary)
-        kept.callbacks.finished()
+        progress.callbacks.finished()
     return summary
 
 
@@ -221,14 +222,14 @@ class _Run:
         everything = held_out(self.dataset, self.train.context)
         if self.keep == "last":
             some = self._losses(state["params"], self.rows)["held_out"]
-            found = self.evaluate(state, everything, on_eval_rows=some)
+            losses = self.evaluate(state, everything, on_eval_rows=some)
         else:                           # the last step beside the others, then the best on all rows
             self.evaluate(state, self.rows)
             params = state["params"]
             if self.best["step"] != int(state["step"]):
                 params = checkpoint.load_model(self.folder)[1]
-            found = self._losses(params, everything)
-        return found | {"lowest": lowest_evaluation(self.evaluations)}
+            losses = self._losses(params, everything)
+        return losses | {"lowest": lowest_evaluation(self.evaluations)}
 
     def log(self, step: int, metrics: dict):
         """Write the lines of a dispatch that ended at `step`.
@@ -267,9 +268,9 @@ class _Run:
         return evaluate(self.model, params, self.config, rows, self.train.batch_size)
 
     def _diverged(self, what: str) -> UserError:
-        kept = "" if self.best is None else f" and the best model, that of step {self.best['step']}"
+        best = "" if self.best is None else f" and the best model, that of step {self.best['step']}"
         return UserError(f"{what}: start anew in another folder with a lower learning rate; "
-                         f"{self.folder} keeps the checkpoint of step {self.saved_step}{kept}")
+                         f"{self.folder} keeps the checkpoint of step {self.saved_step}{best}")
 
 
 class _Clock:
@@ -323,8 +324,6 @@ def check_memory(config: ModelConfig, train: TrainConfig, twin: str):
     backward pass is counted where the CPU computes (an accelerator has its own memory).
     """
     there = machine_memory()
-    if there is None:
-        return
     one, two = (count(replace(config, num_hidden_layers=layers)) for layers in (1, 2))
     parameters = one + (two - one) * (config.num_hidden_layers - 1)
     B, T, D, F = train.batch_size, train.context, config.hidden_size, config.intermediate_size
@@ -382,10 +381,11 @@ def next_edge(step: int, train: TrainConfig) -> int:
 def write_sample(model, params, config: ModelConfig, tokenizer, seed: int, tokens: int = 64) -> str:
     """The beginning of what the model writes after the beginning-of-text token."""
     start = config.bos_token_id if config.bos_token_id is not None else 0
-    how = GenerateConfig(max_new_tokens=min(tokens, config.max_position_embeddings - 1), seed=seed)
+    most = min(tokens, config.max_position_embeddings - 1)
+    sampling = GenerateConfig(max_new_tokens=most, seed=seed)
     stop = config.end_tokens
     params = tree_map(np.asarray, params)                      # one copy, wherever training keeps them
-    return tokenizer.decode(list(model.generate(params, [start], config, how, stop)))
+    return tokenizer.decode(list(model.generate(params, [start], config, sampling, stop)))
 
 
 def lowest_evaluation(evaluations: dict[int, float]) -> dict | None:

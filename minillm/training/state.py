@@ -114,6 +114,6 @@ def read_metrics(path) -> list[dict]:
 def truncate_metrics(path: Path, step: int) -> list[dict]:
     """Keep and return what was logged before `step`: a run that is resumed writes the rest again."""
     records = read_metrics(path) if path.exists() else []
-    kept = [record for record in records if record["step"] < step]
-    write_atomically(path, "".join(json.dumps(r) + "\n" for r in kept).encode())
-    return kept
+    before = [record for record in records if record["step"] < step]
+    write_atomically(path, "".join(json.dumps(r) + "\n" for r in before).encode())
+    return before

@@ -122,6 +122,13 @@ def test_a_live_page_is_linked_on_the_site_alone():
     assert maker("html").page("{{ live the report }}") == "the report"
 
 
+def test_a_title_is_text_and_a_body_is_html(tmp_path):
+    folder = Pages(tmp_path)
+    folder.page(tmp_path / "a.html", "a < b & c", "<p>said</p>")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "<title>a &lt; b &amp; c - minillm</title>" in text and "\n<p>said</p>\n" in text
+
+
 def test_source_is_what_the_file_holds():
     import inspect
 
