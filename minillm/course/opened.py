@@ -24,21 +24,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_for_filename
 
-from minillm.course.lessons import (
-    PACKAGE,
-    Lesson,
-    all_lessons,
-    duration,
-    lessons_folder,
-    points_of,
-)
-from minillm.course.pages import (
-    LINK,
-    Maker,
-    file_of,
-    lesson_page,
-    reading_minutes,
-)
+from minillm.course.lessons import PACKAGE, Lesson, all_lessons, duration, lessons_folder, points_of
+from minillm.course.pages import LINK, Maker, file_of, lesson_page, reading_minutes
 from minillm.files import make_folder
 
 EXTENSIONS = {
