@@ -39,7 +39,7 @@ def rotate(x, positions, theta):
     return np.concatenate([first * np.cos(angle) + second * np.sin(angle), second * np.cos(angle) - first * np.sin(angle)], axis=1)
 
 
-# ---- first_is_one-rotate ----
+# ---- one_further ----
 # Positions counted from 1.
 
 

@@ -13,7 +13,7 @@ HINTS = {
         "You made the angles from the width of the model. Each head turns by itself: its "
         "frequencies come from E, and all heads turn alike.",
         "For two heads, turn an x whose two halves of columns are equal: the two heads of the "
-        "result must be equal too.",
+        "result must be equal too. On paper: is it D or E in the exponent?",
     ),
     "radians_only": Hint(
         "This is how many tokens turn the pair by one radian. A full turn is more than six "
@@ -23,7 +23,8 @@ HINTS = {
     "half_exponent": Hint(
         "The exponent is i/E; with 2i/E the frequencies go nearly down to 1/theta, with i/E only "
         "to its square root.",
-        "Print the last frequency for E = 64 and theta = 10000: it should be close to 1/10000.",
+        "Print the last frequency for E = 64 and theta = 10000: it should be close to 1/10000. On "
+        "paper: which numbers does 2i take for the pairs of a head?",
     ),
     "grows": Hint(
         "Your frequencies grow. The first pair turns by one radian per token, and each later "
@@ -64,6 +65,11 @@ HINTS = {
         "You counted the new tokens from 0 again. They come after the kept ones.",
         "Compute attention on a whole text, then on its first part and go on: the last rows must "
         "agree.",
+    ),
+    "one_further": Hint(
+        "You turned each token by one position too many. Positions count from 0, and a token at "
+        "position 0 is not turned at all.",
+        "Rotate [1, 0] at position 0: it must come back as it was.",
     ),
     "first_is_one": Hint(
         "Your new tokens are one position too far: the first token of a text is at position 0, "
@@ -299,7 +305,7 @@ TASKS = [
             "interleaved": side_by_side,
             "clockwise": lambda x, positions, theta: right_rotate(x, -positions, theta),
             "one_speed": same_speed,
-            "first_is_one": lambda x, positions, theta: right_rotate(x, positions + 1, theta),
+            "one_further": lambda x, positions, theta: right_rotate(x, positions + 1, theta),
         },
         needs=("frequencies",),
     ),

@@ -47,7 +47,7 @@ def rmsnorm(x, weight, eps):
     return weight * x / (np.sqrt(np.mean(x * x, axis=-1, keepdims=True)) + eps)
 
 
-# ---- final_norm-count ----
+# ---- last_norm_not_counted ----
 # The last norm is missing from the sum.
 
 
@@ -56,7 +56,7 @@ def count(V, D, F, L, H, K, E, tied):
     return V * D * (1 if tied else 2) + L * layer
 
 
-# ---- final_norm-paper ----
+# ---- last_norm_not_counted-paper ----
 # The last norm is missing from the sum.
 PARAMETERS = 2176
 

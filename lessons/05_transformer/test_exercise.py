@@ -95,9 +95,13 @@ HINTS = {
         "Multiply post_attention_layernorm by 2: does the result change?",
     ),
     "final_norm": Hint(
-        "The last norm, after all blocks, is missing. It is small and easily forgotten: D numbers.",
+        "The last norm, after all blocks, is missing. It is easily forgotten.",
         "Multiply embed_tokens by 10 in a model without layers and with its own lm_head: the "
         "logits must hardly change.",
+    ),
+    "last_norm_not_counted": Hint(
+        "The last norm, after all blocks, is missing: D numbers.",
+        "Count the vectors in a model of one layer, by name: how many are there?",
     ),
     "head_not_tied": Hint(
         "You took the head to be a matrix of its own. When it is tied there is no such matrix: "
@@ -339,7 +343,7 @@ TASKS = [
             "full_heads": 2312,
             "two_matrices": 1864,
             "norms_not_counted": 2144,
-            "final_norm": 2176,
+            "last_norm_not_counted": 2176,
         },
         tolerance=1e-9,
     ),
@@ -424,7 +428,7 @@ TASKS = [
             "square": counted(lambda V, D, F, L, H, K, E, tied: 2 * L * D * (D - H * E)),
             "two_matrices": counted(lambda V, D, F, L, H, K, E, tied: -L * D * F),
             "norms_not_counted": counted(lambda V, D, F, L, H, K, E, tied: -(2 * L + 1) * D),
-            "final_norm": counted(lambda V, D, F, L, H, K, E, tied: -D),
+            "last_norm_not_counted": counted(lambda V, D, F, L, H, K, E, tied: -D),
         },
     ),
 ]

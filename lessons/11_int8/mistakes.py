@@ -293,7 +293,7 @@ def quantize_rows(w):
         return np.round(w / scales).astype(np.int8), scales
 
 
-# ---- wrong_axis-smoothing ----
+# ---- not_an_input ----
 # The largest of each token and of each output.
 
 

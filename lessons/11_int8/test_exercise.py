@@ -75,6 +75,11 @@ HINTS = {
         "Use a matrix of two rows and three columns, with the second row 100 times the first: "
         "how many different scales are there, and which numbers does each of them multiply?",
     ),
+    "not_an_input": Hint(
+        "Your s has a number for each token or each output. It belongs to an input: a column of x "
+        "and the same column of w.",
+        "Print the shape of s for an x of shape (3, 2): it must be (2,).",
+    ),
     "one_scale": Hint(
         "All your rows have the same scale. A row with small weights then uses only a few of the "
         "255 integers.",
@@ -524,7 +529,7 @@ TASKS = [
                 ),
                 factor(w_size=not_size),
             ),
-            "wrong_axis": factor(axis=1, guard=None),
+            "not_an_input": factor(axis=1, guard=None),
             "zero_factor": factor(guard=None),
         },
     ),

@@ -50,8 +50,7 @@ HINTS = {
     "no_norm": Hint(
         "The final norm is missing. The head was trained on normalized streams; a raw stream is "
         "longer or shorter, and its numbers are weighted differently.",
-        "Compute the last layer's row and compare it with the model's own logits: there the lens "
-        "must be exact.",
+        "Multiply the whole stream by 10: with eps = 0 no logit, and no part of it, may change.",
     ),
     "eps_forgotten": Hint(
         "eps is missing under the root. For a long stream it makes no visible difference; the "
@@ -66,8 +65,7 @@ HINTS = {
     "no_weight": Hint(
         "You left out the weight of the norm: it scales each number of the stream before the "
         "head reads it.",
-        "Compute the last layer's row and compare it with the model's own logits, once with "
-        "weights of 1 and once with others.",
+        "Compute your answer with weights of 1, then with other ones: it must change.",
     ),
     "one_rms": Hint(
         "You divided all layers by one number. The stream of each layer has its own size (it "

@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from minillm.cli.options import add_json
@@ -318,4 +319,7 @@ def notebook(options):
 
     lesson = find(options.lesson)
     path = write_notebook(lesson, own_folder(lesson, options.folder))
-    print(f"{path}: open it in your editor, or with\n  {sys.executable} -m jupyter lab {path}")
+    lab = f"{sys.executable} -m jupyter lab {path}"
+    if not find_spec("jupyterlab"):
+        lab = f"{sys.executable} -m pip install jupyterlab\n  {lab}"
+    print(f"{path}: open it in your editor, or with\n  {lab}")

@@ -212,7 +212,8 @@ def test_tabs_are_linked(site, browser):
 
 @pytest.mark.parametrize("word, page", [("perplexity", "glossary.html|02_counting.html"), ("backprop", "glossary.html|06_backward.html"),
                                         ("dropout", "glossary.html"), ("fine-tune", "glossary.html|path.html"), ("colab", "glossary.html"),
-                                        ("rotary", "glossary.html|04_positions.html")])
+                                        ("rotary", "glossary.html|04_positions.html"), ("rope", "04_positions.html"),
+                                        ("kv cache", "09_writing.html")])
 def test_the_search_finds_from_disk(word, page, site, browser):
     """What explains a word is among the first three pages found."""
     show(browser, site / "index.html")
