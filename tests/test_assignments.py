@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -1012,6 +1013,28 @@ def test_one_student_is_graded_again_and_nobody_else(made, tmp_path, monkeypatch
         grade(only="eve")
     with pytest.raises(UserError, match="--lms canvas: needs --roster"):
         grade(lms="canvas")
+
+
+def test_what_is_not_begun_is_not_graded_after_an_interruption(made, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for i in range(40):
+        (tmp_path / "in" / f"{i}.py").write_text(SOLUTION, encoding="utf-8")
+    asked = []
+    original = classroom._safely
+
+    def say(text):
+        if "of 15 points" in text:
+            raise KeyboardInterrupt
+
+    def graded(self, submission):
+        asked.append(submission.student)
+        raise ValueError
+
+    monkeypatch.setattr(classroom.Grader, "grade", graded)
+    monkeypatch.setattr(classroom, "_safely", lambda *args: (time.sleep(0.02), original(*args))[1])
+    with pytest.raises(KeyboardInterrupt):
+        classroom.grade(tmp_path / "in", made / "key", tmp_path / "out", WAY, jobs=1, say=say)
+    assert len(asked) < 20, "an error while a result is written, or Ctrl-C, ends the run"
 
 
 def test_nothing_is_added_to_a_key(made):
