@@ -142,8 +142,7 @@ def _owner(found: Found, canvas: bool) -> tuple[str, str, Found] | None:
                 replace(found, parts=inside or (of["file"] or first,)))
     if inside:
         return first, "", replace(found, parts=inside)
-    if canvas:
-        of = CANVAS.fullmatch(first)
+    if canvas and (of := CANVAS.fullmatch(first)):
         who = f"{of['name']}_{of['id']}"
         return (who, f"{who}_{of['upload']}_",
                 replace(found, parts=(of["file"],), upload=int(of["upload"])))

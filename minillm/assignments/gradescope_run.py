@@ -117,9 +117,9 @@ def guarded_note(task: dict) -> str:
     if task["status"] == "passed" or task["hint"] or task["kind"] in FIXED:
         return task_note(task)
     raised = re.search(r"raises (\w+)", task["message"])
-    known = raised and isinstance(getattr(builtins, raised[1], None), type)
     words = WORDS.get(task["kind"], "The answer is wrong on some inputs")
-    words += f": {raised[1]}" if known else ""
+    if raised and isinstance(getattr(builtins, raised[1], None), type):
+        words += f": {raised[1]}"
     return task_note(task | {"message": f"{words}. minillm assignment check shows an input on "
                                         "which it fails."})
 

@@ -118,7 +118,7 @@ class Bubblewrap(Confined):
         """bwrap and its options: the whole of what the process sees. `place`/box holds the files
         of this run.
         """
-        bwrap, known = find_bubblewrap()
+        bwrap, known = find_bubblewrap() or ("bwrap", "")
         command = [bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
                    "--unshare-cgroup-try", "--die-with-parent", "--new-session",
                    "--hostname", "box", "--cap-drop", "ALL"]
