@@ -252,6 +252,17 @@ def test_check_and_submit(made, tmp_path, capsys):
             submit(folder, name)
 
 
+def test_a_notebook_with_the_functions_below_the_stub_counts(made, tmp_path, capsys):
+    folder = shutil.copytree(made / "handout", tmp_path / "work")
+    path = folder / f"{LESSON.name}.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"].append({"cell_type": "code", "source": SOLUTION.splitlines(keepends=True)})
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert check(folder) == 0 and "15 of 15 points" in capsys.readouterr().out
+    submit(folder, "ada")
+    assert "not written yet" not in capsys.readouterr().out
+
+
 def test_check_tells_a_lost_name_and_what_becomes_of_tasks_that_wait(tmp_path, capsys, monkeypatch):
     make("03", tmp_path / "hw", way=WAY, install="x", say=lambda text: None)
     solution = (find("03").folder / "solution.py").read_text(encoding="utf-8")
