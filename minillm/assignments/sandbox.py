@@ -330,11 +330,10 @@ def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
     if way == "chroot" and os.getuid() != 0:
         return "it needs root"
     try:
-        if way != "none":
-            filter_program()                               # says what is missing
+        box = of(way)  # says what is missing
         calls = [] if way == "none" else [(forbidden_calls(),)]
         tasks = [("readable", False, [([*map(str, secrets)],)]), ("possible", False, calls)]
-        found = running.ask(Job(PROBE, tasks), Limits(), of(way))
+        found = running.ask(Job(PROBE, tasks), Limits(), box)
     except (UserError, OSError) as error:
         return str(error)
     if len(found.of) < 2:
