@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -249,6 +250,17 @@ def test_check_and_submit(made, tmp_path, capsys):
     for name in ("../x", "", "=1", "a/b", "a" * 100):
         with pytest.raises(UserError, match="--name"):
             submit(folder, name)
+
+
+def test_a_notebook_with_the_functions_below_the_stub_counts(made, tmp_path, capsys):
+    folder = shutil.copytree(made / "handout", tmp_path / "work")
+    path = folder / f"{LESSON.name}.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"].append({"cell_type": "code", "source": SOLUTION.splitlines(keepends=True)})
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert check(folder) == 0 and "15 of 15 points" in capsys.readouterr().out
+    submit(folder, "ada")
+    assert "not written yet" not in capsys.readouterr().out
 
 
 def test_check_tells_a_lost_name_and_what_becomes_of_tasks_that_wait(tmp_path, capsys, monkeypatch):
@@ -1012,6 +1024,28 @@ def test_one_student_is_graded_again_and_nobody_else(made, tmp_path, monkeypatch
         grade(only="eve")
     with pytest.raises(UserError, match="--lms canvas: needs --roster"):
         grade(lms="canvas")
+
+
+def test_what_is_not_begun_is_not_graded_after_an_interruption(made, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for i in range(40):
+        (tmp_path / "in" / f"{i}.py").write_text(SOLUTION, encoding="utf-8")
+    asked = []
+    original = classroom._safely
+
+    def say(text):
+        if "of 15 points" in text:
+            raise KeyboardInterrupt
+
+    def graded(self, submission):
+        asked.append(submission.student)
+        raise ValueError
+
+    monkeypatch.setattr(classroom.Grader, "grade", graded)
+    monkeypatch.setattr(classroom, "_safely", lambda *args: (time.sleep(0.02), original(*args))[1])
+    with pytest.raises(KeyboardInterrupt):
+        classroom.grade(tmp_path / "in", made / "key", tmp_path / "out", WAY, jobs=1, say=say)
+    assert len(asked) < 20, "an error while a result is written, or Ctrl-C, ends the run"
 
 
 def test_nothing_is_added_to_a_key(made):

@@ -30,7 +30,7 @@ from minillm.errors import UserError, printable
 LARGEST = 2**20                                 # bytes of a file; a solution has three thousand
 LARGEST_NOTEBOOK, LARGEST_ARCHIVE = 2**24, 2**26            # with its figures; in an archive
 DEEPEST, MOST = 6, 20_000                       # folders in folders; entries of one
-ARCHIVES = 8                                    # of a student that are opened
+ARCHIVES = 16                                   # of a student that are opened
 MISSING = "it is missing"
 KINDS = (".py", ".ipynb", ".zip")
 CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<file>[^/]+)")
@@ -142,8 +142,7 @@ def _owner(found: Found, canvas: bool) -> tuple[str, str, Found] | None:
                 replace(found, parts=inside or (of["file"] or first,)))
     if inside:
         return first, "", replace(found, parts=inside)
-    if canvas:
-        of = CANVAS.fullmatch(first)
+    if canvas and (of := CANVAS.fullmatch(first)):
         who = f"{of['name']}_{of['id']}"
         return (who, f"{who}_{of['upload']}_",
                 replace(found, parts=(of["file"],), upload=int(of["upload"])))

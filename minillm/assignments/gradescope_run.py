@@ -19,7 +19,7 @@ from minillm.assignments.classroom import secrets_of, stubs_of
 from minillm.assignments.collecting import in_folder, read_files
 from minillm.assignments.grading import Grader
 from minillm.assignments.records import Records
-from minillm.assignments.reports import task_note
+from minillm.assignments.reports import KINDS, task_note
 from minillm.assignments.tables import one_line
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_json
@@ -27,14 +27,6 @@ from minillm.files import make_folder, read_json, write_json
 # kinds whose message holds nothing that a submission could have chosen
 FIXED = ("time", "total", "memory", "output", "exit", "answers", "missing", "todo", "file", "none",
          "nan", "inf", "precision")
-WORDS = {
-    "shape": "The answer has another shape than the right one",
-    "dtype": "The answer is of another type than the right one",
-    "syntax": "The file is not Python yet",
-    "import": "Reading the file stops with an exception",
-    "exception": "It raises an exception",
-    "number": "This number is not the answer",
-}
 
 
 def main(root: Path) -> int:
@@ -117,11 +109,11 @@ def guarded_note(task: dict) -> str:
     if task["status"] == "passed" or task["hint"] or task["kind"] in FIXED:
         return task_note(task)
     raised = re.search(r"raises (\w+)", task["message"])
-    known = raised and isinstance(getattr(builtins, raised[1], None), type)
-    words = WORDS.get(task["kind"], "The answer is wrong on some inputs")
-    words += f": {raised[1]}" if known else ""
-    return task_note(task | {"message": f"{words}. minillm assignment check shows an input on "
-                                        "which it fails."})
+    words = KINDS.get(task["kind"], "the answer is wrong on some inputs")
+    if raised and isinstance(getattr(builtins, raised[1], None), type):
+        words += f": {raised[1]}"
+    return task_note(task | {"message": f"{words[0].upper()}{words[1:]}. minillm assignment check "
+                                        "shows an input on which it fails."})
 
 
 if __name__ == "__main__":

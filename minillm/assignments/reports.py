@@ -35,7 +35,10 @@ KINDS = {
     "todo": "not written",
     "missing": "no such name in the file",
     "time": "took too long",
-    "exception": "raises an exception",
+    "exception": "it raises an exception",
+    "shape": "the answer has another shape than the right one",
+    "dtype": "the answer is of another type than the right one",
+    "number": "this number is not the answer",
 }
 TEMPLATES = Path(__file__).parent / "templates"
 SOLUTION = "(the course's solution)"

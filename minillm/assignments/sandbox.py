@@ -118,7 +118,7 @@ class Bubblewrap(Confined):
         """bwrap and its options: the whole of what the process sees. `place`/box holds the files
         of this run.
         """
-        bwrap, known = find_bubblewrap()
+        bwrap, known = find_bubblewrap() or ("bwrap", "")
         command = [bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
                    "--unshare-cgroup-try", "--die-with-parent", "--new-session",
                    "--hostname", "box", "--cap-drop", "ALL"]
@@ -330,11 +330,10 @@ def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
     if way == "chroot" and os.getuid() != 0:
         return "it needs root"
     try:
-        if way != "none":
-            filter_program()                               # says what is missing
+        box = of(way)  # says what is missing
         calls = [] if way == "none" else [(forbidden_calls(),)]
         tasks = [("readable", False, [([*map(str, secrets)],)]), ("possible", False, calls)]
-        found = running.ask(Job(PROBE, tasks), Limits(), of(way))
+        found = running.ask(Job(PROBE, tasks), Limits(), box)
     except (UserError, OSError) as error:
         return str(error)
     if len(found.of) < 2:

@@ -167,14 +167,14 @@ def unwritten(data: bytes, part: Part) -> list[str] | None:
         tree = ast.parse(data)
     except NOT_PYTHON:
         return None
-    left = set()
+    empty = {}  # by name; of two definitions the later counts
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and ast.unparse(node.body[-1]).startswith(
-                "raise NotImplementedError"):
-            left.add(node.name)
-        elif isinstance(node, ast.Assign) and ast.unparse(node.value) == "None":
-            left.add(ast.unparse(node.targets[0]))
-    return [task for task in part.points if task in left]
+        if isinstance(node, ast.FunctionDef):
+            end = ast.unparse(node.body[-1])
+            empty[node.name] = end.startswith("raise NotImplementedError")
+        elif isinstance(node, ast.Assign):
+            empty[ast.unparse(node.targets[0])] = ast.unparse(node.value) == "None"
+    return [task for task in part.points if empty.get(task)]
 
 
 def submit(folder, name: str, out=None, say=print) -> Path:
