@@ -1,12 +1,14 @@
 """What several files of tests share."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minillm.architecture.bloom import BloomConfig, table as bloom_table
+from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.architecture.llama import init
 from minillm.architecture.tree import tree_map
 from minillm.config import ModelConfig
@@ -58,10 +60,17 @@ def random_bloom(rng, **fixed) -> BloomConfig:
     return BloomConfig(**shape | fixed)
 
 
+def random_relative(kind, rng, **fixed):
+    """A small Mistral, Qwen2 or Qwen3 of random shape, `kind` being its config class; biases only where it may have them."""
+    values = asdict(random_config(rng, mlp_bias=False, **fixed))
+    return kind(**values | {"attention_bias": values["attention_bias"] and kind.model_type == "qwen3"})
+
+
 def random_params(config, rng, dtype=np.float32) -> dict:
     """Parameters of any model with nothing left at its first value: norms around 1, biases not zero."""
-    if isinstance(config, BloomConfig):
-        return tree_map(lambda shape: (0.4 * rng.standard_normal(shape) + (len(shape) == 1)).astype(dtype), bloom_table(config))
+    if config.model_type != "llama":
+        return tree_map(lambda shape: (0.4 * rng.standard_normal(shape) + (len(shape) == 1)).astype(dtype),
+                        family(config).shapes(config))
     return tree_map(lambda w: (w + (0.2 * rng.standard_normal(w.shape) if w.ndim == 1 else 0)).astype(dtype),
                     init(config, rng, dtype))
 

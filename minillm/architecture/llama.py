@@ -57,10 +57,7 @@ def table(config: ModelConfig) -> dict:
         "up_proj": Parameter((D, F), std),
         "down_proj": Parameter((F, D), smaller),
     }
-    if config.attention_bias:
-        layer = beside(layer, ("q", "k", "v", "o"))
-    if config.mlp_bias:
-        layer = beside(layer, ("gate", "up", "down"))
+    layer = beside(layer, config.biased)
     tree = {
         "embed_tokens": Parameter((V, D), std),
         "layers": [dict(layer) for _ in range(L)],

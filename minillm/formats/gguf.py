@@ -18,6 +18,8 @@ import numpy as np
 
 from minillm.architecture.family import family
 from minillm.architecture.quantized import GROUP, Quantized, Scheme, scheme_named, scheme_of
+from minillm.architecture.qwen2 import Qwen2Config
+from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.rope import frequencies, keep_llama3
 from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ModelConfig, RopeScaling
@@ -30,11 +32,14 @@ from minillm.in_numpy.quantize import dequantize, integers, pack, take_rows
 NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight", "lm_head": "output.weight",
          "input_layernorm": "attn_norm.weight", "post_attention_layernorm": "ffn_norm.weight",
          "o_proj": "attn_output.weight", "o_bias": "attn_output.bias",
+         **{f"{name}_norm": f"attn_{name}_norm.weight" for name in "qk"},
          **{f"{name}_proj": f"attn_{name}.weight" for name in "qkv"}, **{f"{name}_bias": f"attn_{name}.bias" for name in "qkv"},
          **{f"{name}_proj": f"ffn_{name}.weight" for name in ("gate", "up", "down")},
          **{f"{name}_bias": f"ffn_{name}.bias" for name in ("gate", "up", "down")}}
 
 
+TURNED = ("q_proj", "k_proj", "q_bias", "k_bias")            # whose outputs are turned by their position
+CONFIGS = {"llama": ModelConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
 HALVES = {"float16": "F16", "bfloat16": "BF16"}
 KINDS = {"Q8_0": scheme_named("int8-group32"), "Q4_0": scheme_named("int4-group32")}
 FREQUENCIES = "rope_freqs.weight"                           # by what the angles of each pair are divided
@@ -67,8 +72,8 @@ def load(path, dtype=np.float32):
 def read_config(file: Gguf) -> ModelConfig:
     """The shape of the model, from the metadata. Raises UserError."""
     name = file.fields.get("general.architecture")
-    if name != "llama":
-        raise UserError(f"its architecture is {printable(name)}: llama is read; llama.cpp runs the others")
+    if not isinstance(name, str) or name not in CONFIGS:
+        raise UserError(f"its architecture is {printable(name)}: {', '.join(CONFIGS)} are read; llama.cpp runs the others")
 
     def field(key, default=None):
         value = file.fields.get(f"{name}.{key}", default)
@@ -86,13 +91,13 @@ def read_config(file: Gguf) -> ModelConfig:
     for key in ("attention.value_length", "rope.dimension_count"):
         if field(key, E) != E:
             raise UserError(f"{name}.{key} is {field(key)}: only the size of a head ({E}) is supported")
-    return ModelConfig(
+    return CONFIGS[name](
         vocab_size=file.shape("token_embd.weight")[0] if "token_embd.weight" in file.tensors else 0,
         hidden_size=D, intermediate_size=field("feed_forward_length"), num_hidden_layers=field("block_count"),
         num_attention_heads=H, num_key_value_heads=field("attention.head_count_kv", H), head_dim=E,
         max_position_embeddings=field("context_length"), rms_norm_eps=field("attention.layer_norm_rms_epsilon"),
         rope_theta=field("rope.freq_base", 10000.0), rope_scaling=read_rope(file, name, field),
-        attention_bias="blk.0.attn_q.bias" in file.tensors, mlp_bias="blk.0.ffn_up.bias" in file.tensors,
+        attention_bias="blk.0.attn_output.bias" in file.tensors, mlp_bias="blk.0.ffn_up.bias" in file.tensors,
         tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **read_marks(file.fields))
 
 
@@ -148,7 +153,7 @@ def plan(file: Gguf, config) -> dict[str, str]:
         wanted[ours] = name
     spare = sorted(set(file.tensors) - set(wanted.values()) - {FREQUENCIES})
     if spare:
-        raise UserError(f"tensor {printable(spare[0])} is not part of a LLaMA")
+        raise UserError(f"tensor {printable(spare[0])} is not part of a {family(config).name}")
     return wanted
 
 
@@ -161,7 +166,7 @@ def kind_of_all(file: Gguf, places: dict[str, str]) -> str | None:
 def leaf(file: Gguf, ours: str, name: str, config, scheme, dtype):
     """One parameter in our layout: a record where all matrices have our scheme, a float array elsewhere. Raises UserError."""
     last, order = ours.rpartition(".")[2], slice(None)
-    if last[:2] in ("q_", "k_"):
+    if last in TURNED and family(config).gguf_neighbours:
         order = np.argsort(neighbours(config.head_dim, file.shape(name)[0] // config.head_dim))
     if len(file.shape(name)) == 1:
         return np.ascontiguousarray(file.read(name)[order])
@@ -243,7 +248,7 @@ def tensor(path: str, leaf, config):
     name = path.rpartition(".")[2]
     if not isinstance(leaf, Quantized) and leaf.ndim == 2 and name != "embed_tokens":
         leaf = leaf.T
-    if name[:2] not in ("q_", "k_"):
+    if name not in TURNED or not family(config).gguf_neighbours:
         return leaf
     order = neighbours(config.head_dim, (leaf.shape[1] if isinstance(leaf, Quantized) else leaf.shape[0]) // config.head_dim)
     return take_rows(leaf, order) if isinstance(leaf, Quantized) else leaf[order]

@@ -28,7 +28,8 @@ def kind_of(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({printable(error)})") from None
     if path.suffix == ".gguf" or begin[:4] == b"GGUF":
         return "gguf"
-    if begin[:2] == b"PK" or begin[:1] == b"\x80" and 2 <= begin[1] <= 5:
+    # a llama2.c file begins with its width, which may be 640 = b"\x80\x02\0\0"
+    if begin[:4] == b"PK\3\4" or begin[:1] == b"\x80" and 2 <= begin[1] <= 5 and begin[2:4] != b"\0\0":
         raise UserError(f"{path}: pickled weights can run any program, so they are never opened: {CONVERT}")
     if path.suffix == ".safetensors":
         raise UserError(f"{path}: weights alone: give the folder, with config.json beside them ({path.parent})")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.architecture.llama import table
+from minillm.architecture.family import family
 from minillm.architecture.quantized import without_ours
 from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ROPE_TYPES, ModelConfig, RopeScaling
@@ -25,6 +25,7 @@ NAMES = {
     "post_attention_layernorm": ("post_attention_layernorm.weight", False),
     **{f"{name}_proj": (f"self_attn.{name}_proj.weight", True) for name in "qkvo"},
     **{f"{name}_bias": (f"self_attn.{name}_proj.bias", False) for name in "qkvo"},
+    **{f"{name}_norm": (f"self_attn.{name}_norm.weight", False) for name in "qk"},
     **{f"{name}_proj": (f"mlp.{name}_proj.weight", True) for name in ("gate", "up", "down")},
     **{f"{name}_bias": (f"mlp.{name}_proj.bias", False) for name in ("gate", "up", "down")},
 }
@@ -67,13 +68,13 @@ MODULES = (
     ("model.layers.{i}", "out", "layers.{i}.resid_post", None))
 
 
-def load(folder, dtype=np.float32) -> tuple[ModelConfig, dict]:
-    """(config, params), the matrices in `dtype`, norms and biases in float32.
+def load(folder, dtype=np.float32, read=None) -> tuple[ModelConfig, dict]:
+    """(config, params), the matrices in `dtype`, norms and biases in float32. `read`: see load_config.
 
     Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for or of
     another shape.
     """
-    config = load_config(folder)
+    config = load_config(folder, read)
     with open_folder(Path(folder)) as weights:
         places = plan(weights, config)
         leaves = {
@@ -82,7 +83,7 @@ def load(folder, dtype=np.float32) -> tuple[ModelConfig, dict]:
             )
             for ours, (name, transposed) in places.items()
         }
-    return config, unflatten(leaves, table(config))
+    return config, unflatten(leaves, family(config).shapes(config))
 
 
 def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
@@ -98,9 +99,9 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
                         f"{config.num_hidden_layers} layers of config.json")
     usual_names(weights, "model.", ("embed_tokens.", "layers.", "norm."), config)
     wanted = {}
-    for ours, parameter in flatten(table(config)).items():
+    for ours, shape in flatten(family(config).shapes(config)).items():
         name, transposed = hugging_face_name(ours)
-        check_shape(weights, name, parameter.shape, transposed)
+        check_shape(weights, name, shape, transposed)
         wanted[ours] = (name, transposed)
     spare = set(weights.names) - {name for name, _ in wanted.values()}
     # old files hold it, config.json decides
@@ -153,28 +154,36 @@ def check_tied(weights):
                         "(tie_word_embeddings is true)")
 
 
-def load_config(folder) -> ModelConfig:
-    """The ModelConfig in a folder's config.json, as we or any version of transformers write it. Raises UserError."""
+def load_config(folder, read=None) -> ModelConfig:
+    """The ModelConfig in a folder's config.json, as we or any version of transformers write it. Raises UserError.
+
+    `read` makes it of the file's values (None: read_config, a LLaMA's).
+    """
     path = Path(folder) / "config.json"
     if not Path(folder).is_dir():
         raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
     values = read_json(path)
     try:
-        config = read_config(without_ours(values))
+        config = (read or read_config)(without_ours(values))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return with_end_of_text(folder, config)
 
 
-def read_config(values: dict) -> ModelConfig:
-    """What a config.json says, as a ModelConfig. Raises UserError."""
-    if values.get("model_type") != "llama":
+def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULTS) -> ModelConfig:
+    """What a config.json says, as a config of this kind. Raises UserError."""
+    if values.get("model_type") != kind.model_type:
         raise UserError(
-            f"model_type is {printable(values.get('model_type'))}: llama and bloom are supported"
+            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3 and "
+            "bloom are supported; transformers opens others, llama.cpp many of them as GGUF"
         )
-    refuse_unknown(without_idle(values), NEUTRAL)
+    values = without_idle(defaults | values)
+    if values.get("sliding_window") is not None and values.get("use_sliding_window") is not False:
+        raise UserError(f"sliding_window is {printable(values['sliding_window'])}: not supported, but texts up to it are "
+                        "the same without it: write it into max_position_embeddings too, and the model opens")
+    refuse_unknown(values, NEUTRAL)
     theta, scaling = read_rope(values)
-    found = {name: values.get(name, default) for name, default in DEFAULTS.items()}
+    found = {name: values.get(name, default) for name, default in defaults.items()}
     found |= {"rope_theta": theta, "rope_scaling": scaling, "head_dim": values.get("head_dim")}
     found["num_key_value_heads"] = values.get("num_key_value_heads")
     if found["num_key_value_heads"] is None:
@@ -189,7 +198,7 @@ def read_config(values: dict) -> ModelConfig:
         found["initializer_range"] = DEFAULTS["initializer_range"]
     found["eos_token_id"] = as_tuple(found["eos_token_id"])
     names = [field.name for field in fields(ModelConfig) if field.compare]
-    return ModelConfig(**{name: found[name] for name in names})
+    return kind(**{name: found[name] for name in names})
 
 
 def without_idle(values: dict) -> dict:
@@ -272,7 +281,7 @@ def hugging_face_name(path: str) -> tuple[str, bool]:
 
 def to_hugging_face(config: ModelConfig, params) -> tuple[dict, dict]:
     """(config.json without its number kind, tensors by name): the inverse of `load`. The arrays may be views."""
-    values = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "attention_dropout": 0.0,
+    values = {"architectures": [config.architecture], "model_type": config.model_type, "hidden_act": "silu", "attention_dropout": 0.0,
               "use_cache": True, **asdict(config)}
     del values["o_proj_init_gain"]                     # how training began is no part of the model
     if config.rope_scaling is not None:

@@ -94,7 +94,8 @@ class Weights:
         try:
             with open(path, "rb") as file:
                 begin = file.read(8)
-            if begin[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+            length = int.from_bytes(begin, "little")         # 640 begins as a pickle does, but its next bytes are 0
+            if length > path.stat().st_size and begin[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
                 raise UserError(f"{path}: a pickle or a zip of pickles, not safetensors: it can run any program, "
                                 "so it is never opened")
             with safe_open(path, framework="numpy") as library:

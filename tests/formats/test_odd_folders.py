@@ -163,6 +163,18 @@ def test_a_saved_model_keeps_its_template_and_asks_for_no_sampling(tmp_path):
     assert set(json.loads((tmp_path / "b" / "generation_config.json").read_text())) == {"bos_token_id", "eos_token_id"}
 
 
+def test_a_header_whose_length_looks_like_a_pickle(tmp_path):
+    expected, path = saved(tmp_path), tmp_path / "model.safetensors"
+    for length in (0x280, 0x380, 0x480, 0x580, 0x1280, 0x2280):
+        data = path.read_bytes()
+        old = int.from_bytes(data[:8], "little")
+        header = data[8 : 8 + old].rstrip()
+        if len(header) <= length:
+            path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + data[8 + old :])
+            np.testing.assert_array_equal(minillm.load(tmp_path).logits(TOKENS), expected)
+    assert length >= len(header)
+
+
 # ---- What is no checkpoint: the message names the way out -------------------------------------------------
 
 def files(folder, **contents):
@@ -180,7 +192,7 @@ def files(folder, **contents):
     ({"model_DOT_safetensors": b""}, "", "weights alone"),
     ({"model_DOT_safetensors": b""}, "model.safetensors", "give the folder"),
     ({"a_DOT_pth": b"PK\3\4"}, "a.pth", "never opened.*save_pretrained"),
-    ({"pytorch_model_DOT_bin": b"\x80\x02"}, "pytorch_model.bin", "never opened.*save_pretrained"),
+    ({"pytorch_model_DOT_bin": b"\x80\x02ctorch"}, "pytorch_model.bin", "never opened.*save_pretrained"),
     ({"a_DOT_txt": b"hello"}, "a.txt", "not a checkpoint"), ({}, "none", "no such file or folder")])
 def test_what_is_no_checkpoint(tmp_path, contents, path, words):
     files(tmp_path, **contents)

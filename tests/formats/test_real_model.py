@@ -57,7 +57,7 @@ def test_out_and_in_again_bit_for_bit(smollm2, tmp_path):
     assert (again.config, again.marks, again.chat_template) == (smollm2.config, smollm2.marks, smollm2.chat_template)
 
 
-@pytest.mark.needs("torch", "transformers")
+@pytest.mark.needs("torch", "transformers", "accelerate")
 def test_logits_are_those_of_transformers(path, smollm2):
     import torch
     from transformers import AutoModelForCausalLM

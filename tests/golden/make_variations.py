@@ -1,6 +1,7 @@
-"""Make the golden files of all variations of a Hugging Face LLaMA or BLOOM: what loading must get right.
+"""Make the golden files of all variations of a Hugging Face LLaMA, of its relatives and BLOOM: what loading must get right.
 
     make golden            # needs torch and transformers; minillm itself is not used here
+    python tests/golden/make_variations.py qwen3          # those of one family alone
 
 Each file of variations/ holds the weights under Hugging Face's names in their own number kind, and beside them
 `golden.tokens` (B, T), `golden.logits` (B, T, V) and, for some, `golden.tap.<name>`: what its modules gave on the way,
@@ -10,6 +11,7 @@ stored, by opening the very folder that a user would have: config.json and model
 """
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -113,6 +115,32 @@ BLOOMS = {
 }
 
 
+MISTRALS = {
+    "plain": ("sliding_window null", dict(sliding_window=None), {}),
+    "wide_window": ("a window as wide as the context", dict(sliding_window=64), {}),
+    "fields_absent": ("heads and head_dim absent, window and context those of old Mistrals",
+                      dict(num_attention_heads=8, num_key_value_heads=ABSENT, head_dim=ABSENT,
+                           max_position_embeddings=4096), {}),
+}
+QWEN2S = {
+    "plain": ("biases of q, k, v; the window switched off",
+              dict(use_sliding_window=False, sliding_window=32, max_window_layers=1), dict(taps=True)),
+    "tied": ("tied, theta 1000000, use_sliding_window absent",
+             dict(tie_word_embeddings=True, rope_theta=1000000.0, sliding_window=8, head_dim=ABSENT), {}),
+    "full_layers": ("layer_types all full, bos null, bfloat16",
+                    dict(layer_types=["full_attention"] * 2, bos_token_id=None), dict(kind="BF16")),
+}
+QWEN3S = {
+    "plain": ("queries and keys are normalized", dict(use_sliding_window=False, sliding_window=None), dict(taps=True)),
+    "biases": ("attention_bias, one key/value head", dict(attention_bias=True, num_key_value_heads=1), {}),
+    "tied": ("tied, head_dim absent: 128", dict(tie_word_embeddings=True, head_dim=ABSENT), {}),
+    "eps": ("rms_norm_eps 0.01, yarn", new("yarn", **YARN) | dict(rms_norm_eps=0.01, head_dim=16), {}),
+}
+FAMILIES = {"llama": (LLAMA, LLAMAS), "bloom": (BLOOM, BLOOMS),
+            **{name: (LLAMA | dict(model_type=name), cases)
+               for name, cases in (("mistral", MISTRALS), ("qwen2", QWEN2S), ("qwen3", QWEN3S))}}
+
+
 def make(name: str, base: dict, about: str, changes: dict, seed: int, T: int = 0, kind: str = "F32", taps: bool = False,
          prefix: bool = True):
     """Write one golden file."""
@@ -180,7 +208,8 @@ def watch(model) -> dict:
 if __name__ == "__main__":
     transformers.utils.logging.set_verbosity_error()
     FOLDER.mkdir(exist_ok=True)
-    for base, prefix, cases in ((LLAMA, "llama", LLAMAS), (BLOOM, "bloom", BLOOMS)):
+    for prefix in sys.argv[1:] or FAMILIES:
+        base, cases = FAMILIES[prefix]
         for i, (case, (about, changes, options)) in enumerate(cases.items()):
             make(f"{prefix}_{case}", base, about, changes, seed=1000 + i, **options)
             print(f"{prefix}_{case}: {about}")
