@@ -42,11 +42,21 @@ EMBEDDINGS = {"model.embed_tokens.weight": "model.", "transformer.word_embedding
 # Fields that change what a model computes, and the values with which they change nothing.
 NEUTRAL = {
     "hidden_act": ("silu", "swish"), "quantization_config": (None,), "compression_config": (None,),
+    "quantization": (None,),
     "rope_interleaved": (False, None), "partial_rotary_factor": (1, None), "sliding_window": (None,),
     "use_sliding_window": (False, None), "layer_types": (None,), "qk_norm": (False, None), "use_qk_norm": (False, None),
     "attn_logit_softcapping": (None,), "final_logit_softcapping": (None,), "attention_multiplier": (None,),
     "embedding_multiplier": (1, None), "residual_multiplier": (1, None), "logits_scaling": (1, None),
     "num_experts": (None, 0), "num_local_experts": (None, 0), "is_encoder_decoder": (False, None),
+}
+
+# Refused fields of which many people have a file, and what they can do.
+WAYS = {
+    "quantization_config": ": take the float model, or turn this one into floats with transformers (dequantize(), "
+                           "save_pretrained), then minillm quantize",
+    "quantization": " (MLX): take the float model, or turn this one into floats with mlx_lm.convert --dequantize",
+    "num_experts": ": mixtures of experts are other models; llama.cpp runs them",
+    "num_local_experts": ": mixtures of experts are other models; llama.cpp runs them",
 }
 
 # What a module of transformers takes in or gives out, as our tap; heads: the field of the config that counts them.
@@ -218,7 +228,8 @@ def refuse_unknown(values: dict, neutral: dict):
     """Raise UserError for a field that asks for a computation that this model does not do."""
     for name, harmless in neutral.items():
         if name in values and values[name] not in harmless:
-            raise UserError(f"{name} is {printable(values[name])}: not supported, only {harmless[0]!r} is")
+            way = WAYS.get(name, "")
+            raise UserError(f"{name} is {printable(values[name])}: not supported, only {harmless[0]!r} is{way}")
 
 
 def read_rope(values: dict) -> tuple[float, RopeScaling | None]:

@@ -294,7 +294,7 @@ def test_an_index_that_is_none_is_refused(folder, index):
     ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0, "beta_fast": "a"}}, ["beta_fast"]),
     ({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}, ["partial_rotary_factor"]),
     ({"model_type": "gemma"}, ["gemma"]), ({"model_type": "mistral", "sliding_window": 9}, ["sliding_window"]), ({"model_type": None}, ["model_type"]), ({"model_type": ["llama"]}, ["model_type"]),
-    ({"hidden_act": "gelu"}, ["hidden_act", "gelu"]), ({"quantization_config": {"bits": 4}}, ["quantization_config"]),
+    ({"quantization": {"bits": 4}}, ["quantization", "MLX", "mlx_lm"]), ({"hidden_act": "gelu"}, ["hidden_act", "gelu"]), ({"quantization_config": {"bits": 4}}, ["quantization_config", "dequantize"]),
     ({"rope_interleaved": True}, ["rope_interleaved"]), ({"sliding_window": 32}, ["sliding_window"]),
     ({"bos_token_id": 300}, ["bos_token_id"]), ({"eos_token_id": [0, -1]}, ["eos_token_id"]), ({"eos_token_id": [[0]]}, ["eos_token_id"]),
     ({"vocab_size": 2**31}, ["vocab_size"]), ({"hidden_size": "8"}, ["hidden_size"]), ({"tie_word_embeddings": "no"}, ["tie_word"]),
