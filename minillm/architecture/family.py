@@ -1,7 +1,7 @@
 """What sets a family of models apart, in one record. Nothing else asks which family a model is of.
 
-A new family is one file here, one in each twin, one in formats/, and a line in four tables: FAMILIES here, MODULES in
-in_numpy/family.py and in_jax/family.py, FORMATS in formats/checkpoint.py.
+A new family is one file here, one in each twin, one in formats/, and a line in four tables:
+FAMILIES here, MODULES in in_numpy/family.py and in_jax/family.py, FORMATS in formats/checkpoint.py.
 """
 
 from collections.abc import Callable
@@ -44,18 +44,16 @@ def shapes_of(table) -> Callable:
 
 
 FAMILIES = {
-    "llama": Family(
-        "LLaMA", shapes_of(llama.table), backward_by_hand=True, gguf="llama", gguf_neighbours=True),
-    "mistral": Family(
-        "Mistral", shapes_of(llama.table), backward_by_hand=True, gguf="llama", gguf_neighbours=True),
+    "llama": Family("LLaMA", shapes_of(llama.table), backward_by_hand=True, gguf="llama",
+                    gguf_neighbours=True),
+    "mistral": Family("Mistral", shapes_of(llama.table), backward_by_hand=True, gguf="llama",
+                      gguf_neighbours=True),
     "qwen2": Family("Qwen2", shapes_of(llama.table), backward_by_hand=True, gguf="qwen2"),
-    "qwen3": Family("Qwen3", shapes_of(qwen3.table), gguf="qwen3"),
-    "bloom": Family(
+    "qwen3": Family("Qwen3", shapes_of(qwen3.table), gguf="qwen3"), "bloom": Family(
         "BLOOM", bloom.table, ("embed", "embed_norm"), ("rot_q", "rot_k", "mlp_pre"),
         ("queries and keys after rotation, the MLP's gate",
          "a BLOOM has no rotary positions (its attention falls off with distance) and no gate"),
-        norm_subtracts_mean=True),
-}
+        norm_subtracts_mean=True)}
 
 
 def family(config) -> Family:

@@ -1,4 +1,5 @@
-"""Mistral (Jiang et al. 2023, arXiv:2310.06825): a LLaMA by another name. Its window of attention is refused, see formats."""
+"""Mistral (Jiang et al. 2023, arXiv:2310.06825): a LLaMA by another name. Its window of attention
+is refused, see formats."""
 
 from dataclasses import dataclass
 from typing import ClassVar

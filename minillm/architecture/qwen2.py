@@ -1,4 +1,5 @@
-"""Qwen2 (Yang et al. 2024, arXiv:2407.10671): a LLaMA whose queries, keys and values have biases."""
+"""Qwen2 (Yang et al. 2024, arXiv:2407.10671): a LLaMA whose queries, keys and values have
+biases."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,9 @@
-"""Qwen3 (Yang et al. 2025, arXiv:2505.09388): a LLaMA that normalizes each query and each key before it is rotated.
+"""Qwen3 (Yang et al. 2025, arXiv:2505.09388): a LLaMA that normalizes each query and each key
+before it is rotated.
 
-Its table is the LLaMA's, with two vectors more in each layer: "q_norm" (E,) after the queries and "k_norm" (E,) after the
-keys, the weights of an RMSNorm over the numbers of one head (Dehghani et al. 2023, arXiv:2302.05442, section 2).
+Its table is the LLaMA's, with two vectors more in each layer: "q_norm" (E,) after the queries and
+"k_norm" (E,) after the keys, the weights of an RMSNorm over the numbers of one head (Dehghani et
+al. 2023, arXiv:2302.05442, section 2).
 """
 
 from dataclasses import dataclass

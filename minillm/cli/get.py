@@ -5,22 +5,14 @@ from minillm.cli.parsing import add_command
 
 def add_commands(commands):
     """Add the command of this file."""
-    command = add_command(
-        commands,
-        "get",
-        get,
-        "fetch a model, check it, and say where it is",
-        "minillm get smollm2\n  minillm get HuggingFaceTB/SmolLM2-135M",
-    )
+    command = add_command(commands, "get", get, "fetch a model, check it, and say where it is",
+                          "minillm get smollm2\n  minillm get HuggingFaceTB/SmolLM2-135M")
     command.add_argument(
-        "name",
-        metavar="NAME",
+        "name", metavar="NAME",
         help="smollm2 (135M parameters, answers questions), stories260K, OWNER/NAME of the "
-        "Hugging Face hub, or OWNER/NAME/FILE.gguf",
-    )
-    command.add_argument(
-        "--out", metavar="DIR", help="where to put it (default: your cache folder)"
-    )
+        "Hugging Face hub, or OWNER/NAME/FILE.gguf")
+    command.add_argument("--out", metavar="DIR",
+                         help="where to put it (default: your cache folder)")
 
 
 def get(options):

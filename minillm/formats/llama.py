@@ -1,7 +1,9 @@
-"""LLaMAs in Hugging Face's format, ours among them: config.json and safetensors, read exactly or refused by name.
+"""LLaMAs in Hugging Face's format, ours among them: config.json and safetensors, read exactly or
+refused by name.
 
-What config.json leaves out means what it means to `transformers`; what it asks for and this model cannot do is refused.
-Matrices are stored as (out, in) and turned into (in, out). Rotary embedding turns halves there as here.
+What config.json leaves out means what it means to `transformers`; what it asks for and this model
+cannot do is refused. Matrices are stored as (out, in) and turned into (in, out). Rotary embedding
+turns halves there as here.
 """
 
 from dataclasses import asdict, fields, replace
@@ -31,24 +33,24 @@ NAMES = {
 }
 
 # What transformers' LlamaConfig takes where config.json is silent.
-DEFAULTS = {
-    "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
-    "max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "tie_word_embeddings": False, "attention_bias": False,
-    "mlp_bias": False, "initializer_range": 0.02, "bos_token_id": 1, "eos_token_id": 2,
-}
+DEFAULTS = {"vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008,
+            "num_hidden_layers": 32, "num_attention_heads": 32, "max_position_embeddings": 2048,
+            "rms_norm_eps": 1e-6, "tie_word_embeddings": False, "attention_bias": False,
+            "mlp_bias": False, "initializer_range": 0.02, "bos_token_id": 1, "eos_token_id": 2}
 
-EMBEDDINGS = {"model.embed_tokens.weight": "model.", "transformer.word_embeddings.weight": "transformer."}
+EMBEDDINGS = {"model.embed_tokens.weight": "model.",
+              "transformer.word_embeddings.weight": "transformer."}
 
 # Fields that change what a model computes, and the values with which they change nothing.
-NEUTRAL = {
-    "hidden_act": ("silu", "swish"), "quantization_config": (None,), "compression_config": (None,),
-    "quantization": (None,),
-    "rope_interleaved": (False, None), "partial_rotary_factor": (1, None), "sliding_window": (None,),
-    "use_sliding_window": (False, None), "layer_types": (None,), "qk_norm": (False, None), "use_qk_norm": (False, None),
-    "attn_logit_softcapping": (None,), "final_logit_softcapping": (None,), "attention_multiplier": (None,),
-    "embedding_multiplier": (1, None), "residual_multiplier": (1, None), "logits_scaling": (1, None),
-    "num_experts": (None, 0), "num_local_experts": (None, 0), "is_encoder_decoder": (False, None),
-}
+NEUTRAL = {"hidden_act": ("silu", "swish"), "quantization_config": (None,),
+           "compression_config": (None,), "quantization": (None,),
+           "rope_interleaved": (False, None), "partial_rotary_factor": (1, None),
+           "sliding_window": (None,), "use_sliding_window": (False, None), "layer_types": (None,),
+           "qk_norm": (False, None), "use_qk_norm": (False, None),
+           "attn_logit_softcapping": (None,), "final_logit_softcapping": (None,),
+           "attention_multiplier": (None,), "embedding_multiplier": (1, None),
+           "residual_multiplier": (1, None), "logits_scaling": (1, None), "num_experts": (None, 0),
+           "num_local_experts": (None, 0), "is_encoder_decoder": (False, None)}
 
 # Refused fields of which many people have a file, and what they can do.
 WAYS = {
@@ -79,7 +81,8 @@ MODULES = (
 
 
 def load(folder, dtype=np.float32, read=None) -> tuple[ModelConfig, dict]:
-    """(config, params), the matrices in `dtype`, norms and biases in float32. `read`: see load_config.
+    """(config, params), the matrices in `dtype`, norms and biases in float32. `read`: see
+    load_config.
 
     Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for or of
     another shape.
@@ -87,12 +90,9 @@ def load(folder, dtype=np.float32, read=None) -> tuple[ModelConfig, dict]:
     config = load_config(folder, read)
     with open_folder(Path(folder)) as weights:
         places = plan(weights, config)
-        leaves = {
-            ours: weights.read(
-                name, dtype if transposed or ours == "embed_tokens" else np.float32, transposed
-            )
-            for ours, (name, transposed) in places.items()
-        }
+        leaves = {ours: weights.read(name, dtype if transposed or ours == "embed_tokens"
+                                     else np.float32, transposed)
+                  for ours, (name, transposed) in places.items()}
     return config, unflatten(leaves, family(config).shapes(config))
 
 
@@ -122,15 +122,16 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
     if spare:
         raise UserError(
             f"{weights.path(min(spare))}: tensor {printable(min(spare))} is not part of the "
-            "model that config.json describes"
-        )
+            "model that config.json describes")
     return wanted
 
 
 def usual_names(weights, prefix: str, bare: tuple[str, ...], config):
-    """Put a base model's tensors under the names of the whole model, and a tied head under that of the embedding.
+    """Put a base model's tensors under the names of the whole model, and a tied head under that of
+    the embedding.
 
-    Base models (AutoModel) leave out the prefix; save_model of safetensors.torch keeps either of two tied names.
+    Base models (AutoModel) leave out the prefix; save_model of safetensors.torch keeps either of
+    two tied names.
     """
     if not any(name.startswith(prefix) for name in weights.names):
         for name in weights.names:
@@ -145,9 +146,11 @@ def usual_names(weights, prefix: str, bare: tuple[str, ...], config):
 
 
 def check_shape(weights, name: str, shape, transposed: bool):
-    """Refuse a tensor that is absent or has another shape than config.json says. Raises UserError."""
+    """Refuse a tensor that is absent or has another shape than config.json says. Raises
+    UserError."""
     if name not in weights.tensors:
-        raise UserError(f"{weights.source}: tensor {name} is absent: the weights do not belong to config.json")
+        raise UserError(
+            f"{weights.source}: tensor {name} is absent: the weights do not belong to config.json")
     found = weights.shape(name)[::-1] if transposed else weights.shape(name)
     if found != tuple(shape):
         raise UserError(f"{weights.path(name)}: {name}{' as (in, out)' if transposed else ''} has shape {found}, "
@@ -155,23 +158,27 @@ def check_shape(weights, name: str, shape, transposed: bool):
 
 
 def check_tied(weights):
-    """Refuse a head that is stored beside the embedding it is tied to, and differs from it. Raises UserError."""
+    """Refuse a head that is stored beside the embedding it is tied to, and differs from it. Raises
+    UserError."""
     name, tied = "lm_head.weight", "model.embed_tokens.weight"
     same = weights.shape(name) == weights.shape(tied) and np.array_equal(
         weights.read(name, np.float32), weights.read(tied, np.float32), equal_nan=True)
     if not same:
-        raise UserError(f"{weights.path(name)}: {name} differs from {tied}, but config.json ties the two "
-                        "(tie_word_embeddings is true)")
+        raise UserError(
+            f"{weights.path(name)}: {name} differs from {tied}, but config.json ties the two "
+            "(tie_word_embeddings is true)")
 
 
 def load_config(folder, read=None) -> ModelConfig:
-    """The ModelConfig in a folder's config.json, as we or any version of transformers write it. Raises UserError.
+    """The ModelConfig in a folder's config.json, as we or any version of transformers write it.
+    Raises UserError.
 
     `read` makes it of the file's values (None: read_config, a LLaMA's).
     """
     path = Path(folder) / "config.json"
     if not Path(folder).is_dir():
-        raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
+        raise UserError(
+            f"{folder}: there is no such folder: give one with config.json and model.safetensors")
     values = read_json(path)
     try:
         config = (read or read_config)(without_ours(values))
@@ -200,9 +207,8 @@ def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULT
         found["num_key_value_heads"] = found["num_attention_heads"]
     if found["head_dim"] is None:
         sizes = found["hidden_size"], found["num_attention_heads"]
-        found["head_dim"] = (
-            sizes[0] // sizes[1] if all(isinstance(size, int) and size > 0 for size in sizes) else 2
-        )
+        found["head_dim"] = (sizes[0] // sizes[1]
+                             if all(isinstance(size, int) and size > 0 for size in sizes) else 2)
     if not is_number(found["initializer_range"]) or found["initializer_range"] <= 0:
         # of no concern to a model that is trained
         found["initializer_range"] = DEFAULTS["initializer_range"]
@@ -212,14 +218,17 @@ def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULT
 
 
 def without_idle(values: dict) -> dict:
-    """config.json without fields that ask for nothing: a window switched off or as wide as the context, layers all full."""
-    window, context = values.get("sliding_window"), values.get("max_position_embeddings", DEFAULTS["max_position_embeddings"])
+    """config.json without fields that ask for nothing: a window switched off or as wide as the
+    context, layers all full."""
+    window, context = values.get("sliding_window"), values.get("max_position_embeddings",
+                                                               DEFAULTS["max_position_embeddings"])
     idle = set()
-    if values.get("use_sliding_window") is False or is_count(window) and is_count(context) and window >= context:
+    if values.get("use_sliding_window") is False or is_count(window) and is_count(
+        context) and window >= context:
         idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
     kinds = values.get("layer_types")
-    if isinstance(kinds, list) and all(kind == "full_attention" or kind == "sliding_attention" and "sliding_window" in idle
-                                       for kind in kinds):
+    if isinstance(kinds, list) and all(kind == "full_attention" or kind == "sliding_attention"
+                                       and "sliding_window" in idle for kind in kinds):
         idle.add("layer_types")
     return {name: value for name, value in values.items() if name not in idle}
 
@@ -229,11 +238,13 @@ def refuse_unknown(values: dict, neutral: dict):
     for name, harmless in neutral.items():
         if name in values and values[name] not in harmless:
             way = WAYS.get(name, "")
-            raise UserError(f"{name} is {printable(values[name])}: not supported, only {harmless[0]!r} is{way}")
+            raise UserError(
+                f"{name} is {printable(values[name])}: not supported, only {harmless[0]!r} is{way}")
 
 
 def read_rope(values: dict) -> tuple[float, RopeScaling | None]:
-    """(rope_theta, scaling) from either layout: rope_theta and rope_scaling, or rope_parameters with rope_theta inside.
+    """(rope_theta, scaling) from either layout: rope_theta and rope_scaling, or rope_parameters
+    with rope_theta inside.
 
     As in transformers 5, rope_scaling goes first where both are there. Raises UserError.
     """
@@ -250,21 +261,26 @@ def read_rope(values: dict) -> tuple[float, RopeScaling | None]:
     if kind == "default":
         return theta, None
     if kind not in ROPE_TYPES:
-        raise UserError(f"rope type is {printable(kind)}: default, {', '.join(ROPE_TYPES)} are supported")
+        raise UserError(
+            f"rope type is {printable(kind)}: default, {', '.join(ROPE_TYPES)} are supported")
     known = {field.name: rope[field.name] for field in fields(RopeScaling) if field.name in rope}
     if kind in ("llama3", "yarn"):
-        known.setdefault("original_max_position_embeddings", values.get("max_position_embeddings", 2048))
-        if "original_max_position_embeddings" in values:                      # beside the object it wins
+        known.setdefault("original_max_position_embeddings",
+                         values.get("max_position_embeddings", 2048))
+        if "original_max_position_embeddings" in values:  # beside the object it wins
             known["original_max_position_embeddings"] = values["original_max_position_embeddings"]
-    if kind == "yarn" and "factor" not in known and is_count(known["original_max_position_embeddings"]):
-        known["factor"] = values.get("max_position_embeddings", 2048) / known["original_max_position_embeddings"]
+    if kind == "yarn" and "factor" not in known and is_count(
+        known["original_max_position_embeddings"]):
+        known["factor"] = values.get("max_position_embeddings",
+                                     2048) / known["original_max_position_embeddings"]
     if "factor" not in known:
         raise UserError(f"rope_scaling of type {kind} has no factor")
     return theta, RopeScaling(**known | {"rope_type": kind})
 
 
 def with_end_of_text(folder, config):
-    """The config with the eos_token_id of generation_config.json, which transformers prefers. Raises UserError."""
+    """The config with the eos_token_id of generation_config.json, which transformers prefers.
+    Raises UserError."""
     path = Path(folder) / "generation_config.json"
     ends = read_json(path).get("eos_token_id") if path.is_file() else None
     try:
@@ -278,7 +294,8 @@ def as_tuple(tokens):
     if not isinstance(tokens, list):
         return tokens
     if not all(isinstance(token, int) for token in tokens):
-        raise UserError(f"eos_token_id is {printable(tokens)}: it must be a token id or a list of them")
+        raise UserError(
+            f"eos_token_id is {printable(tokens)}: it must be a token id or a list of them")
     unique = tuple(dict.fromkeys(tokens))
     return unique[0] if len(unique) == 1 else unique or None
 
@@ -291,11 +308,14 @@ def hugging_face_name(path: str) -> tuple[str, bool]:
 
 
 def to_hugging_face(config: ModelConfig, params) -> tuple[dict, dict]:
-    """(config.json without its number kind, tensors by name): the inverse of `load`. The arrays may be views."""
-    values = {"architectures": [config.architecture], "model_type": config.model_type, "hidden_act": "silu", "attention_dropout": 0.0,
-              "use_cache": True, **asdict(config)}
+    """(config.json without its number kind, tensors by name): the inverse of `load`. The arrays may
+    be views."""
+    values = {"architectures": [config.architecture], "model_type": config.model_type,
+              "hidden_act": "silu", "attention_dropout": 0.0, "use_cache": True, **asdict(config)}
     del values["o_proj_init_gain"]                     # how training began is no part of the model
     if config.rope_scaling is not None:
-        values["rope_scaling"] = {name: value for name, value in asdict(config.rope_scaling).items() if value is not None}
+        values["rope_scaling"] = {name: value
+                                  for name, value in asdict(config.rope_scaling).items() if value is not None}
     names = {path: hugging_face_name(path) for path in flatten(params)}
-    return values, {names[path][0]: leaf.T if names[path][1] else leaf for path, leaf in flatten(params).items()}
+    return values, {names[path][0]: leaf.T if names[path][1] else leaf
+                    for path, leaf in flatten(params).items()}

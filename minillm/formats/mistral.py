@@ -1,4 +1,5 @@
-"""Mistrals in Hugging Face's format: LLaMAs, but for a window that is narrower than the context, which is refused."""
+"""Mistrals in Hugging Face's format: LLaMAs, but for a window that is narrower than the context,
+which is refused."""
 
 from functools import partial
 

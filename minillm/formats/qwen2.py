@@ -1,4 +1,5 @@
-"""Qwen2s in Hugging Face's format: LLaMAs with biases of q, k and v; a window is refused where it is switched on."""
+"""Qwen2s in Hugging Face's format: LLaMAs with biases of q, k and v; a window is refused where it
+is switched on."""
 
 from functools import partial
 

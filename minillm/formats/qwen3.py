@@ -1,4 +1,5 @@
-"""Qwen3s in Hugging Face's format: LLaMAs that normalize queries and keys; a window is refused where it is switched on."""
+"""Qwen3s in Hugging Face's format: LLaMAs that normalize queries and keys; a window is refused
+where it is switched on."""
 
 from functools import partial
 

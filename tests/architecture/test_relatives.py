@@ -1,4 +1,5 @@
-"""Promise: Mistral, Qwen2 and Qwen3 are what their papers say, in folders, in GGUF files, and token by token."""
+"""Promise: Mistral, Qwen2 and Qwen3 are what their papers say, in folders, in GGUF files, and token
+by token."""
 
 from dataclasses import asdict, replace
 
@@ -49,7 +50,8 @@ def test_saved_and_loaded(tmp_path, kind, seed):
 @pytest.mark.parametrize("scheme", [None, "int8-group32"])
 def test_gguf_out_and_in_again(tmp_path, kind, scheme):
     ours = model(kind, 1, hidden_size=32, intermediate_size=64, head_dim=16, num_attention_heads=4,
-                 num_key_value_heads=2, rope_theta=10000.0, rms_norm_eps=1e-5, initializer_range=0.02)
+                 num_key_value_heads=2, rope_theta=10000.0, rms_norm_eps=1e-5,
+                 initializer_range=0.02)
     if scheme:
         ours = replace(ours, params=quantize_model(ours.params, ours.config, scheme_named(scheme)))
     assert export(tmp_path / "m.gguf", ours) == []
@@ -66,10 +68,11 @@ def test_names_in_gguf_are_those_of_llama_cpp(tmp_path, kind, names):
     ours = model(kind)
     export(tmp_path / "m.gguf", ours)
     reader = gguf.GGUFReader(tmp_path / "m.gguf")
-    arch = {name: key for key, name in gguf.MODEL_ARCH_NAMES.items()}[reader.fields["general.architecture"].contents()]
+    arch = {name: key for key,
+            name in gguf.MODEL_ARCH_NAMES.items()}[reader.fields["general.architecture"].contents()]
     known = {gguf.TENSOR_NAMES[tensor] for tensor in gguf.MODEL_TENSORS[arch]}
-    stems = {tensor.name.rpartition(".")[0].replace("blk.0.", "blk.{bid}.") for tensor in reader.tensors
-             if not tensor.name.startswith(("blk.1.", "blk.2."))}
+    stems = {tensor.name.rpartition(".")[0].replace("blk.0.", "blk.{bid}.")
+             for tensor in reader.tensors if not tensor.name.startswith(("blk.1.", "blk.2."))}
     assert stems <= known and any(names in tensor.name for tensor in reader.tensors)
 
 
@@ -80,7 +83,8 @@ def test_a_mistral_is_a_llama_and_a_qwen2_one_with_three_biases():
         llama = ModelConfig(**asdict(ours.config) | {"attention_bias": biased})
         zeros = {"o_bias": np.zeros(ours.config.hidden_size, np.float32)} if biased else {}
         params = ours.params | {"layers": [layer | zeros for layer in ours.params["layers"]]}
-        np.testing.assert_array_equal(Model(llama, params, None, "x").logits(tokens(ours)), ours.logits(tokens(ours)))
+        np.testing.assert_array_equal(Model(llama, params, None, "x").logits(tokens(ours)),
+                                      ours.logits(tokens(ours)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,7 +101,8 @@ def test_token_by_token_is_the_whole_text(kind):
 def test_quantized_and_made_float_again():
     for kind in KINDS:
         ours = model(kind, 3)
-        params = dequantize_params(quantize_model(ours.params, ours.config, scheme_named("int8-channel")))
+        params = dequantize_params(quantize_model(ours.params, ours.config,
+                                                  scheme_named("int8-channel")))
         assert list(flatten(params)) == list(flatten(ours.params))
         near = replace(ours, params=params).logits(tokens(ours))
         assert_close(near, ours.logits(tokens(ours)), 0.2, kind.__name__)
@@ -110,5 +115,6 @@ def test_a_window_is_refused_with_the_way_out(tmp_path):
     path.write_text(path.read_text().replace('"model_type"', '"sliding_window": 16, "model_type"'))
     with pytest.raises(UserError, match="max_position_embeddings too"):
         minillm.load(tmp_path)
-    path.write_text(path.read_text().replace('"max_position_embeddings": 32', '"max_position_embeddings": 16'))
+    path.write_text(path.read_text().replace('"max_position_embeddings": 32',
+                                             '"max_position_embeddings": 16'))
     assert minillm.load(tmp_path).config.max_position_embeddings == 16

@@ -1,4 +1,5 @@
-"""LLaMA and its relatives, 25 random shapes each, are the same models in `transformers` (optional: `make parity`)."""
+"""LLaMA and its relatives, 25 random shapes each, are the same models in `transformers` (optional:
+`make parity`)."""
 
 import numpy as np
 import pytest
@@ -23,10 +24,12 @@ def test_the_same_logits(tmp_path, kind, seed):
     keys, group = int(rng.integers(1, 4)), int(rng.integers(1, 4))
     shape = dict(num_key_value_heads=keys, num_attention_heads=keys * group,
                  hidden_size=keys * group * int(rng.integers(1, 4)), bos_token_id=0, eos_token_id=0)
-    config = random_config(rng, **shape) if kind is ModelConfig else random_relative(kind, rng, **shape)
+    config = (random_config(rng, **shape) if kind is ModelConfig
+              else random_relative(kind, rng, **shape))
     params = random_params(config, rng)
     checkpoint.save_model(tmp_path, config, params)
-    theirs, info = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, output_loading_info=True)
+    theirs, info = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path, output_loading_info=True)
     assert not any(info.values()) and type(theirs).__name__ == kind.architecture
     tokens = rng.integers(0, config.vocab_size, (2, 20)).astype(np.int32)
     with torch.no_grad():
