@@ -88,6 +88,7 @@ class ModelConfig:
     """
 
     model_type: ClassVar[str] = "llama"
+    architecture: ClassVar[str] = "LlamaForCausalLM"
 
     vocab_size: int
     hidden_size: int
@@ -125,6 +126,11 @@ class ModelConfig:
     def end_tokens(self) -> tuple[int, ...]:
         """The tokens after which a text is over: none, one or several."""
         return end_tokens(self)
+
+    @property
+    def biased(self) -> tuple[str, ...]:
+        """Which matrices have a bias: those of attention, those of the MLP, or none."""
+        return ("q", "k", "v", "o") * self.attention_bias + ("gate", "up", "down") * self.mlp_bias
 
     @property
     def queries_per_key(self) -> int:

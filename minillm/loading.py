@@ -20,10 +20,12 @@ from minillm.text.tokenizer import Tokenizer, decode_stream
 
 @dataclass(frozen=True)
 class Model:
-    """A LLaMA or a BLOOM: `params` is the tree of minillm/architecture/llama.py (or bloom.py) in NumPy arrays.
+    """A LLaMA or a BLOOM: `params` is the tree of minillm/architecture/llama.py (or bloom.py) in
+    NumPy arrays.
 
-    `source` says where it came from, `begin` which token ids stand before every prompt. `chat_template` is how it wants a
-    conversation written, or None; `marks` are the texts of its special tokens by role: {"bos_token": "<s>", ...}.
+    `source` says where it came from, `begin` which token ids stand before every prompt.
+    `chat_template` is how it wants a conversation written, or None; `marks` are the texts of its
+    special tokens by role: {"bos_token": "<s>", ...}.
     """
 
     config: ModelConfig | BloomConfig
@@ -35,7 +37,8 @@ class Model:
     marks: dict[str, str] = field(default_factory=dict)
 
     def logits(self, tokens_BT, twin: str = "numpy") -> np.ndarray:
-        """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer than the context."""
+        """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer
+        than the context."""
         tokens_BT = np.asarray(tokens_BT)
         self.check_tokens(tokens_BT)
         forward = self._package(twin).forward_of(self.config)
@@ -55,14 +58,18 @@ class Model:
 
     @property
     def answer_ends(self) -> tuple[int, ...]:
-        """After which tokens an answer in a chat is over: those of the config, and the tokenizer's eos_token."""
-        named = self.tokenizer.vocab.get(self.marks.get("eos_token")) if self.tokenizer is not None else None
+        """After which tokens an answer in a chat is over: those of the config, and the tokenizer's
+        eos_token."""
+        named = self.tokenizer.vocab.get(
+            self.marks.get("eos_token")) if self.tokenizer is not None else None
         return tuple(dict.fromkeys((*self.config.end_tokens, *(() if named is None else (named,)))))
 
     def prompt_ids(self, prompt: str, begin: bool = True, allow_special: bool = False) -> list[int]:
-        """The ids of a prompt, after those in `begin` if asked for. Raises UserError where the model cannot go on from it.
+        """The ids of a prompt, after those in `begin` if asked for. Raises UserError where the
+        model cannot go on from it.
 
-        A special token in the prompt is text, or itself with `allow_special`. An empty prompt of a model that begins with nothing is its beginning-of-text token, as in transformers.
+        A special token in the prompt is text, or itself with `allow_special`. An empty prompt of a
+        model that begins with nothing is its beginning-of-text token, as in transformers.
         """
         if self.tokenizer is None:
             raise UserError(f"{self.source}: {no_tokenizer(self.source)}")
@@ -79,30 +86,38 @@ class Model:
         if self.tokenizer is None:
             raise UserError(f"{self.source}: {no_tokenizer(self.source)}")
         for token in self.begin:
-            require(0 <= token < self.config.vocab_size, "the token before every text (post_processor of tokenizer.json)",
-                    token, f"at least 0 and below vocab_size ({self.config.vocab_size})")
+            require(0 <= token < self.config.vocab_size,
+                    "the token before every text (post_processor of tokenizer.json)", token,
+                    f"at least 0 and below vocab_size ({self.config.vocab_size})")
         return [*self.begin, *self.tokenizer.encode(text)]
 
-    def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (), on_token=None, begin: bool = True,
-                 allow_special: bool = False, **options) -> Iterator[str]:
-        """Yield the prompt and what the model writes after it, piece by piece; options are those of `GenerateConfig`.
+    def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (),
+                 on_token=None, begin: bool = True, allow_special: bool = False,
+                 **options) -> Iterator[str]:
+        """Yield the prompt and what the model writes after it, piece by piece; options are those of
+        `GenerateConfig`.
 
-        The text ends before the first of the `stop` strings that it writes. `on_token()` is called at every new token.
+        The text ends before the first of the `stop` strings that it writes. `on_token()` is called
+        at every new token.
         """
         sampling, ids = GenerateConfig(**options), self.prompt_ids(prompt, begin, allow_special)
         if "" in stop:
-            raise UserError("a stop text is empty: it would end every text before it begins; leave it out")
+            raise UserError(
+                "a stop text is empty: it would end every text before it begins; leave it out")
         start = len(ids) - len(self.tokenizer.encode(prompt, allow_special))  # special tokens before it are not shown
 
         def tokens():
             yield from ids[start:]
             yield from self.continuation(ids, twin, sampling, on_token)
 
-        return until(decode_stream(self.tokenizer, tokens()), stop, len(self.tokenizer.decode(ids[start:])))
+        return until(decode_stream(self.tokenizer, tokens()), stop,
+                     len(self.tokenizer.decode(ids[start:])))
 
-    def continuation(self, ids: Sequence[int], twin: str = "jax", how: GenerateConfig = GenerateConfig(),
-                     on_token=None, ends: tuple[int, ...] | None = None) -> Iterator[int]:
-        """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those of the config)."""
+    def continuation(self, ids: Sequence[int], twin: str = "jax",
+                     how: GenerateConfig = GenerateConfig(), on_token=None,
+                     ends: tuple[int, ...] | None = None) -> Iterator[int]:
+        """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those
+        of the config)."""
         ends = self.config.end_tokens if ends is None else ends
         for token in self._package(twin).generate(self.params, ids, self.config, how, ends):
             if on_token:
@@ -110,14 +125,17 @@ class Model:
             yield token
 
     def on(self, twin: str) -> "Model":
-        """The same model with its parameters on the twin's device: many calls then move them once."""
+        """The same model with its parameters on the twin's device: many calls then move them
+        once."""
         self.check_twin(twin)
         return replace(self, params=to_device(self.params, twin))
 
     def save(self, folder, dtype: str = "float32", method: str = "round"):
-        """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were found. Raises UserError."""
-        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype, add_bos_token=bool(self.begin),
-                              method=method, template=self.chat_template, marks=self.marks)
+        """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were
+        found. Raises UserError."""
+        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype,
+                              add_bos_token=bool(self.begin), method=method,
+                              template=self.chat_template, marks=self.marks)
 
     def check_twin(self, twin: str):
         """Refuse numbers that a twin does not know. Raises UserError."""
@@ -130,10 +148,12 @@ class Model:
 
 
 def load(path, tokenizer=None, dtype: str = "float32") -> Model:
-    """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, a GGUF or a llama2.c .bin file.
+    """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, a GGUF or a
+    llama2.c .bin file.
 
-    `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file. `dtype` is how matrices
-    are kept: float32, float16, bfloat16 (jax). Raises UserError for whatever is damaged or not supported, by name.
+    `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file.
+    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). Raises UserError for
+    whatever is damaged or not supported, by name.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -142,19 +162,24 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
     if kind == "llama2.c":
         from minillm.formats import llama2c
         config, params, tokenizer = llama2c.load(path, tokenizer)
-        params = tree_map(lambda leaf: leaf if leaf.ndim < 2 else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
-        return Model(config, params, tokenizer.fit(config.vocab_size), f"{path} (llama2.c)", (config.bos_token_id,))
+        params = tree_map(lambda leaf: leaf if leaf.ndim < 2
+                          else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
+        return Model(config, params, tokenizer.fit(config.vocab_size), f"{path} (llama2.c)",
+                     (config.bos_token_id,))
     if kind == "gguf":
         from minillm.formats import gguf
-        config, params, tokenizer, begin, template, marks = gguf.load(path, checkpoint.number_kind(dtype))
+        config, params, tokenizer, begin, template, marks = gguf.load(
+            path, checkpoint.number_kind(dtype))
         return Model(config, params, tokenizer, str(path), begin, template, marks)
     config, params, tokenizer = checkpoint.load_model(path, dtype)
     begin = begin_of_prompt(path, tokenizer, config)
-    return Model(config, params, tokenizer, str(path), begin, chat_template.find(path), chat_template.special_tokens(path))
+    return Model(config, params, tokenizer, str(path), begin, chat_template.find(path),
+                 chat_template.special_tokens(path))
 
 
 def longest(config) -> int:
-    """How many tokens a row may have: the context, stretched where rotary angles are (rope type dynamic)."""
+    """How many tokens a row may have: the context, stretched where rotary angles are (rope type
+    dynamic)."""
     scaling = getattr(config, "rope_scaling", None)
     stretch = scaling.factor if scaling is not None and scaling.rope_type == "dynamic" else 1
     return int(config.max_position_embeddings * stretch)
@@ -170,7 +195,8 @@ def to_device(params: dict, twin: str) -> dict:
 
 
 def twin_package(name: str):
-    """minillm.in_numpy or minillm.in_jax, imported when asked for: NumPy's users need no JAX. Raises UserError."""
+    """minillm.in_numpy or minillm.in_jax, imported when asked for: NumPy's users need no JAX.
+    Raises UserError."""
     if name not in ("numpy", "jax"):
         raise UserError(f"twin {name!r} does not exist: choose numpy or jax")
     return import_module(f"minillm.in_{name}")

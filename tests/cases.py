@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 import minillm
-from helpers import random_bloom, random_config, random_params
+from helpers import random_bloom, random_config, random_params, random_relative
 from minillm.architecture.quantized import Scheme
+from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.tree import tree_map
 from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
 
@@ -65,6 +66,16 @@ def cached(twin, config, params, prompt, dtype):
 
 def normal(rng, dtype, *shape):
     return rng.standard_normal(shape).astype(dtype)
+
+
+def qwen3_case(name, rng, dtype):
+    config = random_relative(Qwen3Config, rng)
+    params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
+    turn = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
+    cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config),
+             "block": (params["layers"][0], x, 0, turn, None, config),
+             "attention": (params["layers"][0], x, 0, turn, None, config), "block_alone": (params["layers"][0], x, config)}
+    return cases.get(name)
 
 
 def bloom_case(name, rng, dtype):

@@ -1,20 +1,24 @@
 """What several files of tests share."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minillm.architecture.bloom import BloomConfig, table as bloom_table
+from minillm.architecture.bloom import BloomConfig
+from minillm.architecture.family import family
 from minillm.architecture.llama import init
 from minillm.architecture.tree import tree_map
 from minillm.config import ModelConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
-DATA = next((p / "shared" / "data" for p in Path(__file__).resolve().parents if (p / "shared" / "data").is_dir()), None)
-REAL = pytest.mark.skipif(DATA is None or not (DATA / "stories260K.bin").exists(), reason="stories260K.bin is not here")
+DATA = next((p / "shared" / "data" for p in Path(__file__).resolve().parents
+             if (p / "shared" / "data").is_dir()), None)
+REAL = pytest.mark.skipif(DATA is None or not (DATA / "stories260K.bin").exists(),
+                          reason="stories260K.bin is not here")
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 HEADING = re.compile(r"^# ---- ([\w-]+) ----$\n", re.MULTILINE)
 
@@ -37,13 +41,15 @@ def hint_of(name: str) -> str:
 
 
 def random_config(rng, **fixed) -> ModelConfig:
-    """A small LLaMA of random shape: grouped heads, a head size that hidden / heads does not give, any head."""
+    """A small LLaMA of random shape: grouped heads, a head size that hidden / heads does not give,
+    any head."""
     kv_heads, group = int(rng.integers(1, 4)), int(rng.integers(1, 4))
     shape = dict(vocab_size=int(rng.integers(11, 40)), hidden_size=int(rng.integers(6, 24)),
-                 intermediate_size=int(rng.integers(5, 30)), num_hidden_layers=int(rng.integers(1, 4)),
-                 num_attention_heads=kv_heads * group, num_key_value_heads=kv_heads,
-                 head_dim=2 * int(rng.integers(1, 5)), max_position_embeddings=32,
-                 rms_norm_eps=float(10 ** rng.uniform(-6, -3)), rope_theta=float(10 ** rng.uniform(2, 5)),
+                 intermediate_size=int(rng.integers(5, 30)),
+                 num_hidden_layers=int(rng.integers(1, 4)), num_attention_heads=kv_heads * group,
+                 num_key_value_heads=kv_heads, head_dim=2 * int(rng.integers(1, 5)),
+                 max_position_embeddings=32, rms_norm_eps=float(10 ** rng.uniform(-6, -3)),
+                 rope_theta=float(10 ** rng.uniform(2, 5)),
                  tie_word_embeddings=bool(rng.integers(2)), initializer_range=0.3,
                  attention_bias=bool(rng.integers(2)), mlp_bias=bool(rng.integers(2)))
     return ModelConfig(**shape | fixed)
@@ -53,21 +59,33 @@ def random_bloom(rng, **fixed) -> BloomConfig:
     """A small BLOOM of random shape: any number of heads, any head."""
     heads = int(rng.integers(1, 8))
     shape = dict(vocab_size=int(rng.integers(11, 40)), hidden_size=heads * int(rng.integers(1, 5)),
-                 num_hidden_layers=int(rng.integers(1, 4)), num_attention_heads=heads, max_position_embeddings=32,
-                 layer_norm_epsilon=float(10 ** rng.uniform(-6, -3)), tie_word_embeddings=bool(rng.integers(2)))
+                 num_hidden_layers=int(rng.integers(1, 4)), num_attention_heads=heads,
+                 max_position_embeddings=32, layer_norm_epsilon=float(10 ** rng.uniform(-6, -3)),
+                 tie_word_embeddings=bool(rng.integers(2)))
     return BloomConfig(**shape | fixed)
 
 
+def random_relative(kind, rng, **fixed):
+    """A small Mistral, Qwen2 or Qwen3 of random shape, `kind` being its config class; biases only
+    where it may have them."""
+    values = asdict(random_config(rng, mlp_bias=False, **fixed))
+    return kind(**values
+                | {"attention_bias": values["attention_bias"] and kind.model_type == "qwen3"})
+
+
 def random_params(config, rng, dtype=np.float32) -> dict:
-    """Parameters of any model with nothing left at its first value: norms around 1, biases not zero."""
-    if isinstance(config, BloomConfig):
-        return tree_map(lambda shape: (0.4 * rng.standard_normal(shape) + (len(shape) == 1)).astype(dtype), bloom_table(config))
-    return tree_map(lambda w: (w + (0.2 * rng.standard_normal(w.shape) if w.ndim == 1 else 0)).astype(dtype),
-                    init(config, rng, dtype))
+    """Parameters of any model with nothing left at its first value: norms around 1, biases not
+    zero."""
+    if config.model_type != "llama":
+        return tree_map(lambda shape: (0.4 * rng.standard_normal(shape) + (len(shape) == 1)).astype(
+                            dtype), family(config).shapes(config))
+    return tree_map(lambda w: (w + (0.2 * rng.standard_normal(w.shape) if w.ndim == 1
+                                    else 0)).astype(dtype), init(config, rng, dtype))
 
 
 def assert_close(actual, expected, tolerance, what=""):
-    """Equal to `tolerance`, relative to the largest number of the expected array (at least 1e-3)."""
+    """Equal to `tolerance`, relative to the largest number of the expected array (at least
+    1e-3)."""
     actual, expected = (np.asarray(a) * 1 for a in (actual, expected))
     assert actual.shape == expected.shape, f"{what}: shapes {actual.shape} and {expected.shape}"
     if expected.size == 0:

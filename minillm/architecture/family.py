@@ -1,13 +1,13 @@
 """What sets a family of models apart, in one record. Nothing else asks which family a model is of.
 
-A new family is one file here, one in each twin, one in formats/, and a line in four tables: FAMILIES here, MODULES in
-in_numpy/family.py and in_jax/family.py, FORMATS in formats/checkpoint.py.
+A new family is one file here, one in each twin, one in formats/, and a line in four tables:
+FAMILIES here, MODULES in in_numpy/family.py and in_jax/family.py, FORMATS in formats/checkpoint.py.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from minillm.architecture import bloom, llama
+from minillm.architecture import bloom, llama, qwen3
 from minillm.architecture.tree import tree_map
 
 
@@ -23,6 +23,7 @@ class Family:
     norm_subtracts_mean  LayerNorm does, RMSNorm does not
     backward_by_hand     can in_numpy take gradients?
     gguf                 its architecture in GGUF files, or None where it is not exported
+    gguf_neighbours      llama.cpp turns neighbours (0, 1), (2, 3) of its heads, not halves as we do
     """
 
     name: str
@@ -33,18 +34,26 @@ class Family:
     norm_subtracts_mean: bool = False
     backward_by_hand: bool = False
     gguf: str | None = None
+    gguf_neighbours: bool = False
+
+
+
+def shapes_of(table) -> Callable:
+    """config -> the shapes of a table of `Parameter`s."""
+    return lambda config: tree_map(lambda row: row.shape, table(config))
 
 
 FAMILIES = {
-    "llama": Family(
-        "LLaMA", lambda config: tree_map(lambda row: row.shape, llama.table(config)),
-        backward_by_hand=True, gguf="llama"),
-    "bloom": Family(
+    "llama": Family("LLaMA", shapes_of(llama.table), backward_by_hand=True, gguf="llama",
+                    gguf_neighbours=True),
+    "mistral": Family("Mistral", shapes_of(llama.table), backward_by_hand=True, gguf="llama",
+                      gguf_neighbours=True),
+    "qwen2": Family("Qwen2", shapes_of(llama.table), backward_by_hand=True, gguf="qwen2"),
+    "qwen3": Family("Qwen3", shapes_of(qwen3.table), gguf="qwen3"), "bloom": Family(
         "BLOOM", bloom.table, ("embed", "embed_norm"), ("rot_q", "rot_k", "mlp_pre"),
         ("queries and keys after rotation, the MLP's gate",
          "a BLOOM has no rotary positions (its attention falls off with distance) and no gate"),
-        norm_subtracts_mean=True),
-}
+        norm_subtracts_mean=True)}
 
 
 def family(config) -> Family:

@@ -1,14 +1,18 @@
-"""THE table: which parameters a LLaMA has, their shapes, how they start. Shapes are declared here and nowhere else.
+"""THE table: which parameters a LLaMA has, their shapes, how they start. Shapes are declared here
+and nowhere else.
 
 Parameters are a nested dict of arrays, the same tree in both twins:
 
     {"embed_tokens": (V, D),
-     "layers": [{"input_layernorm": (D,), "q_proj": (D, H*E), "k_proj": (D, K*E), "v_proj": (D, K*E), "o_proj": (H*E, D),
-                 "post_attention_layernorm": (D,), "gate_proj": (D, F), "up_proj": (D, F), "down_proj": (F, D)}, ...],
+     "layers": [{"input_layernorm": (D,), "q_proj": (D, H*E), "k_proj": (D, K*E), "v_proj": (D,
+     K*E), "o_proj": (H*E, D),
+                 "post_attention_layernorm": (D,), "gate_proj": (D, F), "up_proj": (D, F),
+                 "down_proj": (F, D)}, ...],
      "norm": (D,),
      "lm_head": (D, V)}                       # absent when the head is tied to the embedding
 
-Models of others may have biases: q_bias, k_bias, v_bias, o_bias; gate_bias, up_bias, down_bias, each beside its matrix.
+Models of others may have biases: q_bias, k_bias, v_bias, o_bias; gate_bias, up_bias, down_bias,
+each beside its matrix.
 
 Weights are (in, out), so that the code says `x @ w`.
 """
@@ -24,7 +28,8 @@ from minillm.config import ModelConfig
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of the table: its shape and the standard deviation it starts with (None: it starts as ones)."""
+    """One row of the table: its shape and the standard deviation it starts with (None: it starts as
+    ones)."""
 
     shape: tuple[int, ...]
     std: float | None
@@ -57,10 +62,7 @@ def table(config: ModelConfig) -> dict:
         "up_proj": Parameter((D, F), std),
         "down_proj": Parameter((F, D), smaller),
     }
-    if config.attention_bias:
-        layer = beside(layer, ("q", "k", "v", "o"))
-    if config.mlp_bias:
-        layer = beside(layer, ("gate", "up", "down"))
+    layer = beside(layer, config.biased)
     tree = {
         "embed_tokens": Parameter((V, D), std),
         "layers": [dict(layer) for _ in range(L)],

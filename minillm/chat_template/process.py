@@ -40,7 +40,7 @@ def find(folder) -> str | None:
 def special_tokens(folder) -> dict[str, str]:
     """bos_token, eos_token ... of a folder, for its template. Raises UserError for a damaged file."""
     values = {}
-    for name in ("special_tokens_map.json", "tokenizer_config.json"):             # the second goes first
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):  # the second goes first
         path = Path(folder) / name
         values |= read_json(path) if path.is_file() else {}
     plain = {name: value.get("content") if isinstance(value, dict) else value for name, value in values.items()

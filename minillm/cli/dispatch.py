@@ -27,10 +27,9 @@ JOURNEYS = (demo, train, write, measure, bench, inspect, quantize, get, text, le
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
-            stream.reconfigure(errors="replace")  # a character that the console lacks becomes a ?
-        else:
-            stream.reconfigure(encoding="utf-8", errors="replace")  # files and pipes, on Windows too
+        # a character that the console lacks becomes a ?; files and pipes get UTF-8, on Windows too
+        encoding = None if stream.isatty() else "utf-8"
+        stream.reconfigure(encoding=encoding, errors="replace")
     try:
         return run(arguments)
     except UserError as error:

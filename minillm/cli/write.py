@@ -15,62 +15,31 @@ COMMANDS_OF_CHAT = "/new starts over, /quit or Ctrl-D ends"
 def add_commands(commands):
     """Add the commands of this file."""
     command = add_command(
-        commands,
-        "generate",
-        generate,
-        "write text with a model",
-        'minillm generate runs/nano --prompt "Once upon a time" --temperature 0.8',
-    )
+        commands, "generate", generate, "write text with a model",
+        'minillm generate runs/nano --prompt "Once upon a time" --temperature 0.8')
     add_checkpoint(command)
-    command.add_argument(
-        "--prompt",
-        nargs="+",
-        default=[""],
-        metavar="TEXT",
-        help="the text to continue; several prompts give one text each",
-    )
-    command.add_argument(
-        "--stop",
-        nargs="+",
-        default=[],
-        metavar="TEXT",
-        help="end before the first of these texts that is written",
-    )
+    command.add_argument("--prompt", nargs="+", default=[""], metavar="TEXT",
+                         help="the text to continue; several prompts give one text each")
+    command.add_argument("--stop", nargs="+", default=[], metavar="TEXT",
+                         help="end before the first of these texts that is written")
     add_config(command, GenerateConfig)
-    command.add_argument(
-        "--special",
-        action="store_true",
-        help="special tokens in a prompt, such as <|im_start|>, are those tokens "
-        "(otherwise they are read as ordinary text)",
-    )
-    command.add_argument(
-        "--escapes",
-        action="store_true",
-        help=r"\n and \t in --prompt and --stop are a new line and a tab",
-    )
-    command.add_argument(
-        "--no-begin",
-        action="store_true",
-        help="put no beginning-of-text token before the prompt",
-    )
-    command.add_argument(
-        "--quiet", action="store_true", help="print the text alone, no speed at the end"
-    )
+    command.add_argument("--special", action="store_true",
+                         help="special tokens in a prompt, such as <|im_start|>, are those tokens "
+                         "(otherwise they are read as ordinary text)")
+    command.add_argument("--escapes", action="store_true",
+                         help=r"\n and \t in --prompt and --stop are a new line and a tab")
+    command.add_argument("--no-begin", action="store_true",
+                         help="put no beginning-of-text token before the prompt")
+    command.add_argument("--quiet", action="store_true",
+                         help="print the text alone, no speed at the end")
     add_twin(command)
 
-    command = add_command(
-        commands,
-        "chat",
-        chat,
-        "talk with a model; one without a chat template continues what you type",
-        "minillm chat SmolLM2-135M-Instruct --temperature 0.7",
-    )
+    command = add_command(commands, "chat", chat,
+                          "talk with a model; one without a chat template continues what you type",
+                          "minillm chat SmolLM2-135M-Instruct --temperature 0.7")
     add_checkpoint(command)
-    command.add_argument(
-        "--system",
-        metavar="TEXT",
-        help="the system message that begins the conversation",
-    )
+    command.add_argument("--system", metavar="TEXT",
+                         help="the system message that begins the conversation")
     add_config(command, GenerateConfig)
     add_twin(command)
 
@@ -99,21 +68,16 @@ def generate(options):
         times = [time.perf_counter()]
         if i:
             print("\n---")
-        for piece in model.generate(
-            prompt,
-            options.twin,
-            tuple(stop),
-            lambda: times.append(time.perf_counter()),
-            begin,
-            options.special,
-            **sampling,
-        ):
+        for piece in model.generate(prompt, options.twin, tuple(stop), lambda: times.append(
+                                        time.perf_counter()), begin, options.special, **sampling):
             print(piece, end="", flush=True)
         print()
         if not options.quiet:
             print(speed(len(times) - 1, times[-1] - times[0], options.twin), file=sys.stderr)
-            if len(times) - 1 == model.config.max_position_embeddings - lengths[i] < options.max_new_tokens:
-                print(f"[the context of {model.config.max_position_embeddings} tokens is full]", file=sys.stderr)
+            if len(times) - 1 == model.config.max_position_embeddings - lengths[
+                i] < options.max_new_tokens:
+                print(f"[the context of {model.config.max_position_embeddings} tokens is full]",
+                      file=sys.stderr)
     if not options.quiet:
         say_unused(options.path)
 
@@ -128,11 +92,14 @@ def say_unused(path):
     file = Path(path) / "generation_config.json"
     asked = read_json(file) if file.is_file() else {}
     names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
-    usual = {"temperature": 1.0, "top_k": 50, "top_p": 1.0, "min_p": None, "repetition_penalty": 1.0}
-    found = {name: asked[name] for name in names if asked.get(name, usual[name]) not in (usual[name], None)}
+    usual = {"temperature": 1.0, "top_k": 50, "top_p": 1.0, "min_p": None,
+             "repetition_penalty": 1.0}
+    found = {name: asked[name] for name in names
+             if asked.get(name, usual[name]) not in (usual[name], None)}
     if found:
         shown = " ".join(f"{flag(name)} {printable(value)}" for name, value in found.items())
-        print(f"[generation_config.json suggests {shown}: not used unless you ask]", file=sys.stderr)
+        print(f"[generation_config.json suggests {shown}: not used unless you ask]",
+              file=sys.stderr)
 
 
 def speed(tokens: int, seconds: float, twin: str) -> str:
@@ -212,7 +179,8 @@ def answer(model, messages, template, special, sampling: GenerateConfig, twin: s
     else:
         ids = model.prompt_ids(messages[-1]["content"])
     ends = set(model.tokenizer.special_tokens.values())
-    tokens = (token for token in model.continuation(ids, twin, sampling, None, model.answer_ends) if token not in ends)
+    tokens = (token for token in model.continuation(ids, twin, sampling, None, model.answer_ends)
+              if token not in ends)
     pieces = []
     try:
         for piece in decode_stream(model.tokenizer, tokens):

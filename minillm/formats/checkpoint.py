@@ -17,11 +17,19 @@ from minillm import chat_template
 from minillm.architecture.quantized import is_ours, scheme_of
 from minillm.errors import UserError, printable
 from minillm.files import make_folder, read_json, replacing, write_json
-from minillm.formats import bloom, llama, quantized as quantized_folder, weights
+from minillm.formats import (
+    bloom,
+    llama,
+    mistral,
+    quantized as quantized_folder,
+    qwen2,
+    qwen3,
+    weights,
+)
 from minillm.text import tokenizer as tokenizers
 
 MODEL = "model.safetensors"
-FORMATS = {"llama": llama, "bloom": bloom}
+FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "bloom": bloom}
 KINDS = {"F32": np.float32, "F64": np.float64}
 
 

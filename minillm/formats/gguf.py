@@ -1,13 +1,15 @@
-"""GGUF, the file of llama.cpp, read and written: a LLaMA from elsewhere opens here, a quantized one of ours runs on a phone.
+"""GGUF, the file of llama.cpp, read and written: a LLaMA from elsewhere opens here, a quantized one
+of ours runs on a phone.
 
     Q8_0    a group of 32: its scale in float16, then 32 int8                        our int8-group32
     Q4_0    its scale, then 16 bytes: integer i + 8 in the low four bits of byte i,
             integer i + 16 + 8 in the high four                                      our int4-group32
 
-Our integers and scales are written as they are, nothing is rounded again; a file whose matrices are all of one of these two
-kinds comes in as it is, and one of any other kinds as the floats that it stands for. llama.cpp turns neighbours (0, 1),
-(2, 3) where we turn halves, so the rows of q and k change places within each head, as in its own converter. A matrix whose
-rows 32 does not divide is written in float32. Writing needs the extra `gguf`, reading needs it for kinds of numbers that
+Our integers and scales are written as they are, nothing is rounded again; a file whose matrices are
+all of one of these two kinds comes in as it is, and one of any other kinds as the floats that it
+stands for. llama.cpp turns neighbours (0, 1), (2, 3) where we turn halves, so the rows of q and k
+change places within each head, as in its own converter. A matrix whose rows 32 does not divide is
+written in float32. Writing needs the extra `gguf`, reading needs it for kinds of numbers that
 gguf_file.py does not know.
 """
 
@@ -18,6 +20,8 @@ import numpy as np
 
 from minillm.architecture.family import family
 from minillm.architecture.quantized import GROUP, Quantized, Scheme, scheme_named, scheme_of
+from minillm.architecture.qwen2 import Qwen2Config
+from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.rope import frequencies, keep_llama3
 from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ModelConfig, RopeScaling
@@ -27,33 +31,40 @@ from minillm.formats import gguf_tokenizer
 from minillm.formats.gguf_file import Gguf, groups
 from minillm.in_numpy.quantize import dequantize, integers, pack, take_rows
 
-NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight", "lm_head": "output.weight",
-         "input_layernorm": "attn_norm.weight", "post_attention_layernorm": "ffn_norm.weight",
-         "o_proj": "attn_output.weight", "o_bias": "attn_output.bias",
-         **{f"{name}_proj": f"attn_{name}.weight" for name in "qkv"}, **{f"{name}_bias": f"attn_{name}.bias" for name in "qkv"},
+NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight",
+         "lm_head": "output.weight", "input_layernorm": "attn_norm.weight",
+         "post_attention_layernorm": "ffn_norm.weight", "o_proj": "attn_output.weight",
+         "o_bias": "attn_output.bias",
+         **{f"{name}_norm": f"attn_{name}_norm.weight" for name in "qk"},
+         **{f"{name}_proj": f"attn_{name}.weight" for name in "qkv"},
+         **{f"{name}_bias": f"attn_{name}.bias" for name in "qkv"},
          **{f"{name}_proj": f"ffn_{name}.weight" for name in ("gate", "up", "down")},
          **{f"{name}_bias": f"ffn_{name}.bias" for name in ("gate", "up", "down")}}
 
 
+TURNED = ("q_proj", "k_proj", "q_bias", "k_bias")  # whose outputs are turned by their position
+CONFIGS = {"llama": ModelConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
 HALVES = {"float16": "F16", "bfloat16": "BF16"}
 KINDS = {"Q8_0": scheme_named("int8-group32"), "Q4_0": scheme_named("int4-group32")}
-FREQUENCIES = "rope_freqs.weight"                           # by what the angles of each pair are divided
+FREQUENCIES = "rope_freqs.weight"  # by what the angles of each pair are divided
 
 
 # ---- In --------------------------------------------------------------------------------------
 
 def load(path, dtype=np.float32):
-    """(config, params, tokenizer, the ids before a prompt, chat template, special tokens by role) of a GGUF file.
+    """(config, params, tokenizer, the ids before a prompt, chat template, special tokens by role)
+    of a GGUF file.
 
-    Float matrices in `dtype`. Raises UserError: a file that is damaged, of another architecture, or with a tensor that is
-    absent, unasked for or of another shape.
+    Float matrices in `dtype`. Raises UserError: a file that is damaged, of another architecture, or
+    with a tensor that is absent, unasked for or of another shape.
     """
     file = Gguf(path)
     try:
         config = read_config(file)
         places = plan(file, config)
         scheme = KINDS.get(kind_of_all(file, places))
-        params = {ours: leaf(file, ours, name, config, scheme, dtype) for ours, name in places.items()}
+        params = {ours: leaf(file, ours, name, config, scheme, dtype)
+                  for ours, name in places.items()}
         tokenizer, begin = gguf_tokenizer.read(file.fields)
         tokenizer = tokenizer and tokenizer.fit(config.vocab_size)
         template = file.fields.get("tokenizer.chat_template")
@@ -61,14 +72,15 @@ def load(path, dtype=np.float32):
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     template = template if isinstance(template, str) else None
-    return config, unflatten(params, family(config).shapes(config)), tokenizer, begin, template, marks
+    params = unflatten(params, family(config).shapes(config))
+    return config, params, tokenizer, begin, template, marks
 
 
 def read_config(file: Gguf) -> ModelConfig:
     """The shape of the model, from the metadata. Raises UserError."""
     name = file.fields.get("general.architecture")
-    if name != "llama":
-        raise UserError(f"its architecture is {printable(name)}: llama is read; llama.cpp runs the others")
+    if not isinstance(name, str) or name not in CONFIGS:
+        raise UserError(f"its architecture is {printable(name)}: {', '.join(CONFIGS)} are read; llama.cpp runs the others")
 
     def field(key, default=None):
         value = file.fields.get(f"{name}.{key}", default)
@@ -80,30 +92,39 @@ def read_config(file: Gguf) -> ModelConfig:
 
     for key in ("expert_count", "attention.sliding_window", "attention.causal"):
         if file.fields.get(f"{name}.{key}", 0) not in (0, True):
-            raise UserError(f"{name}.{key} is {printable(file.fields[f'{name}.{key}'])}: not supported")
+            raise UserError(
+                f"{name}.{key} is {printable(file.fields[f'{name}.{key}'])}: not supported")
     D, H = field("embedding_length"), field("attention.head_count")
-    E = field("attention.key_length", D // H if isinstance(D, int) and isinstance(H, int) and H > 0 else 0)
+    E = field("attention.key_length",
+              D // H if isinstance(D, int) and isinstance(H, int) and H > 0 else 0)
     for key in ("attention.value_length", "rope.dimension_count"):
         if field(key, E) != E:
-            raise UserError(f"{name}.{key} is {field(key)}: only the size of a head ({E}) is supported")
-    return ModelConfig(
+            raise UserError(
+                f"{name}.{key} is {field(key)}: only the size of a head ({E}) is supported")
+    return CONFIGS[name](
         vocab_size=file.shape("token_embd.weight")[0] if "token_embd.weight" in file.tensors else 0,
-        hidden_size=D, intermediate_size=field("feed_forward_length"), num_hidden_layers=field("block_count"),
-        num_attention_heads=H, num_key_value_heads=field("attention.head_count_kv", H), head_dim=E,
-        max_position_embeddings=field("context_length"), rms_norm_eps=field("attention.layer_norm_rms_epsilon"),
+        hidden_size=D, intermediate_size=field("feed_forward_length"),
+        num_hidden_layers=field("block_count"), num_attention_heads=H,
+        num_key_value_heads=field("attention.head_count_kv", H), head_dim=E,
+        max_position_embeddings=field("context_length"),
+        rms_norm_eps=field("attention.layer_norm_rms_epsilon"),
         rope_theta=field("rope.freq_base", 10000.0), rope_scaling=read_rope(file, name, field),
-        attention_bias="blk.0.attn_q.bias" in file.tensors, mlp_bias="blk.0.ffn_up.bias" in file.tensors,
+        attention_bias="blk.0.attn_output.bias" in file.tensors,
+        mlp_bias="blk.0.ffn_up.bias" in file.tensors,
         tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **read_marks(file.fields))
 
 
 def read_rope(file: Gguf, name: str, field) -> RopeScaling | None:
-    """How the angles are stretched: not, linearly, or as in Llama 3, whose divisors are a tensor. Raises UserError."""
-    kind, factor = file.fields.get(f"{name}.rope.scaling.type", "none"), field("rope.scaling.factor", 1.0)
+    """How the angles are stretched: not, linearly, or as in Llama 3, whose divisors are a tensor.
+    Raises UserError."""
+    kind = file.fields.get(f"{name}.rope.scaling.type", "none")
+    factor = field("rope.scaling.factor", 1.0)
     if FREQUENCIES in file.tensors:
         divisors = file.read(FREQUENCIES)
         if np.all(divisors == 1):
             return None
-        scaling = RopeScaling("llama3", float(divisors.max()), 8192, low_freq_factor=1.0, high_freq_factor=4.0)
+        scaling = RopeScaling("llama3", float(divisors.max()), 8192, low_freq_factor=1.0,
+                              high_freq_factor=4.0)
         plain = field("rope.freq_base", 10000.0) ** (-np.arange(len(divisors)) / len(divisors))
         keep = keep_llama3(plain, scaling)
         if not np.allclose(1 / divisors, keep + (1 - keep) / scaling.factor, rtol=1e-5):
@@ -117,10 +138,12 @@ def read_rope(file: Gguf, name: str, field) -> RopeScaling | None:
 
 
 def read_marks(fields: dict) -> dict:
-    """bos_token_id and eos_token_id, of which a file names up to three: of the text, of a turn, of a message."""
+    """bos_token_id and eos_token_id, of which a file names up to three: of the text, of a turn, of
+    a message."""
     names = fields.get("tokenizer.ggml.tokens")
     count = len(names) if isinstance(names, list) else 0
-    begin, *ends = (fields.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "eot", "eom"))
+    begin, *ends = (fields.get(f"tokenizer.ggml.{name}_token_id")
+                    for name in ("bos", "eos", "eot", "eom"))
     ends = tuple(dict.fromkeys(end for end in ends if isinstance(end, int) and end < count))
     return {"bos_token_id": begin if isinstance(begin, int) and begin < count else None,
             "eos_token_id": ends[0] if len(ends) == 1 else ends or None}
@@ -128,7 +151,8 @@ def read_marks(fields: dict) -> dict:
 
 def marks_of(fields: dict) -> dict[str, str]:
     """{"bos_token": "<s>", ...}: what a chat template calls the special tokens."""
-    names, roles = fields.get("tokenizer.ggml.tokens"), {"bos": "bos", "eos": "eos", "unknown": "unk", "padding": "pad"}
+    names = fields.get("tokenizer.ggml.tokens")
+    roles = {"bos": "bos", "eos": "eos", "unknown": "unk", "padding": "pad"}
     ids = {role: fields.get(f"tokenizer.ggml.{theirs}_token_id") for theirs, role in roles.items()}
     return {f"{role}_token": names[i] for role, i in ids.items()
             if isinstance(names, list) and isinstance(i, int) and 0 <= i < len(names)}
@@ -137,18 +161,20 @@ def marks_of(fields: dict) -> dict[str, str]:
 def plan(file: Gguf, config) -> dict[str, str]:
     """The tensor of every parameter, before a number is read. Raises UserError."""
     if config.num_hidden_layers > len(file.tensors):
-        raise UserError(f"{len(file.tensors)} tensors are too few for {config.num_hidden_layers} layers")
+        raise UserError(
+            f"{len(file.tensors)} tensors are too few for {config.num_hidden_layers} layers")
     wanted = {}
     for ours, shape in flatten(family(config).shapes(config)).items():
         name, shape = gguf_name(ours), shape if ours == "embed_tokens" else shape[::-1]
         if name not in file.tensors:
             raise UserError(f"tensor {name} is absent")
         if file.shape(name) != shape:
-            raise UserError(f"tensor {name} has the shape {file.shape(name)}, the metadata ask for {shape}")
+            raise UserError(
+                f"tensor {name} has the shape {file.shape(name)}, the metadata ask for {shape}")
         wanted[ours] = name
     spare = sorted(set(file.tensors) - set(wanted.values()) - {FREQUENCIES})
     if spare:
-        raise UserError(f"tensor {printable(spare[0])} is not part of a LLaMA")
+        raise UserError(f"tensor {printable(spare[0])} is not part of a {family(config).name}")
     return wanted
 
 
@@ -159,14 +185,16 @@ def kind_of_all(file: Gguf, places: dict[str, str]) -> str | None:
 
 
 def leaf(file: Gguf, ours: str, name: str, config, scheme, dtype):
-    """One parameter in our layout: a record where all matrices have our scheme, a float array elsewhere. Raises UserError."""
+    """One parameter in our layout: a record where all matrices have our scheme, a float array
+    elsewhere. Raises UserError."""
     last, order = ours.rpartition(".")[2], slice(None)
-    if last[:2] in ("q_", "k_"):
+    if last in TURNED and family(config).gguf_neighbours:
         order = np.argsort(neighbours(config.head_dim, file.shape(name)[0] // config.head_dim))
     if len(file.shape(name)) == 1:
         return np.ascontiguousarray(file.read(name)[order])
     if scheme is not None:
-        return take_rows(record(file.blocks(name), file.kind(name), scheme, ours != "embed_tokens"), order)
+        return take_rows(record(file.blocks(name), file.kind(name), scheme, ours != "embed_tokens"),
+                         order)
     matrix = file.read(name)[order].astype(dtype, copy=False)
     return np.ascontiguousarray(matrix if ours == "embed_tokens" else matrix.T)
 
@@ -178,7 +206,8 @@ def record(raw, kind: str, scheme: Scheme, transposed: bool) -> Quantized:
         raise UserError("holds scales that are not finite: the file is damaged")
     integers_OI = integers_OGN.reshape(len(raw), -1)
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
-    return Quantized(stored, scales_OG1[..., 0], None, None, None, scheme, integers_OI.shape[1], transposed)
+    return Quantized(stored, scales_OG1[..., 0], None, None, None, scheme, integers_OI.shape[1],
+                     transposed)
 
 
 # ---- Out -------------------------------------------------------------------------------------
@@ -186,8 +215,9 @@ def record(raw, kind: str, scheme: Scheme, transposed: bool) -> Quantized:
 def export(path, model) -> list[str]:
     """Write a Model, float or quantized with int8-group32 or int4-group32, as a GGUF file.
 
-    Returns the names of the quantized matrices that became float32, because 32 does not divide their rows.
-    Raises UserError: what GGUF or llama.cpp's LLaMA does not have, no tokenizer, the gguf package missing.
+    Returns the names of the quantized matrices that became float32, because 32 does not divide
+    their rows. Raises UserError: what GGUF or llama.cpp's LLaMA does not have, no tokenizer, the
+    gguf package missing.
     """
     try:
         import gguf
@@ -195,7 +225,8 @@ def export(path, model) -> list[str]:
         raise missing("GGUF", "gguf", "gguf") from None
     config, scheme = model.config, scheme_of(model.params)
     check(model, config, scheme)
-    tensors = {gguf_name(name): tensor(name, leaf, config) for name, leaf in flatten(model.params).items()}
+    tensors = {gguf_name(name): tensor(name, leaf, config)
+               for name, leaf in flatten(model.params).items()}
     with replacing(Path(path)) as beside:
         writer = gguf.GGUFWriter(beside, family(config).gguf)
         write_name(writer, model)
@@ -214,19 +245,24 @@ def export(path, model) -> list[str]:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-    return [name for name, leaf in flatten(model.params).items() if isinstance(leaf, Quantized) and leaf.width % GROUP]
+    return [name for name, leaf in flatten(model.params).items() if isinstance(leaf, Quantized)
+            and leaf.width % GROUP]
 
 
 def check(model, config, scheme):
     """Refuse what cannot be written. Raises UserError."""
     if family(config).gguf is None:
-        raise UserError(f"{model.source}: GGUF export is for LLaMAs, this is a {family(config).name}")
+        raise UserError(
+            f"{model.source}: GGUF export is for LLaMAs, this is a {family(config).name}")
     if scheme is not None and (scheme.scale_per != "group32" or scheme.zero_point):
         raise UserError(f"{model.source}: its scheme is {scheme}: GGUF's Q8_0 and Q4_0 are int8-group32 and int4-group32 "
                         "without zero point")
-    if any(isinstance(leaf, Quantized) and leaf.columns is not None for leaf in flatten(model.params).values()):
-        raise UserError(f"{model.source}: has outlier inputs in float (llm-int8): GGUF has no place for those")
-    if config.rope_scaling is not None and config.rope_scaling.rope_type not in ("linear", "llama3"):
+    if any(isinstance(leaf, Quantized) and leaf.columns is not None
+           for leaf in flatten(model.params).values()):
+        raise UserError(
+            f"{model.source}: has outlier inputs in float (llm-int8): GGUF has no place for those")
+    if config.rope_scaling is not None and config.rope_scaling.rope_type not in (
+        "linear", "llama3"):
         raise UserError(f"{model.source}: rope type {config.rope_scaling.rope_type} is not exported: none, linear and llama3 are")
     if model.tokenizer is None:
         raise UserError(f"{model.source}: GGUF export needs a tokenizer beside the model")
@@ -243,9 +279,10 @@ def tensor(path: str, leaf, config):
     name = path.rpartition(".")[2]
     if not isinstance(leaf, Quantized) and leaf.ndim == 2 and name != "embed_tokens":
         leaf = leaf.T
-    if name[:2] not in ("q_", "k_"):
+    if name not in TURNED or not family(config).gguf_neighbours:
         return leaf
-    order = neighbours(config.head_dim, (leaf.shape[1] if isinstance(leaf, Quantized) else leaf.shape[0]) // config.head_dim)
+    order = neighbours(config.head_dim, (leaf.shape[1] if isinstance(leaf, Quantized)
+                                         else leaf.shape[0]) // config.head_dim)
     return take_rows(leaf, order) if isinstance(leaf, Quantized) else leaf[order]
 
 
@@ -257,18 +294,14 @@ def neighbours(head_dim: int, heads: int):
 def as_blocks(leaf, gguf):
     """(bytes or floats, their kind in GGUF) of a record or an array."""
     if not isinstance(leaf, Quantized) or leaf.width % GROUP:
-        array = (
-            dequantize(leaf if not leaf.transposed else leaf.T)
-            if isinstance(leaf, Quantized)
-            else leaf
-        )
+        array = (dequantize(leaf if not leaf.transposed else leaf.T) if isinstance(leaf, Quantized)
+                 else leaf)
         half = array.ndim == 2 and HALVES.get(array.dtype.name)
-        if half == "BF16":                                     # a kind that NumPy does not know: its bytes
+        if half == "BF16":  # a kind that NumPy does not know: its bytes
             return np.ascontiguousarray(array).view(np.uint8), gguf.GGMLQuantizationType.BF16
         return np.ascontiguousarray(array, np.float16 if half else np.float32), None
-    scales_OG2 = (
-        np.ascontiguousarray(leaf.scales, "<f2").view(np.uint8).reshape(*leaf.scales.shape, 2)
-    )
+    scales_OG2 = (np.ascontiguousarray(leaf.scales,
+                                       "<f2").view(np.uint8).reshape(*leaf.scales.shape, 2))
     integers_OGN = integers(leaf).reshape(*leaf.scales.shape, GROUP)
     if leaf.scheme.bits == 4:
         shifted_OGN = (integers_OGN + 8).astype(np.uint8)
@@ -276,9 +309,8 @@ def as_blocks(leaf, gguf):
     else:
         stored_OGN = integers_OGN.view(np.uint8)
     blocks = np.concatenate([scales_OG2, stored_OGN], axis=-1)
-    kind = (
-        gguf.GGMLQuantizationType.Q4_0 if leaf.scheme.bits == 4 else gguf.GGMLQuantizationType.Q8_0
-    )
+    kind = (gguf.GGMLQuantizationType.Q4_0 if leaf.scheme.bits == 4
+            else gguf.GGMLQuantizationType.Q8_0)
     return np.ascontiguousarray(blocks.reshape(len(blocks), -1)), kind
 
 
@@ -311,8 +343,10 @@ def write_config(writer, config, scheme, dtypes, gguf):
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(config.rope_scaling.factor)
     kinds = gguf.LlamaFileType
-    floats = {"float16": kinds.MOSTLY_F16, "bfloat16": kinds.MOSTLY_BF16}.get(next(iter(dtypes)), kinds.ALL_F32)
-    writer.add_file_type(floats if scheme is None else kinds.MOSTLY_Q8_0 if scheme.bits == 8 else kinds.MOSTLY_Q4_0)
+    floats = {"float16": kinds.MOSTLY_F16,
+              "bfloat16": kinds.MOSTLY_BF16}.get(next(iter(dtypes)), kinds.ALL_F32)
+    writer.add_file_type(floats if scheme is None else kinds.MOSTLY_Q8_0 if scheme.bits == 8
+                         else kinds.MOSTLY_Q4_0)
 
 
 def write_marks(writer, model):
@@ -322,7 +356,8 @@ def write_marks(writer, model):
            if model.marks.get(f"{role}_token") in vocab}
     ends = dict.fromkeys([*(ids[role] for role in ("eos",) if role in ids), *config.end_tokens])
     begin = next(iter(model.begin), ids.get("bos", config.bos_token_id))
-    roles = dict(zip(("eos", "eot", "eom"), ends)) | {"bos": begin, "unk": ids.get("unk"), "pad": ids.get("pad")}
+    roles = dict(zip(("eos", "eot", "eom"), ends)) | {"bos": begin, "unk": ids.get("unk"),
+                                                      "pad": ids.get("pad")}
     for role, i in roles.items():
         if i is not None:
             getattr(writer, f"add_{role}_token_id")(i)
@@ -334,8 +369,9 @@ def write_marks(writer, model):
 def write_name(writer, model):
     """What the model is called, and how large it is: 134,515,008 numbers are "135M"."""
     size = sum(leaf.size for leaf in flatten(model.params).values())
-    power, letter = next((power, letter) for power, letter in ((9, "B"), (6, "M"), (3, "K"), (0, "")) if size >= 10**power)
+    power, letter = next((power, letter)
+                         for power, letter in ((9, "B"), (6, "M"), (3, "K"), (0, "")) if size >= 10**power)
     writer.add_type("model")
     writer.add_name(re.sub(r"[-_]+", " ", Path(re.sub(r" \(.*\)$", "", model.source)).stem))
     writer.add_size_label(f"{size / 10**power:.{1 if size < 10 ** (power + 1) else 0}f}{letter}")
-    writer.add_quantization_version(2)                         # of the layout of blocks, also where there are none
+    writer.add_quantization_version(2)  # of the layout of blocks, also where there are none

@@ -4,9 +4,9 @@
     field     its name, uint32 type, its value; a text is uint64 length and UTF-8; an array is type, uint64 count, values
     tensor    its name, uint32 axes, uint64 each (the last axis of NumPy first), uint32 kind, uint64 place of its numbers
 
-Whatever a count or a length says, no more is read than the file holds. The numbers are blocks of one kind; those of
-F32, F16, BF16, Q8_0, Q4_0 and Q4_1 are read here, those of all other kinds by the package `gguf`.
-Format: github.com/ggml-org/ggml, docs/gguf.md.
+Whatever a count or a length says, no more is read than the file holds. The numbers are blocks of
+one kind; those of F32, F16, BF16, Q8_0, Q4_0 and Q4_1 are read here, those of all other kinds by
+the package `gguf`. Format: github.com/ggml-org/ggml, docs/gguf.md.
 """
 
 import struct
@@ -19,13 +19,14 @@ import numpy as np
 from minillm.errors import UserError, missing, printable
 
 MAGIC, VERSIONS = b"GGUF", (2, 3)
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q",
+           12: "d"}
 TEXT, ARRAY, UINT32 = 8, 9, 4
-LARGEST = 2**40                                             # numbers in a tensor; far above any model
+LARGEST = 2**40  # numbers in a tensor; far above any model
 
 # kind: (its name, numbers in a block, bytes of a block)
-KINDS = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 30: ("BF16", 1, 2), 8: ("Q8_0", 32, 34), 2: ("Q4_0", 32, 18),
-         3: ("Q4_1", 32, 20)}
+KINDS = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 30: ("BF16", 1, 2), 8: ("Q8_0", 32, 34),
+         2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20)}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Tensor:
 
 
 class Gguf:
-    """One file: `fields` by name, `tensors` by name. Raises UserError for a file that is damaged or of another format."""
+    """One file: `fields` by name, `tensors` by name. Raises UserError for a file that is damaged or
+    of another format."""
 
     def __init__(self, path):
         self.path, self.source = Path(path), Path(path)
@@ -51,7 +53,8 @@ class Gguf:
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
         except (struct.error, UnicodeDecodeError, OverflowError) as error:
-            raise UserError(f"{path}: the header is damaged or cut short ({printable(error)})") from None
+            raise UserError(
+                f"{path}: the header is damaged or cut short ({printable(error)})") from None
 
     def _read_header(self):
         if bytes(self._bytes[:4]) != MAGIC:
@@ -60,18 +63,21 @@ class Gguf:
         version = self._number("I")
         if version not in VERSIONS:
             big = version >> 16 and not version & 0xFFFF
-            raise UserError("is a big-endian GGUF file: only little-endian ones are read" if big else
-                            f"is GGUF of version {version}: versions 2 and 3 are read")
+            raise UserError("is a big-endian GGUF file: only little-endian ones are read" if big
+                            else f"is GGUF of version {version}: versions 2 and 3 are read")
         tensors, fields = self._number("Q"), self._number("Q")
         self._fits(tensors, 24, "tensors")
         self._fits(fields, 13, "metadata fields")
         self.fields = self._distinct((self._field() for _ in range(fields)), "metadata field")
         found = self._distinct((self._tensor() for _ in range(tensors)), "tensor")
         alignment = self.fields.get("general.alignment", 32)
-        if not isinstance(alignment, int) or not 0 < alignment < 2**20 or alignment & (alignment - 1):
-            raise UserError(f"general.alignment is {printable(alignment)}: it must be a power of two")
+        if not isinstance(alignment,
+                          int) or not 0 < alignment < 2**20 or alignment & (alignment - 1):
+            raise UserError(
+                f"general.alignment is {printable(alignment)}: it must be a power of two")
         begin, end = -(-self._at // alignment) * alignment, 0
-        self.tensors = {name: self._placed(name, *about, begin, alignment) for name, about in found.items()}
+        self.tensors = {name: self._placed(name, *about, begin, alignment)
+                        for name, about in found.items()}
         for name, tensor in sorted(self.tensors.items(), key=lambda item: item[1].place):
             if tensor.place < end:
                 raise UserError(f"tensor {printable(name)} overlaps the one before it")
@@ -79,7 +85,8 @@ class Gguf:
 
     def _fits(self, count, smallest, what):
         if count * smallest > len(self._bytes) - self._at:
-            raise UserError(f"asks for {count} {what}, more than the file can hold: it is damaged or cut short")
+            raise UserError(
+                f"asks for {count} {what}, more than the file can hold: it is damaged or cut short")
 
     def _distinct(self, pairs, what):
         found = {}
@@ -119,7 +126,8 @@ class Gguf:
         size = struct.calcsize(f"<{SCALARS[kind]}")
         self._fits(count, size, "numbers")
         self._at += count * size
-        return self._bytes[self._at - count * size : self._at].view(f"<{np.dtype(SCALARS[kind]).str[1:]}").tolist()
+        return self._bytes[self._at - count * size : self._at].view(
+            f"<{np.dtype(SCALARS[kind]).str[1:]}").tolist()
 
     def _tensor(self):
         name, axes = self._text(), self._number("I")
@@ -164,7 +172,8 @@ class Gguf:
         return raw.reshape(prod(tensor.shape[:-1]), -1)
 
     def read(self, name: str) -> np.ndarray:
-        """The tensor in float32. Raises UserError where the package that knows its kind is missing."""
+        """The tensor in float32. Raises UserError where the package that knows its kind is
+        missing."""
         return floats(self.blocks(name), self.kind(name)).reshape(self.shape(name))
 
 
@@ -183,11 +192,12 @@ def block_of(number: int, name: str) -> tuple[str, int, int]:
     if number in known:
         return known[number]
     if known is KINDS and number < 256:
-        raise missing(f"tensor {printable(name)}, whose numbers are of kind {number},", "gguf", "gguf")
+        raise missing(f"tensor {printable(name)}, whose numbers are of kind {number},", "gguf",
+                      "gguf")
     raise UserError(f"tensor {printable(name)} has numbers of kind {number}, which is not known")
 
 
-@np.errstate(all="ignore")                                    # a damaged scale is infinite: the numbers say so
+@np.errstate(all="ignore")  # a damaged scale is infinite: the numbers say so
 def floats(raw_RB, kind: str) -> np.ndarray:
     """The numbers of rows of blocks, float32 (R, numbers). Raises UserError."""
     if kind == "F32":
@@ -203,15 +213,19 @@ def floats(raw_RB, kind: str) -> np.ndarray:
     import gguf
 
     try:
-        return gguf.dequantize(raw_RB, gguf.GGMLQuantizationType[kind]).astype(np.float32, copy=False)
+        return gguf.dequantize(raw_RB,
+                               gguf.GGMLQuantizationType[kind]).astype(np.float32, copy=False)
     except NotImplementedError:
-        raise UserError(f"its numbers are {kind}, which the gguf package cannot turn into floats") from None
+        raise UserError(
+            f"its numbers are {kind}, which the gguf package cannot turn into floats") from None
 
 
 def groups(raw_RB, kind: str):
-    """(scales (R, G, 1), integers (R, G, 32) as int8, smallest numbers (R, G, 1) or 0) of Q8_0, Q4_0 or Q4_1.
+    """(scales (R, G, 1), integers (R, G, 32) as int8, smallest numbers (R, G, 1) or 0) of Q8_0,
+    Q4_0 or Q4_1.
 
-    Of the 32 integers of four bits the first 16 are in the low halves of the bytes, the last 16 in the high halves.
+    Of the 32 integers of four bits the first 16 are in the low halves of the bytes, the last 16 in
+    the high halves.
     """
     size = {"Q8_0": 34, "Q4_0": 18, "Q4_1": 20}[kind]
     raw_RGB = np.ascontiguousarray(raw_RB).reshape(len(raw_RB), -1, size)

@@ -1,7 +1,9 @@
-"""LLaMAs in Hugging Face's format, ours among them: config.json and safetensors, read exactly or refused by name.
+"""LLaMAs in Hugging Face's format, ours among them: config.json and safetensors, read exactly or
+refused by name.
 
-What config.json leaves out means what it means to `transformers`; what it asks for and this model cannot do is refused.
-Matrices are stored as (out, in) and turned into (in, out). Rotary embedding turns halves there as here.
+What config.json leaves out means what it means to `transformers`; what it asks for and this model
+cannot do is refused. Matrices are stored as (out, in) and turned into (in, out). Rotary embedding
+turns halves there as here.
 """
 
 from dataclasses import asdict, fields, replace
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minillm.architecture.llama import table
+from minillm.architecture.family import family
 from minillm.architecture.quantized import without_ours
 from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ROPE_TYPES, ModelConfig, RopeScaling
@@ -25,27 +27,38 @@ NAMES = {
     "post_attention_layernorm": ("post_attention_layernorm.weight", False),
     **{f"{name}_proj": (f"self_attn.{name}_proj.weight", True) for name in "qkvo"},
     **{f"{name}_bias": (f"self_attn.{name}_proj.bias", False) for name in "qkvo"},
+    **{f"{name}_norm": (f"self_attn.{name}_norm.weight", False) for name in "qk"},
     **{f"{name}_proj": (f"mlp.{name}_proj.weight", True) for name in ("gate", "up", "down")},
     **{f"{name}_bias": (f"mlp.{name}_proj.bias", False) for name in ("gate", "up", "down")},
 }
 
 # What transformers' LlamaConfig takes where config.json is silent.
-DEFAULTS = {
-    "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
-    "max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "tie_word_embeddings": False, "attention_bias": False,
-    "mlp_bias": False, "initializer_range": 0.02, "bos_token_id": 1, "eos_token_id": 2,
-}
+DEFAULTS = {"vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008,
+            "num_hidden_layers": 32, "num_attention_heads": 32, "max_position_embeddings": 2048,
+            "rms_norm_eps": 1e-6, "tie_word_embeddings": False, "attention_bias": False,
+            "mlp_bias": False, "initializer_range": 0.02, "bos_token_id": 1, "eos_token_id": 2}
 
-EMBEDDINGS = {"model.embed_tokens.weight": "model.", "transformer.word_embeddings.weight": "transformer."}
+EMBEDDINGS = {"model.embed_tokens.weight": "model.",
+              "transformer.word_embeddings.weight": "transformer."}
 
 # Fields that change what a model computes, and the values with which they change nothing.
-NEUTRAL = {
-    "hidden_act": ("silu", "swish"), "quantization_config": (None,), "compression_config": (None,),
-    "rope_interleaved": (False, None), "partial_rotary_factor": (1, None), "sliding_window": (None,),
-    "use_sliding_window": (False, None), "layer_types": (None,), "qk_norm": (False, None), "use_qk_norm": (False, None),
-    "attn_logit_softcapping": (None,), "final_logit_softcapping": (None,), "attention_multiplier": (None,),
-    "embedding_multiplier": (1, None), "residual_multiplier": (1, None), "logits_scaling": (1, None),
-    "num_experts": (None, 0), "num_local_experts": (None, 0), "is_encoder_decoder": (False, None),
+NEUTRAL = {"hidden_act": ("silu", "swish"), "quantization_config": (None,),
+           "compression_config": (None,), "quantization": (None,),
+           "rope_interleaved": (False, None), "partial_rotary_factor": (1, None),
+           "sliding_window": (None,), "use_sliding_window": (False, None), "layer_types": (None,),
+           "qk_norm": (False, None), "use_qk_norm": (False, None),
+           "attn_logit_softcapping": (None,), "final_logit_softcapping": (None,),
+           "attention_multiplier": (None,), "embedding_multiplier": (1, None),
+           "residual_multiplier": (1, None), "logits_scaling": (1, None), "num_experts": (None, 0),
+           "num_local_experts": (None, 0), "is_encoder_decoder": (False, None)}
+
+# Refused fields of which many people have a file, and what they can do.
+WAYS = {
+    "quantization_config": ": take the float model, or turn this one into floats with transformers (dequantize(), "
+                           "save_pretrained), then minillm quantize",
+    "quantization": " (MLX): take the float model, or turn this one into floats with mlx_lm.convert --dequantize",
+    "num_experts": ": mixtures of experts are other models; llama.cpp runs them",
+    "num_local_experts": ": mixtures of experts are other models; llama.cpp runs them",
 }
 
 # What a module of transformers takes in or gives out, as our tap; heads: the field of the config that counts them.
@@ -67,22 +80,20 @@ MODULES = (
     ("model.layers.{i}", "out", "layers.{i}.resid_post", None))
 
 
-def load(folder, dtype=np.float32) -> tuple[ModelConfig, dict]:
-    """(config, params), the matrices in `dtype`, norms and biases in float32.
+def load(folder, dtype=np.float32, read=None) -> tuple[ModelConfig, dict]:
+    """(config, params), the matrices in `dtype`, norms and biases in float32. `read`: see
+    load_config.
 
     Raises UserError: a file that is missing or damaged, a tensor that is absent, unasked for or of
     another shape.
     """
-    config = load_config(folder)
+    config = load_config(folder, read)
     with open_folder(Path(folder)) as weights:
         places = plan(weights, config)
-        leaves = {
-            ours: weights.read(
-                name, dtype if transposed or ours == "embed_tokens" else np.float32, transposed
-            )
-            for ours, (name, transposed) in places.items()
-        }
-    return config, unflatten(leaves, table(config))
+        leaves = {ours: weights.read(name, dtype if transposed or ours == "embed_tokens"
+                                     else np.float32, transposed)
+                  for ours, (name, transposed) in places.items()}
+    return config, unflatten(leaves, family(config).shapes(config))
 
 
 def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
@@ -98,9 +109,9 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
                         f"{config.num_hidden_layers} layers of config.json")
     usual_names(weights, "model.", ("embed_tokens.", "layers.", "norm."), config)
     wanted = {}
-    for ours, parameter in flatten(table(config)).items():
+    for ours, shape in flatten(family(config).shapes(config)).items():
         name, transposed = hugging_face_name(ours)
-        check_shape(weights, name, parameter.shape, transposed)
+        check_shape(weights, name, shape, transposed)
         wanted[ours] = (name, transposed)
     spare = set(weights.names) - {name for name, _ in wanted.values()}
     # old files hold it, config.json decides
@@ -111,15 +122,16 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
     if spare:
         raise UserError(
             f"{weights.path(min(spare))}: tensor {printable(min(spare))} is not part of the "
-            "model that config.json describes"
-        )
+            "model that config.json describes")
     return wanted
 
 
 def usual_names(weights, prefix: str, bare: tuple[str, ...], config):
-    """Put a base model's tensors under the names of the whole model, and a tied head under that of the embedding.
+    """Put a base model's tensors under the names of the whole model, and a tied head under that of
+    the embedding.
 
-    Base models (AutoModel) leave out the prefix; save_model of safetensors.torch keeps either of two tied names.
+    Base models (AutoModel) leave out the prefix; save_model of safetensors.torch keeps either of
+    two tied names.
     """
     if not any(name.startswith(prefix) for name in weights.names):
         for name in weights.names:
@@ -134,9 +146,11 @@ def usual_names(weights, prefix: str, bare: tuple[str, ...], config):
 
 
 def check_shape(weights, name: str, shape, transposed: bool):
-    """Refuse a tensor that is absent or has another shape than config.json says. Raises UserError."""
+    """Refuse a tensor that is absent or has another shape than config.json says. Raises
+    UserError."""
     if name not in weights.tensors:
-        raise UserError(f"{weights.source}: tensor {name} is absent: the weights do not belong to config.json")
+        raise UserError(
+            f"{weights.source}: tensor {name} is absent: the weights do not belong to config.json")
     found = weights.shape(name)[::-1] if transposed else weights.shape(name)
     if found != tuple(shape):
         raise UserError(f"{weights.path(name)}: {name}{' as (in, out)' if transposed else ''} has shape {found}, "
@@ -144,63 +158,77 @@ def check_shape(weights, name: str, shape, transposed: bool):
 
 
 def check_tied(weights):
-    """Refuse a head that is stored beside the embedding it is tied to, and differs from it. Raises UserError."""
+    """Refuse a head that is stored beside the embedding it is tied to, and differs from it. Raises
+    UserError."""
     name, tied = "lm_head.weight", "model.embed_tokens.weight"
     same = weights.shape(name) == weights.shape(tied) and np.array_equal(
         weights.read(name, np.float32), weights.read(tied, np.float32), equal_nan=True)
     if not same:
-        raise UserError(f"{weights.path(name)}: {name} differs from {tied}, but config.json ties the two "
-                        "(tie_word_embeddings is true)")
+        raise UserError(
+            f"{weights.path(name)}: {name} differs from {tied}, but config.json ties the two "
+            "(tie_word_embeddings is true)")
 
 
-def load_config(folder) -> ModelConfig:
-    """The ModelConfig in a folder's config.json, as we or any version of transformers write it. Raises UserError."""
+def load_config(folder, read=None) -> ModelConfig:
+    """The ModelConfig in a folder's config.json, as we or any version of transformers write it.
+    Raises UserError.
+
+    `read` makes it of the file's values (None: read_config, a LLaMA's).
+    """
     path = Path(folder) / "config.json"
     if not Path(folder).is_dir():
-        raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
+        raise UserError(
+            f"{folder}: there is no such folder: give one with config.json and model.safetensors")
     values = read_json(path)
     try:
-        config = read_config(without_ours(values))
+        config = (read or read_config)(without_ours(values))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return with_end_of_text(folder, config)
 
 
-def read_config(values: dict) -> ModelConfig:
-    """What a config.json says, as a ModelConfig. Raises UserError."""
-    if values.get("model_type") != "llama":
+def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULTS) -> ModelConfig:
+    """What a config.json says, as a config of this kind. Raises UserError."""
+    if values.get("model_type") != kind.model_type:
         raise UserError(
-            f"model_type is {printable(values.get('model_type'))}: llama and bloom are supported"
+            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3 and "
+            "bloom are supported; transformers opens others, llama.cpp many of them as GGUF"
         )
-    refuse_unknown(without_idle(values), NEUTRAL)
+    values = without_idle(defaults | values)
+    if values.get("sliding_window") is not None and values.get("use_sliding_window") is not False:
+        raise UserError(f"sliding_window is {printable(values['sliding_window'])}: not supported, but texts up to it are "
+                        "the same without it: write it into max_position_embeddings too, and the model opens")
+    refuse_unknown(values, NEUTRAL)
     theta, scaling = read_rope(values)
-    found = {name: values.get(name, default) for name, default in DEFAULTS.items()}
+    found = {name: values.get(name, default) for name, default in defaults.items()}
     found |= {"rope_theta": theta, "rope_scaling": scaling, "head_dim": values.get("head_dim")}
     found["num_key_value_heads"] = values.get("num_key_value_heads")
     if found["num_key_value_heads"] is None:
         found["num_key_value_heads"] = found["num_attention_heads"]
     if found["head_dim"] is None:
         sizes = found["hidden_size"], found["num_attention_heads"]
-        found["head_dim"] = (
-            sizes[0] // sizes[1] if all(isinstance(size, int) and size > 0 for size in sizes) else 2
-        )
+        found["head_dim"] = (sizes[0] // sizes[1]
+                             if all(isinstance(size, int) and size > 0 for size in sizes) else 2)
     if not is_number(found["initializer_range"]) or found["initializer_range"] <= 0:
         # of no concern to a model that is trained
         found["initializer_range"] = DEFAULTS["initializer_range"]
     found["eos_token_id"] = as_tuple(found["eos_token_id"])
     names = [field.name for field in fields(ModelConfig) if field.compare]
-    return ModelConfig(**{name: found[name] for name in names})
+    return kind(**{name: found[name] for name in names})
 
 
 def without_idle(values: dict) -> dict:
-    """config.json without fields that ask for nothing: a window switched off or as wide as the context, layers all full."""
-    window, context = values.get("sliding_window"), values.get("max_position_embeddings", DEFAULTS["max_position_embeddings"])
+    """config.json without fields that ask for nothing: a window switched off or as wide as the
+    context, layers all full."""
+    window, context = values.get("sliding_window"), values.get("max_position_embeddings",
+                                                               DEFAULTS["max_position_embeddings"])
     idle = set()
-    if values.get("use_sliding_window") is False or is_count(window) and is_count(context) and window >= context:
+    if values.get("use_sliding_window") is False or is_count(window) and is_count(
+        context) and window >= context:
         idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
     kinds = values.get("layer_types")
-    if isinstance(kinds, list) and all(kind == "full_attention" or kind == "sliding_attention" and "sliding_window" in idle
-                                       for kind in kinds):
+    if isinstance(kinds, list) and all(kind == "full_attention" or kind == "sliding_attention"
+                                       and "sliding_window" in idle for kind in kinds):
         idle.add("layer_types")
     return {name: value for name, value in values.items() if name not in idle}
 
@@ -209,11 +237,14 @@ def refuse_unknown(values: dict, neutral: dict):
     """Raise UserError for a field that asks for a computation that this model does not do."""
     for name, harmless in neutral.items():
         if name in values and values[name] not in harmless:
-            raise UserError(f"{name} is {printable(values[name])}: not supported, only {harmless[0]!r} is")
+            way = WAYS.get(name, "")
+            raise UserError(
+                f"{name} is {printable(values[name])}: not supported, only {harmless[0]!r} is{way}")
 
 
 def read_rope(values: dict) -> tuple[float, RopeScaling | None]:
-    """(rope_theta, scaling) from either layout: rope_theta and rope_scaling, or rope_parameters with rope_theta inside.
+    """(rope_theta, scaling) from either layout: rope_theta and rope_scaling, or rope_parameters
+    with rope_theta inside.
 
     As in transformers 5, rope_scaling goes first where both are there. Raises UserError.
     """
@@ -230,21 +261,26 @@ def read_rope(values: dict) -> tuple[float, RopeScaling | None]:
     if kind == "default":
         return theta, None
     if kind not in ROPE_TYPES:
-        raise UserError(f"rope type is {printable(kind)}: default, {', '.join(ROPE_TYPES)} are supported")
+        raise UserError(
+            f"rope type is {printable(kind)}: default, {', '.join(ROPE_TYPES)} are supported")
     known = {field.name: rope[field.name] for field in fields(RopeScaling) if field.name in rope}
     if kind in ("llama3", "yarn"):
-        known.setdefault("original_max_position_embeddings", values.get("max_position_embeddings", 2048))
-        if "original_max_position_embeddings" in values:                      # beside the object it wins
+        known.setdefault("original_max_position_embeddings",
+                         values.get("max_position_embeddings", 2048))
+        if "original_max_position_embeddings" in values:  # beside the object it wins
             known["original_max_position_embeddings"] = values["original_max_position_embeddings"]
-    if kind == "yarn" and "factor" not in known and is_count(known["original_max_position_embeddings"]):
-        known["factor"] = values.get("max_position_embeddings", 2048) / known["original_max_position_embeddings"]
+    if kind == "yarn" and "factor" not in known and is_count(
+        known["original_max_position_embeddings"]):
+        known["factor"] = values.get("max_position_embeddings",
+                                     2048) / known["original_max_position_embeddings"]
     if "factor" not in known:
         raise UserError(f"rope_scaling of type {kind} has no factor")
     return theta, RopeScaling(**known | {"rope_type": kind})
 
 
 def with_end_of_text(folder, config):
-    """The config with the eos_token_id of generation_config.json, which transformers prefers. Raises UserError."""
+    """The config with the eos_token_id of generation_config.json, which transformers prefers.
+    Raises UserError."""
     path = Path(folder) / "generation_config.json"
     ends = read_json(path).get("eos_token_id") if path.is_file() else None
     try:
@@ -258,7 +294,8 @@ def as_tuple(tokens):
     if not isinstance(tokens, list):
         return tokens
     if not all(isinstance(token, int) for token in tokens):
-        raise UserError(f"eos_token_id is {printable(tokens)}: it must be a token id or a list of them")
+        raise UserError(
+            f"eos_token_id is {printable(tokens)}: it must be a token id or a list of them")
     unique = tuple(dict.fromkeys(tokens))
     return unique[0] if len(unique) == 1 else unique or None
 
@@ -271,11 +308,14 @@ def hugging_face_name(path: str) -> tuple[str, bool]:
 
 
 def to_hugging_face(config: ModelConfig, params) -> tuple[dict, dict]:
-    """(config.json without its number kind, tensors by name): the inverse of `load`. The arrays may be views."""
-    values = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "attention_dropout": 0.0,
-              "use_cache": True, **asdict(config)}
+    """(config.json without its number kind, tensors by name): the inverse of `load`. The arrays may
+    be views."""
+    values = {"architectures": [config.architecture], "model_type": config.model_type,
+              "hidden_act": "silu", "attention_dropout": 0.0, "use_cache": True, **asdict(config)}
     del values["o_proj_init_gain"]                     # how training began is no part of the model
     if config.rope_scaling is not None:
-        values["rope_scaling"] = {name: value for name, value in asdict(config.rope_scaling).items() if value is not None}
+        values["rope_scaling"] = {name: value
+                                  for name, value in asdict(config.rope_scaling).items() if value is not None}
     names = {path: hugging_face_name(path) for path in flatten(params)}
-    return values, {names[path][0]: leaf.T if names[path][1] else leaf for path, leaf in flatten(params).items()}
+    return values, {names[path][0]: leaf.T if names[path][1] else leaf
+                    for path, leaf in flatten(params).items()}

@@ -3,8 +3,9 @@
     file    8 bytes: length of the header; the header: JSON, name -> {dtype, shape, data_offsets}; the numbers
     index   model.safetensors.index.json: {"weight_map": {name: file}} over several such files ("shards")
 
-The safetensors library judges the header (lengths, overlaps, holes, number kinds); what it accepts is read here, a block of
-rows at a time, so that loading needs little more memory than the parameters do. Nothing is ever unpickled.
+The safetensors library judges the header (lengths, overlaps, holes, number kinds); what it accepts
+is read here, a block of rows at a time, so that loading needs little more memory than the
+parameters do. Nothing is ever unpickled.
 """
 
 import json
@@ -21,7 +22,8 @@ from minillm.files import read_json
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I32": "<i4", "I8": "i1", "U8": "u1"}     # how NumPy reads the numbers of each kind
+STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I32": "<i4", "I8": "i1",
+          "U8": "u1"}  # how NumPy reads the numbers of each kind
 BLOCK = 2**20                                                          # numbers read at once
 
 
@@ -42,7 +44,8 @@ def open_shards(folder: Path, numbers) -> "Weights":
     """The weights that an index spreads over several files of its folder. Raises UserError."""
     path = folder / INDEX
     places = read_json(path).get("weight_map")
-    if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
+    if not isinstance(places, dict) or not places or not all(isinstance(place, str)
+                                                             for place in places.values()):
         raise UserError(f"{path}: weight_map is not an object of tensor names and file names")
     shards = sorted(set(places.values()))
     for shard in shards:
@@ -55,7 +58,8 @@ def open_shards(folder: Path, numbers) -> "Weights":
     for name, shard in places.items():
         if name not in weights.tensors or weights.tensors[name][0] != folder / shard:
             weights.close()
-            raise UserError(f"{path}: tensor {printable(name)} is not in {shard}, where the index says it is")
+            raise UserError(
+                f"{path}: tensor {printable(name)} is not in {shard}, where the index says it is")
     extra = sorted(set(weights.tensors) - set(places))
     if extra:
         weights.close()
@@ -64,7 +68,8 @@ def open_shards(folder: Path, numbers) -> "Weights":
 
 
 def inside(folder: Path, name: str) -> bool:
-    """Is `name` a file of the folder? A link out of it is none, but for those into Hugging Face's own cache."""
+    """Is `name` a file of the folder? A link out of it is none, but for those into Hugging Face's
+    own cache."""
     if name != Path(name).name or "\\" in name or "\0" in name or not (folder / name).is_file():
         return False
     home, target = folder.resolve(), (folder / name).resolve()
@@ -73,12 +78,14 @@ def inside(folder: Path, name: str) -> bool:
 
 
 class Weights:
-    """Open safetensors files: which tensors they hold, and their numbers when asked for. Close it, or use `with`."""
+    """Open safetensors files: which tensors they hold, and their numbers when asked for. Close it,
+    or use `with`."""
 
     def __init__(self, paths: list[Path], numbers: tuple[str, ...], source: Path | None = None):
         """`source`: what stands for all of them in messages.
 
-        Raises UserError: a file that is missing or damaged, numbers of another kind, a tensor that two files hold.
+        Raises UserError: a file that is missing or damaged, numbers of another kind, a tensor that
+        two files hold.
         """
         self.source = source or paths[0]
         self.tensors, self.metadata, self._files = {}, {}, ExitStack()     # name -> (path, kind, shape, place in the file)
@@ -94,7 +101,9 @@ class Weights:
         try:
             with open(path, "rb") as file:
                 begin = file.read(8)
-            if begin[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+            length = int.from_bytes(begin, "little")         # 640 begins as a pickle does, but its next bytes are 0
+            if length > path.stat().st_size and begin[:2] in (b"PK", b"\x80\x02", b"\x80\x03",
+                                                              b"\x80\x04", b"\x80\x05"):
                 raise UserError(f"{path}: a pickle or a zip of pickles, not safetensors: it can run any program, "
                                 "so it is never opened")
             with safe_open(path, framework="numpy") as library:
@@ -107,16 +116,20 @@ class Weights:
             raise
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file") from None
-        except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError, struct.error) as error:
-            raise UserError(f"{path}: not a readable safetensors file ({printable(error)})") from None
+        except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError,
+                struct.error) as error:
+            raise UserError(
+                f"{path}: not a readable safetensors file ({printable(error)})") from None
         self._open[path] = file
         for name, kind in kinds.items():
             if kind not in numbers:
                 raise UserError(f"{path}: tensor {printable(name)} holds {kind} numbers: only {' and '.join(numbers)} are read")
             if name in self.tensors:
-                raise UserError(f"{path}: tensor {printable(name)} is in {self.path(name).name} too")
+                raise UserError(
+                    f"{path}: tensor {printable(name)} is in {self.path(name).name} too")
             entry = header[name]
-            self.tensors[name] = (path, kind, tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
+            self.tensors[name] = (path, kind, tuple(entry["shape"]),
+                                  8 + length + entry["data_offsets"][0])
 
     def __enter__(self):
         return self
@@ -160,7 +173,8 @@ class Weights:
         step = max(1, BLOCK // width)
         for first in range(0, shape[0], step):
             rows = min(step, shape[0] - first)
-            block = self._numbers(path, kind, place + first * width * np.dtype(STORED[kind]).itemsize, rows * width)
+            block = self._numbers(path, kind, place
+                                  + first * width * np.dtype(STORED[kind]).itemsize, rows * width)
             rows_of[first : first + rows] = block.reshape(rows, *shape[1:])
         return array
 
@@ -169,7 +183,8 @@ class Weights:
         file.seek(place)
         numbers = np.fromfile(file, STORED[kind], count)
         if len(numbers) < count:
-            raise UserError(f"{path}: ends in the middle of a tensor: it was changed while being read")
+            raise UserError(
+                f"{path}: ends in the middle of a tensor: it was changed while being read")
         if kind == "BF16":                                    # the upper half of a float32
             numbers = (numbers.astype("<u4") << 16).view("<f4")
         return numbers

@@ -1,8 +1,8 @@
 """Which file runs a family's models. Twin: minillm/in_jax/family.py."""
 
-from minillm.in_numpy import bloom, model
+from minillm.in_numpy import bloom, model, qwen3
 
-MODULES = {"llama": model, "bloom": bloom}
+MODULES = {"llama": model, "mistral": model, "qwen2": model, "qwen3": qwen3, "bloom": bloom}
 
 
 def module_of(config):

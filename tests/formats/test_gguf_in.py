@@ -1,4 +1,5 @@
-"""Promise: a GGUF file opens as the model that it holds, or one line says why not; what we write comes in again bit for bit."""
+"""Promise: a GGUF file opens as the model that it holds, or one line says why not; what we write
+comes in again bit for bit."""
 
 import struct
 from dataclasses import replace
@@ -31,10 +32,12 @@ LLAMA3 = RopeScaling("llama3", 8.0, 8192, low_freq_factor=1.0, high_freq_factor=
 
 def model(seed=0, scheme=None, dtype="float32", **fixed):
     rng = np.random.default_rng(seed)
-    config = random_config(rng, vocab_size=MADE.vocab_size + 3, bos_token_id=0, eos_token_id=(0, 5), **fixed)
+    config = random_config(rng, vocab_size=MADE.vocab_size + 3, bos_token_id=0, eos_token_id=(0, 5),
+                           **fixed)
     params = random_params(config, rng)
     params = quantize_model(params, config, scheme_named(scheme)) if scheme else params
-    return Model(config, params, MADE, "test", (0,), TEMPLATE, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"})
+    return Model(config, params, MADE, "test", (0,), TEMPLATE,
+                 {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"})
 
 
 def assert_same(ours, theirs):
@@ -65,7 +68,8 @@ def test_out_and_in_again(tmp_path, seed, scaling):
 
 @pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32"])
 def test_our_two_schemes_stay_integers(tmp_path, scheme):
-    ours = model(0, scheme, hidden_size=32, intermediate_size=64, head_dim=16, num_attention_heads=4, num_key_value_heads=2)
+    ours = model(0, scheme, hidden_size=32, intermediate_size=64, head_dim=16,
+                 num_attention_heads=4, num_key_value_heads=2)
     assert export(tmp_path / "m.gguf", ours) == []
     assert_same(ours.params, minillm.load(tmp_path / "m.gguf").params)
 
@@ -77,8 +81,10 @@ def test_half_numbers_stay_half(tmp_path, dtype):
     assert stored_dtype(folder) == "bfloat16"
     half = minillm.load(folder, dtype=dtype)
     export(tmp_path / "m.gguf", half)
-    kinds = {tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors if len(tensor.shape) == 2}
-    assert kinds == {"F16" if dtype == "float16" else "BF16"} and stored_dtype(tmp_path / "m.gguf") == dtype
+    kinds = {tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors
+             if len(tensor.shape) == 2}
+    assert kinds == {"F16" if dtype == "float16"
+                     else "BF16"} and stored_dtype(tmp_path / "m.gguf") == dtype
     assert_same(half.params, minillm.load(tmp_path / "m.gguf", dtype=dtype).params)
 
 
@@ -93,7 +99,7 @@ def test_numbers_of_every_kind_are_those_of_the_gguf_package(kind):
     rng = np.random.default_rng(int(kind))
     raw = rng.integers(0, 256, (3, 2 * size * (256 // width or 1)), dtype=np.uint8)
     try:
-        with np.errstate(all="ignore"):                        # random scales are infinite here and there
+        with np.errstate(all="ignore"):  # random scales are infinite here and there
             expected = gguf.dequantize(raw, kind)
     except NotImplementedError:
         with pytest.raises(UserError, match=kind.name):
@@ -102,14 +108,16 @@ def test_numbers_of_every_kind_are_those_of_the_gguf_package(kind):
     np.testing.assert_array_equal(floats(raw, kind.name), expected)
 
 
-TEXTS = ["Hello world! 123", "1984 DON'T don’t we'll\n\n  x", "  two  spaces", "日本語 naïve 😀 x=1;\n\ty", "a_b (c) #d 10,000.50"]
+TEXTS = ["Hello world! 123", "1984 DON'T don’t we'll\n\n  x", "  two  spaces",
+         "日本語 naïve 😀 x=1;\n\ty", "a_b (c) #d 10,000.50"]
 
 
 @pytest.mark.parametrize("rule", list(gguf_tokenizer.RULES))
 def test_a_rule_to_cut_words_comes_back_by_its_name(rule):
     vocab = MADE.spec["model"]["vocab"]
     added = [("<|endoftext|>", 0, True), ("domainword", len(vocab), False)]
-    spec = byte_level_spec(gguf_tokenizer.steps_of(rule, False), vocab, MADE.spec["model"]["merges"], added)
+    spec = byte_level_spec(gguf_tokenizer.steps_of(rule, False), vocab,
+                           MADE.spec["model"]["merges"], added)
     assert gguf_tokenizer.rule_of(spec) == rule
     writer = Fields()
     made = tokenizers.from_spec(spec)
@@ -123,20 +131,26 @@ def test_a_rule_to_cut_words_comes_back_by_its_name(rule):
 
 
 def test_cuts_without_a_name_are_refused():
-    spec = byte_level_spec([{"type": "Split", "pattern": {"Regex": r"\S+"}, "behavior": "Isolated", "invert": False},
-                            *gguf_tokenizer.steps_of("qwen2", False)[-1:]], MADE.spec["model"]["vocab"], [], [])
+    spec = byte_level_spec([{"type": "Split", "pattern": {"Regex": r"\S+"}, "behavior": "Isolated",
+                             "invert": False}, *gguf_tokenizer.steps_of("qwen2", False)[-1:]],
+                           MADE.spec["model"]["vocab"], [], [])
     with pytest.raises(UserError, match="no such rule"):
         gguf_tokenizer.rule_of(spec)
     with pytest.raises(UserError, match="'banana'"):
-        gguf_tokenizer.read({"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": ["a"], "tokenizer.ggml.pre": "banana"})
+        gguf_tokenizer.read({"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": ["a"],
+                             "tokenizer.ggml.pre": "banana"})
 
 
 def test_our_own_cuts_are_nearly_those_of_the_rule_that_is_named(tmp_path):
-    """English, digits, quotes and code become the same tokens under llama-bpe; the export says what may not."""
-    ours = tokenizers.train([*STORIES, *TEXTS, "It's 1984, don't! f(x) = 10_000\n\n  return '’ll’'"] * 3, 600)
+    """English, digits, quotes and code become the same tokens under llama-bpe; the export says what
+    may not."""
+    ours = tokenizers.train([*STORIES, *TEXTS,
+                             "It's 1984, don't! f(x) = 10_000\n\n  return '’ll’'"] * 3, 600)
     spec = byte_level_spec(gguf_tokenizer.steps_of("llama-bpe", False), ours.spec["model"]["vocab"],
-                           ours.spec["model"]["merges"], [("<|endoftext|>", 0, True)], ignore_merges=True)
-    assert gguf_tokenizer.rule_of(ours.spec) == "llama-bpe" and "combining" in gguf_tokenizer.remark(ours)
+                           ours.spec["model"]["merges"], [("<|endoftext|>", 0, True)],
+                           ignore_merges=True)
+    assert gguf_tokenizer.rule_of(
+        ours.spec) == "llama-bpe" and "combining" in gguf_tokenizer.remark(ours)
     theirs = tokenizers.from_spec(spec)
     for text in [*TEXTS, *STORIES[:1], "It's 1984, don't! f(x) = 10_000\n\n  return '’ll’'"]:
         assert theirs.encode(text) == ours.encode(text), text
@@ -144,37 +158,43 @@ def test_our_own_cuts_are_nearly_those_of_the_rule_that_is_named(tmp_path):
 
 @pytest.mark.parametrize("prefix", [False, True])
 def test_sentencepiece(tmp_path, prefix):
-    names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁abcdehnstoi", "he", "▁the", "▁t", "th"]
+    names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁abcdehnstoi",
+             "he", "▁the", "▁t", "th"]
     scores = [0.0] * 271 + [-3.0, -2.0, -1.0, -4.0]
     ordinary = set(range(259, len(names)))
     spec = sentencepiece_spec({name: i for i, name in enumerate(names)}, scores, ordinary,
                               [(name, i, True) for i, name in enumerate(names[:3])], prefix)
     made = tokenizers.from_spec(spec)
-    config = random_config(np.random.default_rng(0), vocab_size=len(names), bos_token_id=1, eos_token_id=2)
+    config = random_config(np.random.default_rng(0), vocab_size=len(names), bos_token_id=1,
+                           eos_token_id=2)
     ours = Model(config, random_params(config, np.random.default_rng(0)), made, "test", (1,))
     export(tmp_path / "m.gguf", ours)
     found = Gguf(tmp_path / "m.gguf").fields
-    assert found["tokenizer.ggml.model"] == "llama" and found["tokenizer.ggml.add_space_prefix"] is prefix
+    assert found["tokenizer.ggml.model"] == "llama" and found[
+        "tokenizer.ggml.add_space_prefix"] is prefix
     assert found["tokenizer.ggml.token_type"][:4] == [2, 3, 3, 6]
     theirs = minillm.load(tmp_path / "m.gguf")
     for text in ("the cat", " the", "héé", "  a\n", ""):
         assert theirs.prompt_ids(text) == [1, *made.encode(text)]
-        assert theirs.tokenizer.decode(theirs.tokenizer.encode(text)) == made.decode(made.encode(text))
+        assert theirs.tokenizer.decode(theirs.tokenizer.encode(text)) == made.decode(
+            made.encode(text))
 
 
 class Fields:
     """Stands in for gguf's writer: what is added, by the name that it has in the file."""
 
-    NAMES = {"tokenizer_model": "model", "tokenizer_pre": "pre", "token_list": "tokens", "token_types": "token_type",
-             "token_merges": "merges", "token_scores": "scores", "add_space_prefix": "add_space_prefix"}
+    NAMES = {"tokenizer_model": "model", "tokenizer_pre": "pre", "token_list": "tokens",
+             "token_types": "token_type", "token_merges": "merges", "token_scores": "scores",
+             "add_space_prefix": "add_space_prefix"}
 
     def __init__(self):
         self.fields = {}
 
     def __getattr__(self, name):
         key = f"tokenizer.ggml.{self.NAMES[name.removeprefix('add_')]}"
-        return lambda value: self.fields.update({key: [int(v) if isinstance(v, int) else v for v in value]
-                                                 if isinstance(value, list) else value})
+        return lambda value: self.fields.update({key: [int(v) if isinstance(v, int) else v
+                                                       for v in value] if isinstance(value, list)
+                                                 else value})
 
 
 # ---- Files that are damaged, by accident or on purpose --------------------------------------------------
@@ -206,28 +226,32 @@ def described(name="a", shape=(8,), kind=0, offset=0) -> bytes:
 
 
 HOSTILE = {
-    "empty": b"", "four bytes": b"GGUF", "not GGUF": b"GGML" + b"\0" * 100, "version 1": packed(version=1),
-    "big-endian": packed(version=3 << 24), "version 9": packed(version=9), "2^63 tensors": packed(counts=(2**63, 0)),
+    "empty": b"", "four bytes": b"GGUF", "not GGUF": b"GGML" + b"\0" * 100,
+    "version 1": packed(version=1), "big-endian": packed(version=3 << 24),
+    "version 9": packed(version=9), "2^63 tensors": packed(counts=(2**63, 0)),
     "2^63 fields": packed(counts=(0, 2**63)), "more tensors than bytes": packed(counts=(40, 0)),
     "a text without end": packed([struct.pack("<Q", 2**64 - 1) + b"a"]),
     "a text past the end": packed([struct.pack("<Q", 10**6) + b"a"]),
     "not UTF-8": packed([struct.pack("<Q", 2) + b"\xff\xfe" + struct.pack("<II", 4, 1)]),
     "unknown field type": packed([text("a") + struct.pack("<I", 77)]),
     "array of arrays": packed([text("a") + struct.pack("<IIQ", 9, 9, 1)]),
-    "2^62 numbers": packed([text("a") + struct.pack("<IIQ", 9, 10, 2**62)]),
-    "2^62 texts": packed([text("a") + struct.pack("<IIQ", 9, 8, 2**62)]),
-    "alignment 0": packed([uint(0)]), "alignment 3": packed([uint(3)]), "alignment 2^31": packed([uint(2**31)]),
+    "2^62 numbers": packed([text("a") + struct.pack("<IIQ", 9, 10, 2**62)]), "2^62 texts": packed(
+        [text("a") + struct.pack("<IIQ", 9, 8, 2**62)]), "alignment 0": packed([uint(0)]),
+    "alignment 3": packed([uint(3)]), "alignment 2^31": packed([uint(2**31)]),
     "alignment is a text": packed([text("general.alignment") + struct.pack("<I", 8) + text("32")]),
-    "a field twice": packed([uint(32), uint(32)]), "a tensor twice": packed([], [described(), described(offset=32)]),
-    "no axes": packed([], [described(shape=())]), "five axes": packed([], [described(shape=(1,) * 5)]),
-    "2^32 axes": packed([], [text("a") + struct.pack("<I", 2**32 - 1)]), "size 0": packed([], [described(shape=(0,))]),
-    "product wraps to 0": packed([], [described(shape=(2**32, 2**32))]), "unknown kind": packed([], [described(kind=999)]),
-    "removed kind": packed([], [described(kind=4)]), "half a block": packed([], [described(shape=(33,), kind=8)]),
-    "past the end": packed([], [described(offset=256)]), "offset 2^63": packed([], [described(offset=2**63)]),
-    "off alignment": packed([], [described(offset=4)]), "overlap": packed([], [described(shape=(32,)), described("b", offset=32)]),
-    "nothing in it": packed(), "no architecture": packed([uint(32)]),
-    "another architecture": packed([text("general.architecture") + struct.pack("<I", 8) + text("mamba")]),
-}
+    "a field twice": packed([uint(32), uint(32)]), "a tensor twice": packed(
+        [], [described(), described(offset=32)]), "no axes": packed([], [described(shape=())]),
+    "five axes": packed([], [described(shape=(1,) * 5)]),
+    "2^32 axes": packed([], [text("a") + struct.pack("<I", 2**32 - 1)]),
+    "size 0": packed([], [described(shape=(0,))]), "product wraps to 0": packed(
+        [], [described(shape=(2**32, 2**32))]), "unknown kind": packed([], [described(kind=999)]),
+    "removed kind": packed([], [described(kind=4)]), "half a block": packed(
+        [], [described(shape=(33,), kind=8)]), "past the end": packed([], [described(offset=256)]),
+    "offset 2^63": packed([], [described(offset=2**63)]),
+    "off alignment": packed([], [described(offset=4)]), "overlap": packed(
+        [], [described(shape=(32,)), described("b", offset=32)]), "nothing in it": packed(),
+    "no architecture": packed([uint(32)]), "another architecture": packed(
+        [text("general.architecture") + struct.pack("<I", 8) + text("mamba")])}
 
 
 @pytest.mark.parametrize("name", list(HOSTILE))
@@ -240,7 +264,8 @@ def test_hostile_files_end_in_one_line(tmp_path, name):
 
 
 def mutated(data: bytes, rng) -> bytes:
-    """The bytes with one to three changes: a byte, a number of 4 or 8 bytes, a cut, a part left out or doubled."""
+    """The bytes with one to three changes: a byte, a number of 4 or 8 bytes, a cut, a part left out
+    or doubled."""
     data = bytearray(data)
     for _ in range(rng.integers(1, 4)):
         at, way = int(rng.integers(len(data))), int(rng.integers(6))

@@ -23,15 +23,16 @@ from minillm.architecture.tree import flatten
 from minillm.errors import UserError
 from minillm.text import tokenizer
 
-CONFIG = {"model_type": "llama", "vocab_size": 300, "hidden_size": 8, "intermediate_size": 6, "num_hidden_layers": 1,
-          "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4, "max_position_embeddings": 64,
-          "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": True, "hidden_act": "silu",
-          "bos_token_id": 0, "eos_token_id": 0}
+CONFIG = {"model_type": "llama", "vocab_size": 300, "hidden_size": 8, "intermediate_size": 6,
+          "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4,
+          "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+          "tie_word_embeddings": True, "hidden_act": "silu", "bos_token_id": 0, "eos_token_id": 0}
 SHAPES = {"model.embed_tokens.weight": (300, 8), "model.norm.weight": (8,),
           **{f"model.layers.0.{name}.weight": shape for name, shape in {
-              "input_layernorm": (8,), "post_attention_layernorm": (8,), "self_attn.q_proj": (8, 8),
-              "self_attn.k_proj": (4, 8), "self_attn.v_proj": (4, 8), "self_attn.o_proj": (8, 8), "mlp.gate_proj": (6, 8),
-              "mlp.up_proj": (6, 8), "mlp.down_proj": (8, 6)}.items()}}
+                 "input_layernorm": (8,), "post_attention_layernorm": (8,),
+                 "self_attn.q_proj": (8, 8), "self_attn.k_proj": (4, 8), "self_attn.v_proj": (4, 8),
+                 "self_attn.o_proj": (8, 8), "mlp.gate_proj": (6, 8), "mlp.up_proj": (6, 8),
+                 "mlp.down_proj": (8, 6)}.items()}}
 NORM = "model.norm.weight"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TEXTS = ["a fox found three apples and gave two of them away"] * 3
@@ -46,7 +47,8 @@ def entries(arrays):
     """(header as a dict, data) of a sound safetensors file."""
     header, data = {}, b""
     for name, array in arrays.items():
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [len(data), len(data) + array.nbytes]}
+        header[name] = {"dtype": "F32", "shape": list(array.shape),
+                        "data_offsets": [len(data), len(data) + array.nbytes]}
         data += array.tobytes()
     return header, data
 
@@ -73,7 +75,8 @@ def folder(tmp_path, made):
 
 
 def content(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))
+            if path.is_file()}
 
 
 def refused(folder, file: str, *words):
@@ -98,7 +101,8 @@ def refused(folder, file: str, *words):
 def test_the_sound_folder_loads(folder):
     model = minillm.load(folder)
     np.testing.assert_array_equal(model.params["norm"], tensors()[NORM])
-    np.testing.assert_array_equal(model.params["layers"][0]["down_proj"], tensors()["model.layers.0.mlp.down_proj.weight"].T)
+    np.testing.assert_array_equal(model.params["layers"][0]["down_proj"],
+                                  tensors()["model.layers.0.mlp.down_proj.weight"].T)
 
 
 # ---- Weights: cases 1-22
@@ -114,7 +118,8 @@ def changed(**entry):
 
 def moved(name, begin, end):
     header, data = entries(tensors())
-    header[name]["data_offsets"] = [header[name]["data_offsets"][0] + begin, header[name]["data_offsets"][1] + end]
+    header[name]["data_offsets"] = [header[name]["data_offsets"][0] + begin,
+                                    header[name]["data_offsets"][1] + end]
     return pack(header, data)
 
 
@@ -126,27 +131,31 @@ def with_entry(name, entry, extra=b""):
 HEADER, DATA = entries(tensors())
 END = len(DATA)
 DAMAGED = {
-    "1 empty": b"", "2 seven bytes": b"1234567", "3 header of length 0": struct.pack("<Q", 0) + DATA,
-    "4 header of length 2^64-1": pack(HEADER, DATA, 2**64 - 1), "5 header past the end": pack(HEADER, DATA, 10_000_000),
-    "6 header above 100 MB": pack(HEADER, DATA, 100_000_001), "7 not UTF-8": pack(b'{"\xff\xfe": {}}', DATA),
+    "1 empty": b"", "2 seven bytes": b"1234567", "3 header of length 0": struct.pack("<Q", 0)
+    + DATA, "4 header of length 2^64-1": pack(HEADER, DATA, 2**64 - 1),
+    "5 header past the end": pack(HEADER, DATA, 10_000_000), "6 header above 100 MB": pack(
+        HEADER, DATA, 100_000_001), "7 not UTF-8": pack(b'{"\xff\xfe": {}}', DATA),
     "8 truncated JSON": pack(json.dumps(HEADER).encode()[:-20], DATA),
     "9 nested 100,000 deep": pack(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", DATA),
     "10 integer of 5,000 digits": pack(
         json.dumps(HEADER).encode().replace(b"[8, 6]", b"[" + b"9" * 5000 + b"]"), DATA),
-    "11 NaN as a dimension": pack(json.dumps(HEADER).encode().replace(b"[8, 6]", b"[8, NaN]"), DATA),
-    "11 1e3 as a dimension": pack(json.dumps(HEADER).encode().replace(b"[8, 6]", b"[8, 6e0]"), DATA),
-    "11 true as a dimension": changed(shape=[8, True]), "12 negative": changed(shape=[8, -6]),
-    "13 a product that wraps": with_entry("big", {"dtype": "F32", "shape": [2**32, 2**32], "data_offsets": [END, END]}),
+    "11 NaN as a dimension": pack(json.dumps(HEADER).encode().replace(b"[8, 6]", b"[8, NaN]"),
+                                  DATA),
+    "11 1e3 as a dimension": pack(json.dumps(HEADER).encode().replace(b"[8, 6]", b"[8, 6e0]"),
+                                  DATA), "11 true as a dimension": changed(shape=[8, True]),
+    "12 negative": changed(shape=[8, -6]), "13 a product that wraps": with_entry(
+        "big", {"dtype": "F32", "shape": [2**32, 2**32], "data_offsets": [END, END]}),
     "14 unknown dtype": changed(dtype="F33"), "15 half a byte": with_entry(
         "odd", {"dtype": "F4", "shape": [3], "data_offsets": [END, END + 1]}, b"\0"),
     "16 overlap": moved(NORM, -4, -4), "17 a hole": moved(list(HEADER)[-1], 4, 4),
-    "18 begin after end": changed(data_offsets=[END, END - 192]), "19 bytes after the end": pack(HEADER, DATA + b"\0" * 8),
+    "18 begin after end": changed(data_offsets=[END, END - 192]),
+    "19 bytes after the end": pack(HEADER, DATA + b"\0" * 8),
     "21 metadata of numbers": pack(HEADER | {"__metadata__": {"a": 1}}, DATA),
     "21 metadata is a list": pack(HEADER | {"__metadata__": ["a"]}, DATA),
     "22 a pickle": pickle.dumps({"weights": [1.0] * 100}), "header is a list": pack(b"[]", DATA),
-    "entry is a number": pack(HEADER | {"x": 3}, DATA), "no offsets": pack(HEADER | {"x": {"dtype": "F32", "shape": []}}, DATA),
-    "one byte short": pack(HEADER, DATA[:-1]),
-}
+    "entry is a number": pack(HEADER | {"x": 3}, DATA),
+    "no offsets": pack(HEADER | {"x": {"dtype": "F32", "shape": []}}, DATA),
+    "one byte short": pack(HEADER, DATA[:-1])}
 
 
 @pytest.mark.parametrize("case", DAMAGED)
@@ -168,7 +177,7 @@ def test_an_identical_duplicate_key_is_legal(folder):
     (folder / WEIGHTS).write_bytes(pack(text[:-1] + b", " + entry + b"}", DATA))
     try:
         model = minillm.load(folder)
-    except UserError as error:                                # stricter libraries refuse it: in words
+    except UserError as error:  # stricter libraries refuse it: in words
         assert WEIGHTS in str(error)
     else:
         np.testing.assert_array_equal(model.params["norm"], tensors()[NORM])
@@ -176,7 +185,8 @@ def test_an_identical_duplicate_key_is_legal(folder):
 
 def test_empty_tensors_and_scalars_are_read(tmp_path):
     from minillm.formats.weights import Weights
-    arrays = {"none": np.zeros((0, 3), "<f4"), "one": np.array(7.5, "<f4"), "row": np.arange(3, dtype="<f4")}
+    arrays = {"none": np.zeros((0, 3), "<f4"), "one": np.array(7.5, "<f4"),
+              "row": np.arange(3, dtype="<f4")}
     (tmp_path / "x.safetensors").write_bytes(pack(*entries(arrays)))
     with Weights([tmp_path / "x.safetensors"], ("F32",)) as weights:
         for name, array in arrays.items():
@@ -212,7 +222,8 @@ def sharded(folder, places, **shards):
     """An index, and shards that hold the named tensors."""
     (folder / WEIGHTS).unlink()
     for name, held in shards.items():
-        (folder / f"{name}.safetensors").write_bytes(pack(*entries({key: tensors()[key] for key in held})))
+        (folder / f"{name}.safetensors").write_bytes(
+            pack(*entries({key: tensors()[key] for key in held})))
     (folder / INDEX).write_text(json.dumps({"weight_map": places}), encoding="utf-8")
 
 
@@ -227,8 +238,9 @@ def test_shards_load(folder):
         np.testing.assert_array_equal(leaf, flatten(whole)[path])
 
 
-@pytest.mark.parametrize("place", ["../../etc/passwd", "/etc/passwd", "../a.safetensors", "missing.safetensors", "..", ".", "",
-                                   "sub/a.safetensors", "..\\a.safetensors", "a.safetensors\0", "C:\\a.safetensors"])
+@pytest.mark.parametrize("place", ["../../etc/passwd", "/etc/passwd", "../a.safetensors",
+                                   "missing.safetensors", "..", ".", "", "sub/a.safetensors",
+                                   "..\\a.safetensors", "a.safetensors\0", "C:\\a.safetensors"])
 def test_a_shard_that_is_not_in_the_folder_is_refused(folder, place):
     sharded(folder, PLACES | {NORM: place}, a=HALVES[0], b=HALVES[1])
     refused(folder, INDEX)
@@ -262,14 +274,17 @@ def test_the_links_of_hugging_face_s_cache_are_followed(folder, tmp_path):
 def test_a_tensor_in_two_shards_or_in_none_is_refused(folder):
     sharded(folder, PLACES, a=HALVES[0], b=HALVES[1] + [NORM])
     refused(folder, "safetensors", NORM)
-    (folder / "b.safetensors").write_bytes(pack(*entries({key: tensors()[key] for key in HALVES[1][1:]})))
+    (folder / "b.safetensors").write_bytes(
+        pack(*entries({key: tensors()[key] for key in HALVES[1][1:]})))
     refused(folder, INDEX, HALVES[1][0])
-    (folder / "b.safetensors").write_bytes(pack(*entries({key: tensors()[key] for key in HALVES[1]} | {"x": np.zeros(2, "<f4")})))
+    (folder / "b.safetensors").write_bytes(pack(*entries({key: tensors()[key] for key in HALVES[1]}
+                                                         | {"x": np.zeros(2, "<f4")})))
     refused(folder, "b.safetensors", "x")
 
 
-@pytest.mark.parametrize("index", ["[]", "{}", '{"weight_map": []}', '{"weight_map": {}}', '{"weight_map": {"a": 3}}', "", "{",
-                                   '{"weight_map": "a"}', '{"weight_map": {"a": null}}', "[" * 100_000])
+@pytest.mark.parametrize("index", ["[]", "{}", '{"weight_map": []}', '{"weight_map": {}}',
+                                   '{"weight_map": {"a": 3}}', "", "{", '{"weight_map": "a"}',
+                                   '{"weight_map": {"a": null}}', "[" * 100_000])
 def test_an_index_that_is_none_is_refused(folder, index):
     (folder / WEIGHTS).unlink()
     (folder / INDEX).write_text(index, encoding="utf-8")
@@ -279,49 +294,68 @@ def test_an_index_that_is_none_is_refused(folder, index):
 # ---- Configuration: case 24
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"num_hidden_layers": 10**9}, ["layers"]), ({"num_hidden_layers": 10**30}, ["num_hidden_layers"]),
-    ({"num_attention_heads": 0}, ["num_attention_heads"]), ({"num_key_value_heads": 0}, ["num_key_value_heads"]),
-    ({"num_attention_heads": 6, "num_key_value_heads": 4}, ["num_key_value_heads", "6"]),
-    ({"head_dim": 3}, ["head_dim", "even"]), ({"head_dim": -4}, ["head_dim"]), ({"rope_theta": 0}, ["rope_theta"]),
-    ({"rope_theta": -1}, ["rope_theta"]), ({"rope_theta": float("nan")}, ["rope_theta"]), ({"rope_theta": "x" * 1000}, ["rope_theta"]),
-    ({"rope_scaling": {"type": "linear", "factor": 0}}, ["factor"]), ({"rope_scaling": {"type": "linear"}}, ["factor"]),
-    ({"rope_scaling": {"type": "linear", "factor": float("nan")}}, ["factor"]),
-    ({"rope_scaling": {"rope_type": "su", "factor": 2.0}}, ["su"]), ({"rope_scaling": {"rope_type": ["x"], "factor": 2.0}}, ["rope"]),
-    ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, ["low_freq_factor"]),
-    ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0, "low_freq_factor": 4, "high_freq_factor": 4}}, ["high_freq_factor"]),
-    ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}, "rope_theta": 1}, ["rope_theta"]),
-    ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0, "beta_fast": "a"}}, ["beta_fast"]),
-    ({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}, ["partial_rotary_factor"]),
-    ({"model_type": "mistral"}, ["mistral"]), ({"model_type": None}, ["model_type"]), ({"model_type": ["llama"]}, ["model_type"]),
-    ({"hidden_act": "gelu"}, ["hidden_act", "gelu"]), ({"quantization_config": {"bits": 4}}, ["quantization_config"]),
-    ({"rope_interleaved": True}, ["rope_interleaved"]), ({"sliding_window": 32}, ["sliding_window"]),
-    ({"bos_token_id": 300}, ["bos_token_id"]), ({"eos_token_id": [0, -1]}, ["eos_token_id"]), ({"eos_token_id": [[0]]}, ["eos_token_id"]),
-    ({"vocab_size": 2**31}, ["vocab_size"]), ({"hidden_size": "8"}, ["hidden_size"]), ({"tie_word_embeddings": "no"}, ["tie_word"]),
-    ({"rms_norm_eps": -1}, ["rms_norm_eps"]), ({"max_position_embeddings": 0}, ["max_position_embeddings"]),
-    ({"attention_bias": "yes"}, ["attention_bias"])])
+@pytest.mark.parametrize(
+    "changes, words",
+    [({"num_hidden_layers": 10**9}, ["layers"]),
+     ({"num_hidden_layers": 10**30}, ["num_hidden_layers"]),
+     ({"num_attention_heads": 0}, ["num_attention_heads"]),
+     ({"num_key_value_heads": 0}, ["num_key_value_heads"]),
+     ({"num_attention_heads": 6, "num_key_value_heads": 4}, ["num_key_value_heads", "6"]),
+     ({"head_dim": 3}, ["head_dim", "even"]), ({"head_dim": -4}, ["head_dim"]),
+     ({"rope_theta": 0}, ["rope_theta"]), ({"rope_theta": -1}, ["rope_theta"]),
+     ({"rope_theta": float("nan")}, ["rope_theta"]), ({"rope_theta": "x" * 1000}, ["rope_theta"]),
+     ({"rope_scaling": {"type": "linear", "factor": 0}}, ["factor"]),
+     ({"rope_scaling": {"type": "linear"}}, ["factor"]),
+     ({"rope_scaling": {"type": "linear", "factor": float("nan")}}, ["factor"]),
+     ({"rope_scaling": {"rope_type": "su", "factor": 2.0}}, ["su"]),
+     ({"rope_scaling": {"rope_type": ["x"], "factor": 2.0}}, ["rope"]),
+     ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, ["low_freq_factor"]),
+     ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0, "low_freq_factor": 4,
+                        "high_freq_factor": 4}}, ["high_freq_factor"]),
+     ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}, "rope_theta": 1}, ["rope_theta"]),
+     ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0, "beta_fast": "a"}}, ["beta_fast"]),
+     ({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}},
+      ["partial_rotary_factor"]), ({"model_type": "gemma"}, ["gemma"]),
+     ({"model_type": "mistral", "sliding_window": 9}, ["sliding_window"]),
+     ({"model_type": None}, ["model_type"]), ({"model_type": ["llama"]}, ["model_type"]),
+     ({"quantization": {"bits": 4}}, ["quantization", "MLX", "mlx_lm"]),
+     ({"hidden_act": "gelu"}, ["hidden_act", "gelu"]),
+     ({"quantization_config": {"bits": 4}}, ["quantization_config", "dequantize"]),
+     ({"rope_interleaved": True}, ["rope_interleaved"]),
+     ({"sliding_window": 32}, ["sliding_window"]), ({"bos_token_id": 300}, ["bos_token_id"]),
+     ({"eos_token_id": [0, -1]}, ["eos_token_id"]), ({"eos_token_id": [[0]]}, ["eos_token_id"]),
+     ({"vocab_size": 2**31}, ["vocab_size"]), ({"hidden_size": "8"}, ["hidden_size"]),
+     ({"tie_word_embeddings": "no"}, ["tie_word"]), ({"rms_norm_eps": -1}, ["rms_norm_eps"]),
+     ({"max_position_embeddings": 0}, ["max_position_embeddings"]),
+     ({"attention_bias": "yes"}, ["attention_bias"])])
 def test_an_impossible_or_unsupported_config_is_refused(folder, changes, words):
     (folder / "config.json").write_text(json.dumps(CONFIG | changes), encoding="utf-8")
     refused(folder, WEIGHTS if changes == {"num_hidden_layers": 10**9} else "config.json", *words)
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"vocab_size": 299}, ["embed_tokens", "(300, 8)", "(299, 8)"]), ({"hidden_size": 10}, ["(300, 8)", "(300, 10)"]),
-    ({"intermediate_size": 7}, ["gate_proj", "(8, 6)", "(8, 7)"]), ({"num_key_value_heads": 2}, ["k_proj", "(8, 4)", "(8, 8)"]),
-    ({"num_hidden_layers": 2}, ["model.layers.1.", "absent"]), ({"tie_word_embeddings": False}, ["lm_head.weight", "absent"]),
-    ({"attention_bias": True}, ["q_proj.bias", "absent"])])
+@pytest.mark.parametrize("changes, words",
+                         [({"vocab_size": 299}, ["embed_tokens", "(300, 8)", "(299, 8)"]),
+                          ({"hidden_size": 10}, ["(300, 8)", "(300, 10)"]),
+                          ({"intermediate_size": 7}, ["gate_proj", "(8, 6)", "(8, 7)"]),
+                          ({"num_key_value_heads": 2}, ["k_proj", "(8, 4)", "(8, 8)"]),
+                          ({"num_hidden_layers": 2}, ["model.layers.1.", "absent"]),
+                          ({"tie_word_embeddings": False}, ["lm_head.weight", "absent"]),
+                          ({"attention_bias": True}, ["q_proj.bias", "absent"])])
 def test_weights_that_disagree_with_the_config_are_refused(folder, changes, words):
     (folder / "config.json").write_text(json.dumps(CONFIG | changes), encoding="utf-8")
     refused(folder, WEIGHTS, *words)
 
 
 def test_a_tensor_nobody_asked_for_is_refused(folder):
-    for name in ("model.layers.0.self_attn.q_proj.bias", "model.layers.1.mlp.up_proj.weight", "extra\n\x1b[31m", "lm_head.weight"):
+    for name in ("model.layers.0.self_attn.q_proj.bias", "model.layers.1.mlp.up_proj.weight",
+                 "extra\n\x1b[31m", "lm_head.weight"):
         (folder / WEIGHTS).write_bytes(pack(*entries(tensors() | {name: np.ones((300, 8), "<f4")})))
         refused(folder, WEIGHTS)
     copy = tensors()["model.embed_tokens.weight"]                # a tied head that is stored again, and old buffers
-    (folder / WEIGHTS).write_bytes(pack(*entries(tensors() | {
-        "lm_head.weight": copy, "model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(2, "<f4")})))
+    (folder / WEIGHTS).write_bytes(
+        pack(*entries(tensors()
+                      | {"lm_head.weight": copy,
+                         "model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(2, "<f4")})))
     assert "lm_head" not in minillm.load(folder).params
 
 
@@ -335,12 +369,14 @@ def test_a_tokenizer_larger_than_the_model_is_refused(folder):
     refused(folder, "tokenizer.json", "301", "300")
 
 
-@pytest.mark.parametrize("damage", [
-    lambda spec: spec["model"].__setitem__("merges", [["a", "zzz"]]), lambda spec: spec["model"]["vocab"].update(a=5, b=5),
-    lambda spec: spec["model"]["vocab"].update(a=2**31), lambda spec: spec["model"]["vocab"].update(a=10**30),
-    lambda spec: spec["model"]["vocab"].update(a=-1), lambda spec: spec["model"].__setitem__("vocab", {}),
-    lambda spec: spec.pop("model"), lambda spec: spec.__setitem__("pre_tokenizer", {"type": "Nonsense"}),
-    lambda spec: spec["model"].__setitem__("merges", "a b")])
+@pytest.mark.parametrize(
+    "damage", [lambda spec: spec["model"].__setitem__("merges", [["a", "zzz"]]),
+               lambda spec: spec["model"]["vocab"].update(a=5, b=5), lambda spec: spec["model"][
+                   "vocab"].update(a=2**31), lambda spec: spec["model"]["vocab"].update(a=10**30),
+               lambda spec: spec["model"]["vocab"].update(a=-1),
+               lambda spec: spec["model"].__setitem__("vocab", {}), lambda spec: spec.pop("model"),
+               lambda spec: spec.__setitem__("pre_tokenizer", {"type": "Nonsense"}),
+               lambda spec: spec["model"].__setitem__("merges", "a b")])
 def test_a_damaged_tokenizer_is_refused(folder, damage):
     spec = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     damage(spec)
@@ -348,7 +384,8 @@ def test_a_damaged_tokenizer_is_refused(folder, damage):
     refused(folder, "tokenizer.json")
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b"null", b'{"model": 3}'])
+@pytest.mark.parametrize("text",
+                         [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b"null", b'{"model": 3}'])
 def test_a_tokenizer_that_is_none_is_refused(folder, text):
     (folder / "tokenizer.json").write_bytes(text)
     refused(folder, "tokenizer.json")
@@ -362,7 +399,8 @@ def test_a_pattern_that_backtracks_for_ever_does_not_hang(folder, pattern):
     code = ("import sys, minillm\nfrom minillm.errors import UserError\n"
             "try: print(len(minillm.load(sys.argv[1]).tokenizer.encode('a' * 40 + '!' + 'a' * 3000 + '!')))\n"
             "except UserError as error: print('refused', error)")
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True,
+                          timeout=30)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("refused") or int(done.stdout) > 100
 
@@ -383,7 +421,8 @@ def test_a_sentencepiece_model_alone_is_explained(folder):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("twin", ["numpy", "jax"])
 def test_weights_that_are_no_numbers_are_said_in_words(folder, value, twin):
-    (folder / WEIGHTS).write_bytes(pack(*entries({name: np.full_like(array, value) for name, array in tensors().items()})))
+    (folder / WEIGHTS).write_bytes(pack(*entries({name: np.full_like(array, value)
+                                                  for name, array in tensors().items()})))
     model = minillm.load(folder)
     with np.errstate(all="ignore"):
         assert not np.isfinite(model.logits([[1, 2]], twin)).any()
@@ -395,7 +434,8 @@ def test_prompts_that_cannot_be_are_said_in_words(folder):
     model = minillm.load(folder)
     with pytest.raises(UserError, match="64"):
         model.prompt_ids("fox " * 100)
-    for tokens, word in (([[300]], "300"), ([[-1]], "-1"), ([[]], "no tokens"), ([1, 2], "shape"), ([[1] * 65], "65")):
+    for tokens, word in (([[300]], "300"), ([[-1]], "-1"), ([[]], "no tokens"), ([1, 2], "shape"),
+                         ([[1] * 65], "65")):
         with pytest.raises(UserError, match=word):
             model.logits(tokens)
 
@@ -403,8 +443,9 @@ def test_prompts_that_cannot_be_are_said_in_words(folder):
 # ---- The command line
 
 
-@pytest.mark.parametrize("command", [["generate"], ["evaluate", "--text", "book.txt"], ["inspect-config"], ["convert", "--out", "new"],
-                                     ["parity", "--against", "jax"], ["chat"]])
+@pytest.mark.parametrize("command",
+                         [["generate"], ["evaluate", "--text", "book.txt"], ["inspect-config"],
+                          ["convert", "--out", "new"], ["parity", "--against", "jax"], ["chat"]])
 @pytest.mark.parametrize("case", ["weights", "config", "tokenizer", "nothing"])
 def test_the_command_line_says_it_in_one_line(folder, tmp_path, monkeypatch, capsys, command, case):
     monkeypatch.chdir(tmp_path)
@@ -427,8 +468,9 @@ def test_the_command_line_says_it_in_one_line(folder, tmp_path, monkeypatch, cap
 # ---- Mutations
 
 
-JUNK = [None, True, False, 0, -1, 1, 2, 3, 2**31, 2**63, 10**400, -10**400, 0.5, 1e308, -1e308, float("nan"), float("inf"), "", "x",
-        "x\n\x1b[31m\u202e", "9" * 5000, [], [1], [[]], ["x"], {}, {"x": 1}, {"rope_type": "yarn"}, [10**400], "silu", "llama"]
+JUNK = [None, True, False, 0, -1, 1, 2, 3, 2**31, 2**63, 10**400, -10**400, 0.5, 1e308, -1e308,
+        float("nan"), float("inf"), "", "x", "x\n\x1b[31m\u202e", "9" * 5000, [], [1], [[]], ["x"],
+        {}, {"x": 1}, {"rope_type": "yarn"}, [10**400], "silu", "llama"]
 
 
 def mutate(rng, files: dict[str, bytes]) -> dict[str, bytes]:
@@ -446,7 +488,8 @@ def mutate(rng, files: dict[str, bytes]) -> dict[str, bytes]:
             end = min(len(raw), 1500)                            # where the headers are
             at = int(rng.integers(0, max(end, 1)))
             piece = rng.bytes(int(rng.integers(0, 4)))
-            files[name] = [raw[:at] + piece + raw[at + len(piece) :], raw[:at] + piece + raw[at:], raw[:at]][rng.integers(3)]
+            files[name] = [raw[:at] + piece + raw[at + len(piece) :], raw[:at] + piece + raw[at:],
+                           raw[:at]][rng.integers(3)]
     return files
 
 
@@ -488,7 +531,8 @@ def try_mutations(folder, first: int, number: int):
         except UserError as error:
             refusals += 1
             message = str(error)
-            assert message.isprintable() and len(message) < 800 and any(name in message for name in sound), (seed, message)
+            assert message.isprintable() and len(message) < 800 and any(
+                name in message for name in sound), (seed, message)
         except BaseException as error:
             raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
     return refusals
@@ -498,7 +542,7 @@ def test_mutated_folders_load_or_are_refused(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         refusals = try_mutations(folder, 0, 1500)
-    assert 500 < refusals < 1500                                 # the mutations reach deep, and some are harmless
+    assert 500 < refusals < 1500  # the mutations reach deep, and some are harmless
 
 
 def test_mutations_take_no_memory(folder):

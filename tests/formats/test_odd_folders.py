@@ -1,4 +1,5 @@
-"""Promise: folders as people have them, odd but right, open with what transformers makes of them; a real fault is named."""
+"""Promise: folders as people have them, odd but right, open with what transformers makes of them; a
+real fault is named."""
 
 import json
 import os
@@ -17,7 +18,8 @@ from minillm.formats.kind import kind_of
 from minillm.text import tokenizer as tokenizers
 from minillm.text.tokenizer_json import with_begin
 
-TOKENIZER = tokenizers.train(["the cat sat on the mat. "] * 20, 270, special_tokens=["<|endoftext|>", "<|im_end|>"])
+TOKENIZER = tokenizers.train(["the cat sat on the mat. "] * 20, 270,
+                             special_tokens=["<|endoftext|>", "<|im_end|>"])
 TOKENS = [[5, 9, 200, 3]]
 
 
@@ -33,15 +35,16 @@ def saved(folder: Path, seed=0, bloom=False, **fixed):
     rng = np.random.default_rng(seed)
     fixed = {"vocab_size": TOKENIZER.vocab_size, "bos_token_id": 0, "eos_token_id": 0} | fixed
     config = (random_bloom if bloom else random_config)(rng, **fixed)
-    checkpoint.save_model(folder, config, random_params(config, rng), TOKENIZER, add_bos_token=False)
+    checkpoint.save_model(folder, config, random_params(config, rng), TOKENIZER,
+                          add_bos_token=False)
     return minillm.load(folder).logits(TOKENS)
 
 
 def add_token(folder: Path, content: str, special: bool) -> int:
     spec = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     i = 1 + max(spec["model"]["vocab"].values())
-    spec["added_tokens"].append({"id": i, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
-                                 "normalized": False, "special": special})
+    spec["added_tokens"].append({"id": i, "content": content, "single_word": False, "lstrip": False,
+                                 "rstrip": False, "normalized": False, "special": special})
     (folder / "tokenizer.json").write_text(json.dumps(spec), encoding="utf-8")
     return i
 
@@ -63,7 +66,8 @@ def test_tied_weights_under_the_name_of_the_head_alone(tmp_path, bloom):
 @pytest.mark.parametrize("bloom", [False, True], ids=["llama", "bloom"])
 def test_a_base_model_without_its_prefix(tmp_path, bloom):
     expected = saved(tmp_path, bloom=bloom, tie_word_embeddings=True)
-    rewrite(tmp_path, lambda tensors: {name.partition(".")[2]: array for name, array in tensors.items()})
+    rewrite(tmp_path,
+            lambda tensors: {name.partition(".")[2]: array for name, array in tensors.items()})
     np.testing.assert_array_equal(minillm.load(tmp_path).logits(TOKENS), expected)
     edit(tmp_path / "config.json", tie_word_embeddings=False)
     with pytest.raises(UserError, match="without a head"):
@@ -73,7 +77,8 @@ def test_a_base_model_without_its_prefix(tmp_path, bloom):
 def test_a_row_without_a_token_is_no_text(tmp_path):
     saved(tmp_path, vocab_size=TOKENIZER.vocab_size + 7)
     tokenizer = minillm.load(tmp_path).tokenizer
-    assert tokenizer.decode([TOKENIZER.vocab_size + 3, *tokenizer.encode("cat"), TOKENIZER.vocab_size + 6]) == "cat"
+    assert tokenizer.decode([TOKENIZER.vocab_size + 3, *tokenizer.encode("cat"),
+                             TOKENIZER.vocab_size + 6]) == "cat"
     with pytest.raises(UserError, match="no token has the id"):
         tokenizer.decode([TOKENIZER.vocab_size + 7])
 
@@ -93,13 +98,14 @@ def test_which_token_stands_before_a_prompt(tmp_path):
     assert minillm.load(tmp_path).begin == ()
     about = tmp_path / "tokenizer_config.json"
     edit(about, add_bos_token=True, bos_token="<|im_end|>")
-    assert minillm.load(tmp_path).begin == (1,)                 # the tokenizer's own, not that of config.json
+    assert minillm.load(tmp_path).begin == (1,)  # the tokenizer's own, not that of config.json
     edit(about, bos_token=None)
     edit(tmp_path / "special_tokens_map.json", bos_token={"content": "<|im_end|>"})
     assert minillm.load(tmp_path).begin == (1,)
     edit(about, add_bos_token=None)
     spec = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
-    (tmp_path / "tokenizer.json").write_text(json.dumps(with_begin(spec, "<|endoftext|>", 9999)), encoding="utf-8")
+    (tmp_path / "tokenizer.json").write_text(json.dumps(with_begin(spec, "<|endoftext|>", 9999)),
+                                             encoding="utf-8")
     model = minillm.load(tmp_path)
     for use in (model.prompt_ids, model.text_ids):
         with pytest.raises(UserError, match="9999"):
@@ -113,17 +119,20 @@ def test_an_answer_also_ends_at_the_tokenizers_eos_token(tmp_path):
     assert minillm.load(tmp_path).answer_ends == (0, 1)
 
 
-@pytest.mark.parametrize("fields", [
-    {"sliding_window": 64}, {"sliding_window": 8, "use_sliding_window": False, "max_window_layers": 1},
-    {"layer_types": ["full_attention"] * 3}, {"sliding_window": 4096, "layer_types": ["sliding_attention"]}])
+@pytest.mark.parametrize("fields",
+                         [{"sliding_window": 64}, {"sliding_window": 8, "use_sliding_window": False,
+                                                   "max_window_layers": 1},
+                          {"layer_types": ["full_attention"] * 3},
+                          {"sliding_window": 4096, "layer_types": ["sliding_attention"]}])
 def test_fields_that_ask_for_nothing(tmp_path, fields):
     expected = saved(tmp_path, max_position_embeddings=64)
     edit(tmp_path / "config.json", **fields)
     np.testing.assert_array_equal(minillm.load(tmp_path).logits(TOKENS), expected)
 
 
-@pytest.mark.parametrize("fields", [
-    {"sliding_window": 63}, {"sliding_window": 8, "use_sliding_window": True}, {"layer_types": ["sliding_attention"]}])
+@pytest.mark.parametrize("fields",
+                         [{"sliding_window": 63}, {"sliding_window": 8, "use_sliding_window": True},
+                          {"layer_types": ["sliding_attention"]}])
 def test_fields_that_ask_for_something_are_refused(tmp_path, fields):
     saved(tmp_path, max_position_embeddings=64)
     edit(tmp_path / "config.json", **fields)
@@ -139,7 +148,8 @@ def test_shards_that_are_links(tmp_path, place):
     tensors = load_file(folder / "model.safetensors")
     places = {name: f"model-{i % 2}.safetensors" for i, name in enumerate(tensors)}
     for file in set(places.values()):
-        save_file({name: tensors[name] for name in tensors if places[name] == file}, blobs / file, {"format": "pt"})
+        save_file({name: tensors[name] for name in tensors if places[name] == file}, blobs / file,
+                  {"format": "pt"})
         try:
             os.symlink(blobs / file, folder / file)
         except OSError:
@@ -160,7 +170,20 @@ def test_a_saved_model_keeps_its_template_and_asks_for_no_sampling(tmp_path):
     model.save(tmp_path / "b")
     again = minillm.load(tmp_path / "b")
     assert (again.chat_template, again.marks, again.begin) == ("{{ 1 }}", model.marks, ())
-    assert set(json.loads((tmp_path / "b" / "generation_config.json").read_text())) == {"bos_token_id", "eos_token_id"}
+    assert set(json.loads((tmp_path / "b" / "generation_config.json").read_text())) == {
+        "bos_token_id", "eos_token_id"}
+
+
+def test_a_header_whose_length_looks_like_a_pickle(tmp_path):
+    expected, path = saved(tmp_path), tmp_path / "model.safetensors"
+    for length in (0x280, 0x380, 0x480, 0x580, 0x1280, 0x2280):
+        data = path.read_bytes()
+        old = int.from_bytes(data[:8], "little")
+        header = data[8 : 8 + old].rstrip()
+        if len(header) <= length:
+            path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + data[8 + old :])
+            np.testing.assert_array_equal(minillm.load(tmp_path).logits(TOKENS), expected)
+    assert length >= len(header)
 
 
 # ---- What is no checkpoint: the message names the way out -------------------------------------------------
@@ -172,16 +195,19 @@ def files(folder, **contents):
         path.write_bytes(content)
 
 
-@pytest.mark.parametrize("contents, path, words", [
-    ({"m_DOT_gguf": b"GGUF"}, "", "give its name .*m.gguf"),
-    ({"adapter_config_DOT_json": b'{"base_model_name_or_path": "a/b"}'}, "", "adapter .*a/b.*merge_and_unload"),
-    ({"checkpoint-9__config_DOT_json": b"{}", "checkpoint-500__config_DOT_json": b"{}"}, "", "give .*checkpoint-500"),
-    ({"consolidated_DOT_00_DOT_pth": b"PK"}, "", "Meta's own format"),
-    ({"model_DOT_safetensors": b""}, "", "weights alone"),
-    ({"model_DOT_safetensors": b""}, "model.safetensors", "give the folder"),
-    ({"a_DOT_pth": b"PK\3\4"}, "a.pth", "never opened.*save_pretrained"),
-    ({"pytorch_model_DOT_bin": b"\x80\x02"}, "pytorch_model.bin", "never opened.*save_pretrained"),
-    ({"a_DOT_txt": b"hello"}, "a.txt", "not a checkpoint"), ({}, "none", "no such file or folder")])
+@pytest.mark.parametrize(
+    "contents, path, words",
+    [({"m_DOT_gguf": b"GGUF"}, "", "give its name .*m.gguf"),
+     ({"adapter_config_DOT_json": b'{"base_model_name_or_path": "a/b"}'}, "",
+      "adapter .*a/b.*merge_and_unload"),
+     ({"checkpoint-9__config_DOT_json": b"{}", "checkpoint-500__config_DOT_json": b"{}"}, "",
+      "give .*checkpoint-500"), ({"consolidated_DOT_00_DOT_pth": b"PK"}, "", "Meta's own format"),
+     ({"model_DOT_safetensors": b""}, "", "weights alone"),
+     ({"model_DOT_safetensors": b""}, "model.safetensors", "give the folder"),
+     ({"a_DOT_pth": b"PK\3\4"}, "a.pth", "never opened.*save_pretrained"),
+     ({"pytorch_model_DOT_bin": b"\x80\x02ctorch"}, "pytorch_model.bin",
+      "never opened.*save_pretrained"), ({"a_DOT_txt": b"hello"}, "a.txt", "not a checkpoint"),
+     ({}, "none", "no such file or folder")])
 def test_what_is_no_checkpoint(tmp_path, contents, path, words):
     files(tmp_path, **contents)
     for use in (minillm.load, describe):

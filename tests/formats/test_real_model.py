@@ -1,4 +1,5 @@
-"""Promise: SmolLM2-135M-Instruct, as people have it, reads, writes and answers here as elsewhere. See `make real`."""
+"""Promise: SmolLM2-135M-Instruct, as people have it, reads, writes and answers here as elsewhere.
+See `make real`."""
 
 from pathlib import Path
 
@@ -14,11 +15,10 @@ from minillm.formats import get, gguf
 pytestmark = pytest.mark.real
 
 # Text -> ids, by SmolLM2's own tokenizer.json.
-KNOWN = {
-    "Hello, we can use": [19556, 28, 392, 416, 722], "The capital of France is": [504, 3575, 282, 4649, 314],
-    "\n": [198], "Hello world! 123": [19556, 905, 17, 216, 33, 34, 35], "  multiple   spaces": [216, 2701, 256, 5600],
-    "Café déjà vu.": [51, 1939, 2756, 32564, 90, 16739, 386, 101, 30],
-}
+KNOWN = {"Hello, we can use": [19556, 28, 392, 416, 722],
+         "The capital of France is": [504, 3575, 282, 4649, 314], "\n": [198], "Hello world! 123": [
+             19556, 905, 17, 216, 33, 34, 35], "  multiple   spaces": [216, 2701, 256, 5600],
+         "Café déjà vu.": [51, 1939, 2756, 32564, 90, 16739, 386, 101, 30]}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,8 @@ def test_it_answers(smollm2):
     text = chat_template.render(smollm2.chat_template, messages, smollm2.marks)
     ids = smollm2.tokenizer.encode(text, allow_special=True)
     how = GenerateConfig(max_new_tokens=20, temperature=0.0)
-    answer = smollm2.tokenizer.decode(smollm2.continuation(ids, "numpy", how, None, smollm2.answer_ends))
+    answer = smollm2.tokenizer.decode(smollm2.continuation(ids, "numpy", how, None,
+                                                           smollm2.answer_ends))
     assert answer == "The capital of France is Paris."
 
 
@@ -54,16 +55,19 @@ def test_out_and_in_again_bit_for_bit(smollm2, tmp_path):
     again = minillm.load(tmp_path / "m.gguf")
     ours, theirs = flatten(smollm2.params), flatten(again.params)
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
-    assert (again.config, again.marks, again.chat_template) == (smollm2.config, smollm2.marks, smollm2.chat_template)
+    assert (again.config, again.marks, again.chat_template) == (smollm2.config, smollm2.marks,
+                                                                smollm2.chat_template)
 
 
-@pytest.mark.needs("torch", "transformers")
+@pytest.mark.needs("torch", "transformers", "accelerate")
 def test_logits_are_those_of_transformers(path, smollm2):
     import torch
     from transformers import AutoModelForCausalLM
 
-    theirs = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    ids = np.array([smollm2.tokenizer.encode("The nurse said that she was 41 years old.\n\n  def f(x): return x")])
+    theirs = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name,
+                                                  dtype=torch.float32)
+    ids = np.array([smollm2.tokenizer.encode(
+                        "The nurse said that she was 41 years old.\n\n  def f(x): return x")])
     with torch.no_grad():
         expected = theirs(torch.tensor(ids)).logits.numpy()
     for twin in ("numpy", "jax"):

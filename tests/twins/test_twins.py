@@ -11,13 +11,23 @@ import jax
 import numpy as np
 import pytest
 
-from cases import FUNCTIONS, MODULES, PACKAGE, bloom_case, case, public_functions, quantize_case
+from cases import (
+    FUNCTIONS,
+    MODULES,
+    PACKAGE,
+    bloom_case,
+    case,
+    public_functions,
+    quantize_case,
+    qwen3_case,
+)
 from helpers import ROOT, TOLERANCE, assert_close, random_bloom, random_config
 from minillm.architecture.llama import init
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.tree import flatten
 from minillm.config import TrainConfig
 
+FAMILY_CASES = {"bloom": bloom_case, "qwen3": qwen3_case}
 # Functions whose arguments or results are not arrays: they have tests of their own, named here.
 TESTED_ELSEWHERE = {
     "tap_layer": "twins/test_twins.py",
@@ -59,8 +69,8 @@ def test_the_same_outputs(module, name, dtype):
     for seed in seeds.get(module, range(1)):
         arguments = [
             (
-                bloom_case(name, np.random.default_rng(seed), dtype)
-                if module == "bloom"
+                FAMILY_CASES[module](name, np.random.default_rng(seed), dtype)
+                if module in FAMILY_CASES
                 else (
                     quantize_case(name, twin, np.random.default_rng(seed), dtype, seed)
                     if module == "quantize"
