@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, keep_compiled
+from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig, check_prompt
 from minillm.errors import UserError
@@ -78,8 +78,6 @@ def generate(options):
     begin = not options.no_begin
     for prompt in options.prompt:  # all are accepted before the first is shown
         model.prompt_ids(prompt, begin)
-    if options.twin == "jax":
-        keep_compiled()
     model = model.on(options.twin)
     for i, prompt in enumerate(options.prompt):
         times = [time.perf_counter()]
@@ -134,8 +132,6 @@ def chat(options):
     special = chat_template.special_tokens(folder) if template else {}
     if template:  # one that does not work is refused before the first question
         chat_template.render(template, [*begin, {"role": "user", "content": "a"}], special)
-    if options.twin == "jax":
-        keep_compiled()
     model = model.on(options.twin)  # once, not at every answer
     without = "this checkpoint has no chat template: it continues what you type; "
     print(f"[{'' if template else without}{COMMANDS_OF_CHAT}]", file=sys.stderr)
