@@ -34,10 +34,10 @@ import numpy as np
 import minillm
 from minillm import distillation, in_jax, training
 from minillm.architecture.llama import count, init
-from minillm.cli.options import keep_compiled
 from minillm.config import DistillConfig, GenerateConfig, TrainConfig, preset
 from minillm.formats import checkpoint
 from minillm.in_jax.sharding import use_cpu_devices
+from minillm.loading import keep_compiled
 from minillm.text import storyworld
 from minillm.text.dataset import open_dataset, prepare
 

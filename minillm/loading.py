@@ -1,7 +1,10 @@
 """`minillm.load`: a checkpoint, whoever made it, as one record to run, write with and save."""
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -199,7 +202,25 @@ def twin_package(name: str):
     Raises UserError."""
     if name not in ("numpy", "jax"):
         raise UserError(f"twin {name!r} does not exist: choose numpy or jax")
+    if name == "jax":
+        keep_compiled()
     return import_module(f"minillm.in_{name}")
+
+
+@cache
+def keep_compiled():
+    """Keep what JAX compiles in the user's cache folder, where nobody chose another: the next run with the same shapes
+    starts at once. A folder that cannot be written to is left alone."""
+    import jax
+
+    from minillm.text.corpora import cache_folder
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = cache_folder() / "compiled"
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                jax.config.update("jax_compilation_cache_dir", str(folder))
+                jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def until(pieces: Iterator[str], stop: tuple[str, ...], begun: int = 0) -> Iterator[str]:

@@ -192,7 +192,6 @@ def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_to
     """{what a worker is asked: how it finds the answer}. Loads the model. Raises UserError."""
     import numpy as np
 
-    from minillm.cli.options import keep_compiled
     from minillm.loading import load, twin_package
     from minillm.quantization.model import quantize_model
 
@@ -205,8 +204,6 @@ def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_to
     if scheme is not None:
         model = replace(model, params=quantize_model(model.params, config, scheme))
     size = bytes_a_token(model.params)
-    if twin == "jax":
-        keep_compiled()
     model, rng = model.on(twin), np.random.default_rng(0)
 
     def once() -> list[float]:

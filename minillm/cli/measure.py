@@ -25,6 +25,7 @@ CONTEXT = 1024  # longer rows take memory and time that grow with their square
 def add_commands(commands):
     """Add the commands of this file."""
     add_evaluate(commands)
+    add_score(commands)
     add_parity(commands)
     add_inspect_config(commands)
 
@@ -177,6 +178,133 @@ def rows_to_measure(options, model, context: int):
             "numbers mean other tokens; give the text itself with --text"
         )
     return training.held_out(dataset, context)
+
+
+# ---- score -----------------------------------------------------------------------------------
+
+
+def add_score(commands):
+    command = add_command(
+        commands,
+        "score",
+        score,
+        "compare how likely a model finds continuations of a prompt",
+        'minillm score DIR --prompt "The nurse said that" --options " she" " he"\n'
+        '  minillm score DIR --file prompts.txt --options " she" " he"\n'
+        "  minillm score DIR --file pairs.tsv --json",
+    )
+    add_checkpoint(command)
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--prompt", metavar="TEXT", help="what stands before the options")
+    what.add_argument(
+        "--file",
+        metavar="FILE",
+        help="a prompt a line; without --options, its options after it, with tabs between, "
+        "the first of them the one that is expected",
+    )
+    command.add_argument(
+        "--options",
+        nargs="+",
+        metavar="TEXT",
+        help="continuations; a word of its own begins with a space",
+    )
+    add_encoding(command)
+    add_json(command)
+    add_twin(command)
+
+
+def score(options):
+    from minillm.inspection import scoring
+    from minillm.loading import load
+
+    prompts, choices = prompts_and_options(options)
+    model = load(options.path, options.tokenizer, options.dtype)
+    with telling("reading") as tell:
+        found = scoring.score(
+            model, prompts, choices, options.twin, row_by_row(tell, options.twin)
+        )
+    rows = [
+        {
+            "prompt": prompt,
+            "options": [
+                {"option": each.option, "log_p": each.log_p, "tokens": each.tokens}
+                for each in some
+            ],
+        }
+        for prompt, some in zip(prompts, found)
+    ]
+    summary = summarized(found) if len(found) > 1 else {}
+    if options.json:
+        print(json.dumps({"path": str(options.path), "prompts": rows, **summary}))
+    else:
+        show_scores(prompts, found, summary)
+
+
+def prompts_and_options(options) -> tuple[list[str], list[list[str]]]:
+    """The prompts, and the options of each. Raises UserError."""
+    if options.file is None:
+        if not options.options:
+            raise UserError("--prompt needs --options: the continuations to compare")
+        return [options.prompt], [options.options]
+    lines = [line for line in read_file(options.file, options).splitlines() if line.strip()]
+    if not lines:
+        raise UserError(f"{options.file}: holds no prompt: one a line")
+    if options.options:
+        return lines, [options.options] * len(lines)
+    prompts, choices = [], []
+    for number, line in enumerate(lines, 1):
+        prompt, *some = line.split("\t")
+        if len(some) < 2 or not all(some):
+            raise UserError(
+                f"{options.file}: line {number} has no two options after its prompt, with tabs "
+                "between: write them, or give --options for all prompts"
+            )
+        prompts.append(prompt), choices.append(some)
+    return prompts, choices
+
+
+def summarized(found) -> dict:
+    """What many prompts say together: of the first option against the second, and against all."""
+    from minillm.inspection.scoring import mean_interval, share_interval
+
+    leads = [some[0].log_p - some[1].log_p for some in found if len(some) > 1]
+    if len(leads) < len(found):
+        return {}
+    wins = sum(some[0].log_p == max(each.log_p for each in some) for some in found)
+    mean, half = mean_interval(leads)
+    share, low, high = share_interval(wins, len(found))
+    return {
+        "first_minus_second": mean,
+        "first_minus_second_95": half,
+        "first_wins": share,
+        "first_wins_95": [low, high],
+    }
+
+
+def show_scores(prompts, found, summary: dict):
+    """Print a line for every option, and what they say together."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from minillm.errors import printable
+
+    console = Console()
+    for prompt, some in zip(prompts, found):
+        console.print(escape(printable(prompt, quoted=False)), style="bold")
+        grid = Table("option", "log p (nats)", "a token", "tokens", box=None, padding=(0, 2, 0, 2))
+        for each in sorted(some, key=lambda each: -each.log_p):
+            numbers = f"{each.log_p:.4f}", f"{each.per_token:.4f}", str(each.tokens)
+            grid.add_row(escape(printable(each.option)), *numbers)
+        console.print(grid)
+    if summary:
+        low, high = summary["first_wins_95"]
+        print(
+            f"first - second option: {summary['first_minus_second']:+.4f} "
+            f"± {summary['first_minus_second_95']:.4f} nats (95%, {len(found)} prompts)\n"
+            f"the first is the likeliest: {100 * summary['first_wins']:.1f}% "
+            f"({100 * low:.1f}% to {100 * high:.1f}%)"
+        )
 
 
 # ---- parity ----------------------------------------------------------------------------------

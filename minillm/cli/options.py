@@ -228,14 +228,3 @@ def open_or_prepare(options, folder, replace=True, check=lambda tokenizer: None,
               f"{len(corpus.train):,} documents: the model will not learn where one ends",
               file=sys.stderr)
     return prepare(corpus, tokenizer, folder, replace, mark), tokenizer
-
-
-def keep_compiled():
-    """Keep what JAX compiles in the user's cache folder: the next run with the same shapes starts
-    at once."""
-    import jax
-
-    from minillm.text.corpora import cache_folder
-
-    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, flag, keep_compiled
+from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, flag
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig, check_prompt
 from minillm.errors import UserError, printable
@@ -61,8 +61,6 @@ def generate(options):
         prompts, stop = ([unescaped(text) for text in texts] for texts in (prompts, stop))
     # all are accepted before the first is shown
     lengths = [len(model.prompt_ids(prompt, begin, options.special)) for prompt in prompts]
-    if options.twin == "jax":
-        keep_compiled()
     model = model.on(options.twin)
     for i, prompt in enumerate(prompts):
         times = [time.perf_counter()]
@@ -135,8 +133,6 @@ def chat(options):
     begin = [{"role": "system", "content": options.system}] if options.system else []
     if template:  # one that does not work is refused before the first question
         chat_template.render(template, [*begin, {"role": "user", "content": "a"}], special)
-    if options.twin == "jax":
-        keep_compiled()
     model = model.on(options.twin)  # once, not at every answer
     without = "this checkpoint has no chat template: it continues what you type; "
     print(f"[{'' if template else without}{COMMANDS_OF_CHAT}]", file=sys.stderr)

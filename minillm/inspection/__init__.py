@@ -7,7 +7,8 @@
 Every function takes the model and a prompt (a text, or token ids) and returns NumPy arrays. Arrays
 are named by their axes, as everywhere in minillm: `kl_LT` is (layers, positions). Axes: see
 in_numpy/ops.py; here also H heads, N the first few of a list. `twin` chooses NumPy or JAX; NumPy
-does everything except the gradients of a BLOOM.
+does everything except the gradients of a BLOOM. Several texts (of any lengths) are a batch: `record` pads
+what it returns with NaN, and the functions of one text return a list.
 """
 
 from minillm.inspection.ablation import (
@@ -24,12 +25,13 @@ from minillm.inspection.faithfulness import Check, check_all
 from minillm.inspection.heads import HeadScores, head_scores, scores_on_repeats
 from minillm.inspection.lens import Lens, logit_lens
 from minillm.inspection.neurons import Neurons, top_neurons, top_tokens
-from minillm.inspection.patching import Patching, patch, rank_by_gradient
+from minillm.inspection.patching import Patching, Target, patch, rank_by_gradient, target
 from minillm.inspection.record import logits_of, record, record_by_layer, run
+from minillm.inspection.scoring import Scored, score
 from minillm.inspection.steering import contrast, generate, record_generation
 
-__all__ = ["Ablation", "Attribution", "Check", "Edit", "HeadScores", "Lens", "Neurons", "Patching", "ablate_heads",
+__all__ = ["Ablation", "Attribution", "Check", "Edit", "HeadScores", "Lens", "Neurons", "Patching", "Target", "ablate_heads",
            "ablate_mlps", "ablate_neurons", "add", "attribute_logits", "axes_of", "check_all", "contrast", "effect_of",
            "estimate", "generate", "head_scores", "logit_lens", "logits_of", "matching", "patch", "rank_by_gradient",
-           "record", "record_by_layer", "record_generation", "replace", "run", "scale", "scores_on_repeats", "shape_of",
-           "swap", "tap_names", "top_neurons", "top_tokens", "zero"]
+           "record", "record_by_layer", "record_generation", "replace", "run", "scale", "Scored", "score", "scores_on_repeats", "shape_of",
+           "swap", "tap_names", "target", "top_neurons", "top_tokens", "zero"]

@@ -12,10 +12,10 @@ import numpy as np
 
 from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.attribution import head_outputs
-from minillm.inspection.dispatch import prompt_tokens
+from minillm.inspection.dispatch import each_text, outer, prompt_tokens
 from minillm.inspection.edit import Edit
-from minillm.inspection.record import run, through_head
-from minillm.inspection.restart import one_head_each, random_like, restart, rows_at_once
+from minillm.inspection.record import in_slices, run, through_head
+from minillm.inspection.restart import one_head_each, random_like, restart
 from minillm.loading import Model
 
 
@@ -33,6 +33,7 @@ class Ablation:
     control_kl_LNT: np.ndarray
 
 
+@each_text
 def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = "jax") -> Ablation:
     """Set each head's output z to zero, one head at a time: N = H.
 
@@ -54,6 +55,7 @@ def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = 
     return _ablate(model, prompt, ["*.z"], rows, seed, twin, chosen_LH)
 
 
+@each_text
 def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablation:
     """Set each layer's MLP output to zero: N = 1."""
     model = model.on(twin)
@@ -65,6 +67,7 @@ def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablat
     return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin, np.ones((model.config.num_hidden_layers, 1), bool))
 
 
+@each_text
 def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0, twin: str = "jax") -> Ablation:
     """Set each of the neurons `units` of one layer to zero: N = len(units).
 
@@ -103,11 +106,17 @@ def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
 
 def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T, twin: str) -> tuple[np.ndarray, np.ndarray]:
     """(surprise_RT, kl_RT) of R changed runs, compared with the whole model."""
-    size = rows_at_once(model.config, x_RTD.shape[1], len(x_RTD))
-    size = max(1, min(size, 2**27 // log_p_TV.nbytes))
-    parts = []
-    for i in range(0, len(x_RTD), size):
-        logits_RTV = np.asarray(through_head(twin, model.params, x_RTD[i : i + size], model.config))
+    R, T = x_RTD.shape[:2]
+    if twin == "jax":
+        from minillm.inspection import compiled
+        t_N, next_N = np.tile(np.arange(T), R), np.tile(np.append(tokens_T[1:], 0), R)
+        each = lambda *rows: compiled.effects(outer(model.params), rows[0], log_p_TV, *rows[1:], model.config)
+        surprise_RT, kl_RT = (x.reshape(R, T) for x in in_slices(x_RTD, each, model.config.vocab_size, t_N, next_N))
+        surprise_RT[:, -1] = np.nan
+        return surprise_RT, kl_RT
+    size, parts = max(1, 2**27 // log_p_TV.nbytes), []
+    for i in range(0, R, size):
+        logits_RTV = through_head(twin, model.params, x_RTD[i : i + size], model.config)
         parts.append(effect(log_softmax(logits_RTV), log_p_TV, tokens_T))
     return tuple(np.concatenate(each) for each in zip(*parts))
 
@@ -121,6 +130,7 @@ def effect(changed_BTV, log_p_TV, tokens_T) -> tuple[np.ndarray, np.ndarray]:
     return surprise_BT, kl_BT
 
 
+@each_text
 def effect_of(model: Model, prompt, edits: Sequence[Edit], twin: str = "jax") -> tuple[np.ndarray, np.ndarray]:
     """(surprise_T, kl_T) of any edits: their effect at each position."""
     tokens_BT = prompt_tokens(model, prompt)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.architecture.family import family
-from minillm.inspection.dispatch import head_matrix, matrix, prompt_tokens
+from minillm.inspection.dispatch import as_read, each_text, head_matrix, matrix, norm, prompt_tokens
 from minillm.inspection.record import run
 from minillm.loading import Model
 
@@ -20,8 +20,8 @@ from minillm.loading import Model
 class Attribution:
     """What each part adds to the logit of one token at each position; together they are `logit_T`.
 
-    `bias_TL` is for the bias of each layer's o_proj, `norm_T` for that of a BLOOM's final norm; 0
-    if there is none.
+    `bias_TL` is for the bias of each layer's o_proj, `norm_T` for that of a BLOOM's final norm
+    (and what rounding adds where the head rounds its inputs to integers); 0 if there is none.
     """
 
     token_T: np.ndarray
@@ -38,6 +38,7 @@ class Attribution:
         return self.embed_T + self.head_TLH.sum((1, 2)) + self.bias_TL.sum(1) + self.mlp_TL.sum(1) + self.norm_T
 
 
+@each_text
 def attribute_logits(
     model: Model,
     prompt,
@@ -45,8 +46,9 @@ def attribute_logits(
     against_mean: bool = False,
     seen: dict | None = None,
     twin: str = "jax",
+    rival_T=None,
 ) -> Attribution:
-    """The parts of the logit of `token_T` at each position.
+    """The parts of the logit of `token_T` at each position; with `rival_T`, of its lead over that token's logit.
 
     `token_T` is by default the text's next token, and at the end the most probable one. With
     `against_mean`, the mean logit of the vocabulary is subtracted: the difference makes a token
@@ -71,11 +73,12 @@ def attribute_logits(
     )
     L, positions = model.config.num_hidden_layers, np.arange(len(token_T))
     head_DV = head_matrix(model)
+    other_TD = head_DV.mean(1) if against_mean else 0 if rival_T is None else head_DV[:, np.asarray(rival_T)].T
     direction_TD, norm_T = through_norm(
-        model,
-        seen[f"layers.{L - 1}.resid_post"][0],
-        head_DV[:, token_T].T - (head_DV.mean(1) if against_mean else 0),
+        model, seen[f"layers.{L - 1}.resid_post"][0], head_DV[:, token_T].T - other_TD
     )
+    norm_T = norm_T + rounding(model, seen[f"layers.{L - 1}.resid_post"][0], head_DV[:, token_T].T - other_TD)
+    other_T = logits_TV.mean(1) if against_mean else 0 if rival_T is None else logits_TV[positions, rival_T]
     return Attribution(
         token_T=token_T,
         embed_T=np.sum(seen[first(model.config)[-1]][0] * direction_TD, -1),
@@ -88,8 +91,15 @@ def attribute_logits(
         mlp_TL=np.stack(
             [np.sum(seen[f"layers.{i}.mlp_out"][0] * direction_TD, -1) for i in range(L)], 1
         ),
-        logit_T=logits_TV[positions, token_T] - (logits_TV.mean(1) if against_mean else 0),
+        logit_T=logits_TV[positions, token_T] - other_T,
     )
+
+
+def rounding(model: Model, last_TD, direction_TD):
+    """What is added where the head rounds its inputs to integers: 0 in any other model. (T,)"""
+    weight = model.params["lm_head"] if "lm_head" in model.params else model.params["embed_tokens"].T
+    read_TD = np.asarray(norm("numpy", model.params, last_TD, model.config))
+    return np.sum((as_read(weight, read_TD) - read_TD) * direction_TD, -1)
 
 
 def first(config) -> tuple[str, ...]:
@@ -115,9 +125,10 @@ def through_norm(model: Model, last_TD, direction_TD):
 def head_outputs(model: Model, seen: dict, i: int) -> np.ndarray:
     """The output of each head of layer i to the residual stream: (H, T, D)."""
     z_BKGTE = seen[f"layers.{i}.z"]
-    z_HTE = z_BKGTE[0].reshape(-1, *z_BKGTE.shape[-2:])
-    o_HED = matrix(model.params["layers"][i]["o_proj"]).reshape(len(z_HTE), z_HTE.shape[-1], -1)
-    return z_HTE @ o_HED
+    z_HTE, o_proj = z_BKGTE[0].reshape(-1, *z_BKGTE.shape[-2:]), model.params["layers"][i]["o_proj"]
+    H, T, E = z_HTE.shape
+    z_HTE = as_read(o_proj, z_HTE.transpose(1, 0, 2).reshape(T, H * E)).reshape(T, H, E).transpose(1, 0, 2)
+    return z_HTE @ matrix(o_proj).reshape(H, E, -1)
 
 
 def bias(model: Model, i: int) -> np.ndarray:

@@ -1,20 +1,53 @@
 """The pieces of a forward pass that inspection needs, for both twins and both model families."""
 
 from dataclasses import replace
+from functools import wraps
 
 import numpy as np
 
 from minillm.architecture.tree import tree_map
+from minillm.errors import UserError
+from minillm.inspection.activations import axes_of
 from minillm.loading import Model, twin_package
 
 
+def prompt_rows(model: Model, prompt) -> list[np.ndarray]:
+    """The token ids of each text of a prompt: a text, ids, several texts, or rows of ids. Raises UserError if unreadable."""
+    if isinstance(prompt, str) or len(np.shape(prompt[0] if len(prompt) else 0)) == 0 and not isinstance(next(iter(prompt), 0), str):
+        prompt = [prompt]
+    rows = [np.asarray(model.prompt_ids(row) if isinstance(row, str) else row) for row in prompt]
+    for row in rows:
+        model.check_tokens(row[None] if row.ndim == 1 else row)
+    return [row.astype(np.int32) for row in rows]
+
+
 def prompt_tokens(model: Model, prompt) -> np.ndarray:
-    """Token ids (B, T) of a prompt: a text, ids, or rows of ids. Raises UserError if unreadable."""
-    tokens = model.prompt_ids(prompt) if isinstance(prompt, str) else prompt
-    tokens_BT = np.asarray(tokens)
-    tokens_BT = tokens_BT[None] if tokens_BT.ndim == 1 else tokens_BT
-    model.check_tokens(tokens_BT)
-    return tokens_BT.astype(np.int32)
+    """Token ids (B, T) of a prompt whose texts have one length. Raises UserError."""
+    rows = prompt_rows(model, prompt)
+    lengths = sorted({len(row) for row in rows})
+    if len(lengths) > 1:
+        raise UserError(f"the texts have {lengths[0]} to {lengths[-1]} tokens: here they must be equally long")
+    return np.stack(rows)
+
+
+def each_text(function):
+    """Let a function of one text take a batch: several texts give a list, what each would give alone."""
+    @wraps(function)
+    def over(model: Model, prompt, *arguments, seen: dict | None = None, **options):
+        rows = prompt_rows(model, prompt)
+        kept = [{}] * len(rows) if seen is None else [{"seen": row_of(seen, i, len(rows[i]))} for i in range(len(rows))]
+        found = [function(model, row[None], *arguments, **options, **more) for row, more in zip(rows, kept, strict=True)]
+        return found[0] if len(found) == 1 else found
+    return over
+
+
+def row_of(seen: dict, row: int, length: int) -> dict:
+    """The record of one text of a batch, without what it was padded with."""
+    def cut(name, x):
+        for axis, letter in enumerate(axes_of(name)):
+            x = x[(slice(None),) * axis + (slice(length),)] if letter in "TS" else x
+        return x[row : row + 1]
+    return {name: cut(name, x) for name, x in seen.items()}
 
 
 def matrix(weight) -> np.ndarray:
@@ -24,6 +57,17 @@ def matrix(weight) -> np.ndarray:
         weight = dequantize(replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()}))
     weight = np.asarray(weight)
     return weight if weight.dtype in (np.float32, np.float64) else weight.astype(np.float32)
+
+
+def as_read(weight, x) -> np.ndarray:
+    """What a product with this weight reads of x (..., in): rounded to integers times a scale where the scheme does that."""
+    if not getattr(getattr(weight, "scheme", None), "activations", False):
+        return x
+    from minillm.in_numpy.quantize import outside, quantize_tokens
+    x_TI = np.asarray(x).reshape(-1, x.shape[-1])
+    inside_I = 1 if weight.columns is None else outside(np.asarray(weight.columns), x_TI.shape[-1], x_TI.dtype)
+    integers_TI, scale_T1 = quantize_tokens(x_TI * inside_I)
+    return (integers_TI * scale_T1 + x_TI * (1 - inside_I)).reshape(x.shape)
 
 
 def head_matrix(model: Model) -> np.ndarray:
@@ -47,15 +91,20 @@ def norm(twin: str, params, x, config):
     return twin_package(twin).module_of(config).final_norm(params, x, config)
 
 
-def unembed(twin: str, params, x, config):
+def unembed(twin: str, params, x, config, tap=lambda name, x: x):
     """Logits of a residual stream: the final norm, then the head. x (..., D) -> (..., V)."""
-    package = twin_package(twin)
-    return package.linear(norm(twin, params, x, config), package.head(params))
+    x = tap("final_norm", norm(twin, params, x, config))
+    return tap("logits", twin_package(twin).read(params, x))
 
 
 def outer(params) -> dict:
     """The parameters outside the layers, which `unembed` needs."""
     return {name: value for name, value in params.items() if name != "layers"}
+
+
+def embed(twin: str, params, tokens_BT, config, tap):
+    """The start of the residual stream, (B, T, D)."""
+    return twin_package(twin).module_of(config).embed(params, tokens_BT, config, tap)
 
 
 def forward(twin: str, config):

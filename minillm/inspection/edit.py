@@ -58,14 +58,18 @@ def swap(tap: str, seen: Mapping, positions=None, heads=None, units=None) -> Edi
     return Edit(tap, "replace", seen, positions, heads, units)
 
 
-def prepared(edits: Sequence[Edit], config, batch: int, length: int, dtype):
-    """(plan, values): what changes, a constant; and its masks and arrays. Raises UserError."""
-    plan, values = [], []
+def prepared(edits: Sequence[Edit], config, lengths: Sequence[int], room: int, dtype):
+    """(plan, values): what changes, a constant; and its masks and arrays. Raises UserError.
+
+    `lengths` are those of the texts, padded to `room` positions: padding stays as it is, and positions count from each
+    text's own end where they are negative.
+    """
+    plan, values, longest = [], [], max(lengths)
     for edit in edits:
         if edit.kind not in KINDS:
             raise UserError(f"an edit cannot be {edit.kind!r}: use one of {', '.join(KINDS)}")
         for name in matching(edit.tap, config):
-            shape = shape_of(name, config, batch, length)
+            shape = shape_of(name, config, len(lengths), longest)
             if isinstance(edit.value, Mapping) and name not in edit.value:
                 raise UserError(f"the other run's record has no {name}: record it in that run")
             value = np.asarray(edit.value[name] if isinstance(edit.value, Mapping) else edit.value, dtype)
@@ -74,18 +78,42 @@ def prepared(edits: Sequence[Edit], config, batch: int, length: int, dtype):
             except ValueError:
                 raise UserError(f"the value for {name} has shape {value.shape}, which does not fit its {shape}") from None
             plan.append((name, edit.kind))
-            values.append((mask(name, config, batch, length, edit.positions, edit.heads, edit.units), value))
+            values.append((mask(name, config, lengths, room, edit.positions, edit.heads, edit.units),
+                           padded(value, name, longest, room)))
     return tuple(plan), values
 
 
-def mask(name: str, config, batch: int, length: int, positions=None, heads=None, units=None) -> np.ndarray:
-    """True where an activation changes; length 1 on axes that change whole. Raises UserError."""
-    axes, shape = axes_of(name), shape_of(name, config, batch, length)
+def padded(x, name: str, length: int, room: int):
+    """An array of an activation with its axes of positions made longer, where it has them."""
+    axes = axes_of(name)[len(axes_of(name)) - x.ndim :]
+    more = [(0, room - length if letter in "TS" and size == length > 1 else 0) for letter, size in zip(axes, x.shape)]
+    return np.pad(x, more) if any(after for _, after in more) else x
+
+
+def mask(name: str, config, lengths: Sequence[int], room: int, positions=None, heads=None, units=None) -> np.ndarray:
+    """True where an activation changes; length 1 on axes that change whole. Raises UserError.
+
+    `positions` are the same in every text, or a list for each.
+    """
+    axes, shape = axes_of(name), shape_of(name, config, len(lengths), room)
     found = np.ones([1] * len(shape), bool)
-    if positions is not None:
-        found = found & along(axes.index(POSITION), shape, positions, f"a position of {name}")
+    each = np.ndim(positions[0]) == 1 if positions is not None and len(positions) else False
+    if each and len(positions) != len(lengths):
+        raise UserError(f"positions are given for {len(positions)} texts of {len(lengths)}")
+    if positions is not None or min(lengths) < room:
+        rows_BT = np.zeros((len(lengths), room), bool)
+        for row, length in enumerate(lengths):
+            chosen = range(length) if positions is None else positions[row] if each else positions
+            rows_BT[row, :length] = along(0, (length,), chosen, f"a position of {name}")
+        found = found & laid_out(rows_BT, axes, POSITION)
+        if "S" in axes and min(lengths) < room:
+            keys_BS = np.arange(room) < np.array(lengths)[:, None]
+            found = found & laid_out(keys_BS, axes, "S")
     if units is not None:
-        found = found & along(len(shape) - 1, shape, units, f"a unit of {name}")
+        unit_axis, longest = len(shape) - 1, max(lengths)
+        size = longest if axes[-1] == "S" else shape[-1]
+        chosen = along(0, (size,), units, f"a unit of {name}")
+        found = found & np.pad(chosen, (0, shape[-1] - size)).reshape([-1 if i == unit_axis else 1 for i in range(len(shape))])
     if heads is not None:
         if "K" not in axes:
             raise UserError(f"{name} has no heads: edit a tap that has, such as z or pattern")
@@ -93,6 +121,12 @@ def mask(name: str, config, batch: int, length: int, positions=None, heads=None,
         chosen = along(0, (prod(head_shape),), heads, f"a head of {name}")
         found = found & chosen.reshape(1, *head_shape, *[1] * (len(shape) - 1 - len(head_shape)))
     return found
+
+
+def laid_out(rows_BT, axes: str, letter: str) -> np.ndarray:
+    """(B, T) on the first axis of an activation and on that of `letter`; length 1 on the others."""
+    return rows_BT.reshape([len(rows_BT) if i == 0 else rows_BT.shape[1] if axis == letter else 1
+                            for i, axis in enumerate(axes)])
 
 
 def along(axis: int, shape, chosen, what: str) -> np.ndarray:

@@ -1,9 +1,14 @@
 """Identities that must hold for any model, each measured on the prompt at hand.
 
-Every difference is the largest one, relative to the largest number compared. Tolerances allow for
-rounding in the dtype: 1e-4 in float32, 1e-9 in float64; what must be equal bit for bit has
-tolerance 0. The exception is edits of a quantized model in JAX, which may differ by rounding: XLA
-fuses integer products with their surroundings, so an edit changes the order of a sum.
+Every difference is the largest one, relative to the largest number compared. Like is compared with like: both twins, and a
+block that is recorded, edited or left alone, are given the same input, layer by layer, so that no difference is the echo of
+an earlier one. The tolerances allow for rounding, and for nothing else:
+
+- 1e-4 in float32 and 1e-9 in float64 where the same numbers are added in another order (about 1e-7 and 1e-16 a step);
+- no bit in NumPy, where recording or replacing an activation by itself runs the same program. In JAX it is another
+  program, whose sums XLA may fuse and order otherwise: a tenth of the above;
+- where activations are rounded to integers, a number that lies between two of them may go either way, and the layers after
+  it enlarge that: STEP within a block, WANDER in whole runs.
 """
 
 from collections.abc import Callable
@@ -11,18 +16,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.architecture.tree import flatten
+from minillm.inspection.activations import tap_names
 from minillm.inspection.attribution import attribute_logits, parts_of_stream
-from minillm.inspection.dispatch import forward, prompt_tokens, widened
-from minillm.inspection.edit import swap
-from minillm.inspection.heads import patterns
+from minillm.inspection.dispatch import head_matrix, matrix, norm, prompt_tokens, widened
+from minillm.inspection.edit import padded, prepared, swap
 from minillm.inspection.patching import patch
-from minillm.inspection.record import record, run, through_head
+from minillm.inspection.record import (
+    before_layers,
+    ended,
+    record,
+    run,
+    through_block,
+    through_head,
+)
 from minillm.inspection.restart import restart
 from minillm.loading import Model
+from minillm.text.lengths import padded_length
 
-WIDE_BYTES = 2 * 2**30   # no larger float64 copy of the parameters is made
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
+STEP, WANDER = 0.05, 0.5   # with int8 activations
+NEEDED = ("embed*", "*.resid_pre", "*.z", "*.attn_out", "*.mlp_out", "*.mlp_post", "*.resid_post", "final_norm", "logits")
 
 
 @dataclass(frozen=True)
@@ -55,47 +68,61 @@ def difference(ours, theirs) -> float:
     return float(np.max(np.abs(ours[finite] - theirs[finite]), initial=0) / max(largest, 1e-30))
 
 
-def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin: str = "jax") -> list[Check]:
-    """Check all identities on a prompt; `corrupt` is a prompt of equal length, for patching."""
+def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin: str = "jax", look=lambda i, layer: None,
+              say=lambda line: None) -> list[Check]:
+    """Check all identities on a prompt; `corrupt` is a prompt of equal length, for patching.
+
+    `seen` is a record of at least NEEDED. `look(i, layer)` is shown the whole record of each layer, which is not kept.
+    """
     tokens_BT = prompt_tokens(model, prompt)
-    seen = seen or record(model, tokens_BT, twin=twin)
+    seen = seen or record(model, tokens_BT, NEEDED, twin=twin)
     kind = seen["logits"].dtype.name
     tolerance = TOLERANCES.get(kind, 1e-2)
-    fused = twin == "jax" and hasattr(model.params["layers"][0]["o_proj"], "scheme")
-    no_change, how_much = (tolerance, "no more than rounding") if fused else (0.0, "not a bit")
-    last = f"layers.{model.config.num_hidden_layers - 1}.resid_post"
+    rounds = any(getattr(getattr(leaf, "scheme", None), "activations", False) for leaf in model.params["layers"][0].values())
+    block, whole = (STEP, WANDER) if rounds else (tolerance, tolerance)
+    no_change, how_much = (block if rounds else tolerance / 10, "no more than rounding") if twin == "jax" else (0.0, "not a bit")
+    L = model.config.num_hidden_layers
+    last = f"layers.{L - 1}.resid_post"
     other = prompt_tokens(model, corrupt) if corrupt is not None else shuffled(tokens_BT)
+    worst = by_layer(model, tokens_BT, seen, twin, look, say)
     jobs: list[tuple[str, str, float, Callable[[], float]]] = [
-        ("NumPy = JAX", "every activation, computed by both implementations", tolerance,
-         lambda: twins(model, tokens_BT, seen, twin)),
+        ("NumPy = JAX", "every activation, computed by both implementations from the same input of its layer", block,
+         lambda: worst["twins"]),
         (f"{kind} = float64", "the logits, computed again with twice the digits", tolerance,
          lambda: wider(model, tokens_BT, seen)),
         ("attention adds up", "every row of every pattern sums to 1, and no token looks ahead", tolerance,
-         lambda: rows(model, seen)),
+         lambda: worst["rows"]),
         ("the stream adds up", "embedding + heads + biases + MLPs = the last residual stream", tolerance,
          lambda: difference(parts_of_stream(model, seen), seen[last][0])),
         ("attribution adds up", "the parts of every next token's logit sum to the logit", tolerance,
          lambda: attributions(model, tokens_BT, seen)),
-        ("the lens ends at the answer", "the lens after the last layer gives the model's own logits", tolerance,
+        ("the lens ends at the answer", "the lens after the last layer gives the model's own logits", block,
          lambda: difference(through_head(twin, model.params, seen[last][0], model.config), seen["logits"][0])),
-        ("restarting = running", "from the middle of the model on, the logits are those of the whole run", tolerance,
+        ("restarting = running", "from the middle of the model on, the logits are those of the whole run", whole,
          lambda: restarted(model, seen, twin)),
         ("patching everything = the clean run", "all of a layer's clean activations, put into the other run, give the clean logits",
-         tolerance, lambda: patch_everything(model, tokens_BT, other, seen, twin)),
-        ("the patching map = patching by hand", "one place of the map, against a whole run with that one edit", tolerance,
+         whole, lambda: patch_everything(model, other, seen, twin)),
+        ("the patching map = patching by hand", "one place of the map, against a whole run with that one edit", whole,
          lambda: one_place(model, tokens_BT, other, twin)),
         ("ablating nothing changes nothing", f"what heads and MLPs add, replaced by its own recorded value: {how_much} changes", no_change,
-         lambda: nothing(model, tokens_BT, seen, twin)),
-        ("recording changes nothing", "with every activation recorded or none: not a bit of the logits changes", 0.0,
-         lambda: bits(run(model, tokens_BT, (), (), twin)[0], seen["logits"])),
+         lambda: worst["nothing"]),
+        ("recording changes nothing", f"with every activation of a layer recorded or none: {how_much} changes", no_change,
+         lambda: worst["recording"]),
     ]
-    return [measured(*job) for job in jobs]
+    found = []
+    for name, *rest in jobs:
+        say(f"checking: {name}")
+        found.append(measured(name, *rest))
+    return found
 
 
 def measured(name: str, meaning: str, tolerance: float, job) -> Check:
     """The check, or the reason why it was skipped."""
     try:
-        return Check(name, meaning, job(), tolerance)
+        found = job()
+        if isinstance(found, NotHere):
+            raise found
+        return Check(name, meaning, found, tolerance)
     except NotHere as why:
         return Check(name, meaning, None, tolerance, str(why))
 
@@ -110,35 +137,96 @@ def bits(ours, theirs) -> float:
     return 0.0 if np.array_equal(ours, theirs, equal_nan=True) else max(difference(ours, theirs), 1e-30)
 
 
-def twins(model, tokens_BT, seen, twin) -> float:
-    """Compare all activations with the other twin's."""
-    other = {"jax": "numpy", "numpy": "jax"}[twin]
-    if model.params["norm"].dtype == np.float64:
-        raise NotHere("in float64 the twins are compared by the tests")
+def by_layer(model, tokens_BT, seen, twin, look, say) -> dict:
+    """The largest differences of what is compared layer by layer, each layer from its recorded input.
+
+    twins: this twin's activations and the other's; recording: a block with all of it recorded, with none, and as `seen` has
+    it; nothing: a block with activations replaced by their own values; rows: of patterns, see `rows`.
+    """
+    config, other = model.config, {"jax": "numpy", "numpy": "jax"}[twin]
+    on, reason = model.on(twin), ""
     try:
         model.check_twin(other)
-        theirs = record(model, tokens_BT, twin=other)
+        there = model.on(other)
     except (ImportError, ValueError) as error:
-        raise NotHere(f"the {other} twin cannot run here: {error}") from None
-    return max(difference(seen[name], theirs[name]) for name in seen)
+        there, reason = None, f"the {other} twin cannot run here: {error}"
+    if model.params["norm"].dtype == np.float64:
+        there, reason = None, "in float64 the twins are compared by the tests"
+    worst = {"twins": 0.0, "rows": 0.0, "nothing": 0.0, "recording": 0.0}
+
+    def note(what: str, *differences: float):
+        worst[what] = max([worst[what], *differences], key=lambda x: np.inf if np.isnan(x) else x)
+
+    same = bits if twin == "numpy" else difference
+    inside = [name.removeprefix("layers.0.") for name in tap_names(config) if name.startswith("layers.0.")]
+    _, first = before_layers(twin, on.params, tokens_BT, config)
+    note("recording", *(same(first[name], seen[name]) for name in first if name in seen))
+    if there:
+        _, theirs = before_layers(other, there.params, tokens_BT, config)
+        note("twins", *(difference(first[name], theirs[name]) for name in first))
+    for i, layer in enumerate(on.params["layers"]):
+        say(f"checking layer {i + 1} of {config.num_hidden_layers}")
+        x_BTD = seen[f"layers.{i}.resid_pre"]
+        after = seen[f"layers.{i + 1}.resid_pre" if i + 1 < config.num_hidden_layers else f"layers.{i}.resid_post"]
+        recorded = whole_block(twin, layer, x_BTD, config, inside)
+        mine = recorded | {name: seen[f"layers.{i}.{name}"] for name in inside if f"layers.{i}.{name}" in seen}
+        look(i, mine)
+        plain = whole_block(twin, layer, x_BTD, config, ["resid_post"])["resid_post"]
+        note("recording", same(recorded["resid_post"], plain), same(plain, after),
+             *(same(recorded[name], mine[name]) for name in inside))
+        for taps in (("pattern", "mlp_post"), ("z", "mlp_out")):
+            again = whole_block(twin, layer, x_BTD, config, ["resid_post"], [swap(f"layers.0.{tap}", {f"layers.0.{tap}": mine[tap]})
+                                                                             for tap in taps])
+            note("nothing", same(again["resid_post"], after))
+        if there:
+            theirs = whole_block(other, there.params["layers"][i], x_BTD, config, inside)
+            note("twins", *(difference(mine[name], theirs[name]) for name in inside))
+        note("rows", rows(mine["pattern"]))
+    if there:
+        x_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
+        note("twins", difference(seen["logits"], through_head(other, there.params, x_BTD, config)))
+    if "final_norm" in seen:
+        note("recording", same(norm(twin, on.params, seen[f"layers.{config.num_hidden_layers - 1}.resid_post"], config), seen["final_norm"]))
+    note("recording", same(through_head(twin, on.params, seen[f"layers.{config.num_hidden_layers - 1}.resid_post"], config), seen["logits"]))
+    return worst | ({} if there else {"twins": NotHere(reason)})
+
+
+def whole_block(twin: str, layer, x_BTD, config, names, edits=()) -> dict:
+    """The record of one block on a residual stream, after edits of "layers.0": padded in JAX, as a whole run is."""
+    B, T, _ = x_BTD.shape
+    room = padded_length(T, max(T, config.max_position_embeddings)) if twin == "jax" else T
+    plan, values = prepared(edits, config, [T] * B, room, x_BTD.dtype)
+    plan = tuple((name.removeprefix("layers.0."), kind) for name, kind in plan)
+    _, seen = through_block(twin, layer, padded(x_BTD, "layers.0.resid_pre", T, room), config, plan, values, tuple(names))
+    return {name: ended(seen[name], f"layers.0.{name}", [T] * B) for name in names}
 
 
 def wider(model, tokens_BT, seen) -> float:
-    """Compare the logits with NumPy's in float64."""
-    count = sum(leaf.size for leaf in flatten(model.params).values())
-    if 8 * count > WIDE_BYTES:
-        raise NotHere(f"a float64 copy of {count:,} parameters would take {8 * count / 2**30:.1f} GiB")
-    if getattr(getattr(model.params["embed_tokens"], "scheme", None), "activations", False):
+    """Compare the logits with NumPy's in float64, of which one layer is in memory at a time."""
+    params, config = model.params, model.config
+    if getattr(getattr(params["embed_tokens"], "scheme", None), "activations", False):
         raise NotHere("this model rounds its activations to integers, which a wider copy would not")
-    logits_BTV, _ = forward("numpy", model.config)(widened(model.params), tokens_BT, model.config)
-    return difference(seen["logits"], logits_BTV)
+    ids, place_BT = np.unique(tokens_BT, return_inverse=True)                 # no more rows of the embedding than are used
+    rows = matrix(params["embed_tokens"])[ids]
+    outside = {name: leaf for name, leaf in params.items() if name not in ("layers", "lm_head", "embed_tokens")}
+    outside = widened(outside | {"embed_tokens": rows})
+    x_BTD, _ = before_layers("numpy", outside, place_BT.reshape(tokens_BT.shape), config)
+    for layer in params["layers"]:
+        x_BTD, _ = through_block("numpy", widened(layer), x_BTD, config)
+    read_BTD, head_DV = norm("numpy", outside, x_BTD, config), head_matrix(model)
+    return max(difference_of(seen["logits"][..., at : at + 8192], read_BTD @ head_DV[:, at : at + 8192].astype(np.float64))
+               for at in range(0, config.vocab_size, 8192)) / max(float(np.max(np.abs(seen["logits"]))), 1e-30)
 
 
-def rows(model, seen) -> float:
+def difference_of(ours, theirs) -> float:
+    """The largest difference, not relative; NaN where there is one."""
+    return float(np.max(np.abs(ours - theirs)))
+
+
+def rows(pattern_BKGTS) -> float:
     """How far the sum of a row is from 1, or how much attention goes to later tokens."""
-    pattern_LHTS = patterns(seen, model.config)
-    ahead = float(np.max(np.triu(pattern_LHTS, 1)))
-    return max(float(np.max(np.abs(pattern_LHTS.sum(-1) - 1))), ahead)
+    ahead = float(np.max(np.triu(pattern_BKGTS, 1)))
+    return max(float(np.max(np.abs(pattern_BKGTS.sum(-1) - 1))), ahead)
 
 
 def attributions(model, tokens_BT, seen) -> float:
@@ -156,7 +244,7 @@ def restarted(model, seen, twin) -> float:
     return difference(again_BTD, seen[f"layers.{L - 1}.resid_post"])
 
 
-def patch_everything(model, tokens_BT, other_BT, seen, twin) -> float:
+def patch_everything(model, other_BT, seen, twin) -> float:
     """Logits of the corrupt run with the whole clean resid_pre, for the first and last layer."""
     worst = 0.0
     for i in {0, model.config.num_hidden_layers - 1}:
@@ -176,16 +264,6 @@ def one_place(model, tokens_BT, other_BT, twin) -> float:
     logits_V = run(model, other_BT, (), [edit], twin)[0][0, found.target.position]
     by_hand = logits_V[found.target.token] - logits_V[found.target.rival]
     return float(abs(found.score_LN[L // 2, -1] - by_hand) / max(np.max(np.abs(logits_V)), 1e-30))
-
-
-def nothing(model, tokens_BT, seen, twin) -> float:
-    """Compare the logits with those of two runs whose activations are replaced by themselves.
-
-    A replaced residual stream would hide all earlier edits, so only what is added to the stream is
-    replaced.
-    """
-    edits = [[swap(glob, seen) for glob in globs] for globs in (("*.pattern", "*.mlp_post"), ("*.z", "*.mlp_out"))]
-    return max(bits(run(model, tokens_BT, (), each, twin)[0], seen["logits"]) for each in edits)
 
 
 def not_finite(seen: dict) -> str:

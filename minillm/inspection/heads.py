@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minillm.inspection.dispatch import prompt_tokens
+from minillm.inspection.dispatch import each_text, prompt_tokens
 from minillm.inspection.record import run
 from minillm.loading import Model
 
@@ -61,6 +61,7 @@ def patterns(seen: dict, config, row: int = 0) -> np.ndarray:
     return np.stack([pattern.reshape(-1, *pattern.shape[-2:]) for pattern in each])
 
 
+@each_text
 def head_scores(model: Model, prompt, seen: dict | None = None, twin: str = "jax") -> HeadScores:
     """The scores of every head on a prompt."""
     tokens_BT = prompt_tokens(model, prompt)

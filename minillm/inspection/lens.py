@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.in_numpy.ops import log_softmax
-from minillm.inspection.dispatch import prompt_tokens
-from minillm.inspection.record import run, through_head
+from minillm.inspection.dispatch import each_text, outer, prompt_tokens
+from minillm.inspection.record import in_slices, run, through_head
 from minillm.loading import Model
 
 
@@ -30,6 +30,7 @@ class Lens:
     next_NT: np.ndarray
 
 
+@each_text
 def logit_lens(
     model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax"
 ) -> Lens:
@@ -39,11 +40,18 @@ def logit_lens(
     seen = seen or run(model, tokens_BT, ["*.resid_pre", "*.resid_post", "logits"], (), twin)[1]
     L, count = model.config.num_hidden_layers, min(count, model.config.vocab_size)
     answer_TV = log_softmax(seen["logits"][0])
-    next_T = np.append(tokens_BT[0, 1:], np.argmax(answer_TV[-1]))
+    T, next_T = len(answer_TV), np.append(tokens_BT[0, 1:], np.argmax(answer_TV[-1]))
+    streams = [seen[f"layers.{i}.resid_pre"][0] for i in range(L)]
+    x_NTD = np.stack([*streams, seen[f"layers.{L - 1}.resid_post"][0]])
+    t_N, next_N = np.tile(np.arange(T), L + 1), np.tile(next_T, L + 1)
+    if twin == "jax":
+        from minillm.inspection import compiled
+        each = lambda x, t, n: compiled.lens(outer(model.params), x, answer_TV, t, n, model.config, count)
+        found = in_slices(x_NTD, each, model.config.vocab_size, t_N, next_N)
+        return Lens(*(x.reshape(L + 1, T, *x.shape[1:]) for x in found))
     rows = []
-    for i in range(L + 1):
-        x_TD = seen[f"layers.{i}.resid_pre" if i < L else f"layers.{L - 1}.resid_post"][0]
-        log_p_TV = log_softmax(np.asarray(through_head(twin, model.params, x_TD, model.config)))
+    for x_TD in x_NTD:
+        log_p_TV = log_softmax(through_head(twin, model.params, x_TD, model.config))
         p_TV = np.exp(log_p_TV)
         best_TM = largest(log_p_TV, count)
         rows.append((best_TM, np.take_along_axis(p_TV, best_TM, -1), -np.sum(p_TV * log_p_TV, -1),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.architecture.family import family
-from minillm.inspection.dispatch import head_matrix, matrix, prompt_tokens
+from minillm.inspection.dispatch import each_text, head_matrix, matrix, prompt_tokens
 from minillm.inspection.lens import largest
 from minillm.inspection.record import run
 from minillm.loading import Model
@@ -26,6 +26,7 @@ class Neurons:
     norm_TN: np.ndarray
 
 
+@each_text
 def top_neurons(model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax") -> Neurons:
     """The neurons with the largest outputs at each position of a prompt."""
     tokens_BT, L = prompt_tokens(model, prompt), model.config.num_hidden_layers

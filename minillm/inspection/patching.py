@@ -11,12 +11,13 @@ et al. 2023, arXiv:2310.10348, eq. 2). Use the estimates to rank places, not to 
 """
 
 from dataclasses import dataclass, replace
+from functools import wraps
 
 import numpy as np
 
 from minillm.architecture.family import family
-from minillm.errors import UserError
-from minillm.inspection.dispatch import matrix, prompt_tokens
+from minillm.errors import UserError, printable
+from minillm.inspection.dispatch import matrix, prompt_rows, prompt_tokens
 from minillm.inspection.record import run
 from minillm.inspection.restart import (
     one_head_each,
@@ -26,6 +27,7 @@ from minillm.inspection.restart import (
     restart,
     scores_at,
 )
+from minillm.inspection.shown import shown
 from minillm.loading import Model
 
 SITES = ("resid_pre", "attn_out", "mlp_out", "z")
@@ -62,17 +64,58 @@ class Patching:
         return (self.score_LN - self.corrupt) / (self.clean - self.corrupt)
 
 
+def each_pair(function):
+    """Let a function of two prompts take batches: several pairs give a list, what each would give alone."""
+    @wraps(function)
+    def over(model: Model, clean, corrupt, *arguments, **options):
+        pairs = equally_long(model, clean, corrupt)
+        found = [function(model, *(row[None] for row in pair), *arguments, **options) for pair in pairs]
+        return found[0] if len(found) == 1 else found
+    return over
+
+
+def equally_long(model: Model, clean, corrupt) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pairs of token ids (T,) of two prompts. Raises UserError that shows where two texts part ways."""
+    rows = [prompt_rows(model, prompt) for prompt in (clean, corrupt)]
+    if len(rows[0]) != len(rows[1]):
+        raise UserError(f"there are {len(rows[0])} clean and {len(rows[1])} corrupt prompts: each needs its partner")
+    for one, other in zip(*rows):
+        if len(one) != len(other):
+            cut = [" | ".join(printable("".join(text for text, _ in shown(model.tokenizer, int(token))), 20, quoted=False)
+                              for token in row) for row in (one, other)]
+            raise UserError(f"the two prompts have {len(one)} and {len(other)} tokens: patching puts an activation into the same "
+                            f"place of the other run, so they must be equally long: [{cut[0]}] and [{cut[1]}]")
+    return list(zip(*rows))
+
+
+def target(model: Model, token, rival=None, position: int = -1) -> Target:
+    """What to measure: the logit of `token`, less that of `rival`; each an id, or a text of one token. Raises UserError."""
+    return Target(position, one_token(model, token), None if rival is None else one_token(model, rival))
+
+
+def one_token(model: Model, token) -> int:
+    """The id of a token that is given as an id or as its text. Raises UserError."""
+    if not isinstance(token, str):
+        return int(token)
+    if model.tokenizer is None:
+        raise UserError(f"{model.source}: there is no tokenizer.json, so {token!r} cannot become a token: give its id")
+    ids = model.tokenizer.encode(token)
+    if len(ids) != 1:
+        pieces = " | ".join("".join(text for text, _ in shown(model.tokenizer, i)) for i in ids)
+        raise UserError(f"{token!r} is {len(ids)} tokens ({pieces}): give a text of one; a word inside a sentence begins with "
+                        f"a space, as in {' ' + token.strip()!r}")
+    return ids[0]
+
+
 def two_runs(model: Model, clean, corrupt, site: str, target: Target | None, twin: str):
     """(Target, clean record, corrupt record, their scores). Raises UserError if lengths differ."""
     tokens = [prompt_tokens(model, prompt) for prompt in (clean, corrupt)]
-    if tokens[0].shape != tokens[1].shape or len(tokens[0]) != 1:
-        raise UserError(f"the two prompts have {tokens[0].shape[1]} and {tokens[1].shape[1]} tokens: patching puts an activation "
-                        "into the same place of the other run, so they must be equally long")
     if site not in SITES:
         raise UserError(f"site {site!r} cannot be patched: choose {', '.join(SITES)}")
     names = ["*.resid_pre"] + ([] if site == "resid_pre" else [f"*.{site}"])
     (logits, seen), (other_logits, other) = (run(model, each, names, (), twin) for each in tokens)
     target = target or default_target(logits[0, -1], other_logits[0, -1], logits.shape[1] - 1)
+    target = replace(target, position=target.position % logits.shape[1])
     return target, seen, other, [score(each[0, target.position], target) for each in (logits, other_logits)]
 
 
@@ -87,6 +130,7 @@ def default_target(clean_V, corrupt_V, position: int) -> Target:
     return Target(position, best, rival if rival != best else int(np.argsort(-clean_V, stable=True)[1]))
 
 
+@each_pair
 def patch(
     model: Model,
     clean,
@@ -137,6 +181,7 @@ def patch(
     return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN))
 
 
+@each_pair
 def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position", target: Target | None = None,
                      twin: str = "jax") -> Patching:
     """Estimate `patch` by (d score / d activation of the corrupt run) times (clean - corrupt)."""
@@ -152,6 +197,7 @@ def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: 
     return Patching(site, by, target, clean_score, corrupt_score, corrupt_score + estimate_LN, np.zeros(estimate_LN.shape, bool))
 
 
+@each_pair
 def patch_best(model: Model, clean, corrupt, site: str, by: str, target: Target | None, most: int, twin: str = "jax") -> Patching:
     """Rank all places by gradient and patch the best `most` exactly; the others stay estimates."""
     ranked = rank_by_gradient(model, clean, corrupt, site, by, target, twin)
@@ -166,7 +212,7 @@ def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...], t
     if twin == "jax":
         from minillm.inspection import compiled
         rival = -1 if target.rival is None else target.rival
-        found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival, model.config, names)[1]
+        found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival, model.config, names)
         return {name: np.asarray(found[name]) for name in names}
     if not family(model.config).backward_by_hand:
         raise UserError(f"gradients of a {family(model.config).name} need the jax twin: NumPy has no backward pass for it")

@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import re
+from datetime import datetime
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,56 +28,94 @@ from minillm.inspection import compare as comparing, faithfulness
 from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps
 from minillm.inspection.attribution import attribute_logits, head_outputs
 from minillm.inspection.dispatch import prompt_tokens
-from minillm.inspection.heads import KINDS, head_scores, patterns, scores_on_repeats
+from minillm.inspection.heads import (
+    KINDS,
+    HeadScores,
+    mean_attention,
+    score_patterns,
+    scores_on_repeats,
+    targets,
+)
 from minillm.inspection.lens import largest, logit_lens
 from minillm.inspection.neurons import promoted, top_neurons, top_tokens
-from minillm.inspection.patching import default_target, patch, patch_best
+from minillm.inspection.patching import (
+    Target,
+    default_target,
+    equally_long,
+    patch,
+    patch_best,
+)
 from minillm.inspection.record import record, run
 from minillm.inspection.shown import shown
 from minillm.loading import Model
 
 PATTERN_BYTES = 2_500_000   # of attention patterns; more: the least important heads are left out
 LIKELIEST = 10
+EFFORT = 2.0                # default: half a minute to a minute on two cores
+PANELS = ("checks", "lens", "ablation", "patching", "neurons")   # what takes time, and can be left out
+TYPED = 20_000_000          # parameters: a larger model does not write the text in which its neurons are looked at
 
 
-def contents(model: Model, prompt, corrupt=None, against: Model | None = None, text: str | None = None, effort: float = 10.0,
-             twin: str = "jax", say=lambda line: None) -> dict:
+def contents(model: Model, prompt, corrupt=None, against: Model | None = None, text: str | None = None, effort: float = EFFORT,
+             twin: str = "jax", say=lambda line: None, panels=PANELS, target: Target | None = None, command: str = "") -> dict:
     """Everything that the page shows, ready for JSON.
 
-    `effort` is the number of operations for ablation and patching, in 10^12. The neurons' top
-    tokens are searched in `text`; by default the model writes some. `say` is called with each
-    step's name.
+    `effort` is the number of operations for ablation and patching, in 10^12. The neurons' top tokens are searched in
+    `text`; by default a small model writes some, and a large one reads English. `target` is the pair of tokens whose
+    difference of logits is taken apart and patched. `say` is called with each step's name.
     """
     model = model.on(twin)
     tokens_BT = prompt_tokens(model, prompt)
+    if len(tokens_BT) != 1:
+        raise UserError(f"a page is about one text, and here are {len(tokens_BT)}")
+    if corrupt is not None:
+        ((_, corrupt_T),) = equally_long(model, tokens_BT, corrupt)
+        corrupt = corrupt_T[None]
+        if np.array_equal(corrupt, tokens_BT):
+            raise UserError("both prompts are the same: patching needs a second one that differs (--corrupt TEXT)")
     say(f"recording {tokens_BT.shape[1]} tokens")
-    seen = record(model, tokens_BT, twin=twin)
+    seen = record(model, tokens_BT, faithfulness.NEEDED, twin=twin)
     page = Page(model, tokens_BT, seen)
-    page.add_model(twin, prompt)
+    page.add_model(twin, prompt, command)
     broken = faithfulness.not_finite(seen)
     if broken:
         page.left_out("everything but the tokens", f"this model cannot be looked into: {broken}")
         page.data["broken"] = broken
         page.data["checks"] = []
         return page.finished()
-    say("checking what must hold")
-    page.add_checks(faithfulness.check_all(model, tokens_BT, corrupt, seen, twin))
+    page.add_checks(faithfulness.check_all(model, tokens_BT, corrupt, seen, twin, page.look, say) if "checks" in panels else [])
+    if "checks" not in panels:
+        for i, layer in enumerate(model.params["layers"]):
+            say(f"reading the heads of layer {i + 1}")
+            page.look(i, faithfulness.whole_block(twin, layer, seen[f"layers.{i}.resid_pre"], model.config, ["pattern"]))
     page.add_answers()
-    page.add_patterns()
-    say("reading heads, layers and logits")
     page.add_head_scores(twin)
-    page.add_lens(logit_lens(model, tokens_BT, 5, seen, twin))
-    page.add_attribution(attribute_logits(model, tokens_BT, against_mean=False, seen=seen))
+    if "lens" in panels:
+        say("reading every layer through the head")
+        page.add_lens(logit_lens(model, tokens_BT, 5, seen=seen, twin=twin))
+    if corrupt is not None and target is None:
+        logits = (seen["logits"][0, -1], run(model, corrupt, (), (), twin)[0][0, -1])
+        target = default_target(*logits, tokens_BT.shape[1] - 1)
+    page.add_attribution(target)
     page.add_norms()
-    say("taking out one head after the other")
-    left = page.add_ablation(effort * 1e12 * (0.5 if corrupt is not None else 1), twin)
-    if corrupt is not None:
-        say("patching the clean run into the corrupt one")
-        page.add_patching(prompt_tokens(model, corrupt), left + 0.5 * effort * 1e12, twin)
+    left = effort * 1e12
+    if "ablation" in panels:
+        say("taking out one head after the other")
+        left = page.add_ablation(left * (0.5 if corrupt is not None else 1), twin) + left * (0.5 if corrupt is not None else 0)
     else:
+        page.no_ablation()
+    page.add_patterns()
+    if corrupt is not None and "patching" in panels:
+        say("patching the clean run into the corrupt one")
+        page.add_patching(corrupt, target, left, twin, say)
+    elif corrupt is None:
         page.left_out("patching", "it needs a second prompt of as many tokens: --corrupt TEXT")
-    say("looking for what excites the neurons")
-    page.add_neurons(text, twin)
+    if "neurons" in panels:
+        say("looking for what excites the neurons")
+        page.add_neurons(text, twin)
+    for name in PANELS:
+        if name not in panels:
+            page.left_out(name, "it was not asked for (--panels)")
     if against is not None:
         say(f"comparing with {against.source}")
         page.add_comparison(comparing.compare(model, against, tokens_BT, twin), against)
@@ -89,6 +129,15 @@ class Page:
         self.model, self.config, self.tokens_BT, self.seen = model, model.config, tokens_BT, seen
         self.L, self.H, self.T = model.config.num_hidden_layers, model.config.num_attention_heads, tokens_BT.shape[1]
         self.data, self.arrays, self.ids, self.missing = {}, {}, set(tokens_BT[0].tolist()), []
+        self.coded, self.sharpness, self.scores, self.strength = [], [], {kind: [] for kind in KINDS}, None
+
+    def look(self, i: int, layer: dict):
+        """Keep what the page says about the patterns of a layer: themselves in a byte a number, their scores."""
+        pattern_HTS = layer["pattern"][0].reshape(self.H, self.T, self.T)
+        self.coded.append(np.rint(255 * np.sqrt(np.clip(pattern_HTS[:, *np.tril_indices(self.T)], 0, 1))).astype(np.uint8))
+        self.sharpness.append(np.max(pattern_HTS[:, 1:, 1:], axis=-1, initial=0).mean(-1) if self.T > 1 else np.zeros(self.H))
+        for kind, target_TS in targets(self.tokens_BT[0]).items():
+            self.scores[kind].append(mean_attention(pattern_HTS, target_TS))
 
     def put(self, name: str, array, kind="float32", ids: bool = False):
         """Add an array to the page; token ids in it get labels."""
@@ -107,7 +156,7 @@ class Page:
         labels = {str(i): shown(self.model.tokenizer, i) for i in sorted(self.ids)}
         return self.data | {"arrays": self.arrays, "labels": labels, "left_out": self.missing}
 
-    def add_model(self, twin: str, prompt):
+    def add_model(self, twin: str, prompt, command: str):
         config, about = self.config, family(self.config)
         leaves = flatten(self.model.params).values()
         self.data |= {
@@ -116,6 +165,7 @@ class Page:
             "hidden": config.hidden_size, "head_dim": config.head_dim, "vocab": config.vocab_size, "length": self.T,
             "parameters": int(sum(leaf.size for leaf in leaves)), "numbers": self.seen["logits"].dtype.name,
             "tokens": self.tokens_BT[0].tolist(), "begun": len(self.model.begin) if isinstance(prompt, str) else 0}
+        self.data |= {"command": command, "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")}
         if about.missing_because:
             self.left_out(*about.missing_because)
 
@@ -141,20 +191,23 @@ class Page:
         self.put("entropy", -np.sum(p_TV * log_p_TV, -1))
 
     def add_patterns(self):
-        pattern_LHTS = patterns(self.seen, self.config)
-        each, low = self.T * (self.T + 1) // 2, np.tril_indices(self.T)
-        kept = np.arange(self.L * self.H)
+        """The patterns, or where they would make the file too large, those of the heads that matter most."""
+        each, kept = self.T * (self.T + 1) // 2, np.arange(self.L * self.H)
         if len(kept) * each > PATTERN_BYTES:
-            sharpness = np.max(pattern_LHTS[:, :, 1:, 1:], axis=-1, initial=0).mean(-1).ravel()
-            kept = np.sort(np.argsort(-sharpness, kind="stable")[: max(1, PATTERN_BYTES // each)])
+            order = np.lexsort((-np.ravel(self.sharpness), -self.strength_LH().ravel()))
+            kept = np.sort(order[: max(1, PATTERN_BYTES // each)])
             self.left_out(f"the patterns of {self.L * self.H - len(kept)} of {self.L * self.H} heads",
-                          "the file would grow too large: those that attend least sharply were left out")
-        coded = np.rint(255 * np.sqrt(np.clip(pattern_LHTS[:, :, *low], 0, 1))).reshape(self.L * self.H, each)[kept]
-        self.put("pattern", coded, "uint8")
+                          "the file would grow too large: those were kept whose removal changes most, then the sharpest")
+        self.put("pattern", np.concatenate(self.coded)[kept], "uint8")
         self.put("pattern_head", kept, "int32")
 
+    def strength_LH(self):
+        """The mean effect of taking each head out, in nats; 0 where it was not."""
+        return np.zeros((self.L, self.H)) if self.strength is None else np.nan_to_num(self.strength.mean(-1))
+
     def add_head_scores(self, twin: str):
-        here = head_scores(self.model, self.tokens_BT, self.seen)
+        uniform = score_patterns([np.zeros((0, self.T, self.T))], self.tokens_BT[0]).uniform
+        here = HeadScores(**{f"{kind}_LH": np.array(self.scores[kind]) for kind in KINDS}, uniform=uniform)
         enough = self.config.max_position_embeddings >= 9
         repeats = scores_on_repeats(self.model, twin=twin) if enough else None
         for kind in KINDS:
@@ -175,8 +228,16 @@ class Page:
         self.put("lens_kl", lens.kl_NT, "float16")
         self.put("lens_next", lens.next_NT, "float16")
 
-    def add_attribution(self, found):
-        self.put("part_token", found.token_T, "int32", ids=True)
+    def add_attribution(self, target: Target | None):
+        """The parts of every next token's logit, or with a target of its lead over its rival, at every position."""
+        pair = target is not None and target.rival is not None
+        chosen = {"token_T": np.full(self.T, target.token), "rival_T": np.full(self.T, target.rival)} if pair else {}
+        found = attribute_logits(self.model, self.tokens_BT, seen=self.seen, **chosen)
+        best = int(np.argmax(self.seen["logits"][0, -1]))
+        self.put("part_token", np.append(self.tokens_BT[0, 1:], best), "int32", ids=True)
+        if pair:
+            self.data["pair"] = [target.token, target.rival]
+            self.ids |= set(self.data["pair"])
         for name, array in (("embed", found.embed_T), ("head", found.head_TLH), ("bias", found.bias_TL), ("mlp", found.mlp_TL),
                             ("norm", found.norm_T), ("logit", found.logit_T)):
             self.put(f"part_{name}", array, "float16" if array.size > 20_000 else "float32")
@@ -201,24 +262,30 @@ class Page:
             self.left_out(f"ablation of {total - int(only_LH.sum())} of {total} heads",
                           "it would take too long: the heads that write least were left out (--effort N allows more)")
         found = ablate_heads(self.model, self.tokens_BT, only_LH=only_LH, twin=twin)
+        self.strength = found.kl_LNT
         self._put_ablation("head", found)
         self._put_ablation("mlp", ablate_mlps(self.model, self.tokens_BT, twin=twin))
         return max(0.0, budget - cost * min(most, total))
+
+    def no_ablation(self):
+        """Say that nothing was ablated: no number."""
+        for name, N in (("head", self.H), ("mlp", 1)):
+            nothing = np.full((self.L, N, self.T), np.nan)
+            self._put_ablation(name, Ablation(nothing, nothing, nothing, nothing))
 
     def _put_ablation(self, name: str, found: Ablation):
         for field in ("kl", "surprise", "control_kl", "control_surprise"):
             self.put(f"ablate_{name}_{field}", getattr(found, f"{field}_LNT"), "float16")
 
-    def add_patching(self, corrupt_BT, budget: float, twin: str):
-        logits = [run(self.model, each, (), (), twin)[0][0, -1] for each in (self.tokens_BT, corrupt_BT)]
-        target = default_target(*logits, self.T - 1)
+    def add_patching(self, corrupt_BT, target: Target, budget: float, twin: str, say):
         sites = [("resid_pre", "position"), ("attn_out", "position"), ("mlp_out", "position"), ("z", "head")]
         total = sum(self.L * (self.T if by == "position" else self.H) for _, by in sites)
         most = int(budget / self.operations())                          # an exact patch and its control are two half passes
-        self.ids |= {target.token, target.rival, *corrupt_BT[0].tolist()}
+        self.ids |= {target.token, *([] if target.rival is None else [target.rival]), *corrupt_BT[0].tolist()}
         found = {}
         for site, by in sites:
             N = self.T if by == "position" else self.H
+            say(f"patching {site}")
             if most >= total:
                 exact = patch(self.model, self.tokens_BT, corrupt_BT, site, by, target, twin=twin)
                 control = patch(self.model, self.tokens_BT, corrupt_BT, site, by, target, control_seed=0, twin=twin)
@@ -244,7 +311,7 @@ class Page:
         self.data["patching"] = found | {"token": target.token, "rival": target.rival, "tokens": corrupt_BT[0].tolist()}
 
     def add_neurons(self, text: str | None, twin: str):
-        found = top_neurons(self.model, self.tokens_BT, 5, self.seen)
+        found = top_neurons(self.model, self.tokens_BT, 5, seen=self.seen)
         pairs = sorted(set(zip(found.layer_TN.ravel().tolist(), found.unit_TN.ravel().tolist())))
         place = {pair: i for i, pair in enumerate(pairs)}
         index_TN = np.vectorize(lambda layer, unit: place[layer, unit])(found.layer_TN, found.unit_TN)
@@ -276,8 +343,12 @@ class Page:
 def text_rows(model: Model, ids_T, text: str | None, twin: str, count: int = 512):
     """(token ids (B, T), a description): of `text`, or of what the model writes by itself."""
     length = min(128, model.config.max_position_embeddings - 1)
-    if text is not None and model.tokenizer is not None:
-        stream, about = model.tokenizer.encode(text)[: 8 * count], "the text that was given"
+    read = text
+    if text is None and sum(leaf.size for leaf in flatten(model.params).values()) > TYPED:
+        read = english()
+    if read is not None and model.tokenizer is not None:
+        stream = model.tokenizer.encode(read)[: 8 * count if text is not None else count]
+        about = "Python's documentation" if text is None else "the text that was given"
     else:
         start, stream = ids_T[: max(1, len(model.begin))].tolist(), []
         for seed in range(4):
@@ -289,6 +360,15 @@ def text_rows(model: Model, ids_T, text: str | None, twin: str, count: int = 512
     if not rows:
         return np.array([[*model.begin, *stream]] if stream else [ids_T.tolist()], np.int32), about if stream else "the prompt"
     return np.array(rows, np.int32), f"{len(rows) * body:,} tokens of {about}"
+
+
+def english() -> str | None:
+    """A page of English that every Python brings with it; None where it does not."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        return None
+    return "\n\n".join(topics[name].strip() for name in sorted(topics))[:20_000]
 
 
 def finite(values: dict) -> dict:
@@ -318,15 +398,16 @@ def embedded(data: dict) -> str:
 
 
 def title(data: dict) -> str:
-    """The page's title: the model's name, with unsafe characters replaced by _."""
-    text = "".join(c if c.isalnum() or c in " ._-" else "_" for c in data["source"])
-    return f"Inside {text}"
+    """The page's title: the model's name and the prompt's beginning, with unsafe characters replaced by _."""
+    begun = "".join(text for token in data["tokens"][data["begun"] :][:12] for text, _ in data["labels"].get(str(token), []))
+    text = f"{data['source']}: {begun.strip()[:60]}"
+    return "Inside " + "".join(c if c.isalnum() or c in " ._-:,'" else "_" for c in text)
 
 
-def may_write(path):
+def may_write(path, replace: bool = False):
     """Check before long work that the page can be written. Raises UserError.
 
-    A file that is not a page of `minillm inspect` is never overwritten.
+    Only with `replace` is a page overwritten, and never a file that is not a page of `minillm inspect`.
     """
     path = Path(path)
     if path.is_dir() or not path.resolve().parent.is_dir():
@@ -335,6 +416,14 @@ def may_write(path):
         raise UserError(f"{path}: the folder {path.resolve().parent} cannot be written to")
     if path.exists() and b"<title>Inside " not in path.read_bytes()[:5000]:
         raise UserError(f"{path}: exists and is not a page of minillm inspect: choose another --out")
+    if path.exists() and not replace:
+        raise UserError(f"{path}: already exists: choose another --out, or replace it with --force")
+
+
+def free_name(name: str = "report") -> Path:
+    """report.html, or the first of report-2.html, report-3.html, ... that does not exist."""
+    names = (Path(f"{name}{'' if n == 1 else f'-{n}'}.html") for n in count(1))
+    return next(path for path in names if not path.exists())
 
 
 def write(path, data: dict) -> int:

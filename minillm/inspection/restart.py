@@ -3,8 +3,10 @@
 import numpy as np
 
 from minillm.inspection.activations import axes_of, estimate
+from minillm.inspection.edit import padded
 from minillm.inspection.record import through_block, through_head
 from minillm.loading import Model
+from minillm.text.lengths import padded_length
 
 BATCH_BYTES = 2**27   # of one layer's activations: how many rows run at once
 
@@ -21,8 +23,11 @@ def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value, 
     Row r changes the activation `site` of that layer by value[r] where mask[r] is true; the kind of
     change is "replace", "add" or "scale".
     """
-    rows, config = len(mask), model.config
-    size, found = rows_at_once(config, x_BTD.shape[1], rows), []
+    rows, config, T = len(mask), model.config, x_BTD.shape[1]
+    room = padded_length(T, max(T, config.max_position_embeddings)) if twin == "jax" else T    # few lengths, few programs
+    x_BTD = padded(np.asarray(x_BTD), "layers.0.resid_pre", T, room)
+    mask, value = (padded(np.asarray(each), f"layers.0.{site}", T, room) for each in (mask, value))
+    size, found = rows_at_once(config, room, rows), []
     value = np.broadcast_to(value, (rows, *value.shape[1:]))
     for begin in range(0, rows, size):
         take = np.minimum(np.arange(begin, begin + size), rows - 1)        # the last batch repeats its last row: same shapes
@@ -31,7 +36,7 @@ def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value, 
         x_RTD, _ = through_block(twin, model.params["layers"][layer], x_RTD, config, ((site, kind),), values)
         for later in model.params["layers"][layer + 1 :]:
             x_RTD, _ = through_block(twin, later, x_RTD, config)
-        found.append(np.asarray(x_RTD)[: rows - begin])
+        found.append(np.asarray(x_RTD)[: rows - begin, :T])
     return np.concatenate(found)
 
 

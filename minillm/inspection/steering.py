@@ -52,7 +52,7 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", ed
     if any(edit.positions is not None for edit in edits):
         raise UserError("edits while generating change every position: leave positions out")
     names, package = matching(names, config), twin_package(twin)
-    plan, values = prepared(edits, config, 1, 1, model.params["norm"].dtype)
+    plan, values = prepared(edits, config, [1], 1, model.params["norm"].dtype)
     count = min(how.max_new_tokens, config.max_position_embeddings - len(ids))
     coins = np.random.default_rng(how.seed).random(count, np.float32)
     room = len(ids) + count if twin == "numpy" else -(-(len(ids) + count) // ROOM) * ROOM

@@ -84,7 +84,7 @@ def test_globs_choose_and_a_glob_without_match_is_refused():
 
 
 @pytest.mark.parametrize("make", MAKES)
-def test_layer_by_layer_is_the_same_record(make, dtype, monkeypatch):
+def test_layer_by_layer_is_the_same_record(make, dtype):
     model = random_model(1, make, dtype)
     tokens_BT = tokens_of(model, batch=2)
     for which in TWINS:
@@ -92,8 +92,6 @@ def test_layer_by_layer_is_the_same_record(make, dtype, monkeypatch):
         assert list(whole) == list(parts)
         for name in whole:
             assert_close(parts[name], whole[name], TOLERANCE[dtype], name)
-    monkeypatch.setattr(sys.modules["minillm.inspection.record"], "AT_ONCE", 0)          # however small: by layers
-    assert list(inspection.record(model, tokens_BT, "*.z")) == [name for name in whole if name.endswith(".z")]
 
 
 def test_numpy_alone_is_enough():
@@ -147,10 +145,10 @@ def test_another_place_or_value_compiles_nothing_anew():
     tokens_BT, D = tokens_of(model), model.config.hidden_size
     edits = lambda t, h, x: [inspection.zero("layers.1.z", heads=[h]), inspection.add("layers.0.resid_mid", np.full(D, x), positions=[t])]
     inspection.logits_of(model, tokens_BT, edits(0, 0, 1.0))
-    before = compiled.run._cache_size()
+    before = compiled.block._cache_size()
     for t in range(1, 5):
         inspection.logits_of(model, tokens_BT, edits(t, t % model.config.num_attention_heads, 0.5 * t))
-    assert compiled.run._cache_size() == before
+    assert compiled.block._cache_size() == before
     config = model.config
     inspection.patch(model, tokens_BT, tokens_of(model, 5))
     before = compiled.block._cache_size()
@@ -180,7 +178,8 @@ def test_every_identity_holds_on_random_models(make, which, dtype):
         checks = faithfulness.check_all(model, tokens_of(model, seed, 7), twin=which)
         assert len(checks) == 11
         for check in checks:
-            assert check.tolerance in (0, {np.float32: 1e-4, np.float64: 1e-9}[dtype])
+            rounding = {np.float32: 1e-4, np.float64: 1e-9}[dtype]
+            assert check.tolerance in (rounding, 0 if which == "numpy" else rounding / 10)
             assert check.verdict == "holds" or dtype is np.float64 and check.name == "NumPy = JAX", check
 
 
@@ -280,7 +279,7 @@ def test_ablation_is_an_edit_and_its_effect(make, which):
     for ablation, place, edit in cases:
         surprise_T, kl_T = inspection.effect_of(model, tokens_BT, [edit], which)
         assert_close(ablation.surprise_LNT[place][:-1], surprise_T[:-1], 1e-4)
-        assert_close(ablation.kl_LNT[place], kl_T, 1e-4)
+        np.testing.assert_allclose(ablation.kl_LNT[place], kl_T, rtol=1e-4, atol=1e-6)   # a sum of differences near 0
 
 
 def test_a_head_that_writes_nothing_can_go_and_its_control_too():

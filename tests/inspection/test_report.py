@@ -15,6 +15,7 @@ from helpers import DATA, REAL, random_bloom, random_config, random_params
 from minillm import cli
 from minillm.architecture.llama import init
 from minillm.config import ModelConfig
+from minillm.errors import UserError
 from minillm.formats import checkpoint
 from minillm.inspection import report, shown
 from minillm.loading import Model
@@ -147,10 +148,10 @@ def test_the_command(model, tmp_path, capsys):
     assert cli.main(["inspect", str(tmp_path / "m"), "a fox found two", "--corrupt", "a fox gave two", "--out", str(out), "--twin", "numpy",
                      "--against", str(tmp_path / "m")]) in (0, 2)
     capsys.readouterr()
-    assert cli.main(["inspect", str(tmp_path / "m"), "0 5 6", "--ids", "--out", str(out), "--twin", "numpy"]) == 0
+    assert cli.main(["inspect", str(tmp_path / "m"), "0 5 6", "--ids", "--out", str(out), "--twin", "numpy", "--force"]) == 0
     assert "identities hold" in capsys.readouterr().out and out.stat().st_size < 300_000
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
-    for wrong in (["a", "--out", str(tmp_path / "notes.txt")], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
+    for wrong in (["a", "--out", str(tmp_path / "notes.txt")], ["a", "--out", str(out)], ["a", "--panels", "all"], ["a", "--rival", "b"], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
                   ["a " * 400], ["999999", "--ids"], ["a", "--out", str(tmp_path / "no" / "where" / "r.html")]):
         status = cli.main(["inspect", str(tmp_path / "m"), *wrong])
         captured = capsys.readouterr()
@@ -160,15 +161,14 @@ def test_the_command(model, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_sizes(monkeypatch):
+def test_sizes():
     """30 layers of 9 heads and 48 tokens stay under 5 MB, all panels included (its arrays at their full size; the work is left out)."""
     config = ModelConfig(vocab_size=512, hidden_size=36, intermediate_size=48, num_hidden_layers=30, num_attention_heads=9,
                          num_key_value_heads=3, head_dim=4, max_position_embeddings=64)
-    monkeypatch.setattr(report.faithfulness, "check_all", lambda *arguments: [])          # they take time, not room
     rng = np.random.default_rng(0)
     big = Model(config, init(config, rng), None, "x")
     ids = rng.integers(0, 512, 48).tolist()
-    found = report.contents(big, ids, ids[:20] + [ids[20] ^ 1] + ids[21:], twin="numpy")
+    found = report.contents(big, ids, ids[:20] + [ids[20] ^ 1] + ids[21:], twin="numpy", panels=report.PANELS[1:])
     assert found["arrays"]["pattern"]["shape"] == [270, 48 * 49 // 2]
     assert len(report.page(found)) < 5e6
 
@@ -269,3 +269,12 @@ def test_a_broken_model_in_a_browser(browser, model, tmp_path):
     open_page(browser, path)
     assert "NaN" in browser.execute_script("return document.querySelector('#trust').innerText")
     assert browser.get_log("browser") == []
+
+
+def test_what_was_not_asked_for_is_left_out_and_said(model):
+    found = report.contents(model, [0, 5, 6, 7], effort=1.0, twin="numpy", panels=(), command="minillm inspect x")
+    assert found["checks"] == [] and not {"lens_token", "neuron_at"} & set(found["arrays"])
+    assert {name for name, why in found["left_out"] if "--panels" in why} == set(report.PANELS)
+    assert found["command"] == "minillm inspect x" and "pattern" in found["arrays"]
+    with pytest.raises(UserError, match="the same"):
+        report.contents(model, [0, 5, 6], [0, 5, 6], twin="numpy")

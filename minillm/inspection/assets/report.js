@@ -281,7 +281,8 @@ function bars(host, name, make) {
 function top() {
   document.getElementById("top").append(el("h1", {}, "Inside " + D.source), el("p", { class: "facts" },
     `${D.family} of ${count(D.parameters)} parameters · ${L} layers of ${D.hidden} · ${H} heads of ${D.head_dim}` +
-    (GROUP > 1 ? `, ${GROUP} to a key/value head` : "") + ` · vocabulary ${count(D.vocab)} · run by ${D.twin === "jax" ? "JAX" : "NumPy"} in ${D.numbers}`));
+    (GROUP > 1 ? `, ${GROUP} to a key/value head` : "") + ` · vocabulary ${count(D.vocab)} · run by ${D.twin === "jax" ? "JAX" : "NumPy"} in ${D.numbers}`),
+    el("p", { class: "facts" }, D.date + (D.command ? " · " + D.command : "")));
 }
 function trust() {
   const holds = D.checks.filter((c) => c.verdict === "holds").length, fails = D.checks.filter((c) => c.verdict === "fails").length;
@@ -291,6 +292,7 @@ function trust() {
       "What follows from such numbers says nothing, so nothing of it is shown. Look at the weights."));
     return;
   }
+  if (!D.checks.length) { made.append(el("p", {}, "Not checked: it was not asked for.")); return; }
   const skipped = D.checks.length - holds - fails;
   made.append(el("p", { class: "verdict " + (fails ? "fails" : "holds") },
     (fails ? `✗ ${fails} of ${D.checks.length} identities fail: do not trust what depends on them.` :
@@ -462,7 +464,7 @@ function chosenHead() {
     heading.textContent = `Head ${l}.${h}` + (GROUP > 1 ? `, key/value head ${Math.floor(h / GROUP)}` : "");
     const pairs = [["taken out", `mean KL ${short(meanOf("ablate_head_kl", l, h))} nats`], ["its controls",
       `a head drawn at random: ${short(others(l, h))}; a random vector as long: ${short(meanOf("ablate_head_control_kl", l, h))}`],
-      ["adds here", `${short(at("part_head", state.t, l, h))} to the logit of ${quoted(nextToken(state.t))}`]];
+      ["adds here", `${short(at("part_head", state.t, l, h))} to ${D.pair ? `the lead of ${quoted(D.pair[0])}` : `the logit of ${quoted(nextToken(state.t))}`}`]];
     for (const kind of ["previous", "duplicate", "induction"]) if (A["repeat_" + kind]) pairs.push([kind,
       against(at("repeat_" + kind, l, h), uniform.repeat && uniform.repeat[kind])]);
     facts.replaceChildren(...pairs.flatMap(([a, b]) => [el("dt", {}, a), el("dd", {}, b)]));
@@ -472,6 +474,7 @@ function chosenHead() {
 /* ---- layers ---- */
 
 function lens() {
+  if (!A.lens_token) return;
   const made = panel("lens", 12, "Logit lens: what it would say after each layer",
     "The residual stream after each layer, read by the final norm and the head. Shade: how likely the token. Only the last row was trained to be read like this.");
   const head = D.tokens.map((id, t) => el("th", { scope: "col", on: { click: () => set({ t }) } }, inside(id)));
@@ -521,8 +524,9 @@ function attribution() {
       groups.push([l, heads, at("part_mlp", t, l)]);
     }
     const total = at("part_logit", t), rest = at("part_norm", t);
-    why.replaceChildren(`The logit of `, token(nextToken(t)),
-      `${t + 1 < T ? " (which follows)" : " (the likeliest)"} is ${short(total)}: the embedding, every head and every MLP add to it${rest ? `, and the norm's bias ${short(rest)}` : ""}. Direct paths only.`);
+    why.replaceChildren(...(D.pair ? [`The lead of `, token(D.pair[0]), " over ", token(D.pair[1]), ` (difference of logits) is `] :
+      [`The logit of `, token(nextToken(t)), `${t + 1 < T ? " (which follows)" : " (the likeliest)"} is `]),
+      `${short(total)}: the embedding, every head and every MLP add to it${rest ? `, and the norm's bias ${short(rest)}` : ""}. Direct paths only.`);
     const W = Math.max(260, box.clientWidth), HH = 190, left = 40, step = (W - left - 4) / groups.length, wide = Math.min(18,
       step / 2.6);
     const high = Math.max(0, ...groups.flatMap((g) => [g[1], g[2]])), low = Math.min(0, ...groups.flatMap((g) => [g[1], g[2]])),
@@ -642,6 +646,7 @@ function patching() {
     A.patch_z_control ? short(A.patch_z_control.x[i]) : "–"]) : []]);
 }
 function neurons() {
+  if (!A.neuron_at) return;
   const made = panel("neurons", 12, "Neurons that write most at the cursor",
     `Activation times the length of what the neuron writes decides. Each with the tokens it makes likelier (directly), and where in ${D.neuron_text} it is most active.`), box = el("div", { class: "neurons" });
   made.append(box);
