@@ -21,14 +21,7 @@ from minillm.inspection.attribution import attribute_logits, parts_of_stream
 from minillm.inspection.dispatch import head_matrix, matrix, norm, prompt_tokens, widened
 from minillm.inspection.edit import padded, prepared, swap
 from minillm.inspection.patching import patch
-from minillm.inspection.record import (
-    before_layers,
-    ended,
-    record,
-    run,
-    through_block,
-    through_head,
-)
+from minillm.inspection.record import before_layers, ended, record, run, through_block, through_head
 from minillm.inspection.restart import restart
 from minillm.loading import Model
 from minillm.text.lengths import padded_length

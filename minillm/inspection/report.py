@@ -38,13 +38,7 @@ from minillm.inspection.heads import (
 )
 from minillm.inspection.lens import largest, logit_lens
 from minillm.inspection.neurons import promoted, top_neurons, top_tokens
-from minillm.inspection.patching import (
-    Target,
-    default_target,
-    equally_long,
-    patch,
-    patch_best,
-)
+from minillm.inspection.patching import Target, default_target, equally_long, patch, patch_best
 from minillm.inspection.record import record, run
 from minillm.inspection.shown import shown
 from minillm.loading import Model
