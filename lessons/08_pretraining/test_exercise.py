@@ -26,6 +26,11 @@ HINTS = {
         "Think of a vocabulary of one token: there is nothing to be surprised about. Does your "
         "formula give 0?",
     ),
+    "summed": Hint(
+        "You added up the losses of the targets. The loss is their mean, so that it does not grow "
+        "with the row.",
+        "Pass the same position twice: the loss must be that of the position alone.",
+    ),
     "sign": Hint(
         "Your loss is negative. A probability is at most 1, its logarithm at most 0, and the "
         "loss is the opposite of that.",
@@ -47,6 +52,11 @@ HINTS = {
         "then only what is unlike everything else, and its size depends on what train happens to "
         "contain.",
         "Split [[1], [2], [1]] with a share of 1/3: which of the two parts should lose its [1]?",
+    ),
+    "first_held_out": Hint(
+        "You held out the first documents. Which ones are held out is a convention; here it is the "
+        "last.",
+        "Split ten different documents and print both parts.",
     ),
     "each_once": Hint(
         "You removed repeated documents inside train. That may be a good idea, but it is a "
@@ -306,6 +316,12 @@ def resumed(change):
 # ---- What each misconception answers ------------------------------------------------------------
 
 
+def first_held_out(documents, share):
+    cut = round(share * len(documents))
+    held_out = documents[:cut]
+    return [document for document in documents[cut:] if document not in held_out], held_out
+
+
 def without_copies(documents, share):
     train, validation = right_split(documents, share)
     return [document for i, document in enumerate(train) if document not in train[:i]], validation
@@ -401,6 +417,7 @@ TASKS = [
             "copies": cut_only,
             "copies_in_validation": copies_in_validation,
             "each_once": without_copies,
+            "first_held_out": first_held_out,
         },
         returns=("train", "validation"),
     ),
@@ -450,6 +467,7 @@ TASKS = [
             "shifted_twice": lambda logits, targets: right_loss(logits[:-1], targets[1:]),
             "base": lambda logits, targets: right_loss(logits, targets) / np.log(2),
             "overflow": (by_probabilities, by_log_sum),
+            "summed": lambda logits, targets: right_loss(logits, targets) * counted(targets),
             "sign": lambda logits, targets: -right_loss(logits, targets),
             "padding": (
                 lambda logits, targets: (
