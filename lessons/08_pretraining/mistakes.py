@@ -344,3 +344,13 @@ def loss(logits, targets):
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return -np.sum(log_p[counted, targets[counted]])
+
+
+# ---- rounded_down ----
+# int() cuts off.
+
+
+def split(documents, share):
+    cut = len(documents) - int(share * len(documents))
+    held_out = set(map(tuple, documents[cut:]))
+    return [document for document in documents[:cut] if tuple(document) not in held_out], documents[cut:]

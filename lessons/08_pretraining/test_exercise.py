@@ -58,6 +58,10 @@ HINTS = {
         "last.",
         "Split ten different documents and print both parts.",
     ),
+    "rounded_down": Hint(
+        "You rounded the number of held-out documents down, or up. Round it to the nearest.",
+        "Split 3 documents with a share of 0.6, which is 1.8 documents, and with 0.4.",
+    ),
     "each_once": Hint(
         "You removed repeated documents inside train. That may be a good idea, but it is a "
         "different one: a leak is what is in both parts.",
@@ -176,12 +180,13 @@ HINTS = {
 def collections(rng):
     yield [[1], [2], [1]], 1 / 3
     yield [[1], [1], [2]], 1 / 3
+    yield [[1], [2], [3]], 0.6
     yield [[3], [1], [1], [2], [3, 1], [3], [4]], 2 / 7
     for _ in range(25):
         n = int(rng.integers(4, 9))
         yield (
             [[int(t) for t in rng.integers(1, 4, rng.integers(1, 3))] for _ in range(n)],
-            int(rng.integers(1, n - 1)) / n,
+            round((int(rng.integers(1, n - 1)) + float(rng.uniform(-0.35, 0.35))) / n, 3),
         )
 
 
@@ -316,6 +321,15 @@ def resumed(change):
 # ---- What each misconception answers ------------------------------------------------------------
 
 
+def counted_by(whole):
+    def wrong(documents, share):
+        held_out = documents[len(documents) - int(whole(share * len(documents))) :]
+        rest = documents[: len(documents) - len(held_out)]
+        return [document for document in rest if document not in held_out], held_out
+
+    return wrong
+
+
 def first_held_out(documents, share):
     cut = round(share * len(documents))
     held_out = documents[:cut]
@@ -417,6 +431,7 @@ TASKS = [
             "copies": cut_only,
             "copies_in_validation": copies_in_validation,
             "each_once": without_copies,
+            "rounded_down": (counted_by(np.floor), counted_by(np.ceil)),
             "first_held_out": first_held_out,
         },
         returns=("train", "validation"),
