@@ -323,3 +323,34 @@ def visits(step, seed, batch_size, count):
     epoch = step * batch_size // count
     order = np.random.default_rng([seed, epoch]).permutation(count)
     return [int(order[(step * batch_size + i) % count]) for i in range(batch_size)]
+
+
+# ---- first_held_out ----
+# The beginning instead of the end.
+
+
+def split(documents, share):
+    cut = round(share * len(documents))
+    held_out = set(map(tuple, documents[:cut]))
+    return [document for document in documents[cut:] if tuple(document) not in held_out], documents[:cut]
+
+
+# ---- summed ----
+# A sum over the targets.
+
+
+def loss(logits, targets):
+    counted = targets != IGNORE
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return -np.sum(log_p[counted, targets[counted]])
+
+
+# ---- rounded_down ----
+# int() cuts off.
+
+
+def split(documents, share):
+    cut = len(documents) - int(share * len(documents))
+    held_out = set(map(tuple, documents[cut:]))
+    return [document for document in documents[:cut] if tuple(document) not in held_out], documents[cut:]

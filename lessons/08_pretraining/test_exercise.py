@@ -26,6 +26,11 @@ HINTS = {
         "Think of a vocabulary of one token: there is nothing to be surprised about. Does your "
         "formula give 0?",
     ),
+    "summed": Hint(
+        "You added up the losses of the targets. The loss is their mean, so that it does not grow "
+        "with the row.",
+        "Pass the same position twice: the loss must be that of the position alone.",
+    ),
     "sign": Hint(
         "Your loss is negative. A probability is at most 1, its logarithm at most 0, and the "
         "loss is the opposite of that.",
@@ -47,6 +52,15 @@ HINTS = {
         "then only what is unlike everything else, and its size depends on what train happens to "
         "contain.",
         "Split [[1], [2], [1]] with a share of 1/3: which of the two parts should lose its [1]?",
+    ),
+    "first_held_out": Hint(
+        "You held out the first documents. Which ones are held out is a convention; here it is the "
+        "last.",
+        "Split ten different documents and print both parts.",
+    ),
+    "rounded_down": Hint(
+        "You rounded the number of held-out documents down, or up. Round it to the nearest.",
+        "Split 3 documents with a share of 0.6, which is 1.8 documents, and with 0.4.",
     ),
     "each_once": Hint(
         "You removed repeated documents inside train. That may be a good idea, but it is a "
@@ -166,12 +180,13 @@ HINTS = {
 def collections(rng):
     yield [[1], [2], [1]], 1 / 3
     yield [[1], [1], [2]], 1 / 3
+    yield [[1], [2], [3]], 0.6
     yield [[3], [1], [1], [2], [3, 1], [3], [4]], 2 / 7
     for _ in range(25):
         n = int(rng.integers(4, 9))
         yield (
             [[int(t) for t in rng.integers(1, 4, rng.integers(1, 3))] for _ in range(n)],
-            int(rng.integers(1, n - 1)) / n,
+            round((int(rng.integers(1, n - 1)) + float(rng.uniform(-0.35, 0.35))) / n, 3),
         )
 
 
@@ -306,6 +321,21 @@ def resumed(change):
 # ---- What each misconception answers ------------------------------------------------------------
 
 
+def counted_by(whole):
+    def wrong(documents, share):
+        held_out = documents[len(documents) - int(whole(share * len(documents))) :]
+        rest = documents[: len(documents) - len(held_out)]
+        return [document for document in rest if document not in held_out], held_out
+
+    return wrong
+
+
+def first_held_out(documents, share):
+    cut = round(share * len(documents))
+    held_out = documents[:cut]
+    return [document for document in documents[cut:] if document not in held_out], held_out
+
+
 def without_copies(documents, share):
     train, validation = right_split(documents, share)
     return [document for i, document in enumerate(train) if document not in train[:i]], validation
@@ -401,6 +431,8 @@ TASKS = [
             "copies": cut_only,
             "copies_in_validation": copies_in_validation,
             "each_once": without_copies,
+            "rounded_down": (counted_by(np.floor), counted_by(np.ceil)),
+            "first_held_out": first_held_out,
         },
         returns=("train", "validation"),
     ),
@@ -450,6 +482,7 @@ TASKS = [
             "shifted_twice": lambda logits, targets: right_loss(logits[:-1], targets[1:]),
             "base": lambda logits, targets: right_loss(logits, targets) / np.log(2),
             "overflow": (by_probabilities, by_log_sum),
+            "summed": lambda logits, targets: right_loss(logits, targets) * counted(targets),
             "sign": lambda logits, targets: -right_loss(logits, targets),
             "padding": (
                 lambda logits, targets: (

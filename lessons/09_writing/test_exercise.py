@@ -213,6 +213,7 @@ def logits_and_temperatures(rng):
     yield np.array([0.0, 1.0]), 2.0
     yield np.array([0.0, np.log(4)]), 0.5
     yield np.array([1000.0, 1001.0]), 0.5
+    yield np.array([-1000.0, 1000.0]), 1.0
     for V in (2,) * 5 + (3,) * 5 + (8,) * 10:
         yield 2 * normal(rng, V), float(rng.choice([0.3, 0.5, 0.8, 1.5, 3.0]))
 

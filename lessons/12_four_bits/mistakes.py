@@ -319,3 +319,36 @@ def quantize_with_zero(w):
 # ---- zeros_forgotten ----
 # 3 + 16 / 128.
 BITS = 3.125
+
+
+# ---- seven ----
+# The negative ones from 7 on.
+
+
+def unpack(packed):
+    nibbles = np.stack([packed & 15, packed >> 4], axis=-1).reshape(len(packed), -1).astype(np.int8)
+    return np.where(nibbles >= 7, nibbles - 16, nibbles).astype(np.int8)
+
+
+# ---- signed_max ----
+# The largest number with its sign.
+
+
+def quantize_groups(w):
+    O, I = w.shape
+    groups = np.pad(w, ((0, 0), (0, -I % 32))).reshape(O, -1, 32)
+    scales = np.max(groups, axis=2) / 7
+    integers = np.round(groups / scales[:, :, None]).reshape(O, -1)[:, :I]
+    return integers.astype(np.int8), scales
+
+
+# ---- scale_8-not_clipped ----
+# The scale from -8 to 8.
+
+
+def quantize_groups(w):
+    O, I = w.shape
+    groups = np.pad(w, ((0, 0), (0, -I % 32))).reshape(O, -1, 32)
+    scales = np.max(np.abs(groups), axis=2) / 8
+    integers = np.round(groups / scales[:, :, None]).reshape(O, -1)[:, :I]
+    return integers.astype(np.int8), scales

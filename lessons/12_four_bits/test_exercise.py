@@ -37,6 +37,11 @@ HINTS = {
         "-8 ... -1.",
         "Pack and unpack [-1, -8]: which numbers come back?",
     ),
+    "seven": Hint(
+        "You read 7 as a negative number. Four bits hold 0 ... 7 and -8 ... -1: the negative ones "
+        "begin at 8.",
+        "Pack and unpack [7, -8]: which numbers come back?",
+    ),
     "nibbles_swapped": Hint(
         "You exchanged the two halves of the byte: the even integers go into the low four bits, "
         "the odd ones into the high.",
@@ -57,6 +62,11 @@ HINTS = {
         "so that the largest number of a group is 7 or -7.",
         "Quantize a group whose largest number is positive: which integer does it get, and is it "
         "the nearest?",
+    ),
+    "signed_max": Hint(
+        "You took the largest number of a group, not the largest absolute value. Where the largest "
+        "is negative, it does not fit into the integers.",
+        "Quantize a group of a 1 and thirty-one -2: which integer is -2?",
     ),
     "across_rows": Hint(
         "Your groups take numbers of two rows, or of other outputs. A group belongs to one row; "
@@ -308,13 +318,17 @@ def down_columns(w):
     return np.round(w / scales).astype(np.int8), scales
 
 
-def by_eight(w):
-    O, I = w.shape
-    groups = np.pad(w, ((0, 0), (0, -I % 32))).reshape(O, -1, 32)
-    scales = np.max(np.abs(groups), axis=2) / 8
-    return np.clip(np.round(groups / scales[..., None]), -8, 7).reshape(O, -1)[:, :I].astype(
-        np.int8
-    ), scales
+def in_groups(steps=7, size=np.abs, clip=False):
+    def wrong(w):
+        O, I = w.shape
+        groups = np.pad(w, ((0, 0), (0, -I % 32))).reshape(O, -1, 32)
+        with np.errstate(all="ignore"):
+            scales = np.max(size(groups), axis=2) / steps
+            integers = np.round(groups / scales[..., None])
+            integers = np.clip(integers, -8, 7) if clip else integers
+            return integers.reshape(O, -1)[:, :I].astype(np.int8), scales
+
+    return wrong
 
 
 def whole_rows(repeat):
@@ -333,19 +347,21 @@ def ragged(w):
     return np.round(groups / scales[..., None]).reshape(w.shape).astype(np.int8), scales
 
 
-def with_zero(steps=15, reach=True, lowest=-8, sign=1, whole=np.round, clip=False):
+def with_zero(
+    steps=15, reach=True, lowest=-8, sign=1, whole=np.round, clip=False, cut=True, low_sign=-1
+):
     def wrong(w):
         low, high = np.min(w, axis=1, keepdims=True), np.max(w, axis=1, keepdims=True)
         if reach:
             low, high = np.minimum(low, 0), np.maximum(high, 0)
         scales = (high - low) / steps
-        zeros = whole(lowest - low / scales)
+        zeros = whole(lowest + low_sign * low / scales)
         zeros = np.clip(zeros, -8, 7) if clip else zeros
         integers = (
             np.round(w / scales + zeros) if whole is not np.round else np.round(w / scales) + zeros
         )
         return (
-            (np.clip(integers, -8, 7) if lowest < 0 else integers).astype(np.int8),
+            (np.clip(integers, -8, 7) if lowest < 0 and cut else integers).astype(np.int8),
             scales,
             sign * zeros,
         )
@@ -407,6 +423,7 @@ TASKS = [
         bytes_of_two,
         {
             "sign_lost": unpacked(signed=lambda n: n),
+            "seven": unpacked(signed=lambda n: np.where(n >= 7, n - 16, n)),
             "nibbles_swapped": unpacked(swap=True),
             "halves": unpacked(side_by_side=False),
             "shifted": unpacked(signed=lambda n: n - 8),
@@ -418,7 +435,8 @@ TASKS = [
         right_groups,
         grouped_matrices,
         {
-            "scale_8": by_eight,
+            "scale_8": (in_groups(8), in_groups(8, clip=True)),
+            "signed_max": (in_groups(size=lambda x: x), in_groups(size=lambda x: x, clip=True)),
             "across_rows": (flat(lambda s: s), flat(lambda s: s[:, 0]), down_columns),
             "ragged": ragged,
             "one_scale_a_row": (whole_rows(False), whole_rows(True)),
@@ -432,9 +450,18 @@ TASKS = [
         right_zero,
         rows_with_zero,
         {
-            "sixteen_steps": (with_zero(steps=16), with_zero(steps=16, clip=True)),
+            "sixteen_steps": (
+                with_zero(steps=16),
+                with_zero(steps=16, clip=True),
+                with_zero(steps=16, cut=False),
+            ),
             "zero_left_out": (with_zero(reach=False), with_zero(reach=False, clip=True)),
-            "zero_sign": (with_zero(sign=-1), zero_subtracted),
+            "zero_sign": (
+                with_zero(sign=-1),
+                zero_subtracted,
+                with_zero(low_sign=1),
+                with_zero(low_sign=1, cut=False),
+            ),
             "zero_not_rounded": with_zero(whole=lambda z: z),
             "unsigned": with_zero(lowest=0),
         },

@@ -172,6 +172,7 @@ def pairs(rng, far=True):
     if far:
         yield np.array([[0.0, -1000.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [0.0, 1.0]]), 1.0
         yield np.array([[0.0, 1.0]]), np.array([[0.0, -1000.0]]), 2.0
+        yield np.array([[1000.0, 1001.0]]), np.array([[1000.0, 1000.0]]), 1.0
     for N, V in ((1, 2), (1, 2), (2, 2), (2, 3), *sizes(rng, 2, 7, (25, 2))):
         teacher = 2 * normal(rng, N, V)
         yield (

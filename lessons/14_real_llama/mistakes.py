@@ -353,3 +353,15 @@ def settings(config):
 
 def keys_for_queries(k, H):
     return np.tile(k, (H // len(k), 1, 1))
+
+
+# ---- last_one ----
+# Searches on after the first.
+
+
+def first_difference(ours, theirs, tolerance):
+    found = None
+    for name, right in theirs.items():
+        if not np.max(np.abs(ours[name] - right)) <= tolerance * np.max(np.abs(right)):
+            found = name
+    return found

@@ -160,6 +160,11 @@ HINTS = {
         "one that differs shows where it began.",
         "Follow a mistake in layer 0: is it larger there, or at the end?",
     ),
+    "last_one": Hint(
+        "You returned the last activation that differs: the search went through to the end. The "
+        "first one shows where the mistake is.",
+        "Let the first and the last of three activations differ: which name comes back?",
+    ),
     "by_alphabet": Hint(
         'You sorted the names by the alphabet. There "layers.10" comes before "layers.2", and '
         "attn_out before q, which is computed earlier.",
@@ -494,12 +499,12 @@ def other(**change):
     )
 
 
-def null_taken(config):
-    found = right_settings(config)
-    for ours, theirs in (("kv_heads", "num_key_value_heads"), ("head_dim", "head_dim")):
-        if theirs in config:
-            found[ours] = config[theirs]
-    return found
+def null_taken(**names):
+    def settings(config):
+        said = {ours: config[theirs] for ours, theirs in names.items() if theirs in config}
+        return right_settings(config) | said
+
+    return settings
 
 
 def head_left(tensors, shapes):
@@ -594,7 +599,11 @@ TASKS = [
                 head_dim=lambda config: config["hidden_size"] // config["num_attention_heads"]
             ),
             "one_kv_head": other(kv_heads=lambda config: config.get("num_key_value_heads") or 1),
-            "null_is_a_value": null_taken,
+            "null_is_a_value": (
+                null_taken(kv_heads="num_key_value_heads", head_dim="head_dim"),
+                null_taken(kv_heads="num_key_value_heads"),
+                null_taken(head_dim="head_dim"),
+            ),
         },
     ),
     Task(
@@ -643,6 +652,7 @@ TASKS = [
             "averaged": searched(size=lambda x: np.mean(np.abs(x))),
             "signed": searched(size=np.max),
             "each_by_itself": (each_by_itself, all_close),
+            "last_one": searched(order=lambda names: reversed(list(names))),
             "largest": largest,
             "by_alphabet": searched(order=sorted),
             "nan_passes": searched(differs=lambda d, limit: d > limit),

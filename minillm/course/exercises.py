@@ -333,8 +333,9 @@ def explain(
     if isinstance(answer, Raises):
         return "exception", explain_exception(answer)
     if answer is None and right is not None:
-        where = "It returns None" if what == "The answer" else f"{what} is None"
-        return "none", f"{where}. Is there a return at the end of every path?"
+        if what != "The answer":
+            return "none", f"{what} is None."
+        return "none", "It returns None. Is there a return at the end of every path?"
     if (
         isinstance(right, (tuple, list))
         and isinstance(answer, (tuple, list))
