@@ -128,7 +128,8 @@ def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train
     rows of some dispatches are written by the student as it is when they begin; what stands in them
     is no target, so only the teacher counts.
     """
-    if settings.objective == "responses" or settings.alpha == 0 and settings.objective != "on-policy":
+    on_policy = settings.objective == "on-policy"
+    if settings.objective == "responses" or settings.alpha == 0 and not on_policy:
         return None
     if targets is not None:
         return partial(_by_what_is_kept, model, targets, dataset, config, train, settings)
