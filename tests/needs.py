@@ -16,7 +16,7 @@ import pytest
 PROGRAMS = {"bubblewrap": (("bwrap",), "bubblewrap"),
             "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
             "chromedriver": (("chromedriver",), "chromium-driver")}
-EXTRAS = {"torch": "parity", "transformers": "parity", "accelerate": "parity", "mkdocs": "docs", "material": "docs",
+EXTRAS = {"torch": "parity", "transformers": "parity", "accelerate": "parity", "xllamacpp": "parity", "mkdocs": "docs", "material": "docs",
           "mkdocstrings": "docs"}
 MISSING = "is not installed"
 REASON = re.compile(r"Skipped: needs ([\w-]+), which (.*)")

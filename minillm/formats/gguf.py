@@ -264,6 +264,10 @@ def check(model, config, scheme):
     if config.rope_scaling is not None and config.rope_scaling.rope_type not in (
         "linear", "llama3"):
         raise UserError(f"{model.source}: rope type {config.rope_scaling.rope_type} is not exported: none, linear and llama3 are")
+    heads = config.num_attention_heads * config.head_dim
+    if family(config).gguf == "qwen2" and heads != config.hidden_size:
+        raise UserError(f"{model.source}: its heads are {heads} numbers wide together, and "
+                        f"llama.cpp's Qwen2 has as many as hidden_size ({config.hidden_size})")
     if model.tokenizer is None:
         raise UserError(f"{model.source}: GGUF export needs a tokenizer beside the model")
 

@@ -40,8 +40,11 @@ WHOLE_WORDS = ("llama-bpe", "tekken")                # rules with which a word t
 BEGINS = ("llama-bpe", "tekken")  # ... with which a text begins with its mark where nothing is said
 NEAREST = "llama-bpe"  # to the rule of the tokenizers that minillm trains
 
-REMARK = ("llama.cpp has no rule that cuts words exactly as this tokenizer does: the nearest, llama-bpe, is named. English, "
-          "digits and code become the same tokens there; scripts with combining marks (Hindi, Thai) may become others")
+REMARK = (
+    "llama.cpp has no rule that cuts words exactly as this tokenizer does: the nearest, llama-bpe, "
+    "is named. English, digits and code become the same tokens there; scripts with combining marks "
+    "(Hindi, Thai) and fractions such as ½ may become others"
+)
 
 
 # ---- From GGUF -----------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def test_saved_and_loaded(tmp_path, kind, seed):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheme", [None, "int8-group32"])
 def test_gguf_out_and_in_again(tmp_path, kind, scheme):
-    ours = model(kind, 1, hidden_size=32, intermediate_size=64, head_dim=16, num_attention_heads=4,
+    ours = model(kind, 1, hidden_size=32, intermediate_size=64, head_dim=8, num_attention_heads=4,
                  num_key_value_heads=2, rope_theta=10000.0, rms_norm_eps=1e-5,
                  initializer_range=0.02)
     if scheme:
@@ -65,7 +65,7 @@ def test_gguf_out_and_in_again(tmp_path, kind, scheme):
 @pytest.mark.parametrize("kind, names", [(MistralConfig, "attn_norm"), (Qwen2Config, "attn_q.bias"),
                                          (Qwen3Config, "attn_q_norm.weight")])
 def test_names_in_gguf_are_those_of_llama_cpp(tmp_path, kind, names):
-    ours = model(kind)
+    ours = model(kind, num_attention_heads=2, num_key_value_heads=1, head_dim=4, hidden_size=8)
     export(tmp_path / "m.gguf", ours)
     reader = gguf.GGUFReader(tmp_path / "m.gguf")
     arch = {name: key for key,
