@@ -103,7 +103,8 @@ def add_checkpoint(command):
         "--dtype",
         choices=("float32", "float16", "bfloat16"),
         default="float32",
-        help="how matrices are kept in memory; sums are float32 always (bfloat16: jax only)",
+        help="how matrices are kept in memory; sums are float32 always, and on a CPU half "
+        "precision is slower: it saves memory in numpy, in jax none (bfloat16: jax only)",
     )
 
 
