@@ -209,8 +209,8 @@ def twin_package(name: str):
 
 @cache
 def keep_compiled():
-    """Keep what JAX compiles in the user's cache folder, where nobody chose another: the next run with the same shapes
-    starts at once. A folder that cannot be written to is left alone."""
+    """Keep what JAX compiles in the user's cache folder, where nobody chose another: the next run
+    with the same shapes starts at once. A folder that cannot be written to is left alone."""
     import jax
 
     from minillm.text.corpora import cache_folder

@@ -9,7 +9,7 @@ from minillm.cli.parsing import add_command
 from minillm.cli.progress import telling
 from minillm.errors import UserError
 
-EFFORT = 2.0  # inspection.report has the same: this file imports nothing heavy
+EFFORT = 1.5  # inspection.report has the same: this file imports nothing heavy
 PANELS = ("checks", "lens", "ablation", "patching", "neurons")
 
 
@@ -107,7 +107,7 @@ def inspect(options) -> int:
     panels = [name for name in options.panels.split(",") if name]
     for name in set(panels) - set(PANELS):
         raise UserError(f"--panels: {name!r} is not one of {', '.join(PANELS)}")
-    model = load(options.path, options.tokenizer, options.dtype)
+    model = load(options.path, options.tokenizer, options.dtype).on(options.twin)
     if not options.effort > 0:
         raise UserError(f"--effort is {options.effort}: it must be above 0")
     prompts = [prompt_of(model, text, options) for text in (options.prompt, options.corrupt)]
@@ -149,7 +149,8 @@ def inspect(options) -> int:
 
 
 def prompt_of(model, text: str | None, options):
-    """A prompt as tokens, or None: text, ids, text with special tokens, or a message. Raises UserError."""
+    """A prompt as tokens, or None: text, ids, text with special tokens, or a message. Raises
+    UserError."""
     if text is None:
         return None
     if options.ids:
@@ -166,7 +167,10 @@ def prompt_of(model, text: str | None, options):
 
 
 def as_message(path, text: str) -> str:
-    """A user's message in the checkpoint's chat template, as far as where the answer begins. Raises UserError."""
+    """A user's message in the checkpoint's chat template, as far as where the answer begins.
+
+    Raises UserError.
+    """
     from minillm import chat_template
 
     folder = Path(path)

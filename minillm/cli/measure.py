@@ -76,7 +76,12 @@ def evaluate(options):
     warn_of_memory(model, context, options.twin)
     with telling("reading") as tell:
         record = training.evaluate(
-            twin, model.params, model.config, rows, options.batch_size, row_by_row(tell, options.twin)
+            twin,
+            model.params,
+            model.config,
+            rows,
+            options.batch_size,
+            row_by_row(tell, options.twin),
         )
     loss = record.pop("held_out")
     if not np.isfinite(loss):

@@ -1,4 +1,4 @@
-"""What a long command is doing, on standard error: every step that takes longer than two seconds says so."""
+"""What a long command is doing, on standard error: a step of more than two seconds says so."""
 
 import sys
 import threading
@@ -6,12 +6,19 @@ import time
 from contextlib import contextmanager
 
 QUIET = 2.0  # seconds in which a step says nothing
-TIMES = (2, 5, 10, 20, 30, 60)  # seconds after which a line is written where no terminal shows it live
+TIMES = (
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+)  # seconds after which a line is written where no terminal shows it live
 
 
 @contextmanager
 def telling(first: str, file=None):
-    """Gives `tell(text)`, which names the step that begins; a step of more than two seconds is shown with its time."""
+    """Gives `tell(text)`, which names the step that begins; a long step is shown with its time."""
     file = file or sys.stderr
     step, over = [first, time.monotonic()], threading.Event()
 

@@ -34,9 +34,9 @@ def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
 
 def embed(params, tokens_BT, config: BloomConfig, tap=no_tap):
     """The start of the residual stream, a norm included: (B, T) -> (B, T, D)."""
-    weight, bias, eps = params["embed_layernorm"], params["embed_layernorm_bias"], config.layer_norm_epsilon
+    weight, bias = params["embed_layernorm"], params["embed_layernorm_bias"]
     x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
-    return tap("embed_norm", layernorm(x_BTD, weight, bias, eps))
+    return tap("embed_norm", layernorm(x_BTD, weight, bias, config.layer_norm_epsilon))
 
 
 def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):

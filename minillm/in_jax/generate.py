@@ -112,13 +112,14 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
     check_token(int(token), config)
     if int(token) in stop:
         return
-    yield int(token)                                              # before the loop over the others is compiled
+    yield int(token)                                      # before the loop over the others is compiled
     last, tokens_N, begun, done, seen_V = token, np.array([], int), 1, 1, mark(seen_V, token)
     while begun < count:
         ready = tokens_N
         if done < count:                                          # computed while the reader reads what is ready
             coins_N = coins[done : done + at_once]
-            tokens_N, cache, seen_V = decode_steps(params, last, cache, seen_V, coins_N, config, how)
+            found = decode_steps(params, last, cache, seen_V, coins_N, config, how)
+            tokens_N, cache, seen_V = found
             last = tokens_N[-1]
         for token in ready.tolist()[: count - begun]:
             check_token(token, config)

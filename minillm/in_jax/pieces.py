@@ -1,4 +1,6 @@
-"""The forward pass in pieces: one compiled block, called once for each layer. Twin: minillm/in_numpy/pieces.py.
+"""The forward pass in pieces: one compiled block, called once for each layer.
+
+Twin: minillm/in_numpy/pieces.py.
 
 The time that XLA takes to compile grows with the layers of a program, the time of a piece does not.
 So what runs once for a text (the prompt, a row to evaluate) runs in pieces; what runs a thousand
@@ -16,7 +18,7 @@ from minillm.in_jax.sharding import split_rows
 
 
 def stream(params, tokens_BT, config, cache=None):
-    """(what the head reads (B, T, D), cache): texts from position 0, into an empty cache if there is one."""
+    """(what the head reads (B, T, D), cache): texts from position 0, into an empty cache, if any."""
     x_BTD, kept = _begin(params | {"layers": []}, tokens_BT, config), []
     for i, layer in enumerate(params["layers"]):
         past = None if cache is None else cache["layers"][i]

@@ -65,10 +65,12 @@ def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Tra
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     """The total loss of each row in nats, and its number of counted targets. -> (B,), (B,)."""
     x_BTD, _ = stream(params, tokens_BT, config)
-    outer, nats_B, counts_B = params | {"layers": []}, 0, jnp.sum(jnp.asarray(targets_BT) != IGNORE, axis=1)
+    nats_B, counts_B = 0, jnp.sum(jnp.asarray(targets_BT) != IGNORE, axis=1)
+    outer = params | {"layers": []}
     size = max(1, LOGITS_AT_ONCE // (len(counts_B) * config.vocab_size))
     for t in range(0, x_BTD.shape[1], size):
-        nats_B += jax.block_until_ready(_row_nats(outer, x_BTD[:, t : t + size], targets_BT[:, t : t + size]))
+        some = slice(t, t + size)
+        nats_B += jax.block_until_ready(_row_nats(outer, x_BTD[:, some], targets_BT[:, some]))
     return nats_B, counts_B
 
 

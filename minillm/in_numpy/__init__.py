@@ -55,5 +55,6 @@ from minillm.in_numpy.train import init_state, row_losses, train_step, train_ste
 __all__ = ["adamw", "attention", "attention_backward", "block", "block_backward", "clip", "decode_step",
            "decode_steps", "forward", "forward_of", "generate", "global_norm", "head", "init_cache", "init_moments",
            "init_state", "learning_rate", "linear", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "muon",
-           "orthogonalize", "penalize", "prefill", "read", "row_losses", "sample", "schedule", "stream", "train_step",
+           "orthogonalize", "penalize",
+           "prefill", "read", "row_losses", "sample", "schedule", "stream", "train_step",
            "train_steps", "update"]

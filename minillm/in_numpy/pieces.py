@@ -1,4 +1,7 @@
-"""The forward pass as far as the head, for texts whose logits are not all wanted at once. Twin: minillm/in_jax/pieces.py."""
+"""The forward pass as far as the head, for texts whose logits are not all wanted at once.
+
+Twin: minillm/in_jax/pieces.py.
+"""
 
 from minillm.in_numpy.family import module_of
 from minillm.in_numpy.model import head
@@ -6,7 +9,7 @@ from minillm.in_numpy.ops import linear
 
 
 def stream(params, tokens_BT, config, cache=None):
-    """(what the head reads (B, T, D), cache): texts from position 0, into an empty cache if there is one."""
+    """(what the head reads (B, T, D), cache): texts from position 0, into an empty cache, if any."""
     module, kept = module_of(config), []
     x_BTD = module.embed(params, tokens_BT, config)
     for i, layer in enumerate(params["layers"]):

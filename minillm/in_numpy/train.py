@@ -53,7 +53,8 @@ def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
     nats_B, counts_B = 0, np.sum(targets_BT != IGNORE, axis=1)
     size = max(1, LOGITS_AT_ONCE // (len(counts_B) * config.vocab_size))
     for t in range(0, x_BTD.shape[1], size):
-        nats_B += _row_nats(params, x_BTD[:, t : t + size], targets_BT[:, t : t + size])
+        some = slice(t, t + size)
+        nats_B += _row_nats(params, x_BTD[:, some], targets_BT[:, some])
     return nats_B, counts_B
 
 

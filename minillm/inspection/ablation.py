@@ -49,8 +49,15 @@ def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = 
         written_HTD, heads = head_outputs(model, seen, i), np.flatnonzero(chosen_LH[i])
         if not len(heads):
             return []
-        return [("z", "replace", masks[heads], np.zeros((1, 1, 1, 1, 1), written_HTD.dtype)),
-                ("attn_out", "add", np.ones((len(heads), 1, 1), bool), -random_like(written_HTD, rng)[heads])]
+        return [
+            ("z", "replace", masks[heads], np.zeros((1, 1, 1, 1, 1), written_HTD.dtype)),
+            (
+                "attn_out",
+                "add",
+                np.ones((len(heads), 1, 1), bool),
+                -random_like(written_HTD, rng)[heads],
+            ),
+        ]
 
     return _ablate(model, prompt, ["*.z"], rows, seed, twin, chosen_LH)
 
@@ -62,13 +69,26 @@ def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablat
 
     def rows(i, seen, rng):
         out, mask = seen[f"layers.{i}.mlp_out"], np.ones((1, 1, 1), bool)
-        return [("mlp_out", "replace", mask, np.zeros_like(out)), ("mlp_out", "add", mask, -random_like(out, rng))]
+        return [
+            ("mlp_out", "replace", mask, np.zeros_like(out)),
+            ("mlp_out", "add", mask, -random_like(out, rng)),
+        ]
 
-    return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin, np.ones((model.config.num_hidden_layers, 1), bool))
+    return _ablate(
+        model,
+        prompt,
+        ["*.mlp_out"],
+        rows,
+        seed,
+        twin,
+        np.ones((model.config.num_hidden_layers, 1), bool),
+    )
 
 
 @each_text
-def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0, twin: str = "jax") -> Ablation:
+def ablate_neurons(
+    model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0, twin: str = "jax"
+) -> Ablation:
     """Set each of the neurons `units` of one layer to zero: N = len(units).
 
     The control removes a random neuron instead.
@@ -82,13 +102,25 @@ def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed:
             return []
         zero = np.zeros((1, 1, 1), seen[f"layers.{i}.resid_pre"].dtype)
         others = rng.choice(np.setdiff1d(np.arange(F), units), len(units))
-        return [("mlp_post", "replace", (np.arange(F) == chosen[:, None])[:, None], zero) for chosen in (units, others)]
+        return [
+            ("mlp_post", "replace", (np.arange(F) == chosen[:, None])[:, None], zero)
+            for chosen in (units, others)
+        ]
 
     where = np.zeros((model.config.num_hidden_layers, len(units)), bool)
     where[layer] = True
     found = _ablate(model, prompt, [], rows, seed, twin, where)
-    return Ablation(*(array[layer : layer + 1] for array in (found.surprise_LNT, found.kl_LNT, found.control_surprise_LNT,
-                                                             found.control_kl_LNT)))
+    return Ablation(
+        *(
+            array[layer : layer + 1]
+            for array in (
+                found.surprise_LNT,
+                found.kl_LNT,
+                found.control_surprise_LNT,
+                found.control_kl_LNT,
+            )
+        )
+    )
 
 
 def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
@@ -100,18 +132,27 @@ def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
     for i in range(model.config.num_hidden_layers):
         for which, change in enumerate(rows(i, seen, rng)):
             x_RTD = restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin)
-            found[2 * which : 2 * which + 2, i, chosen_LN[i]] = effects_of_rows(model, x_RTD, log_p_TV, tokens_BT[0], twin)
+            found[2 * which : 2 * which + 2, i, chosen_LN[i]] = effects_of_rows(
+                model, x_RTD, log_p_TV, tokens_BT[0], twin
+            )
     return Ablation(*found)
 
 
-def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T, twin: str) -> tuple[np.ndarray, np.ndarray]:
+def effects_of_rows(
+    model: Model, x_RTD, log_p_TV, tokens_T, twin: str
+) -> tuple[np.ndarray, np.ndarray]:
     """(surprise_RT, kl_RT) of R changed runs, compared with the whole model."""
     R, T = x_RTD.shape[:2]
     if twin == "jax":
         from minillm.inspection import compiled
+
         t_N, next_N = np.tile(np.arange(T), R), np.tile(np.append(tokens_T[1:], 0), R)
-        each = lambda *rows: compiled.effects(outer(model.params), rows[0], log_p_TV, *rows[1:], model.config)
-        surprise_RT, kl_RT = (x.reshape(R, T) for x in in_slices(x_RTD, each, model.config.vocab_size, t_N, next_N))
+        each = lambda *rows: compiled.effects(
+            outer(model.params), rows[0], log_p_TV, *rows[1:], model.config
+        )
+        surprise_RT, kl_RT = (
+            x.reshape(R, T) for x in in_slices(x_RTD, each, model.config.vocab_size, t_N, next_N)
+        )
         surprise_RT[:, -1] = np.nan
         return surprise_RT, kl_RT
     size, parts = max(1, 2**27 // log_p_TV.nbytes), []
@@ -131,7 +172,9 @@ def effect(changed_BTV, log_p_TV, tokens_T) -> tuple[np.ndarray, np.ndarray]:
 
 
 @each_text
-def effect_of(model: Model, prompt, edits: Sequence[Edit], twin: str = "jax") -> tuple[np.ndarray, np.ndarray]:
+def effect_of(
+    model: Model, prompt, edits: Sequence[Edit], twin: str = "jax"
+) -> tuple[np.ndarray, np.ndarray]:
     """(surprise_T, kl_T) of any edits: their effect at each position."""
     tokens_BT = prompt_tokens(model, prompt)
     plain, changed = (log_softmax(run(model, tokens_BT, (), each, twin)[0]) for each in ((), edits))

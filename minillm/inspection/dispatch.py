@@ -13,7 +13,11 @@ from minillm.loading import Model, twin_package
 
 def prompt_rows(model: Model, prompt) -> list[np.ndarray]:
     """The token ids of each text of a prompt: a text, ids, several texts, or rows of ids. Raises UserError if unreadable."""
-    if isinstance(prompt, str) or len(np.shape(prompt[0] if len(prompt) else 0)) == 0 and not isinstance(next(iter(prompt), 0), str):
+    if (
+        isinstance(prompt, str)
+        or len(np.shape(prompt[0] if len(prompt) else 0)) == 0
+        and not isinstance(next(iter(prompt), 0), str)
+    ):
         prompt = [prompt]
     rows = [np.asarray(model.prompt_ids(row) if isinstance(row, str) else row) for row in prompt]
     for row in rows:
@@ -26,35 +30,56 @@ def prompt_tokens(model: Model, prompt) -> np.ndarray:
     rows = prompt_rows(model, prompt)
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1:
-        raise UserError(f"the texts have {lengths[0]} to {lengths[-1]} tokens: here they must be equally long")
+        raise UserError(
+            f"the texts have {lengths[0]} to {lengths[-1]} tokens: here they must be equally long"
+        )
     return np.stack(rows)
 
 
 def each_text(function):
     """Let a function of one text take a batch: several texts give a list, what each would give alone."""
+
     @wraps(function)
     def over(model: Model, prompt, *arguments, seen: dict | None = None, **options):
         rows = prompt_rows(model, prompt)
-        kept = [{}] * len(rows) if seen is None else [{"seen": row_of(seen, i, len(rows[i]))} for i in range(len(rows))]
-        found = [function(model, row[None], *arguments, **options, **more) for row, more in zip(rows, kept, strict=True)]
+        kept = (
+            [{}] * len(rows)
+            if seen is None
+            else [{"seen": row_of(seen, i, len(rows[i]))} for i in range(len(rows))]
+        )
+        found = [
+            function(model, row[None], *arguments, **options, **more)
+            for row, more in zip(rows, kept, strict=True)
+        ]
         return found[0] if len(found) == 1 else found
+
     return over
 
 
 def row_of(seen: dict, row: int, length: int) -> dict:
     """The record of one text of a batch, without what it was padded with."""
+
     def cut(name, x):
         for axis, letter in enumerate(axes_of(name)):
             x = x[(slice(None),) * axis + (slice(length),)] if letter in "TS" else x
         return x[row : row + 1]
+
     return {name: cut(name, x) for name, x in seen.items()}
+
+
+def in_numpy(weight):
+    """A weight in NumPy arrays: of JAX's, a product would be computed by JAX."""
+    if hasattr(weight, "scheme"):
+        return replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()})
+    return np.asarray(weight)
 
 
 def matrix(weight) -> np.ndarray:
     """A weight as a matrix, at least float32: only this function knows how weights are stored."""
-    if hasattr(weight, "scheme"):                                 # integers and their scales: minillm/architecture/quantized.py
+    if hasattr(weight, "scheme"):  # integers and their scales: minillm/architecture/quantized.py
         from minillm.in_numpy.quantize import dequantize
-        weight = dequantize(replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()}))
+
+        weight = dequantize(in_numpy(weight))
     weight = np.asarray(weight)
     return weight if weight.dtype in (np.float32, np.float64) else weight.astype(np.float32)
 
@@ -64,8 +89,13 @@ def as_read(weight, x) -> np.ndarray:
     if not getattr(getattr(weight, "scheme", None), "activations", False):
         return x
     from minillm.in_numpy.quantize import outside, quantize_tokens
+
     x_TI = np.asarray(x).reshape(-1, x.shape[-1])
-    inside_I = 1 if weight.columns is None else outside(np.asarray(weight.columns), x_TI.shape[-1], x_TI.dtype)
+    inside_I = (
+        1
+        if weight.columns is None
+        else outside(np.asarray(weight.columns), x_TI.shape[-1], x_TI.dtype)
+    )
     integers_TI, scale_T1 = quantize_tokens(x_TI * inside_I)
     return (integers_TI * scale_T1 + x_TI * (1 - inside_I)).reshape(x.shape)
 

@@ -46,7 +46,10 @@ def logit_lens(
     t_N, next_N = np.tile(np.arange(T), L + 1), np.tile(next_T, L + 1)
     if twin == "jax":
         from minillm.inspection import compiled
-        each = lambda x, t, n: compiled.lens(outer(model.params), x, answer_TV, t, n, model.config, count)
+
+        each = lambda x, t, n: compiled.lens(
+            outer(model.params), x, answer_TV, t, n, model.config, count
+        )
         found = in_slices(x_NTD, each, model.config.vocab_size, t_N, next_N)
         return Lens(*(x.reshape(L + 1, T, *x.shape[1:]) for x in found))
     rows = []
@@ -54,9 +57,15 @@ def logit_lens(
         log_p_TV = log_softmax(through_head(twin, model.params, x_TD, model.config))
         p_TV = np.exp(log_p_TV)
         best_TM = largest(log_p_TV, count)
-        rows.append((best_TM, np.take_along_axis(p_TV, best_TM, -1), -np.sum(p_TV * log_p_TV, -1),
-                     np.sum(np.exp(answer_TV) * (answer_TV - log_p_TV), -1),
-                     np.take_along_axis(p_TV, next_T[:, None], -1)[:, 0]))
+        rows.append(
+            (
+                best_TM,
+                np.take_along_axis(p_TV, best_TM, -1),
+                -np.sum(p_TV * log_p_TV, -1),
+                np.sum(np.exp(answer_TV) * (answer_TV - log_p_TV), -1),
+                np.take_along_axis(p_TV, next_T[:, None], -1)[:, 0],
+            )
+        )
     return Lens(*(np.array(each) for each in zip(*rows)))
 
 

@@ -26,10 +26,16 @@ from minillm.inspection.edit import Edit, editor, prepared
 from minillm.loading import Model
 from minillm.text.lengths import padded_length
 
-ROWS_AT_ONCE = 2**25   # numbers: the logits of as many positions are in memory at once
+ROWS_AT_ONCE = 2**24  # numbers: the logits of as many positions are in memory at once
 
 
-def record(model: Model, prompt, names: str | Sequence[str] = "*", edits: Sequence[Edit] = (), twin: str = "jax") -> dict:
+def record(
+    model: Model,
+    prompt,
+    names: str | Sequence[str] = "*",
+    edits: Sequence[Edit] = (),
+    twin: str = "jax",
+) -> dict:
     """{name: array}: the activations that match `names` (globs), after the `edits`, in order.
 
     `estimate` gives the memory. Texts of unequal length are padded: what stands after a text's end is NaN. Raises
@@ -43,7 +49,13 @@ def logits_of(model: Model, prompt, edits: Sequence[Edit] = (), twin: str = "jax
     return run(model, prompt, (), edits, twin)[0]
 
 
-def run(model: Model, prompt, names: str | Sequence[str] = (), edits: Sequence[Edit] = (), twin: str = "jax"):
+def run(
+    model: Model,
+    prompt,
+    names: str | Sequence[str] = (),
+    edits: Sequence[Edit] = (),
+    twin: str = "jax",
+):
     """(logits (B, T, V), record): one forward pass, edited and recorded."""
     model.check_twin(twin)
     rows, config = prompt_rows(model, prompt), model.config
@@ -54,11 +66,16 @@ def run(model: Model, prompt, names: str | Sequence[str] = (), edits: Sequence[E
     plan, values = prepared(edits, config, lengths, room, model.params["norm"].dtype)
     if twin == "jax":
         from minillm.inspection import compiled
+
         logits_BTV, seen = compiled.run(model.params, tokens_BT, values, config, names, plan)
     else:
         seen = {}
-        logits_BTV, _ = forward("numpy", config)(model.params, tokens_BT, config, tap=editor(plan, values, names, seen, np.where))
-    found = {name: ended(logits_BTV if name == "logits" else seen[name], name, lengths) for name in names}
+        logits_BTV, _ = forward("numpy", config)(
+            model.params, tokens_BT, config, tap=editor(plan, values, names, seen, np.where)
+        )
+    found = {
+        name: ended(logits_BTV if name == "logits" else seen[name], name, lengths) for name in names
+    }
     return (found["logits"] if "logits" in names else ended(logits_BTV, "logits", lengths)), found
 
 
@@ -67,7 +84,9 @@ def ended(x, name: str, lengths: Sequence[int]) -> np.ndarray:
     x, T = np.asarray(x), max(lengths)
     at = [axis for axis, letter in enumerate(axes_of(name)) if letter in "TS"]
     if x.shape[at[0]] > T:
-        x = np.ascontiguousarray(x[tuple(slice(T) if axis in at else slice(None) for axis in range(x.ndim))])
+        x = np.ascontiguousarray(
+            x[tuple(slice(T) if axis in at else slice(None) for axis in range(x.ndim))]
+        )
     if min(lengths) < T:
         x = np.array(x)
         for axis in at:
@@ -77,7 +96,9 @@ def ended(x, name: str, lengths: Sequence[int]) -> np.ndarray:
     return x
 
 
-def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*", twin: str = "jax") -> Iterator[tuple[str, np.ndarray]]:
+def record_by_layer(
+    model: Model, prompt, names: str | Sequence[str] = "*", twin: str = "jax"
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, array) in the order of the computation, with one layer in memory at a time."""
     model = model.on(twin)
     tokens_BT, config = prompt_tokens(model, prompt), model.config
@@ -85,7 +106,9 @@ def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*", twin
     x_BTD, seen = before_layers(twin, model.params, tokens_BT, config)
     yield from ((name, np.asarray(seen[name])) for name in seen if name in wanted)
     for i, layer in enumerate(model.params["layers"]):
-        inside = tuple(name.removeprefix(f"layers.{i}.") for name in wanted if name.startswith(f"layers.{i}."))
+        inside = tuple(
+            name.removeprefix(f"layers.{i}.") for name in wanted if name.startswith(f"layers.{i}.")
+        )
         x_BTD, seen = through_block(twin, layer, x_BTD, config, names=inside)
         yield from ((f"layers.{i}.{name}", np.asarray(seen[name])) for name in inside)
     if "final_norm" in wanted:
@@ -99,6 +122,7 @@ def before_layers(twin: str, params, tokens_BT, config):
     names = family(config).embedding_taps
     if twin == "jax":
         from minillm.inspection import compiled
+
         return compiled.start(outer(params), tokens_BT, [], config, (), names)
     seen = {}
     return embed("numpy", params, tokens_BT, config, editor((), (), names, seen, np.where)), seen
@@ -108,6 +132,7 @@ def through_block(twin: str, layer, x_BTD, config, plan=(), values=(), names=())
     """(new x_BTD, record) of one block, compiled once for all layers; names without the layer."""
     if twin == "jax":
         from minillm.inspection import compiled
+
         return compiled.block(layer, x_BTD, values, config, plan, names)
     seen = {}
     return block("numpy", layer, x_BTD, config, editor(plan, values, names, seen, np.where)), seen
@@ -117,7 +142,10 @@ def through_head(twin: str, params, x, config) -> np.ndarray:
     """Logits of a residual stream (..., D) -> (..., V)."""
     if twin == "jax":
         from minillm.inspection import compiled
-        (logits,) = in_slices(x, lambda x_ND: (compiled.unembed(outer(params), x_ND, config),), config.vocab_size)
+
+        (logits,) = in_slices(
+            x, lambda x_ND: (compiled.unembed(outer(params), x_ND, config),), config.vocab_size
+        )
         return logits.reshape(*np.shape(x)[:-1], -1)
     return unembed("numpy", params, x, config)
 

@@ -9,9 +9,9 @@ inputs j > i can do is to move by
 
     w_j  <-  w_j - (w_i - q_i) / U_ii * U_ij,       U the upper Cholesky factor of H^-1:  H^-1 = U^T U
 
-so row i of U holds, for every later input, how much of an error of input i it can take over. Inputs beyond the block of
-BLOCK at hand move once for all of it: one matrix product. Frantar et al. 2022, arXiv:2210.17323, Algorithm 1; Hassibi and
-Stork 1992 for the update.
+so row i of U holds, for every later input, how much of an error of input i it can take over. Inputs
+beyond the block of BLOCK at hand move once for all of it: one matrix product. Frantar et al. 2022,
+arXiv:2210.17323, Algorithm 1; Hassibi and Stork 1992 for the update.
 """
 
 from dataclasses import replace
@@ -30,31 +30,34 @@ def gptq(
 ) -> Quantized:
     """The record of a float matrix, rounded with compensation. `w` and `transposed` as in
     `quantize`, H = X^T X."""
-    w_OI = np.array(w.T if transposed else w, np.float64)
-    width, size = w_OI.shape[1], GROUP if scheme.scale_per == "group32" else w_OI.shape[1]
+    return compensated(w, compensation(hessian_II, damping), scheme, transposed)
+
+
+def compensated(w, upper_II, scheme: Scheme, transposed: bool = True) -> Quantized:
+    """`gptq` with the factor of `compensation`, which matrices that read the same inputs share."""
+    w_IO = np.array(w if transposed else w.T, np.float64, order="C")
+    width, size = len(w_IO), GROUP if scheme.scale_per == "group32" else len(w_IO)
     one_row = replace(scheme, scale_per="tensor" if scheme.scale_per == "tensor" else "channel")
-    upper_II = compensation(hessian_II, damping)
-    integers_OI, scales, zeros = np.empty(w_OI.shape, np.int8), [], []
+    integers_IO, scales, zeros = np.empty(w_IO.shape, np.int8), [], []
     for begin in range(0, width, BLOCK):
-        block_OB, errors_OB = w_OI[:, begin : begin + BLOCK], []
-        for i in range(block_OB.shape[1]):
+        block_BO = w_IO[begin : begin + BLOCK]
+        errors_BO = np.empty_like(block_BO)
+        for i in range(len(block_BO)):
             # scales of a group fit what its numbers have become
             if (begin + i) % size == 0:
-                scale_O1, zero_O1 = fit_group(w_OI[:, begin + i : begin + i + size], scheme)
+                scale_O1, zero_O1 = fit_group(w_IO[begin + i : begin + i + size].T, scheme)
                 scales.append(scale_O1), zeros.append(zero_O1)
-            column_O1 = block_OB[:, i : i + 1]
-            integers_O1 = to_integers(column_O1, scale_O1, zero_O1, one_row)
-            integers_OI[:, begin + i : begin + i + 1] = integers_O1
+            integers_O1 = to_integers(block_BO[i][:, None], scale_O1, zero_O1, one_row)
+            integers_IO[begin + i] = integers_O1[:, 0]
             rounded_O1 = scale_O1.astype(np.float64) * (
                 integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64))
             )
-            row_I = upper_II[begin + i]
-            error_O1 = (column_O1 - rounded_O1) / row_I[begin + i]
-            block_OB[:, i + 1 :] -= error_O1 * row_I[begin + i + 1 : begin + block_OB.shape[1]]
-            errors_OB.append(error_O1)
+            row_I = upper_II[begin + i, begin : begin + BLOCK]
+            errors_BO[i] = (block_BO[i] - rounded_O1[:, 0]) / row_I[i]
+            block_BO[i + 1 :] -= row_I[i + 1 :, None] * errors_BO[i]
         # the inputs after the block take over the errors of all of it in one product
-        after = slice(begin + BLOCK, None)
-        w_OI[:, after] -= np.concatenate(errors_OB, 1) @ upper_II[begin : begin + BLOCK, after]
+        w_IO[begin + BLOCK :] -= upper_II[begin : begin + BLOCK, begin + BLOCK :].T @ errors_BO
+    integers_OI = np.ascontiguousarray(integers_IO.T)
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
     return Quantized(
         stored,
@@ -74,7 +77,7 @@ def fit_group(w_ON, scheme: Scheme):
     return scale_O1[:, :1], None if zero_O1 is None else zero_O1[:, :1]
 
 
-def compensation(hessian_II, damping: float):
+def compensation(hessian_II, damping: float = DAMPING):
     """U with H^-1 = U^T U, upper triangular, of the damped H."""
     hessian_II = np.array(hessian_II, np.float64)
     mean = np.mean(np.diag(hessian_II))

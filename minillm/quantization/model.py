@@ -23,7 +23,7 @@ from minillm.in_numpy.ops import no_tap
 from minillm.in_numpy.quantize import dequantize, quantize, smoothing
 from minillm.in_numpy.train import LOGITS_AT_ONCE
 from minillm.loading import twin_package
-from minillm.quantization.gptq import gptq
+from minillm.quantization.gptq import compensated, compensation, gptq
 from minillm.text.lengths import rows_at_once, trimmed
 
 LENS_AT_ONCE = 2**21  # numbers: the logits of a layer that `drift` looks at
@@ -60,7 +60,10 @@ def quantize_model(params, config, scheme: Scheme, method: str = "round", tokens
         return quantize_by_gptq(params, config, scheme, tokens_NT, progress)
     if method == "smoothquant":
         params = smooth(params, observe(params, config, tokens_NT, progress, False), alpha)
-    columns = outlier_inputs(observe(params, config, tokens_NT, progress, False), config, threshold) if method == "llm-int8" else {}
+    columns = {}
+    if method == "llm-int8":
+        seen = observe(params, config, tokens_NT, progress, False)
+        columns = outlier_inputs(seen, config, threshold)
     return quantize_params(params, scheme, columns)
 
 
@@ -109,7 +112,8 @@ def observe(params, config, tokens_NT, progress=lambda text: None, hessians: boo
 
 def started(params, config, tokens_NT, batch: int = 8) -> list:
     """The start of the residual stream of all rows, some rows at a time."""
-    return [module_of(config).embed(params, tokens_NT[i : i + batch], config) for i in range(0, len(tokens_NT), batch)]
+    embed, places = module_of(config).embed, range(0, len(tokens_NT), batch)
+    return [embed(params, tokens_NT[i : i + batch], config) for i in places]
 
 
 def through(layer, streams: list, config, look=None) -> list:
@@ -120,13 +124,14 @@ def through(layer, streams: list, config, look=None) -> list:
             look(name, x_BTX.reshape(x_BTX.shape[0] * x_BTX.shape[1], -1))
         return x
 
-    return [module_of(config).block_alone(layer, x_BTD, config, tap if look else no_tap)[0] for x_BTD in streams]
+    block, tap = module_of(config).block_alone, tap if look else no_tap
+    return [block(layer, x_BTD, config, tap)[0] for x_BTD in streams]
 
 
 def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda text: None):
-    """Layer by layer: each sees what the layers before it, already rounded, make of the calibration text.
+    """Layer by layer: each sees what the layers before it, rounded, make of the calibration text.
 
-    The stream between two layers is kept, so that every layer runs twice: to see its inputs, and rounded.
+    The stream between two layers is kept: every layer runs twice, to see its inputs, and rounded.
     """
     done = quantize_params({**params, "layers": []}, scheme) | {"layers": []}
     streams = started(done, config, tokens_NT)
@@ -138,12 +143,19 @@ def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda 
             hessian[name] = hessian.get(name, 0) + (x_TI.T @ x_TI).astype(np.float64)
 
         through(layer, streams, config, look)
-        done["layers"].append({name: leaf if leaf.ndim < 2 else gptq(leaf, hessian[INPUT_OF[name]], scheme)
-                               for name, leaf in layer.items()})
-        streams = through(done["layers"][i], streams, config)
+        upper = {tap: compensation(hessian_II) for tap, hessian_II in hessian.items()}
+        rounded = {
+            name: leaf if leaf.ndim < 2 else compensated(leaf, upper[INPUT_OF[name]], scheme)
+            for name, leaf in layer.items()
+        }
+        done["layers"].append(rounded)
+        plain = rounded if scheme.activations else dequantize_params(rounded)
+        streams = through(plain, streams, config)
     if "lm_head" in params:
-        read = [module_of(config).final_norm(done, x_BTD, config).reshape(-1, x_BTD.shape[-1]) for x_BTD in streams]
-        done["lm_head"] = gptq(params["lm_head"], sum((x_TI.T @ x_TI).astype(np.float64) for x_TI in read), scheme)
+        norm = module_of(config).final_norm
+        read = [norm(done, x_BTD, config).reshape(-1, x_BTD.shape[-1]) for x_BTD in streams]
+        hessian_II = sum((x_TI.T @ x_TI).astype(np.float64) for x_TI in read)
+        done["lm_head"] = gptq(params["lm_head"], hessian_II, scheme)
     return done
 
 
@@ -223,8 +235,9 @@ def drift(before, after, config, tokens_BT) -> list[dict]:
 
     `logits` is read off the residual stream by the float model's final norm and head, as a logit lens does.
     """
-    readout, rows, streams = head(before), [], [started(params, config, tokens_BT) for params in (before, after)]
-    every = -(-tokens_BT.size * config.vocab_size // LENS_AT_ONCE)                            # of a long text a part is enough
+    readout, rows = head(before), []
+    streams = [started(params, config, tokens_BT) for params in (before, after)]
+    every = -(-tokens_BT.size * config.vocab_size // LENS_AT_ONCE)  # of a long text a part will do
     for i, layers in enumerate(zip(before["layers"], after["layers"])):
         streams = [through(layer, each, config) for layer, each in zip(layers, streams)]
         a, b = (np.concatenate(each).reshape(-1, config.hidden_size) for each in streams)
@@ -269,13 +282,15 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
 
 
 def damage(before, after, tokens_BT, targets_BT, config, twin: str):
-    """`damage` of train.py for a batch, (B, 5): the logits of both models are compared slice by slice."""
+    """`damage` of train.py for a batch, (B, 5): both models' logits, slice by slice."""
     package, measure, total = twin_package(twin), measured(twin), 0
     streams = [package.stream(params, tokens_BT, config)[0] for params in (before, after)]
     outer = [params | {"layers": []} for params in (before, after)]
     size = max(1, LOGITS_AT_ONCE // (2 * len(tokens_BT) * config.vocab_size))
     for t in range(0, tokens_BT.shape[1], size):
-        total = total + np.asarray(measure(*outer, *(x_BTD[:, t : t + size] for x_BTD in streams), targets_BT[:, t : t + size]))
+        some = slice(t, t + size)
+        parts = [x_BTD[:, some] for x_BTD in streams]
+        total = total + np.asarray(measure(*outer, *parts, targets_BT[:, some]))
     return total
 
 

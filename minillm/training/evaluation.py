@@ -51,7 +51,8 @@ def held_out(dataset: Dataset, context: int, rows: int | None = None) -> HeldOut
 def evaluate(model, params, config: ModelConfig, rows: HeldOut, batch_size: int,
              progress=lambda done, rows: None) -> dict:
     """`held_out` in nats per token; with a floor also nats per document, the floor's, and how far above it we are."""
-    nats_N, counts_N = row_nats(model, params, config, rows.tokens_NT, rows.targets_NT, batch_size, progress)
+    tokens_NT, targets_NT = rows.tokens_NT, rows.targets_NT
+    nats_N, counts_N = row_nats(model, params, config, tokens_NT, targets_NT, batch_size, progress)
     record = {"held_out": float(nats_N.sum() / counts_N.sum())}
     if rows.text_bytes:
         record["bits_per_byte"] = float(nats_N.sum() / np.log(2) / rows.text_bytes)
@@ -87,5 +88,7 @@ def row_nats(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_si
 
 
 def memory_needed(config: ModelConfig, length: int, parameters: int) -> int:
-    """About how many bytes evaluation takes: the parameters, a batch's layer, a slice of logits with what is made of them."""
-    return parameters + AT_ONCE + 4 * 4 * min(LOGITS_AT_ONCE, 16 * length * config.vocab_size) + BARE
+    """About how many bytes evaluation takes: the parameters, a batch's layer, a slice of logits
+    with what is made of them."""
+    logits = 4 * 4 * min(LOGITS_AT_ONCE, 16 * length * config.vocab_size)
+    return parameters + AT_ONCE + logits + BARE

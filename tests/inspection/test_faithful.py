@@ -1,4 +1,5 @@
-"""Promise: a right model never fails the checks, a wrong one always does: thirty plants, in what was recorded and in the program."""
+"""Promise: a right model never fails the checks, a wrong one always does: thirty plants, in what
+was recorded and in the program."""
 
 import numpy as np
 import pytest
@@ -9,18 +10,59 @@ from minillm.in_numpy import model as program, ops
 from minillm.inspection import faithfulness
 from minillm.loading import Model
 
-NAMES = ["embed", *(f"layers.{i % 2}.{name}" for i, name in enumerate(inspection.activations.LAYER_AXES)), "final_norm", "logits"]
+NAMES = [
+    "embed",
+    *(f"layers.{i % 2}.{name}" for i, name in enumerate(inspection.activations.LAYER_AXES)),
+    "final_norm",
+    "logits",
+]
 FAULTS = {
-    "rotates the other way": (program, "rope", lambda right: lambda x, cos, sin: right(x, cos, -sin)),
-    "counts positions from one": (program, "rotation", lambda right: lambda at_T, *rest: right(at_T + 1, *rest)),
-    "divides scores by too little": (program, "attend", lambda right: lambda q, *rest, **more: right(1.01 * q, *rest, **more)),
-    "looks one token ahead": (ops, "causal", lambda right: lambda start, T, S: right(start + 1, T, S)),
+    "rotates the other way": (
+        program,
+        "rope",
+        lambda right: lambda x, cos, sin: right(x, cos, -sin),
+    ),
+    "counts positions from one": (
+        program,
+        "rotation",
+        lambda right: lambda at_T, *rest: right(at_T + 1, *rest),
+    ),
+    "divides scores by too little": (
+        program,
+        "attend",
+        lambda right: lambda q, *rest, **more: right(1.01 * q, *rest, **more),
+    ),
+    "looks one token ahead": (
+        ops,
+        "causal",
+        lambda right: lambda start, T, S: right(start + 1, T, S),
+    ),
     "swaps gate and up": (program, "swiglu", lambda right: lambda gate, up: right(up, gate)),
-    "norms with a large eps": (program, "rmsnorm", lambda right: lambda x, weight, eps: right(x, weight, eps + 1e-2)),
-    "norms without the weight": (program, "rmsnorm", lambda right: lambda x, weight, eps: right(x, np.ones_like(weight), eps)),
-    "looks up the next token": (program, "embedding", lambda right: lambda tokens, table: right((tokens + 1) % len(table), table)),
-    "multiplies in few digits": (program, "linear", lambda right: lambda x, w, b=None: right(x.astype(np.float16).astype(x.dtype), w, b)),
-    "reads the head too loud": (program, "head", lambda right: lambda params: np.float32(1.001) * right(params)),
+    "norms with a large eps": (
+        program,
+        "rmsnorm",
+        lambda right: lambda x, weight, eps: right(x, weight, eps + 1e-2),
+    ),
+    "norms without the weight": (
+        program,
+        "rmsnorm",
+        lambda right: lambda x, weight, eps: right(x, np.ones_like(weight), eps),
+    ),
+    "looks up the next token": (
+        program,
+        "embedding",
+        lambda right: lambda tokens, table: right((tokens + 1) % len(table), table),
+    ),
+    "multiplies in few digits": (
+        program,
+        "linear",
+        lambda right: lambda x, w, b=None: right(x.astype(np.float16).astype(x.dtype), w, b),
+    ),
+    "reads the head too loud": (
+        program,
+        "head",
+        lambda right: lambda params: np.float32(1.001) * right(params),
+    ),
     "softens attention": (ops, "softmax", lambda right: lambda x: right(x / np.float32(1.01))),
 }
 
@@ -28,13 +70,19 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def subject():
     rng = np.random.default_rng(1)
-    config = random_config(rng, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, hidden_size=16)
+    config = random_config(
+        rng, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, hidden_size=16
+    )
     model = Model(config, random_params(config, rng), None, "random")
     return model, rng.integers(0, config.vocab_size, (1, 9)).astype(np.int32)
 
 
 def failing(model, tokens_BT, seen=None, twin="numpy"):
-    return [check.name for check in faithfulness.check_all(model, tokens_BT, seen=seen, twin=twin) if check.verdict == "fails"]
+    return [
+        check.name
+        for check in faithfulness.check_all(model, tokens_BT, seen=seen, twin=twin)
+        if check.verdict == "fails"
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

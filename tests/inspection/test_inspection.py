@@ -279,7 +279,8 @@ def test_ablation_is_an_edit_and_its_effect(make, which):
     for ablation, place, edit in cases:
         surprise_T, kl_T = inspection.effect_of(model, tokens_BT, [edit], which)
         assert_close(ablation.surprise_LNT[place][:-1], surprise_T[:-1], 1e-4)
-        np.testing.assert_allclose(ablation.kl_LNT[place], kl_T, rtol=1e-4, atol=1e-6)   # a sum of differences near 0
+        # a sum of differences near 0
+        np.testing.assert_allclose(ablation.kl_LNT[place], kl_T, rtol=1e-4, atol=1e-6)
 
 
 def test_a_head_that_writes_nothing_can_go_and_its_control_too():

@@ -79,5 +79,6 @@ def test_editing_nothing_in_jax_changes_no_more_than_rounding(folders):
     model = minillm.load(folders[1])
     tokens_BT = np.random.default_rng(3).integers(0, model.config.vocab_size, (1, 9))
     seen = inspection.record(model, tokens_BT, faithfulness.NEEDED)
-    worst = faithfulness.by_layer(model, tokens_BT, seen, "jax", lambda i, layer: None, lambda line: None)
+    nothing = lambda *arguments: None
+    worst = faithfulness.by_layer(model, tokens_BT, seen, "jax", nothing, nothing)
     assert worst["nothing"] < 1e-5 and worst["recording"] < 1e-5

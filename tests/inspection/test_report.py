@@ -148,10 +148,12 @@ def test_the_command(model, tmp_path, capsys):
     assert cli.main(["inspect", str(tmp_path / "m"), "a fox found two", "--corrupt", "a fox gave two", "--out", str(out), "--twin", "numpy",
                      "--against", str(tmp_path / "m")]) in (0, 2)
     capsys.readouterr()
-    assert cli.main(["inspect", str(tmp_path / "m"), "0 5 6", "--ids", "--out", str(out), "--twin", "numpy", "--force"]) == 0
+    again = ["0 5 6", "--ids", "--out", str(out), "--twin", "numpy", "--force"]
+    assert cli.main(["inspect", str(tmp_path / "m"), *again]) == 0
     assert "identities hold" in capsys.readouterr().out and out.stat().st_size < 300_000
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
-    for wrong in (["a", "--out", str(tmp_path / "notes.txt")], ["a", "--out", str(out)], ["a", "--panels", "all"], ["a", "--rival", "b"], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
+    for wrong in (["a", "--out", str(tmp_path / "notes.txt")], ["a", "--out", str(out)],
+                  ["a", "--panels", "all"], ["a", "--rival", "b"], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
                   ["a " * 400], ["999999", "--ids"], ["a", "--out", str(tmp_path / "no" / "where" / "r.html")]):
         status = cli.main(["inspect", str(tmp_path / "m"), *wrong])
         captured = capsys.readouterr()
@@ -168,7 +170,8 @@ def test_sizes():
     rng = np.random.default_rng(0)
     big = Model(config, init(config, rng), None, "x")
     ids = rng.integers(0, 512, 48).tolist()
-    found = report.contents(big, ids, ids[:20] + [ids[20] ^ 1] + ids[21:], twin="numpy", panels=report.PANELS[1:])
+    other = ids[:20] + [ids[20] ^ 1] + ids[21:]
+    found = report.contents(big, ids, other, twin="numpy", panels=report.PANELS[1:])
     assert found["arrays"]["pattern"]["shape"] == [270, 48 * 49 // 2]
     assert len(report.page(found)) < 5e6
 
@@ -272,7 +275,8 @@ def test_a_broken_model_in_a_browser(browser, model, tmp_path):
 
 
 def test_what_was_not_asked_for_is_left_out_and_said(model):
-    found = report.contents(model, [0, 5, 6, 7], effort=1.0, twin="numpy", panels=(), command="minillm inspect x")
+    said = {"panels": (), "command": "minillm inspect x"}
+    found = report.contents(model, [0, 5, 6, 7], effort=1.0, twin="numpy", **said)
     assert found["checks"] == [] and not {"lens_token", "neuron_at"} & set(found["arrays"])
     assert {name for name, why in found["left_out"] if "--panels" in why} == set(report.PANELS)
     assert found["command"] == "minillm inspect x" and "pattern" in found["arrays"]

@@ -1,4 +1,4 @@
-"""Promise: the score of a continuation is its log-probability, whatever else is scored beside it, in both twins."""
+"""Promise: the score of a continuation is its log-probability, whatever is scored beside it."""
 
 import json
 
@@ -19,18 +19,25 @@ from minillm.text import tokenizer
 def model():
     made = tokenizer.train(["a fox found three apples. The fox gave two apples away. " * 3], 290)
     rng = np.random.default_rng(0)
-    config = random_config(rng, vocab_size=made.vocab_size, max_position_embeddings=64, bos_token_id=0, eos_token_id=0)
+    config = random_config(
+        rng, vocab_size=made.vocab_size, max_position_embeddings=64, bos_token_id=0, eos_token_id=0
+    )
     return Model(config, random_params(config, rng), made, "random", (0,))
 
 
 @pytest.mark.parametrize("twin", ["numpy", "jax"])
 def test_a_score_is_the_sum_of_log_p(model, twin):
-    prompts, options = ["a fox", "The fox gave two"], [[" found three", " gave"], [" apples away.", " a", "x"]]
+    prompts, options = (
+        ["a fox", "The fox gave two"],
+        [[" found three", " gave"], [" apples away.", " a", "x"]],
+    )
     found = scoring.score(model, prompts, options, twin)
     for prompt, some, scores in zip(prompts, options, found, strict=True):
         for option, each in zip(some, scores, strict=True):
             ids, start = scoring.continued(model, prompt, option)
-            log_p_TV = log_softmax(inspection.logits_of(model, ids, twin="numpy")[0].astype(np.float64))
+            log_p_TV = log_softmax(
+                inspection.logits_of(model, ids, twin="numpy")[0].astype(np.float64)
+            )
             by_hand = sum(log_p_TV[t - 1, ids[t]] for t in range(start, len(ids)))
             assert each.option == option and each.tokens == len(ids) - start
             assert each.log_p == pytest.approx(by_hand, abs=1e-4)
@@ -50,8 +57,12 @@ def test_intervals():
 
 
 def test_the_command(model, tmp_path, capsys):
-    checkpoint.save_model(tmp_path / "m", model.config, model.params, model.tokenizer, add_bos_token=True)
-    (tmp_path / "pairs.tsv").write_text("a fox\t found\t gave\nThe fox\t gave\t found\n", encoding="utf-8")
+    checkpoint.save_model(
+        tmp_path / "m", model.config, model.params, model.tokenizer, add_bos_token=True
+    )
+    (tmp_path / "pairs.tsv").write_text(
+        "a fox\t found\t gave\nThe fox\t gave\t found\n", encoding="utf-8"
+    )
     run = ["score", str(tmp_path / "m"), "--twin", "numpy"]
     assert cli.main([*run, "--file", str(tmp_path / "pairs.tsv"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -60,6 +71,10 @@ def test_the_command(model, tmp_path, capsys):
     assert cli.main([*run, "--prompt", "a fox", "--options", " found", " gave"]) == 0
     assert "log p" in capsys.readouterr().out
     (tmp_path / "bad.tsv").write_text("a fox\t found\n", encoding="utf-8")
-    for wrong in (["--prompt", "a"], ["--file", str(tmp_path / "bad.tsv")], ["--file", str(tmp_path / "none")]):
+    for wrong in (
+        ["--prompt", "a"],
+        ["--file", str(tmp_path / "bad.tsv")],
+        ["--file", str(tmp_path / "none")],
+    ):
         assert cli.main([*run, *wrong]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1

@@ -262,14 +262,14 @@ def test_sizes_of_a_model_of_110m_parameters():
 
 @pytest.mark.parametrize("name", ["int4-group32", "int8-channel"])
 def test_gptq_in_blocks_is_gptq_input_by_input(name, monkeypatch):
-    """What the inputs behind a block take over is the same, whether one error at a time or all of the block's at once."""
+    """Inputs behind a block take over the same, one error at a time or all at once."""
     rng = np.random.default_rng(0)
     w, x = rng.standard_normal((160, 8)), rng.standard_normal((400, 160))
     found = []
     for block in (32, 4096):
         monkeypatch.setattr("minillm.quantization.gptq.BLOCK", block)
         found.append(dequantize(gptq(w, x.T @ x, scheme_named(name)), np.float64))
-    assert np.mean(found[0] != found[1]) < 0.01                    # a sum in another order may tip a tie
+    assert np.mean(found[0] != found[1]) < 0.01  # a sum in another order may tip a tie
     assert_close(found[0], found[1], 0.2)
 
 
@@ -281,8 +281,12 @@ def test_gptq_of_a_model_sees_what_the_layers_before_made_of_the_text():
     done = quantize_params({**params, "layers": []}, scheme) | {"layers": list(params["layers"])}
     for i, layer in enumerate(params["layers"]):
         seen = observe(done, config, tokens)
-        done["layers"][i] = {key: leaf if leaf.ndim < 2 else gptq(leaf, seen.hessian[f"layers.{i}.{INPUT_OF[key]}"], scheme)
-                             for key, leaf in layer.items()}
+        hessian = {key: seen.hessian[f"layers.{i}.{tap}"] for key, tap in INPUT_OF.items()}
+        done["layers"][i] = {
+            key: leaf if leaf.ndim < 2 else gptq(leaf, hessian[key], scheme)
+            for key, leaf in layer.items()
+        }
         for key, leaf in done["layers"][i].items():
-            same = leaf.integers == fast["layers"][i][key].integers if leaf.ndim > 1 else leaf == fast["layers"][i][key]
+            other = fast["layers"][i][key]
+            same = leaf.integers == other.integers if leaf.ndim > 1 else leaf == other
             assert np.mean(same) > 0.99, (i, key)

@@ -1,4 +1,4 @@
-"""Promise: evaluation costs what the rows hold: padding and slices change no loss, and batches are bounded by memory."""
+"""Promise: evaluation costs what the rows hold; padding and slices change no loss."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,9 @@ def test_padding_changes_no_loss(case, twin):
     nats, counts = evaluation.row_nats(twin, params, config, tokens, targets, 2)
     assert counts.tolist() == [11, 3, 9, 12, 1]
     for row, length in enumerate(counts):
-        alone = twin.row_losses(params, tokens[row : row + 1, :length], targets[row : row + 1, :length], config)
+        alone = twin.row_losses(
+            params, tokens[row : row + 1, :length], targets[row : row + 1, :length], config
+        )
         assert_close(nats[row], np.asarray(alone[0])[0], 1e-5)
 
 
@@ -37,7 +39,9 @@ def test_padding_changes_no_loss(case, twin):
 def test_slices_of_logits_change_no_loss(case, twin, monkeypatch):
     config, params, tokens, targets = case
     whole, _ = twin.row_losses(params, tokens, targets, config)
-    monkeypatch.setattr(twin.train, "LOGITS_AT_ONCE", 5 * 7 * config.vocab_size)      # seven places of each row
+    monkeypatch.setattr(
+        twin.train, "LOGITS_AT_ONCE", 5 * 7 * config.vocab_size
+    )  # seven places of each row
     sliced, counts = twin.row_losses(params, tokens, targets, config)
     assert_close(np.asarray(sliced), np.asarray(whole), 1e-6)
     assert np.asarray(counts).tolist() == [11, 3, 9, 12, 1]
@@ -45,6 +49,8 @@ def test_slices_of_logits_change_no_loss(case, twin, monkeypatch):
 
 def test_a_batch_holds_no_more_than_memory_should(case, monkeypatch):
     config = case[0]
-    assert lengths.rows_at_once(config, 64, 16, 5) == 5 and lengths.rows_at_once(config, 64, 2, 5) == 2
+    assert (
+        lengths.rows_at_once(config, 64, 16, 5) == 5 and lengths.rows_at_once(config, 64, 2, 5) == 2
+    )
     monkeypatch.setattr(lengths, "AT_ONCE", 1)
     assert lengths.rows_at_once(config, 64, 16, 5) == 1
