@@ -19,14 +19,7 @@ import numpy as np
 from minillm.architecture.tree import tree_map
 from minillm.inspection.activations import tap_names
 from minillm.inspection.attribution import attribute_logits, parts_of_stream
-from minillm.inspection.dispatch import (
-    head_matrix,
-    in_numpy,
-    matrix,
-    norm,
-    prompt_tokens,
-    widened,
-)
+from minillm.inspection.dispatch import head_matrix, in_numpy, matrix, norm, prompt_tokens, widened
 from minillm.inspection.edit import padded, prepared, swap
 from minillm.inspection.patching import patch
 from minillm.inspection.record import before_layers, ended, record, run, through_block, through_head
