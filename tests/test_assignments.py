@@ -415,7 +415,7 @@ def test_what_a_submission_prints_is_kept_for_the_teacher(key):
     [
         ("x = 1\ndef f(:\n", "syntax", "line 2"),
         (SOLUTION + "\n1 / 0\n", "import", "ZeroDivisionError"),
-        (b"\xff\xfe\x00", "syntax", "not Python yet"),
+        (b"\xff\xfe\x00", "syntax", "UTF-16"),
     ],
 )
 def test_a_file_that_cannot_be_run_is_told_once_for_all_its_tasks(source, kind, says, key):

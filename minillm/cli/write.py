@@ -126,6 +126,8 @@ def chat(options):
     sampling = GenerateConfig(**chosen(options, GenerateConfig))
     model.prompt_ids("a")  # refuses a model without a tokenizer
     template, special = model.chat_template, model.marks
+    if template is None and Path(options.path).is_dir():
+        template = chat_template.find(options.path)  # says what is wrong with a damaged one
     if options.system and template is None:
         raise UserError(
             f"{options.path}: has no chat template, so there is no place for --system: leave it out"

@@ -232,7 +232,10 @@ def _of_file(task, answers, limits) -> dict:
         )
     line = f"line {answers.file.line}: " if answers.file.line else ""
     if answers.file.name in ("SyntaxError", "IndentationError", "TabError"):
-        return _failed(task, "error", "syntax", f"{line}not Python yet ({answers.file.message})")
+        message = answers.file.message
+        if "null bytes" in message:
+            message = "it holds null bytes, as a file saved as UTF-16 does: save it as UTF-8"
+        return _failed(task, "error", "syntax", f"{line}not Python yet ({message})")
     return _failed(
         task,
         "error",

@@ -2,15 +2,14 @@
 
     q = rope(rmsnorm(x w_q)),  k = rope(rmsnorm(x w_k)), the norm over the numbers of each head
 
-All else is the LLaMA's. Axes: see ops.py. The twin has the same path under minillm/in_numpy or
-minillm/in_jax.
+All else is the LLaMA's. Axes: see ops.py. Twin: minillm/in_numpy/qwen3.py.
 """
 
 import jax.numpy as jnp
 
 from minillm.architecture.qwen3 import Qwen3Config
-from minillm.in_jax.model import final_norm, head, mlp, tap_layer, write
-from minillm.in_jax.ops import attend, embedding, linear, no_tap, rmsnorm, rope, rotation
+from minillm.in_jax.model import embed, final_norm, head, mlp, tap_layer, write
+from minillm.in_jax.ops import attend, linear, no_tap, rmsnorm, rope, rotation
 
 
 def forward(params, tokens_BT, config: Qwen3Config, cache=None, tap=no_tap):
@@ -21,7 +20,7 @@ def forward(params, tokens_BT, config: Qwen3Config, cache=None, tap=no_tap):
     start = 0 if cache is None else cache["length"]
     T = tokens_BT.shape[1]
     turn = rotation(start + jnp.arange(T), config, T, params["norm"].dtype)
-    x_BTD = tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
+    x_BTD = embed(params, tokens_BT, config, tap)
     kept = []
     for i, layer in enumerate(params["layers"]):
         past = None if cache is None else cache["layers"][i]
@@ -43,11 +42,11 @@ def block(layer, x_BTD, start, turn, past, config: Qwen3Config, tap=no_tap):
     return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
 
 
-def block_alone(layer, x_BTD, config: Qwen3Config, tap=no_tap):
-    """One block on whole texts from position 0, without a cache. (B, T, D) -> (B, T, D)."""
+def block_alone(layer, x_BTD, config: Qwen3Config, tap=no_tap, past=None):
+    """One block by itself, on texts from position 0. (B, T, D) -> (B, T, D), the layer's cache."""
     T = x_BTD.shape[1]
     turn = rotation(jnp.arange(T), config, T, x_BTD.dtype)
-    return block(layer, x_BTD, 0, turn, None, config, tap)[0]
+    return block(layer, x_BTD, 0, turn, past, config, tap)
 
 
 def attention(layer, x_BTD, start, turn, past, config: Qwen3Config, tap=no_tap):

@@ -220,9 +220,19 @@ def size(params) -> dict:
 
 
 def matrix_errors(before, after) -> list[dict]:
-    """[{"name", "relative", "largest"}]: of every matrix |w - w'| / |w| (root of sums of squares), and the largest |w - w'|."""
+    """[{"name", "relative", "largest"}]: of every matrix |w - w'| / |w| (root of sums of squares), and the largest |w - w'|.
+
+    Where the norms before them changed, as by SmoothQuant, w is the matrix that took over what they gave up.
+    """
+    layers = []
+    for layer, norms in zip(before["layers"], after["layers"]):
+        for norm, names in NORM_OF.items():
+            changed = norms[norm] != layer[norm]
+            factor_I = np.divide(norms[norm], layer[norm], out=np.ones_like(layer[norm]), where=changed)
+            layer = scaled(layer, norm, [name for name in names if name in layer], factor_I)
+        layers.append(layer)
     rows = []
-    for (path, w), record in zip(flatten(before).items(), flatten(after).values()):
+    for (path, w), record in zip(flatten({**before, "layers": layers}).items(), flatten(after).values()):
         if w.ndim > 1:
             off = dequantize(record) - w
             rows.append({"name": path, "relative": float(np.linalg.norm(off) / max(np.linalg.norm(w), 1e-30)),

@@ -87,3 +87,14 @@ def test_a_dataset_of_another_tokenizer_is_refused(minillm, folder, tmp_path):
     assert minillm("data", tmp_path / "a.txt", "--vocab-size", 265, "--out", tmp_path / "d")[0] == 0
     status, _, err = minillm("evaluate", folder, "--data", tmp_path / "d", *FAST)
     assert status == 2 and "another tokenizer" in err
+
+
+def test_a_damaged_chat_template_concerns_chat_alone(minillm, folder):
+    path = folder / "chat_template.json"
+    path.write_text("{")
+    try:
+        assert minillm("generate", folder, "--prompt", "the", "--max-new-tokens", 1, *FAST)[0] == 0
+        status, _, err = minillm("chat", folder, *FAST)
+    finally:
+        path.unlink()
+    assert status == 2 and "chat_template.json" in err
