@@ -65,14 +65,17 @@ class RopeScaling:
 
     def __post_init__(self):
         check(self, one_of(ROPE_TYPES, f"default, {', '.join(ROPE_TYPES)}"), "rope_type")
-        require(is_number(self.factor) and self.factor >= 1, "the rope factor", self.factor, "a finite number of at least 1")
+        require(is_number(self.factor) and self.factor >= 1, "the rope factor", self.factor,
+                "a finite number of at least 1")
         stretches = self.rope_type in ("llama3", "yarn")
         check(self, COUNT if stretches else optional(COUNT), "original_max_position_embeddings")
         if self.rope_type == "llama3":
             check(self, POSITIVE, "low_freq_factor", "high_freq_factor")
             above = self.high_freq_factor > self.low_freq_factor    # pyright: ignore[reportOperatorIssue]
-            require(above, "high_freq_factor", self.high_freq_factor, f"above low_freq_factor ({self.low_freq_factor})")
-        check(self, optional(NOT_NEGATIVE), "beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim")
+            require(above, "high_freq_factor", self.high_freq_factor,
+                    f"above low_freq_factor ({self.low_freq_factor})")
+        check(self, optional(NOT_NEGATIVE), "beta_fast", "beta_slow", "attention_factor", "mscale",
+              "mscale_all_dim")
         check(self, BOOLEAN, "truncate")
 
 
@@ -110,16 +113,19 @@ class ModelConfig:
     o_proj_init_gain: float = field(default=0.0, compare=False, repr=False)
 
     def __post_init__(self):
-        check(self, COUNT, "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-              "num_key_value_heads", "head_dim", "max_position_embeddings")
+        check(self, COUNT, "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+              "num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings")
         check(self, POSITIVE, "rms_norm_eps", "rope_theta", "initializer_range")
         check(self, NOT_NEGATIVE, "o_proj_init_gain")
         require(self.num_attention_heads % self.num_key_value_heads == 0, "num_key_value_heads",
-                self.num_key_value_heads, f"a divisor of num_attention_heads ({self.num_attention_heads})")
-        require(self.head_dim % 2 == 0, "head_dim", self.head_dim, "even, because rotary embedding turns pairs")
+                self.num_key_value_heads,
+                f"a divisor of num_attention_heads ({self.num_attention_heads})")
+        require(self.head_dim % 2 == 0, "head_dim", self.head_dim,
+                "even, because rotary embedding turns pairs")
         check(self, BOOLEAN, "tie_word_embeddings", "attention_bias", "mlp_bias")
         yarn = self.rope_scaling is not None and self.rope_scaling.rope_type == "yarn"
-        require(not yarn or self.rope_theta > 1, "rope_theta", self.rope_theta, "above 1 for rope_type yarn")
+        require(not yarn or self.rope_theta > 1, "rope_theta", self.rope_theta,
+                "above 1 for rope_type yarn")
         check_marks(self)
 
     @property
@@ -173,8 +179,8 @@ class TrainConfig:
     cpu_devices: int = 2
 
     def __post_init__(self):
-        check(self, COUNT, "steps", "batch_size", "context", "steps_per_dispatch", "eval_every", "eval_rows", "save_every",
-              "cpu_devices")
+        check(self, COUNT, "steps", "batch_size", "context", "steps_per_dispatch", "eval_every",
+              "eval_rows", "save_every", "cpu_devices")
         check(self, WHOLE, "warmup_steps", "seed", "sample_every")
         check(self, POSITIVE, "learning_rate", "muon_learning_rate", "eps", "max_grad_norm")
         check(self, SHARE, "beta1", "beta2", "muon_momentum", "final_learning_rate")
@@ -208,7 +214,8 @@ class DistillConfig:
         check(self, one_of(OBJECTIVES, ", ".join(OBJECTIVES)), "objective")
         check(self, SHARE, "alpha", "student_share")
         check(self, POSITIVE, "temperature", "writing_temperature")
-        require(self.kept == 0 or is_count(self.kept), "top-k", self.kept, "a whole number of at least 1")
+        require(self.kept == 0 or is_count(self.kept), "top-k", self.kept,
+                "a whole number of at least 1")
         require(not self.kept or self.objective in ("soft", "reverse"), "objective", self.objective,
                 "soft or reverse where the teacher's answers are kept: the others are about texts that are not there yet")
         check(self, COUNT, "responses")
@@ -238,17 +245,20 @@ class GenerateConfig:
         warm = is_number(self.temperature) and (self.temperature == 0 or self.temperature >= 1e-5)
         require(warm, "temperature", self.temperature,
                 "0 (always the most probable token) or a number of at least 1e-5")
-        require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
+        require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", self.top_p,
+                "above 0 and at most 1")
         check(self, SHARE, "min_p")
         check(self, (POSITIVE[0], "1 (none) or a finite number above 0"), "repetition_penalty")
 
 
 def check_marks(config):
     """Refuse a beginning-of-text token or end-of-text tokens that are no tokens. Raises UserError."""
-    for name, tokens in (("bos_token_id", (config.bos_token_id,)), ("eos_token_id", end_tokens(config))):
+    for name, tokens in (("bos_token_id", (config.bos_token_id,)),
+                         ("eos_token_id", end_tokens(config))):
         for token in tokens:
-            require(token is None or isinstance(token, int) and not isinstance(token, bool) and 0 <= token < config.vocab_size,
-                    name, token, f"a token id below vocab_size ({config.vocab_size})")
+            require(token is None or isinstance(token, int) and not isinstance(token, bool)
+                    and 0 <= token < config.vocab_size, name, token,
+                    f"a token id below vocab_size ({config.vocab_size})")
 
 
 def end_tokens(config) -> tuple[int, ...]:
@@ -296,10 +306,11 @@ def preset(name_or_depth: str | int, *, vocab_size: int, context: int, **others)
     if not 1 <= depth <= 128:
         raise UserError(f"depth {depth} is out of range: choose 1 to 128")
     hidden = 32 * depth
-    config = ModelConfig(
-        vocab_size=vocab_size, hidden_size=hidden, intermediate_size=-(-hidden * 8 // 3 // 32) * 32,
-        num_hidden_layers=depth, num_attention_heads=depth, num_key_value_heads=depth // 2 if depth % 2 == 0 else depth,
-        head_dim=32, max_position_embeddings=context, initializer_range=hidden**-0.5)
+    config = ModelConfig(vocab_size=vocab_size, hidden_size=hidden,
+                         intermediate_size=-(-hidden * 8 // 3 // 32) * 32, num_hidden_layers=depth,
+                         num_attention_heads=depth,
+                         num_key_value_heads=depth // 2 if depth % 2 == 0 else depth, head_dim=32,
+                         max_position_embeddings=context, initializer_range=hidden**-0.5)
     return replace(config, **others)
 
 

@@ -46,7 +46,7 @@ def replacing(path: Path):
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        with suppress(OSError):                              # below a file that is no folder there is nothing to remove
+        with suppress(OSError):  # below a file that is no folder there is nothing to remove
             beside.unlink()
         raise UserError(f"{path}: cannot be written ({printable(error)})") from None
 

@@ -39,9 +39,10 @@ class BloomConfig:
     eos_token_id: int | tuple[int, ...] | None = 2
 
     def __post_init__(self):
-        check(self, COUNT, "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")
-        require(self.hidden_size % self.num_attention_heads == 0, "num_attention_heads", self.num_attention_heads,
-                f"a divisor of hidden_size ({self.hidden_size})")
+        check(self, COUNT, "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+              "max_position_embeddings")
+        require(self.hidden_size % self.num_attention_heads == 0, "num_attention_heads",
+                self.num_attention_heads, f"a divisor of hidden_size ({self.hidden_size})")
         check(self, POSITIVE, "layer_norm_epsilon")
         check(self, BOOLEAN, "tie_word_embeddings")
         check_marks(self)
@@ -70,14 +71,16 @@ class BloomConfig:
 def table(config: BloomConfig) -> dict:
     """The tree of shapes (tuples) of a BLOOM's parameters."""
     V, D = config.vocab_size, config.hidden_size
-    matrices = {f"{name}_proj": (D, D) for name in "qkvo"} | {"up_proj": (D, 4 * D), "down_proj": (4 * D, D)}
+    matrices = {f"{name}_proj": (D, D) for name in "qkvo"} | {"up_proj": (D, 4 * D),
+                                                              "down_proj": (4 * D, D)}
     layer = {"input_layernorm": (D,), "input_layernorm_bias": (D,)}
     for name, shape in matrices.items():
         if name == "up_proj":
             layer |= {"post_attention_layernorm": (D,), "post_attention_layernorm_bias": (D,)}
         layer |= {name: shape, name.replace("_proj", "_bias"): shape[1:]}
     tree = {"embed_tokens": (V, D), "embed_layernorm": (D,), "embed_layernorm_bias": (D,),
-            "layers": [dict(layer) for _ in range(config.num_hidden_layers)], "norm": (D,), "norm_bias": (D,)}
+            "layers": [dict(layer) for _ in range(config.num_hidden_layers)], "norm": (D,),
+            "norm_bias": (D,)}
     return tree if config.tie_word_embeddings else tree | {"lm_head": (D, V)}
 
 

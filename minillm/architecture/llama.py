@@ -63,11 +63,8 @@ def table(config: ModelConfig) -> dict:
         "down_proj": Parameter((F, D), smaller),
     }
     layer = beside(layer, config.biased)
-    tree = {
-        "embed_tokens": Parameter((V, D), std),
-        "layers": [dict(layer) for _ in range(L)],
-        "norm": Parameter((D,), None),
-    }
+    tree = {"embed_tokens": Parameter((V, D), std), "layers": [dict(layer) for _ in range(L)],
+            "norm": Parameter((D,), None)}
     if not config.tie_word_embeddings:
         tree["lm_head"] = Parameter((D, V), std)
     return tree

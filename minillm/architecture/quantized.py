@@ -13,7 +13,7 @@ from typing import Any
 
 from minillm.errors import UserError, printable
 
-GROUP = 32        # numbers that share a scale where scales are per group, as in llama.cpp's Q8_0 and Q4_0
+GROUP = 32  # numbers that share a scale where scales are per group, as in llama.cpp's Q8_0 and Q4_0
 METHOD = "minillm"  # our quant_method in config.json
 NAMES = tuple(f"int{bits}-{per}" for bits in (8, 4) for per in ("tensor", "channel", "group32"))
 
@@ -131,13 +131,14 @@ def is_ours(values: dict) -> bool:
 
 def without_ours(values: dict) -> dict:
     """A config.json without our quantization_config; that of others stays, and is refused where the model is read."""
-    return {name: value for name, value in values.items() if name != "quantization_config"} if is_ours(values) else values
+    return {name: value for name, value in values.items()
+            if name != "quantization_config"} if is_ours(values) else values
 
 
 def write_scheme(scheme: Scheme, method: str) -> dict:
     """quantization_config of config.json: the scheme, and by which method the integers were found."""
-    return {"quant_method": METHOD, "scheme": f"int{scheme.bits}-{scheme.scale_per}", "zero_point": scheme.zero_point,
-            "activations": scheme.activations, "method": method}
+    return {"quant_method": METHOD, "scheme": f"int{scheme.bits}-{scheme.scale_per}",
+            "zero_point": scheme.zero_point, "activations": scheme.activations, "method": method}
 
 
 def read_scheme(values: dict) -> Scheme:
@@ -145,7 +146,8 @@ def read_scheme(values: dict) -> Scheme:
     about = values["quantization_config"]
     known = {"quant_method", "scheme", "zero_point", "activations", "method"}
     for name in sorted(set(about) - known):
-        raise UserError(f"quantization_config has {printable(name)}: only {', '.join(sorted(known))} are known")
+        raise UserError(
+            f"quantization_config has {printable(name)}: only {', '.join(sorted(known))} are known")
     for name in ("zero_point", "activations"):
         if not isinstance(about.get(name), bool):
             raise UserError(f"quantization_config: {name} is {printable(about.get(name))}: it must be true or false")

@@ -27,9 +27,8 @@ def frequencies(config, length: int) -> tuple[np.ndarray, float]:
     if scaling.rope_type == "linear":
         return plain / scaling.factor, 1.0
     keep = keep_llama3(plain, scaling) if scaling.rope_type == "llama3" else keep_yarn(config)
-    return keep * plain + (1 - keep) * plain / scaling.factor, (
-        1.0 if scaling.rope_type == "llama3" else growth(scaling)
-    )
+    return keep * plain + (1 - keep) * plain / scaling.factor, (1.0 if scaling.rope_type == "llama3"
+                                                                else growth(scaling))
 
 
 def keep_llama3(plain, scaling: RopeScaling):
@@ -44,7 +43,8 @@ def keep_yarn(config):
     E, scaling = config.head_dim, config.rope_scaling
 
     def pair_that_turns(times):
-        return E * log(scaling.original_max_position_embeddings / (times * 2 * pi)) / (2 * log(config.rope_theta))
+        return E * log(scaling.original_max_position_embeddings / (times * 2 * pi)) / (
+            2 * log(config.rope_theta))
 
     low, high = pair_that_turns(scaling.beta_fast or 32), pair_that_turns(scaling.beta_slow or 1)
     low, high = (floor(low), ceil(high)) if scaling.truncate else (low, high)

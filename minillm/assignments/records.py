@@ -66,8 +66,7 @@ class Records:
             tasks |= own
             parts[part.name] = set_or(part.name, rounded(sum(own.values())))
         earned = rounded(sum(parts.values()))
-        days = days_late(replace(assignment, **self.extensions.get(name, {})),
-                         self.times.get(name))
+        days = days_late(replace(assignment, **self.extensions.get(name, {})), self.times.get(name))
         notes = [f"{where or 'the sum'}: {n:g}" + f" ({note})" * bool(note)
                  for where, (n, note) in given.items()]
         points = set_or("", after_lateness(assignment, earned, days))

@@ -51,10 +51,9 @@ def template(name: str) -> jinja2.Template:
     def safe(value):
         return plain(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), finalize=safe,
-        autoescape=name.endswith(".html"), undefined=jinja2.StrictUndefined, trim_blocks=True,
-        keep_trailing_newline=True)
+    made = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), finalize=safe,
+                              autoescape=name.endswith(".html"), undefined=jinja2.StrictUndefined,
+                              trim_blocks=True, keep_trailing_newline=True)
     made.filters["line"] = one_line
     return made.get_template(name)
 

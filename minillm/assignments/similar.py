@@ -30,9 +30,8 @@ def alike(files: dict[str, bytes], given: bytes) -> list[dict]:
         for student in students[1:]:
             del stands[student]
 
-    for how, shape in (("equal", files.get),
-                       ("equal but for names and layout",
-                        lambda s: tuple(_renamed(tokens[s])) or files[s])):
+    for how, shape in (("equal", files.get), ("equal but for names and layout",
+                                              lambda s: tuple(_renamed(tokens[s])) or files[s])):
         seen = {}
         for student in stands:
             seen.setdefault(shape(student), []).append(student)

@@ -63,9 +63,8 @@ def zipped(files: dict[str, bytes], programs=()) -> bytes:
 def tree(folder: Path) -> dict[str, bytes]:
     """The files of a folder that are installed, in the order of their names."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-    return {name: path.read_bytes() for name, path in sorted(paths.items())
-            if path.is_file() and not NOT_INSTALLED & set(name.split("/"))
-            and path.suffix not in (".pyc", ".svg")}
+    return {name: path.read_bytes() for name, path in sorted(paths.items()) if path.is_file()
+            and not NOT_INSTALLED & set(name.split("/")) and path.suffix not in (".pyc", ".svg")}
 
 
 def metadata() -> dict[str, bytes]:

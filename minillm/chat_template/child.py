@@ -41,14 +41,17 @@ def environment():
             return caller()
 
     def tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators,
+                          sort_keys=sort_keys)
 
     def raise_exception(message):
         raise TemplateError(message)
 
-    sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
+                                            extensions=[Generation, loopcontrols])
     sandbox.filters["tojson"] = tojson
-    sandbox.globals |= {"raise_exception": raise_exception, "strftime_now": lambda form: datetime.now().strftime(form)}
+    sandbox.globals |= {"raise_exception": raise_exception,
+                        "strftime_now": lambda form: datetime.now().strftime(form)}
     return sandbox
 
 
@@ -60,7 +63,8 @@ def render(template, variables) -> dict:
         return {"error": "it needs too much memory"}
     except Exception as error:                     # whatever a stranger's program raises
         return {"error": f"{type(error).__name__}: {str(error)[:300]}"}
-    return {"text": text} if len(text) <= LONGEST else {"error": f"it writes {len(text):,} characters"}
+    return {"text": text} if len(text) <= LONGEST else {
+        "error": f"it writes {len(text):,} characters"}
 
 
 if __name__ == "__main__":

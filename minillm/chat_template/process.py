@@ -24,11 +24,13 @@ def find(folder) -> str | None:
         if (folder / "chat_template.jinja").is_file():
             return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / 'chat_template.jinja'}: cannot be read ({printable(error)})") from None
+        raise UserError(
+            f"{folder / 'chat_template.jinja'}: cannot be read ({printable(error)})") from None
     for name in ("chat_template.json", "tokenizer_config.json"):
         found = read_json(folder / name).get("chat_template") if (folder / name).is_file() else None
         if isinstance(found, list):                               # several by name
-            named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
+            named = {entry.get("name"): entry.get("template") for entry in found
+                     if isinstance(entry, dict)}
             found = named.get("default")
         if found is not None and not isinstance(found, str):
             raise UserError(f"{folder / name}: its chat_template is {printable(found)}, not a text")
@@ -43,13 +45,13 @@ def special_tokens(folder) -> dict[str, str]:
     for name in ("special_tokens_map.json", "tokenizer_config.json"):  # the second goes first
         path = Path(folder) / name
         values |= read_json(path) if path.is_file() else {}
-    plain = {name: value.get("content") if isinstance(value, dict) else value for name, value in values.items()
-             if name.endswith("_token")}
+    plain = {name: value.get("content") if isinstance(value, dict) else value
+             for name, value in values.items() if name.endswith("_token")}
     return {name: value for name, value in plain.items() if isinstance(value, str)}
 
 
-def render(template: str, messages: list[dict], special: dict[str, str], add_generation_prompt: bool = True,
-           seconds: float = SECONDS) -> str:
+def render(template: str, messages: list[dict], special: dict[str, str],
+           add_generation_prompt: bool = True, seconds: float = SECONDS) -> str:
     """The conversation as one text, up to where the model's answer begins.
 
     messages: [{"role": "system"|"user"|"assistant", "content": text}, ...]. Raises UserError for a template that does not
@@ -57,15 +59,19 @@ def render(template: str, messages: list[dict], special: dict[str, str], add_gen
     """
     if find_spec("jinja2") is None:
         raise UserError("a chat template needs the jinja2 package: pip install jinja2")
-    variables = special | {"messages": messages, "add_generation_prompt": add_generation_prompt, "tools": None, "documents": None}
+    variables = special | {"messages": messages, "add_generation_prompt": add_generation_prompt,
+                           "tools": None, "documents": None}
     asked = json.dumps({"template": template, "variables": variables}).encode()
     try:                # -I: no module from the working folder or the user's environment
-        done = subprocess.run([sys.executable, "-I", str(CHILD)], input=asked, capture_output=True, timeout=seconds)
+        done = subprocess.run([sys.executable, "-I", str(CHILD)], input=asked, capture_output=True,
+                              timeout=seconds)
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         raise UserError(f"the chat template was stopped after {seconds:g} s") from None
     except ValueError:
-        raise UserError("the chat template ended its process: it needs too much memory, or worse") from None
+        raise UserError(
+            "the chat template ended its process: it needs too much memory, or worse") from None
     if "error" in answer:
-        raise UserError(f"the chat template does not work: {printable(answer['error'], quoted=False)}")
+        raise UserError(
+            f"the chat template does not work: {printable(answer['error'], quoted=False)}")
     return answer["text"]

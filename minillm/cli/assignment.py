@@ -6,14 +6,10 @@ from minillm.cli.parsing import add_command
 
 def add_commands(commands):
     """Add the command of this file."""
-    command = add_command(
-        commands,
-        "assignment",
-        None,
-        "assignments: hand lessons out to a class, check yourself, grade safely",
-        "minillm assignment new --lessons 03,05 --out hw1\n"
-        "  minillm assignment grade SUBMISSIONS --key hw1/key --out grades",
-    )
+    command = add_command(commands, "assignment", None,
+                          "assignments: hand lessons out to a class, check yourself, grade safely",
+                          "minillm assignment new --lessons 03,05 --out hw1\n"
+                          "  minillm assignment grade SUBMISSIONS --key hw1/key --out grades")
     actions = command.add_subparsers(required=True, metavar="new|check|submit|grade|gradescope")
     add_new(actions)
     add_check(actions)
@@ -145,8 +141,7 @@ def grade(options):
     from minillm.assignments import classroom
 
     classroom.grade(**of(options, "submissions", "key", "out", "way", "jobs", "times", "roster",
-                         "extensions", "overrides", "groups", "lms", "only", "anonymous",
-                         "names"))
+                         "extensions", "overrides", "groups", "lms", "only", "anonymous", "names"))
     if not options.names:
         print(f"{options.out}: grades.csv, class.html for you, students/ for them")
 

@@ -14,16 +14,10 @@ from minillm.errors import UserError
 
 def add_commands(commands):
     """Add the command of this file."""
-    command = add_command(
-        commands,
-        "lesson",
-        None,
-        "the course: read a lesson, run its demo, check your exercise",
-        "minillm lesson list\n  minillm lesson check 1",
-    )
-    actions = command.add_subparsers(
-        required=True, metavar="list|open|run|check|solution|notebook"
-    )
+    command = add_command(commands, "lesson", None,
+                          "the course: read a lesson, run its demo, check your exercise",
+                          "minillm lesson list\n  minillm lesson check 1")
+    actions = command.add_subparsers(required=True, metavar="list|open|run|check|solution|notebook")
     add_list(actions)
     add_open(actions)
     add_run(actions)
@@ -42,22 +36,16 @@ def add_action(actions, name: str, run, help: str):
 
 def add_folder(action):
     """Where the reader's files are."""
-    action.add_argument(
-        "--folder",
-        metavar="DIR",
-        help="where you work (default: minillm-course in your home folder)",
-    )
+    action.add_argument("--folder", metavar="DIR",
+                        help="where you work (default: minillm-course in your home folder)")
 
 
 # ---- list ------------------------------------------------------------------------------------
 
 
 def add_list(actions):
-    add_folder(
-        add_command(
-            actions, "list", show_list, "the lessons, and how far you are", "minillm lesson list"
-        )
-    )
+    add_folder(add_command(actions, "list", show_list, "the lessons, and how far you are",
+                           "minillm lesson list"))
 
 
 def show_list(options):
@@ -76,9 +64,8 @@ def show_list(options):
 
     lessons = all_lessons()
     known = progress(options.folder).get("lessons", {})
-    grid = Table(
-        "", "lesson and its question", "time", "points", header_style="bold", pad_edge=False
-    )
+    grid = Table("", "lesson and its question", "time", "points", header_style="bold",
+                 pad_edge=False)
     for column in grid.columns[2:]:
         column.justify, column.no_wrap = "right", True
     for lesson in lessons:
@@ -94,23 +81,16 @@ def show_list(options):
     number = int(next(todo, lessons[0]).number)
     console.print(
         f"minillm lesson open {number} shows a lesson, run {number} runs its demonstration,\n"
-        f"check {number} checks your exercise, solution {number} shows ours."
-    )
+        f"check {number} checks your exercise, solution {number} shows ours.")
 
 
 # ---- open ------------------------------------------------------------------------------------
 
 
 def add_open(actions):
-    action = add_action(
-        actions,
-        "open",
-        open_lesson,
-        "show a lesson in the browser, and where your copy of its exercise is",
-    )
-    action.add_argument(
-        "--no-browser", action="store_true", help="only say where the files are"
-    )
+    action = add_action(actions, "open", open_lesson,
+                        "show a lesson in the browser, and where your copy of its exercise is")
+    action.add_argument("--no-browser", action="store_true", help="only say where the files are")
 
 
 def open_lesson(options):
@@ -129,11 +109,8 @@ def open_lesson(options):
 
         webbrowser.open(page.resolve().as_uri())
     if missing := pages.missing():
-        print(
-            f"writing the {len(missing)} pages that it links to, once; the page can be read "
-            "meanwhile",
-            flush=True,
-        )
+        print(f"writing the {len(missing)} pages that it links to, once; the page can be read "
+              "meanwhile", flush=True)
         pages.write_missing()
 
 
@@ -141,15 +118,10 @@ def open_lesson(options):
 
 
 def add_run(actions):
-    action = add_action(
-        actions,
-        "run",
-        run_demo,
-        "run the demo of a lesson: a table, figures and results.json",
-    )
-    action.add_argument(
-        "--full", action="store_true", help="the slower version, where a lesson has one"
-    )
+    action = add_action(actions, "run", run_demo,
+                        "run the demo of a lesson: a table, figures and results.json")
+    action.add_argument("--full", action="store_true",
+                        help="the slower version, where a lesson has one")
 
 
 def run_demo(options) -> int:
@@ -173,19 +145,11 @@ def run_demo(options) -> int:
 
 
 def add_check(actions):
-    action = add_action(
-        actions,
-        "check",
-        check,
-        "check your copy of the exercise; it is made on the first use",
-    )
+    action = add_action(actions, "check", check,
+                        "check your copy of the exercise; it is made on the first use")
     action.add_argument("file", nargs="?", metavar="FILE", help="check this file instead")
-    action.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="of the random inputs (default: new ones each time)",
-    )
+    action.add_argument("--seed", type=int, metavar="N",
+                        help="of the random inputs (default: new ones each time)")
     add_json(action)
 
 
@@ -204,14 +168,8 @@ def check(options) -> int:
     all_points = report["points"] == report["of"]
     if own:
         passed = [task["name"] for task in report["tasks"] if task["status"] == "passed"]
-        lessons.remember(
-            lesson,
-            options.folder,
-            points=report["points"],
-            of=report["of"],
-            checked=lessons.now(),
-            passed=passed,
-        )
+        lessons.remember(lesson, options.folder, points=report["points"], of=report["of"],
+                         checked=lessons.now(), passed=passed)
     if options.json:
         print(json.dumps(report))
     else:
@@ -241,8 +199,7 @@ def refuse_package(file: Path):
             raise UserError(
                 f"{file}: line {node.lineno} imports minillm, where the functions of the exercise "
                 "are written already; a grader does not have it: write them yourself and take the "
-                "import out"
-            )
+                "import out")
 
 
 def after_full_points(lesson, file: Path):
@@ -256,14 +213,12 @@ def after_full_points(lesson, file: Path):
     if rows := comparison(lesson, file):
         console.print(
             "\nWell done. Lines of code: yours, those of the package, and where it has them",
-            style="bold",
-        )
+            style="bold")
         for row in rows:
             console.print(f"  {row}", soft_wrap=True)
     number = int(lesson.number)
     console.print(
-        f"\nThe reference solution, with a discussion:\n  minillm lesson solution {number}"
-    )
+        f"\nThe reference solution, with a discussion:\n  minillm lesson solution {number}")
     console.print(next_step(lesson))
 
 
@@ -272,14 +227,10 @@ def after_full_points(lesson, file: Path):
 
 def add_solution(actions):
     action = add_action(
-        actions,
-        "solution",
-        solution,
-        "show the reference solution with a discussion, once your exercise has all points",
-    )
-    action.add_argument(
-        "--show", action="store_true", help="show it before your exercise has all points"
-    )
+        actions, "solution", solution,
+        "show the reference solution with a discussion, once your exercise has all points")
+    action.add_argument("--show", action="store_true",
+                        help="show it before your exercise has all points")
 
 
 def solution(options):
@@ -297,19 +248,13 @@ def solution(options):
             score = f"you have {entry['points']} of {entry['of']} points"
         raise UserError(
             f"lesson {lesson.number}: the solution is shown when your exercise has all points "
-            f"({score}); with --show it is shown now"
-        )
+            f"({score}); with --show it is shown now")
     width = min(WIDTH, Console().width)
     show_solution(lesson, Console(highlight=False, width=width))
 
 
 def add_notebook(actions):
-    add_action(
-        actions,
-        "notebook",
-        notebook,
-        "write the lesson as a Jupyter notebook",
-    )
+    add_action(actions, "notebook", notebook, "write the lesson as a Jupyter notebook")
 
 
 def notebook(options):

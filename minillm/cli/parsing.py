@@ -47,21 +47,15 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefau
         return super()._get_help_string(action)
 
 
-def add_command(
-    commands, name: str, run: Callable, help: str, example: str
-) -> argparse.ArgumentParser:
+def add_command(commands, name: str, run: Callable, help: str,
+                example: str) -> argparse.ArgumentParser:
     """A new command, or an action of one, among `commands` (what add_subparsers returns).
 
     `run(options)` does it and returns the exit status; None is 0.
     """
-    command = commands.add_parser(
-        name,
-        help=help,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-        description=sentence(help),
-        epilog=f"example:\n  {example}",
-    )
+    command = commands.add_parser(name, help=help, formatter_class=HelpFormatter,
+                                  allow_abbrev=False, description=sentence(help),
+                                  epilog=f"example:\n  {example}")
     command.set_defaults(run=run, parser=command, command=name)
     return command
 

@@ -16,14 +16,10 @@ def add_commands(commands):
 
 
 def add_data(commands):
-    command = add_command(
-        commands,
-        "data",
-        data,
-        "turn text into a dataset folder: tokens, split, tokenizer",
-        "minillm data storyworld --megabytes 10 --out data/stories\n"
-        "  minillm data storyworld --show 3",
-    )
+    command = add_command(commands, "data", data,
+                          "turn text into a dataset folder: tokens, split, tokenizer",
+                          "minillm data storyworld --megabytes 10 --out data/stories\n"
+                          "  minillm data storyworld --show 3")
     add_source(command)
     where = command.add_mutually_exclusive_group(required=True)
     where.add_argument("--out", metavar="DIR", help="folder of the dataset")
@@ -45,49 +41,24 @@ def data(options):
 
 def add_tokenizer(commands):
     command = add_command(
-        commands,
-        "tokenizer",
-        train,
-        "train a tokenizer, or see how one splits a text",
+        commands, "tokenizer", train, "train a tokenizer, or see how one splits a text",
         "minillm tokenizer train storyworld --vocab-size 1024 --out data/tokenizer\n"
         '  minillm tokenizer encode data/tokenizer "Once upon a time"\n'
-        "  minillm tokenizer decode data/tokenizer 45 310 27",
-    )
+        "  minillm tokenizer decode data/tokenizer 45 310 27")
     actions = command.add_subparsers(required=True, metavar="train|encode|decode")
-    action = add_command(
-        actions,
-        "train",
-        train,
-        "learn merges from text",
-        "minillm tokenizer train book.txt --vocab-size 1024 --out data/tokenizer",
-    )
+    action = add_command(actions, "train", train, "learn merges from text",
+                         "minillm tokenizer train book.txt --vocab-size 1024 --out data/tokenizer")
     add_source(action)
-    action.add_argument(
-        "--engine",
-        choices=("library", "written"),
-        default="library",
-        help="library: the tokenizers package; written: minillm's own BPE, slower, "
-        "with the same result",
-    )
-    action.add_argument(
-        "--out", required=True, metavar="DIR", help="folder for tokenizer.json"
-    )
-    action = add_command(
-        actions,
-        "encode",
-        encode,
-        "text to token ids",
-        'minillm tokenizer encode data/tokenizer "Once upon a time"',
-    )
+    action.add_argument("--engine", choices=("library", "written"), default="library",
+                        help="library: the tokenizers package; written: minillm's own BPE, slower, "
+                        "with the same result")
+    action.add_argument("--out", required=True, metavar="DIR", help="folder for tokenizer.json")
+    action = add_command(actions, "encode", encode, "text to token ids",
+                         'minillm tokenizer encode data/tokenizer "Once upon a time"')
     action.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
     action.add_argument("text", metavar="TEXT", help="the text")
-    action = add_command(
-        actions,
-        "decode",
-        decode,
-        "token ids to text",
-        "minillm tokenizer decode data/tokenizer 45 310 27",
-    )
+    action = add_command(actions, "decode", decode, "token ids to text",
+                         "minillm tokenizer decode data/tokenizer 45 310 27")
     action.add_argument("path", metavar="PATH", help="folder or tokenizer.json")
     action.add_argument("ids", metavar="ID", type=int, nargs="+", help="token ids")
 
@@ -98,10 +69,8 @@ def train(options):
     tokenizer.save(Path(options.out))
     sample = "".join(corpus.validation)[:200_000]
     rate = len(sample.encode()) / len(tokenizer.encode(sample))
-    print(
-        f"{tokenizer.vocab_size:,} tokens, {rate:.2f} bytes per token on held-out text; "
-        f"saved in {options.out}"
-    )
+    print(f"{tokenizer.vocab_size:,} tokens, {rate:.2f} bytes per token on held-out text; "
+          f"saved in {options.out}")
 
 
 def encode(options):

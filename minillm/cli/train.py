@@ -121,8 +121,7 @@ def pretrain(options):
     origin = f" of {options.start_from}" if options.start_from else ""
     say(console, f"model: {size(config)}{origin}; {reading(dataset, train)}; twin: {options.twin}")
     run = partial(training.run, options.out, config, train, dataset, tokenizer, keep=options.keep)
-    run = partial(run, twin=options.twin, resume=options.resume,
-                  method=method or training.Method())
+    run = partial(run, twin=options.twin, resume=options.resume, method=method or training.Method())
     summary = train_and_draw(console, options.out, config, train, dataset, run)
     following = f"generate {quoted(options.out)}"
     if config.bos_token_id is None:

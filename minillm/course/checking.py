@@ -89,15 +89,8 @@ def remembering(checks: Checks) -> Checks:
         return drawn[task.name]
 
     drawn = {}
-    tasks = [
-        replace(
-            task,
-            oracle=Known(task.oracle),
-            mistakes=known(task.mistakes),
-            accepted=known(task.accepted),
-        )
-        for task in checks.tasks
-    ]
+    tasks = [replace(task, oracle=Known(task.oracle), mistakes=known(task.mistakes),
+                     accepted=known(task.accepted)) for task in checks.tasks]
     return replace(checks, tasks=tasks, cases=cases)
 
 
@@ -114,20 +107,13 @@ def read_checks(folder: Path, reference: Path | None = None) -> Checks:
     asking = folder / "asking.py"
     source = reference.read_text(encoding="utf-8") if reference else None
     files = [path for path in (folder / "exercise.py", reference) if path and path.is_file()]
-    return Checks(
-        folder.name,
-        tests.TASKS,
-        tests.HINTS,
-        asking.read_text(encoding="utf-8") if asking.is_file() else "",
-        source,
-        frozenset(getattr(tests, "NOT_LENT", ())),
-        any("jax" in imports(f.read_bytes()) for f in files),
-    )
+    return Checks(folder.name, tests.TASKS, tests.HINTS, asking.read_text(encoding="utf-8")
+                  if asking.is_file() else "", source, frozenset(getattr(tests, "NOT_LENT", ())),
+                  any("jax" in imports(f.read_bytes()) for f in files))
 
 
-def check(
-    folder: Path, file: Path, seed: int | None = None, seconds: float = LIMITS.seconds
-) -> dict:
+def check(folder: Path, file: Path, seed: int | None = None,
+          seconds: float = LIMITS.seconds) -> dict:
     """Judge every task of `file` by the lesson in `folder`; a task waits until those that it
     needs pass.
 
@@ -152,9 +138,8 @@ def check(
     }
 
 
-def judge_file(
-    checks: Checks, file: bytes, seed: list[int], limits: Limits, sandbox_of=Without
-) -> tuple[list, str]:
+def judge_file(checks: Checks, file: bytes, seed: list[int], limits: Limits,
+               sandbox_of=Without) -> tuple[list, str]:
     """(a result for each task, what was printed). Task i is asked on inputs from the generator
     [*seed, i].
 
@@ -162,19 +147,16 @@ def judge_file(
     reference lent; without one it waits.
     """
     limits = limits.with_jax() if checks.jax else limits
-    cases = {
-        task.name: checks.cases(task, np.random.default_rng([*seed, i]))
-        for i, task in enumerate(checks.tasks)
-    }
+    cases = {task.name: checks.cases(task, np.random.default_rng([*seed, i]))
+             for i, task in enumerate(checks.tasks)}
     asked = {task.name: (task.name, task.by_hand, cases[task.name]) for task in checks.tasks}
 
     spent = Spent()
 
     def answers(names, lent=()):
         source = lend(checks.reference, lent) if lent else ""
-        job = Job(
-            file, [asked[name] for name in names], checks.asking, source, list(lent), checks.jax
-        )
+        job = Job(file, [asked[name] for name in names], checks.asking, source, list(lent),
+                  checks.jax)
         return ask_all(job, limits, sandbox_of, spent)
 
     first = answers(asked)
@@ -190,13 +172,8 @@ def judge_file(
                 result = _waits(task, missing)
             elif lent:
                 helped = answers([task.name], lent)
-                result = _result(
-                    task,
-                    checks,
-                    cases[task.name],
-                    helped.of.get(task.name, Stopped(helped.reason)),
-                    limits,
-                )
+                result = _result(task, checks, cases[task.name],
+                                 helped.of.get(task.name, Stopped(helped.reason)), limits)
                 result["helped"] = lent
         results[task.name] = result
     return list(results.values()), first.printed
@@ -204,12 +181,9 @@ def judge_file(
 
 def _result(task, checks, cases, answers, limits) -> dict:
     if isinstance(answers, Stopped):
-        return _failed(
-            task,
-            "timeout" if answers.reason in ("time", "total") else "error",
-            answers.reason,
-            STOPPED.get(answers.reason, STOPPED["exit"]).format(**vars(limits)),
-        )
+        return _failed(task, "timeout" if answers.reason in ("time", "total") else "error",
+                       answers.reason,
+                       STOPPED.get(answers.reason, STOPPED["exit"]).format(**vars(limits)))
     task = task.against(answers) if hasattr(task, "against") else task
     return exercises.verdict(task, checks.hints, cases, answers) | {"helped": []}
 
@@ -227,9 +201,8 @@ def _of_file(task, answers, limits) -> dict:
     if answers.file is None:
         reason = answers.reason.partition(":")[0]
         kind, where = ("answers", "") if reason == "answers" else ("import", "Reading the file: ")
-        return _failed(
-            task, "error", kind, where + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits))
-        )
+        return _failed(task, "error", kind,
+                       where + STOPPED.get(reason, STOPPED["exit"]).format(**vars(limits)))
     line = f"line {answers.file.line}: " if answers.file.line else ""
     if answers.file.name in ("SyntaxError", "IndentationError", "TabError"):
         message = answers.file.message
@@ -237,11 +210,8 @@ def _of_file(task, answers, limits) -> dict:
             message = "it holds null bytes, as a file saved as UTF-16 does: save it as UTF-8"
         return _failed(task, "error", "syntax", f"{line}not Python yet ({message})")
     return _failed(
-        task,
-        "error",
-        "import",
-        f"Reading the file stops with an exception. {exercises.explain_exception(answers.file)}",
-    )
+        task, "error", "import",
+        f"Reading the file stops with an exception. {exercises.explain_exception(answers.file)}")
 
 
 # ---- What lessons say about themselves ---------------------------------------------------------
@@ -252,11 +222,8 @@ def all_needs(tasks) -> dict[str, list[str]]:
     needs = {}
     for task in tasks:
         direct = set(task.needs)
-        needs[task.name] = [
-            other.name
-            for other in tasks
-            if other.name in direct or any(other.name in needs[name] for name in direct)
-        ]
+        needs[task.name] = [other.name for other in tasks if other.name in direct
+                            or any(other.name in needs[name] for name in direct)]
     return needs
 
 
@@ -277,7 +244,6 @@ def lend(source: str, names) -> str:
     imports.
     """
     body = ast.parse(source).body
-    needed = set(reached(body, names)) | {
-        part for part in body if isinstance(part, (ast.Import, ast.ImportFrom))
-    }
+    needed = set(reached(body, names)) | {part for part in body
+                                          if isinstance(part, (ast.Import, ast.ImportFrom))}
     return "\n\n".join(ast.unparse(part) for part in body if part in needed)

@@ -33,18 +33,10 @@ EXACT = (
     1e-6  # how far an exact number of another machine may be: the last digits of exp and log differ
 )
 SLOWEST = 90.0  # seconds that a demo may take on two cores
-INK = {
-    "light": {
-        "text": "#1d2733",
-        "grid": "#d5dbe3",
-        "lines": ("#1f5fa8", "#c2491d", "#2b7a3d", "#8a4fae", "#9c6b00", "#5b6670"),
-    },
-    "dark": {
-        "text": "#e4e9f0",
-        "grid": "#454d59",
-        "lines": ("#7fb2ee", "#ff9d73", "#7ccf8f", "#cfa2ec", "#e6bd5a", "#aab4c0"),
-    },
-}
+INK = {"light": {"text": "#1d2733", "grid": "#d5dbe3",
+                 "lines": ("#1f5fa8", "#c2491d", "#2b7a3d", "#8a4fae", "#9c6b00", "#5b6670")},
+       "dark": {"text": "#e4e9f0", "grid": "#454d59",
+                "lines": ("#7fb2ee", "#ff9d73", "#7ccf8f", "#cfa2ec", "#e6bd5a", "#aab4c0")}}
 
 
 def measured(value: float, low: float, high: float) -> dict:
@@ -58,16 +50,10 @@ def main(demo: dict):
     path = Path(demo["__file__"])
     demo = demo | shown_beside(path.parent)
     options = argparse.ArgumentParser(description=demo["__doc__"].splitlines()[0])
-    options.add_argument(
-        "--out",
-        default=path.parent,
-        help="folder of results.json and the figures (default: beside demo.py)",
-    )
-    options.add_argument(
-        "--full",
-        action="store_true",
-        help="the slower version, where there is one: writes results_full.json",
-    )
+    options.add_argument("--out", default=path.parent,
+                         help="folder of results.json and the figures (default: beside demo.py)")
+    options.add_argument("--full", action="store_true",
+                         help="the slower version, where there is one: writes results_full.json")
     options.add_argument("--no-figures", action="store_true", help="write results.json alone")
     options = options.parse_args()
     for stream in (sys.stdout, sys.stderr):
@@ -106,10 +92,8 @@ def narrow(table, width: int) -> list:
 
     heads = [str(column.header) for column in table.columns]
     cells = [list(map(str, column.cells)) for column in table.columns]
-    longest = [
-        max(map(len, " ".join([head, *column]).split()), default=0) + 2
-        for head, column in zip(heads, cells)
-    ]
+    longest = [max(map(len, " ".join([head, *column]).split()), default=0) + 2
+               for head, column in zip(heads, cells)]
     parts, room = [[]], width - longest[0]
     for i in range(1, len(heads)):
         if room < longest[i] and parts[-1]:
@@ -119,17 +103,11 @@ def narrow(table, width: int) -> list:
         room -= longest[i]
     tables = []
     for part in parts:
-        new = Table(
-            title=table.title if not tables else None,
-            box=box.SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
-            header_style="bold",
-        )
+        new = Table(title=table.title if not tables else None, box=box.SIMPLE_HEAD,
+                    padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
         for i in (0, *part):
-            new.add_column(
-                table.columns[i].header, justify=table.columns[i].justify, overflow="fold"
-            )
+            new.add_column(table.columns[i].header, justify=table.columns[i].justify,
+                           overflow="fold")
         for row in zip(*(table.columns[i].cells for i in (0, *part))):
             new.add_row(*row)
         tables.append(new)
@@ -146,10 +124,8 @@ def run(demo: dict, console, full: bool = False) -> dict:
     results = demo["compute"](console, full)
     seconds = time.perf_counter() - began
     limit = SLOWEST if not full else 40 * SLOWEST
-    results = {
-        "exact": rounded(results.get("exact", {})),
-        "measured": rounded(results.get("measured", {})),
-    }
+    results = {"exact": rounded(results.get("exact", {})),
+               "measured": rounded(results.get("measured", {}))}
     results["measured"]["seconds"] = rounded(measured(seconds, 0.0, limit))
     shared = results["exact"].keys() & results["measured"].keys()
     if shared:
@@ -236,8 +212,7 @@ def compare(committed: dict, again: dict) -> list[str]:
         outside = [number for number in numbers(value) if not band["low"] <= number <= band["high"]]
         if outside:
             differences.append(
-                f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}"
-            )
+                f"measured.{name}: {outside[0]} lies outside {band['low']} ... {band['high']}")
     return differences
 
 

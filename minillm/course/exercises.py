@@ -82,34 +82,18 @@ class Task:
     returns: Sequence[str] = ()
 
 
-def number(
-    name: str,
-    about: str,
-    right: float,
-    mistakes: Mapping[str, float | tuple],
-    tolerance: float = 1e-9,
-    **more,
-) -> Task:
+def number(name: str, about: str, right: float, mistakes: Mapping[str, float | tuple],
+           tolerance: float = 1e-9, **more) -> Task:
     """A task whose answer is a number worked out on paper and written into the exercise as a
     constant."""
 
     def constant(value):
         return lambda: value
 
-    ways = {
-        hint: tuple(map(constant, each(value)))
-        for hint, value in mistakes.items()
-    }
-    return Task(
-        name,
-        about,
-        constant(right),
-        mistakes=ways,
-        call=lambda student: getattr(student, name),
-        tolerance=tolerance,
-        by_hand=True,
-        **more,
-    )
+    ways = {hint: tuple(map(constant, each(value))) for hint, value in mistakes.items()}
+    return Task(name, about, constant(right), mistakes=ways,
+                call=lambda student: getattr(student, name), tolerance=tolerance, by_hand=True,
+                **more)
 
 
 # ---- The three steps ----------------------------------------------------------------------------
@@ -134,9 +118,8 @@ def result_of(task: Task, status, message="", kind=None, hint=None, example="") 
     }
 
 
-def verdict(
-    task: Task, hints: Mapping[str, Hint], cases: Sequence[tuple], answers: Sequence
-) -> dict:
+def verdict(task: Task, hints: Mapping[str, Hint], cases: Sequence[tuple],
+            answers: Sequence) -> dict:
     """What is right or wrong about the answers: name, status, points, earned, kind, hint, message,
     example.
 
@@ -147,11 +130,8 @@ def verdict(
 
     result = partial(result_of, task)
     if answers and isinstance(answers[-1], NotWritten):
-        return result(
-            "todo",
-            answers[-1].message,
-            "missing" if "there is no" in answers[-1].message else "todo",
-        )
+        return result("todo", answers[-1].message,
+                      "missing" if "there is no" in answers[-1].message else "todo")
     rights = [answer_of(task.oracle, case) for case in cases]
     wrong = [i for i in range(len(cases)) if not same(answers[i], rights[i], task.tolerance)]
     if not wrong:
@@ -176,18 +156,11 @@ def verdict(
                 return result("failed", str(hints[name]), "hint", name, example)
         kind, message = (
             "precision",
-            (
-                "The first digits are right and the later ones are not. Look for float32, for "
-                "rounding, or for a small number that is added; answers are compared in float64."
-            ),
-        )
-    return result(
-        "failed",
-        message or f"The answer is wrong on {len(wrong)} of {len(cases)} inputs.",
-        kind or "value",
-        None,
-        example,
-    )
+            ("The first digits are right and the later ones are not. Look for float32, for "
+             "rounding, or for a small number that is added; answers are compared in float64."))
+    return result("failed",
+                  message or f"The answer is wrong on {len(wrong)} of {len(cases)} inputs.",
+                  kind or "value", None, example)
 
 
 def check_tasks(tasks: Sequence[Task], hints: Mapping[str, Hint]):
@@ -199,8 +172,7 @@ def check_tasks(tasks: Sequence[Task], hints: Mapping[str, Hint]):
     for i, task in enumerate(tasks):
         if not set(task.needs) <= set(names[:i]):
             raise UserError(
-                f"task {task.name}: needs {list(task.needs)}, which must be tasks before it"
-            )
+                f"task {task.name}: needs {list(task.needs)}, which must be tasks before it")
         given = task.mistakes.keys() | task.accepted.keys() | task.nearly.keys()
         if not given <= hints.keys():
             raise UserError(f"task {task.name}: no hint for {sorted(given - hints.keys())}")
@@ -242,37 +214,21 @@ def same(actual, expected, tolerance: float, smallest: float = SMALLEST) -> bool
 
 def _same(actual, expected, tolerance, smallest) -> bool:
     if isinstance(expected, Raises) or isinstance(actual, Raises):
-        return (
-            isinstance(expected, Raises)
-            and isinstance(actual, Raises)
-            and actual.name == expected.name
-        )
+        return (isinstance(expected, Raises) and isinstance(actual, Raises)
+                and actual.name == expected.name)
     if expected is None or isinstance(expected, (str, bytes, bool)):
-        return (
-            type(actual) is type(expected)
-            and actual == expected
-            or (
-                isinstance(expected, bool)
-                and isinstance(actual, np.bool_)
-                and bool(actual) == expected
-            )
-        )
+        return (type(actual) is type(expected) and actual == expected
+                or (isinstance(expected, bool) and isinstance(actual, np.bool_)
+                    and bool(actual) == expected))
     if isinstance(expected, Mapping):
-        return (
-            isinstance(actual, Mapping)
-            and actual.keys() == expected.keys()
-            and all(
-                _same(actual[key], value, tolerance, smallest) for key, value in expected.items()
-            )
-        )
+        return (isinstance(actual, Mapping) and actual.keys() == expected.keys()
+                and all(_same(actual[key], value, tolerance, smallest)
+                        for key, value in expected.items()))
     if isinstance(expected, (set, frozenset)):
         return isinstance(actual, (set, frozenset)) and actual == expected
     if isinstance(expected, (list, tuple)) and not _numeric(expected):
-        return (
-            isinstance(actual, (list, tuple, np.ndarray))
-            and len(actual) == len(expected)
-            and all(_same(a, b, tolerance, smallest) for a, b in zip(actual, expected))
-        )
+        return (isinstance(actual, (list, tuple, np.ndarray)) and len(actual) == len(expected)
+                and all(_same(a, b, tolerance, smallest) for a, b in zip(actual, expected)))
     actual, expected = numbers(actual), numbers(expected)
     if actual is None or actual.dtype.kind == "c" or actual.shape != expected.shape:
         return False
@@ -306,16 +262,13 @@ def _numeric(values) -> bool:
         return False
 
 
-def diagnose(
-    mistakes: Mapping[str, Callable | tuple], cases, answers, tolerance: float
-) -> str | None:
+def diagnose(mistakes: Mapping[str, Callable | tuple], cases, answers,
+             tolerance: float) -> str | None:
     """The first hint one of whose functions gives the reader's answer on every input, or None."""
     for hint, ways in mistakes.items():
         for mistake in each(ways):
-            if all(
-                same(answer, answer_of(mistake, case), tolerance)
-                for case, answer in zip(cases, answers)
-            ):
+            if all(same(answer, answer_of(mistake, case), tolerance)
+                   for case, answer in zip(cases, answers)):
                 return hint
     return None
 
@@ -323,9 +276,8 @@ def diagnose(
 # ---- What a reader is told ----------------------------------------------------------------------
 
 
-def explain(
-    answer, right, returns: Sequence[str] = (), what: str = "The answer"
-) -> tuple[str, str]:
+def explain(answer, right, returns: Sequence[str] = (),
+            what: str = "The answer") -> tuple[str, str]:
     """(kind, message) for what is wrong with an answer besides its numbers: its type, its shape;
     else ("", "")."""
     if isinstance(right, Raises):
@@ -336,11 +288,8 @@ def explain(
         if what != "The answer":
             return "none", f"{what} is None."
         return "none", "It returns None. Is there a return at the end of every path?"
-    if (
-        isinstance(right, (tuple, list))
-        and isinstance(answer, (tuple, list))
-        and not _numeric(right)
-    ):
+    if (isinstance(right, (tuple, list)) and isinstance(answer, (tuple, list))
+        and not _numeric(right)):
         if len(answer) != len(right) and (isinstance(right, tuple) or returns):
             return (
                 "shape",
@@ -355,8 +304,7 @@ def explain(
     if isinstance(right, Mapping) and isinstance(answer, Mapping):
         if missing := [key for key in right if key not in answer]:
             return "value", f"{what} lacks {_kind_of_keys(missing)}." if len(missing) < len(
-                right
-            ) or answer else ""
+                right) or answer else ""
         for key, r in right.items():
             kind, message = explain(answer[key], r, (), f"entry {show(key)}")
             if kind:
@@ -364,14 +312,10 @@ def explain(
         return "", ""
     given, needed = numbers(answer), numbers(right)
     if needed is None:
-        alike = type(answer) is type(right) or all(
-            isinstance(x, (list, tuple)) for x in (answer, right)
-        )
-        return (
-            ("", "")
-            if alike
-            else ("dtype", f"{what} is {kind_of(answer)} where {kind_of(right)} is expected.")
-        )
+        alike = type(answer) is type(right) or all(isinstance(x, (list, tuple))
+                                                   for x in (answer, right))
+        return (("", "") if alike
+                else ("dtype", f"{what} is {kind_of(answer)} where {kind_of(right)} is expected."))
     if given is None or given.dtype.kind == "c":
         return "dtype", f"{what} is {kind_of(answer)} where {kind_of(right)} is expected."
     if given.ndim and not needed.ndim:
@@ -396,10 +340,8 @@ def explain(
             "negative number."
         )
     if np.isinf(given).any() and not np.isinf(needed).any():
-        return (
-            "inf",
-            f"{what} holds inf. Look for a division by zero, log(0), or exp of a large number.",
-        )
+        return ("inf",
+                f"{what} holds inf. Look for a division by zero, log(0), or exp of a large number.")
     if given.dtype in (np.float32, np.float16) and needed.dtype == np.float64:
         return "dtype", (
             f"{what} is in {given.dtype}, which loses digits that are checked. Keep float64: look for astype or "
@@ -410,11 +352,8 @@ def explain(
 
 def explain_exception(error: Raises) -> str:
     where = f" (line {error.line} of your file)" if error.line else ""
-    text = (
-        f"It raises {error.name}: {show_text(error.message)}{where}"
-        if error.message
-        else f"It raises {error.name}{where}"
-    )
+    text = (f"It raises {error.name}: {show_text(error.message)}{where}" if error.message
+            else f"It raises {error.name}{where}")
     more = {
         "EOFError": "Nobody answers input() while a function is checked.",
         "SystemExit": "A function returns its answer and ends nothing.",
@@ -424,8 +363,7 @@ def explain_exception(error: Raises) -> str:
     if error.name == "ModuleNotFoundError":
         more = (
             "When it is checked there is only what the exercise imports, and Python's own library: "
-            "take this import out."
-        )
+            "take this import out.")
     return f"{text}. {more}" if more else text
 
 
@@ -438,20 +376,14 @@ def explain_number(answer, right, tolerance: float) -> tuple[str, str]:
         return f"This is {kind_of(answer)}; one number is expected.", "dtype"
     value = float(value)
     if 0 < right < 1 and abs(value - 100 * right) <= tolerance * 100 * right:
-        return (
-            f"{show(answer)} is a percentage. Write it as a share of 1: divide it by 100.",
-            "number",
-        )
+        return (f"{show(answer)} is a percentage. Write it as a share of 1: divide it by 100.",
+                "number")
     digits = next((d for d in range(4) if value == round(right, d) and value), None)
     if digits is not None and abs(value - right) < 0.06 * abs(right):
-        return (
-            f"{show(answer)} was rounded too far. Give more digits, or write the formula.",
-            "number",
-        )
-    return (
-        f"{show(answer)} is not the answer. Work it out again on paper, one step per line.",
-        "number",
-    )
+        return (f"{show(answer)} was rounded too far. Give more digits, or write the formula.",
+                "number")
+    return (f"{show(answer)} is not the answer. Work it out again on paper, one step per line.",
+            "number")
 
 
 def kind_of(value) -> str:
@@ -501,8 +433,7 @@ def example_of(task: Task, case, answer, right) -> str:
     for name, a, r in differences(answer, right, task.tolerance, task.returns):
         given, expected = show_two(a, r)
         said.append(
-            f"{name or ''} {'is' if name else 'gives'} {given}, right is {expected}".strip()
-        )
+            f"{name or ''} {'is' if name else 'gives'} {given}, right is {expected}".strip())
     more = f"; and {len(said) - 2} more" if len(said) > 2 else ""
     return f"{asked}{' ' if said[0].startswith('gives') else ': '}{'; '.join(said[:2])}{more}"
 
@@ -510,20 +441,15 @@ def example_of(task: Task, case, answer, right) -> str:
 def differences(answer, right, tolerance: float, returns: Sequence[str] = (), name: str = ""):
     """Yields (name, what it is, what it should be) for each part that is wrong; the name is "" for
     the whole."""
-    if (
-        isinstance(right, (tuple, Mapping))
-        and isinstance(answer, type(right))
-        and len(answer) == len(right)
-        and right
-    ):
+    if (isinstance(right, (tuple, Mapping)) and isinstance(answer, type(right))
+        and len(answer) == len(right) and right):
         keys = right.keys() if isinstance(right, Mapping) else range(len(right))
         if not isinstance(right, Mapping) or answer.keys() == keys:
             for key in keys:
                 if not same(answer[key], right[key], tolerance):
                     part = returns[key] if returns else f"entry {show(key)}"
-                    yield from differences(
-                        answer[key], right[key], tolerance, (), f"{name} {part}".strip()
-                    )
+                    yield from differences(answer[key], right[key], tolerance, (),
+                                           f"{name} {part}".strip())
             return
     a, r = numbers(answer), numbers(right)
     if a is not None and r is not None and a.shape == r.shape and r.size > MANY:
@@ -567,13 +493,8 @@ def _shown(value, digits) -> str:
     if type(value) is dict:
         if size(value) > MOST and all(isinstance(item, np.ndarray) for item in value.values()):
             return "{" + ", ".join(f"{key} {item.shape}" for key, item in value.items()) + "}"
-        return (
-            "{"
-            + ", ".join(
-                f"{_shown(key, digits)}: {_shown(item, digits)}" for key, item in value.items()
-            )
-            + "}"
-        )
+        return ("{" + ", ".join(f"{_shown(key, digits)}: {_shown(item, digits)}"
+                                for key, item in value.items()) + "}")
     return value.__name__ if callable(value) and hasattr(value, "__name__") else repr(value)
 
 

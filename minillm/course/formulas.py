@@ -32,7 +32,7 @@ def mathml(latex: str, display: str) -> str:
         formula = convert(latex.strip(), display=display)
     except Exception as error:
         raise FormulaError(f"the formula ${latex}$: {type(error).__name__}: {error}") from error
-    formula = formula.replace("<mo>&#x0221E;</mo>", "<mi>&#x0221E;</mi>")     # infinity is no operator
+    formula = formula.replace("<mo>&#x0221E;</mo>", "<mi>&#x0221E;</mi>")  # infinity is no operator
     return NAMES.sub(r'\1<mspace width="0.17em"/>', formula)
 
 
@@ -53,7 +53,7 @@ class Inline(InlineProcessor):
 class Formulas(Extension):
     def extendMarkdown(self, md):
         md.inlinePatterns.register(Block(BLOCK, md), "formula-block", 186)      # after `code` (190)
-        md.inlinePatterns.register(Inline(INLINE, md), "formula", 185)          # before \escapes (180)
+        md.inlinePatterns.register(Inline(INLINE, md), "formula", 185)  # before \escapes (180)
 
 
 def makeExtension(**options):

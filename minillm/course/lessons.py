@@ -51,12 +51,14 @@ def lessons_folder() -> Path:
     for folder in (PACKAGE / "_lessons", PACKAGE.parent / "lessons"):
         if folder.is_dir():
             return folder
-    raise UserError(f"{PACKAGE}: this installation came without lessons: work in a clone of the repository")
+    raise UserError(
+        f"{PACKAGE}: this installation came without lessons: work in a clone of the repository")
 
 
 def all_lessons() -> list[Lesson]:
     """Every lesson, in order."""
-    return [read_lesson(path.parent) for path in sorted(lessons_folder().glob("[0-9][0-9]_*/lesson.md"))]
+    return [read_lesson(path.parent)
+            for path in sorted(lessons_folder().glob("[0-9][0-9]_*/lesson.md"))]
 
 
 def read_lesson(folder: Path) -> Lesson:
@@ -75,7 +77,8 @@ def find(which: str) -> Lesson:
     """The lesson that a number (1, 01) or a name (01_tokens, tokens) means. Raises UserError."""
     lessons = all_lessons()
     for lesson in lessons:
-        if which in (lesson.name, lesson.name[3:]) or which.isdigit() and int(which) == int(lesson.number):
+        if which in (lesson.name,
+                     lesson.name[3:]) or which.isdigit() and int(which) == int(lesson.number):
             return lesson
     raise UserError(f"lesson {which!r}: there is none of this number or name; there are "
                     f"{', '.join(lesson.name for lesson in lessons)}")
@@ -126,7 +129,8 @@ def remember(lesson: Lesson, folder=None, **facts):
     known = progress(folder)
     entry = known.setdefault("lessons", {}).setdefault(lesson.name, {})
     if "points" in facts and facts["points"] <= entry.get("points", -1):
-        facts = {name: value for name, value in facts.items() if name not in ("points", "of", "passed")}
+        facts = {name: value for name, value in facts.items()
+                 if name not in ("points", "of", "passed")}
     entry.update(facts)
     make_folder(course_folder(folder))
     write_json(course_folder(folder) / "progress.json", known)
@@ -147,9 +151,10 @@ def with_package() -> dict:
 def tasks_of(lesson: Lesson) -> list[tuple[str, int]]:
     """(name, points) of each task of a lesson's exercise, read from the source of its checks."""
     tree = ast.parse((lesson.folder / "test_exercise.py").read_text(encoding="utf-8"))
-    tasks = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-             and node.func.id in ("Task", "number")]
-    return [(task.args[0].value, next((word.value.value for word in task.keywords if word.arg == "points"), 1))
+    tasks = [node for node in ast.walk(tree) if isinstance(node, ast.Call)
+             and isinstance(node.func, ast.Name) and node.func.id in ("Task", "number")]
+    return [(task.args[0].value,
+             next((word.value.value for word in task.keywords if word.arg == "points"), 1))
             for task in sorted(tasks, key=lambda node: node.lineno)]
 
 
@@ -177,7 +182,8 @@ def progress_line(folder=None) -> str:
     """A bar over all lessons, how many are complete, and the points so far."""
     lessons, known = all_lessons(), progress(folder).get("lessons", {})
     entries = [known.get(lesson.name, {}) for lesson in lessons]
-    bar = "".join("█" if complete(entry) else "▒" if entry.get("points") else "·" for entry in entries)
+    bar = "".join("█" if complete(entry) else "▒" if entry.get("points") else "·"
+                  for entry in entries)
     points, of = sum(entry.get("points", 0) for entry in entries), sum(map(points_of, lessons))
     return f"{bar}  {sum(map(complete, entries))} of {len(lessons)} lessons complete, {points} of {of} points"
 

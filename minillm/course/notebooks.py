@@ -36,7 +36,8 @@ def write_notebook(lesson: Lesson, folder: Path) -> Path:
     notebook.cells.append(check_cell(new, lesson))
     for i, entry in enumerate(notebook.cells):
         entry["id"] = f"{lesson.name}-{i}"
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3",
+                                       "language": "python"}
     path = free(folder / f"{lesson.name}.ipynb")
     jupytext.write(notebook, path)
     return path
@@ -56,7 +57,7 @@ def pieces(lesson: Lesson) -> list[tuple[str, str]]:
             cut.append((name_of(part), "\n".join(lines[begin:part.end_lineno]).strip("\n")))
             begin = part.end_lineno
     after = "\n".join(lines[begin:]).strip("\n")
-    if after:                                                   # given functions after the last task belong before it
+    if after:  # given functions after the last task belong before it
         name, text = cut[-1]
         cut[-1] = (name, f"{text}\n\n\n{after}")
     return cut
@@ -113,7 +114,8 @@ def written(cells: list[str], lesson: Lesson) -> list[str]:
     """
     stub = ast.parse(exercise(lesson)).body
     asked = set(map(name_of, stub)) - {None}
-    statements, begun = [ast.unparse(part) for part in stub if isinstance(part, (ast.Import, ast.ImportFrom))], False
+    statements, begun = [ast.unparse(part) for part in stub
+                         if isinstance(part, (ast.Import, ast.ImportFrom))], False
     for text in cells:
         try:
             parts = ast.parse(text).body
@@ -134,5 +136,7 @@ def is_import(part) -> bool:
 def name_of(part) -> str | None:
     """The name that a statement defines: of a function, a class, or a constant written in capitals."""
     if isinstance(part, ast.Assign):
-        return next((target.id for target in part.targets if isinstance(target, ast.Name) and target.id.isupper()), None)
-    return getattr(part, "name", None) if isinstance(part, (ast.FunctionDef, ast.ClassDef)) else None
+        return next((target.id for target in part.targets if isinstance(target, ast.Name)
+                     and target.id.isupper()), None)
+    return getattr(part, "name", None) if isinstance(part,
+                                                     (ast.FunctionDef, ast.ClassDef)) else None

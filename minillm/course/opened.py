@@ -48,7 +48,8 @@ class Pages:
     """The pages in a folder."""
 
     def __init__(self, folder: Path):
-        self.folder, self.lessons, self.stamp, self.known = Path(folder), all_lessons(), stamp(), set()
+        self.folder, self.lessons, self.stamp, self.known = Path(
+            folder), all_lessons(), stamp(), set()
         loader = PackageLoader("minillm.course", "assets")
         self.template = Environment(loader=loader, autoescape=True).get_template("page.html")
         make_folder(self.folder)
@@ -63,8 +64,7 @@ class Pages:
     def fresh(self, path: Path) -> bool:
         """Whether a page was made from what is installed now."""
         if (path, self.stamp) not in self.known and path.is_file() and (
-            f'content="{self.stamp}"' in path.read_text(encoding="utf-8")
-        ):
+            f'content="{self.stamp}"' in path.read_text(encoding="utf-8")):
             self.known.add((path, self.stamp))
         return (path, self.stamp) in self.known
 
@@ -133,10 +133,8 @@ class Pages:
     def page(self, path: Path, title: str, body: str, lesson: Lesson | None = None, **more):
         at = self.lessons.index(lesson) if lesson else None
         up = "../" * (len(path.relative_to(self.folder).parts) - 1)
-        around = {
-            "before": self.lessons[at - 1] if at else None,
-            "after": self.lessons[at + 1] if at is not None and at + 1 < len(self.lessons) else None,
-        }
+        around = {"before": self.lessons[at - 1] if at else None, "after": self.lessons[at + 1]
+                  if at is not None and at + 1 < len(self.lessons) else None}
         values = {"stamp": self.stamp} | around | more
         make_folder(path.parent)
         text = self.template.render(title=title, body=body, up=up, **values)
@@ -147,7 +145,8 @@ def stamp() -> str:
     """Names the state of the package and the lessons that pages are made from."""
     files = [path for folder in (PACKAGE, lessons_folder()) for path in folder.rglob("*")
              if path.suffix in (".py", ".md", ".json", ".css", ".js", ".html")]
-    facts = sorted((path.as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    facts = sorted((path.as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+                   for path in files)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
@@ -166,7 +165,8 @@ def here(known: set[str], link: re.Match) -> str:
 
 def lesson_table(lessons: list[Lesson], at: str = "") -> str:
     """A row for each lesson: question, minutes, points."""
-    rows = ["| | lesson | question | reading | with pencil | points |", "|---|---|---|---:|---:|---:|"]
+    rows = ["| | lesson | question | reading | with pencil | points |",
+            "|---|---|---|---:|---:|---:|"]
     for lesson in lessons:
         rows.append(f"| {lesson.number} | [{lesson.title}]({at}{lesson.name}.md) | {lesson.front['question']} | "
                     f"{reading_minutes(lesson)} min | {duration(lesson.front['pencil'])} | {points_of(lesson)} |")

@@ -81,9 +81,11 @@ class Maker:
             return f"{self.path}, line {first_line + text.count(chr(10), 0, position)}"
 
         pieces, end = [], 0
-        for found in sorted([*REFERENCE.finditer(text), *BLOCK.finditer(text)], key=lambda match: match.start()):
+        for found in sorted([*REFERENCE.finditer(text), *BLOCK.finditer(text)],
+                            key=lambda match: match.start()):
             try:
-                new = self.run(*found.groups()) if found.re is BLOCK else self.reference(*found.groups())
+                new = self.run(*found.groups()) if found.re is BLOCK else self.reference(
+                    *found.groups())
             except PageError:
                 raise
             except Exception as error:
@@ -116,13 +118,14 @@ class Maker:
         return f'```python title="{title}"\n{source}\n```{below}'
 
     def make_answer(self, name):
-        return folded(f"The package's answer: {name.split('.')[-1]}", self.make_code(name), self.form)
+        return folded(f"The package's answer: {name.split('.')[-1]}", self.make_code(name),
+                      self.form)
 
     def make_link(self, path):
         if not file_of(path).exists():
             if in_clone():
                 raise KeyError(f"there is no {path}")
-            return f"`{path}`"                              # an installed package comes without benchmarks and tests
+            return f"`{path}`"  # an installed package comes without benchmarks and tests
         return self.linked(path)
 
     def linked(self, path: str, line: int = 1, label: str | None = None) -> str:
@@ -134,7 +137,8 @@ class Maker:
         names = {"NumPy": f"minillm.in_numpy.{name}", "JAX": f"minillm.in_jax.{name}"}
         if self.form == "notebook":
             return "\n\n".join(f"{twin}, {self.make_code(full)}" for twin, full in names.items())
-        tabs = [f'=== "{twin}"\n\n' + indented(self.make_code(full)) for twin, full in names.items()]
+        tabs = [f'=== "{twin}"\n\n' + indented(self.make_code(full))
+                for twin, full in names.items()]
         return "\n\n".join([f"**`{name.split('.')[-1]}`**\n{{ .function }}", *tabs])
 
     def make_picture(self, name):
@@ -235,15 +239,17 @@ def markdown_table(table) -> str:
         return all(re.fullmatch(r"[-+]?[\d.,]+(e-?\d+)?\s*%?|-|", text) for text in cells)
 
     lines = ["| " + " | ".join(cell(header) for header, _ in columns) + " |",
-             "|" + "|".join("---:" if i and is_number(cells) else "---" for i, (_, cells) in enumerate(columns)) + "|"]
-    lines += ["| " + " | ".join(map(cell, row)) + " |" for row in zip(*(cells for _, cells in columns))]
+             "|" + "|".join("---:" if i and is_number(cells) else "---"
+                            for i, (_, cells) in enumerate(columns)) + "|"]
+    lines += ["| " + " | ".join(map(cell, row)) + " |"
+              for row in zip(*(cells for _, cells in columns))]
     return "\n".join(lines) + (f"\n\n*{cell(str(table.title))}*" if table.title else "")
 
 
 # ---- A whole lesson ---------------------------------------------------------------------------------------
 
-FRONT = {"title": str, "question": str, "able": list, "builds_on": list, "code": list, "tests": list,
-         "pencil": int, "reading": list}
+FRONT = {"title": str, "question": str, "able": list, "builds_on": list, "code": list,
+         "tests": list, "pencil": int, "reading": list}
 KINDS = {str: "a text", int: "a number of minutes", list: "a list"}
 
 
@@ -264,8 +270,9 @@ def sections(text: str) -> list[tuple[str, str]]:
     starts = [(match[1], match.start(), match.end()) for match in HEADING.finditer(shadow)]
     ends = [start for _, start, _ in starts[1:]] + [len(text)]
     before = [("", text[:starts[0][1] if starts else len(text)].strip())]
-    return [part for part in before if part[1]] + [
-        (text[start + 3:end], text[end:next_one].strip()) for (_, start, end), next_one in zip(starts, ends)]
+    return [part for part in before
+            if part[1]] + [(text[start + 3:end], text[end:next_one].strip())
+                           for (_, start, end), next_one in zip(starts, ends)]
 
 
 def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
@@ -283,7 +290,8 @@ def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
     parts[EXERCISE] = f"{exercise}\n\n{on_paper(lesson, maker)}"
     parts[WRONG] = folded(title, wrong, form)
     if form == "notebook":                       # jupytext would make a cell of shell, and run it
-        parts = {heading: SHELL.sub("```text", LINK.sub(r"\1", text)) for heading, text in parts.items()}
+        parts = {heading: SHELL.sub("```text", LINK.sub(r"\1", text))
+                 for heading, text in parts.items()}
     seconds = maker.results()["measured"]["seconds"]["value"]
     return template().render(
         lesson=lesson, sections=parts.items(), reading=reading_minutes(lesson),
@@ -313,7 +321,8 @@ def on_paper(lesson: Lesson, maker: Maker) -> str:
         return ""
     text = (lesson.folder / "exercise.py").read_text(encoding="utf-8")
     comments = re.sub(r"^# ?", "", "\n\n".join(PAPER.findall(text)), flags=re.MULTILINE)
-    plain = re.sub(r"^(?! {4}).*$", lambda line: re.sub(r"([\\*_`<\[])", r"\\\1", line[0]), comments, flags=re.M)
+    plain = re.sub(r"^(?! {4}).*$", lambda line: re.sub(r"([\\*_`<\[])", r"\\\1", line[0]),
+                   comments, flags=re.M)
     shown = f'!!! question "On paper"\n\n{indented(plain.strip())}\n\n' if comments else ""
     stubs = maker.linked(f"lessons/{lesson.name}/exercise.py", 1, "exercise.py")
     return shown + (f"The stubs of every task: {stubs}." if stubs.startswith("[") else "")
@@ -326,7 +335,8 @@ def reading_minutes(lesson: Lesson) -> int:
     lines = sum(block[0].count("\n") - 1 for block in CODE.finditer(lesson.text) if block[1])
     for kind, name, _ in REFERENCE.findall(lesson.text):
         if kind in ("code", "twins"):
-            lines += source_of(name.strip() if kind == "code" else f"minillm.in_numpy.{name.strip()}")[2].count("\n") + 1
+            lines += source_of(name.strip() if kind == "code"
+                               else f"minillm.in_numpy.{name.strip()}")[2].count("\n") + 1
     return max(1, round(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE))
 
 

@@ -21,7 +21,8 @@ class Drawing:
         return self
 
     def text(self, x, y, words, kind="soft", anchor="middle"):
-        self.parts.append(f'<text x="{x}" y="{y}" text-anchor="{anchor}" class="{kind}">{escape(words)}</text>')
+        self.parts.append(
+            f'<text x="{x}" y="{y}" text-anchor="{anchor}" class="{kind}">{escape(words)}</text>')
         return self
 
     def arrow(self, *points):
@@ -30,7 +31,8 @@ class Drawing:
         return self
 
     def line(self, *points):
-        self.parts.append(f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}" class="arrow"/>')
+        self.parts.append(
+            f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}" class="arrow"/>')
         return self
 
     def svg(self) -> str:
@@ -44,9 +46,12 @@ class Drawing:
 
 def whole() -> Drawing:
     """One picture of the whole: text to tokens to model, and what is done with the model."""
-    d = Drawing(700, 400, "Text becomes tokens; tokens train one model, which is written twice, in NumPy to be read "
-                          "and in JAX to be fast; the trained model writes, is quantized, distilled and inspected.")
-    d.box(20, 30, 150, 56, "text", "stories, or your own").box(270, 30, 150, 56, "tokens", "byte-pair encoding")
+    d = Drawing(
+        700, 400,
+        "Text becomes tokens; tokens train one model, which is written twice, in NumPy to be read "
+        "and in JAX to be fast; the trained model writes, is quantized, distilled and inspected.")
+    d.box(20, 30, 150, 56, "text", "stories, or your own").box(270, 30, 150, 56, "tokens",
+                                                               "byte-pair encoding")
     d.box(520, 30, 160, 56, "batches", "rows of tokens")
     d.arrow((170, 58), (266, 58)).arrow((420, 58), (516, 58))
     d.box(120, 150, 460, 110, kind="frame")
@@ -55,8 +60,9 @@ def whole() -> Drawing:
     d.box(365, 188, 190, 56, "in_jax", "to be fast, compiled", kind="second")
     d.arrow((600, 86), (600, 215), (584, 215))
     d.text(612, 140, "train", anchor="start")
-    for x, name, what in ((20, "generate", "it writes"), (158, "quantize", "8 and 4 bits"), (296, "distill", "a smaller one"),
-                          (434, "inspect", "look inside"), (572, "lesson", "learn and check")):
+    for x, name, what in ((20, "generate", "it writes"), (158, "quantize", "8 and 4 bits"),
+                          (296, "distill", "a smaller one"), (434, "inspect", "look inside"),
+                          (572, "lesson", "learn and check")):
         d.box(x, 320, 116, 56, name, what)
         d.arrow((x + 58, 290), (x + 58, 316))
     d.line((78, 290), (630, 290)).line((350, 260), (350, 290))
@@ -65,14 +71,17 @@ def whole() -> Drawing:
 
 def block() -> Drawing:
     """The shapes through one block of the model."""
-    d = Drawing(700, 640, "Shapes through one block: the residual stream of B texts, T tokens and D numbers passes a "
-                          "norm and attention with H query heads and K key and value heads of size E, which is added "
-                          "back; then a norm and a feed-forward of width F, which is added back.")
+    d = Drawing(
+        700, 640,
+        "Shapes through one block: the residual stream of B texts, T tokens and D numbers passes a "
+        "norm and attention with H query heads and K key and value heads of size E, which is added "
+        "back; then a norm and a feed-forward of width F, which is added back.")
     d.text(60, 22, "resid_pre  (B, T, D)", "strong", "start")
     d.arrow((40, 10), (40, 610))
     d.box(90, 40, 130, 40, "norm")
     d.arrow((40, 60), (86, 60)).arrow((155, 80), (155, 108))
-    for x, name, shape in ((90, "q", "(B, H, T, E)"), (240, "k", "(B, K, S, E)"), (390, "v", "(B, K, S, E)")):
+    for x, name, shape in ((90, "q", "(B, H, T, E)"), (240, "k", "(B, K, S, E)"),
+                           (390, "v", "(B, K, S, E)")):
         d.box(x, 112, 130, 46, name, shape)
     d.arrow((155, 94), (305, 94), (305, 108)).arrow((305, 94), (455, 94), (455, 108))
     d.box(90, 190, 280, 46, "rope: turn q and k by their positions")
@@ -99,8 +108,9 @@ def block() -> Drawing:
 
 def merging() -> Drawing:
     """Byte-pair encoding of aaabdaaabac, step by step (the example of lesson 01)."""
-    d = Drawing(700, 300, "Byte-pair encoding of the eleven bytes aaabdaaabac: a a becomes Z, nine tokens "
-                          "are left; then a b becomes Y, seven are left; then Z Y becomes X, five are left.")
+    d = Drawing(700, 300,
+                "Byte-pair encoding of the eleven bytes aaabdaaabac: a a becomes Z, nine tokens "
+                "are left; then a b becomes Y, seven are left; then Z Y becomes X, five are left.")
     rows = ("a a a b d a a a b a c", "Z a b d Z a b a c", "Z Y d Z Y a c", "X d X a c")
     notes = ("11 bytes", "Z = a a", "Y = a b", "X = Z Y")
     bytes_of, new = {"Z": 2, "Y": 2, "X": 4}, ("", "Z", "Y", "X")
@@ -121,17 +131,22 @@ def attention() -> Drawing:
                           "which gives the scores 0, ln 2 and ln 5; the softmax makes them the shares 1/8, 2/8 and 5/8; "
                           "the result is the mean of the three values by these shares, (2, 6).")
     d.box(20, 134, 120, 56, "query 3", "what I look for", kind="first")
-    for i, (score, share, value) in enumerate((("0", "1/8", "(8, 0)"), ("ln 2", "2/8", "(4, 4)"), ("ln 5", "5/8", "(0, 8)"))):
+    for i, (score, share, value) in enumerate(
+        (("0", "1/8", "(8, 0)"), ("ln 2", "2/8", "(4, 4)"), ("ln 5", "5/8", "(0, 8)"))):
         y = 30 + 104 * i
-        d.box(196, y, 92, 56, f"key {i + 1}").box(332, y, 66, 56, score).box(442, y, 66, 56, share, kind="second")
+        d.box(196, y, 92, 56, f"key {i + 1}").box(332, y, 66, 56,
+                                                  score).box(442, y, 66, 56, share, kind="second")
         d.box(552, y, 128, 56, f"value {i + 1}", value)
-        d.arrow((140, 162), (168, 162), (168, y + 28), (192, y + 28)).arrow((288, y + 28), (328, y + 28))
+        d.arrow((140, 162), (168, 162), (168, y + 28),
+                (192, y + 28)).arrow((288, y + 28), (328, y + 28))
         d.line((508, y + 28), (552, y + 28)).text(530, y + 22, "×")
     d.text(365, 20, "score").text(475, 20, "share")
-    d.line((420, 58), (420, 266)).line((398, 58), (420, 58)).line((398, 162), (420, 162)).line((398, 266), (420, 266))
+    d.line((420, 58), (420, 266)).line((398, 58), (420, 58)).line((398, 162), (420, 162)).line(
+        (398, 266), (420, 266))
     for y in (58, 162, 266):
         d.arrow((420, y), (438, y))
-    d.text(420, 316, "the softmax sees all scores of the query at once; added up, share × value = (2, 6)")
+    d.text(420, 316,
+           "the softmax sees all scores of the query at once; added up, share × value = (2, 6)")
     return d
 
 
@@ -143,7 +158,8 @@ def cache() -> Drawing:
     for i, token in enumerate(("Once", "there", "was", "a")):
         x, kind = 130 + 112 * i, "second" if token == "a" else "plain"
         d.text(x + 48, 24, token, "strong")
-        d.box(x, 40, 96, 44, f"key {i + 1}", kind=kind).box(x, 96, 96, 44, f"value {i + 1}", kind=kind)
+        d.box(x, 40, 96, 44, f"key {i + 1}", kind=kind).box(x, 96, 96, 44, f"value {i + 1}",
+                                                            kind=kind)
     d.box(118, 32, 340, 116, kind="frame")
     d.text(288, 168, "kept: the cache").text(514, 168, "new in this step")
     d.box(466, 186, 96, 44, "query 4", kind="first")

@@ -101,16 +101,14 @@ def _text(letter: bytes, text: bytes, out: bytearray):
 
 def _write(value, out, depth, inwards=False):
     if depth > DEPTH or len(out) > LARGEST:
-        raise Refused(
-            f"it is nested more than {DEPTH} deep" if depth > DEPTH else "it is too large"
-        )
+        raise Refused(f"it is nested more than {DEPTH} deep" if depth > DEPTH
+                      else "it is too large")
     kind = type(value)
     if value is None or kind is bool:
         out += b"N" if value is None else b"T" if value else b"F"
     elif kind in (Raises, NotWritten, Unlike):
-        words = (
-            value.name if kind is Raises else value.message if kind is NotWritten else value.what
-        )
+        words = (value.name if kind is Raises else value.message if kind is NotWritten
+                 else value.what)
         _text({Raises: b"E", NotWritten: b"M", Unlike: b"O"}[kind], _encoded(words[:200]), out)
         if kind is Raises:
             _write(value.message[:400], out, depth)
@@ -158,9 +156,8 @@ def _write_array(value, out, depth):
             np.float64 if value.dtype.kind == "f" else np.float32
         )  # longdouble; ml_dtypes
     if value.dtype.name not in DTYPES:
-        return _write(
-            Unlike(f"an array of {'text' if value.dtype.kind in 'US' else 'objects'}"), out, depth
-        )
+        return _write(Unlike(f"an array of {'text' if value.dtype.kind in 'US' else 'objects'}"),
+                      out, depth)
     if value.ndim > AXES or value.nbytes > LARGEST:
         raise Refused(f"an array of {value.nbytes:,} bytes is too large")
     array = np.asarray(value)
@@ -171,13 +168,8 @@ def _write_array(value, out, depth):
 
 def _key(value):
     """NumPy's numbers as Python's, which have the same hash."""
-    return (
-        value.item()
-        if isinstance(value, np.generic)
-        else tuple(map(_key, value))
-        if type(value) is tuple
-        else value
-    )
+    return (value.item() if isinstance(value, np.generic) else tuple(map(_key, value))
+            if type(value) is tuple else value)
 
 
 def _encoded(text: str) -> bytes:
@@ -223,9 +215,8 @@ def read(data, classes=None) -> object:
     try:
         value = reader.value(0)
     except (ValueError, OverflowError, TypeError) as error:
-        raise (
-            error if isinstance(error, Refused) else Refused(f"{type(error).__name__} in a value")
-        ) from None
+        raise (error if isinstance(error, Refused)
+               else Refused(f"{type(error).__name__} in a value")) from None
     if reader.at != len(reader.data):
         raise Refused("bytes are left over")
     return value
@@ -323,9 +314,5 @@ class _Reader:
 def _is_key(key) -> bool:
     if type(key) is tuple:
         return len(key) <= 8 and all(map(_is_key, key))
-    return (
-        key is None
-        or type(key) in (str, bytes, bool, float)
-        or type(key) is int
-        and abs(key) < WHOLE_KEYS
-    )
+    return (key is None or type(key) in (str, bytes, bool, float) or type(key) is int
+            and abs(key) < WHOLE_KEYS)

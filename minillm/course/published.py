@@ -45,35 +45,21 @@ def publish(checks: Checks, seeds: list[list[int]]) -> bytes:
     }
     records = [plain.record(head)]
     for i, task in enumerate(checks.tasks):
-        ways = {
-            kind: [
-                (hint, function)
-                for hint, functions in getattr(task, kind).items()
-                for function in exercises.each(functions)
-            ]
-            for kind in ("mistakes", "accepted")
-        }
+        ways = {kind: [(hint, function) for hint, functions in getattr(task, kind).items()
+                       for function in exercises.each(functions)]
+                for kind in ("mistakes", "accepted")}
         if task.by_hand:
             records.append(
-                plain.record(_guarded(task, ways["mistakes"], f"{checks.name} {task.name}"))
-            )
+                plain.record(_guarded(task, ways["mistakes"], f"{checks.name} {task.name}")))
             continue
         sets = [exercises.cases_of(task, np.random.default_rng([*seed, i])) for seed in seeds]
         if len({tuple(map(key_of, cases)) for cases in sets}) == 1 < len(sets):
             sets = [sets[0][::2]]
         cases = [case for cases in sets for case in cases]
-        rows = {
-            "sizes": [len(cases) for cases in sets],
-            "cases": cases,
-            "rights": [exercises.answer_of(task.oracle, case) for case in cases],
-        }
-        rows |= {
-            kind: [
-                (hint, [exercises.answer_of(function, case) for case in cases])
-                for hint, function in ways[kind]
-            ]
-            for kind in ways
-        }
+        rows = {"sizes": [len(cases) for cases in sets], "cases": cases,
+                "rights": [exercises.answer_of(task.oracle, case) for case in cases]}
+        rows |= {kind: [(hint, [exercises.answer_of(function, case) for case in cases])
+                        for hint, function in ways[kind]] for kind in ways}
         records.append(plain.record(rows, inwards=True))
     return b"".join(records)
 
@@ -98,9 +84,8 @@ def read_published(data: bytes, source: str) -> Checks:
                     ways[hint] = (*ways.get(hint, ()), _lookup(row["cases"], answers))
             tasks.append(replace(task, oracle=_lookup(row["cases"], row["rights"]), **known))
             ends = np.cumsum(row["sizes"])
-            sets[task.name] = [
-                row["cases"][end - size : end] for end, size in zip(ends, row["sizes"])
-            ]
+            sets[task.name] = [row["cases"][end - size : end]
+                               for end, size in zip(ends, row["sizes"])]
     except (plain.Refused, KeyError, TypeError, ValueError, SyntaxError) as error:
         raise UserError(f"{source}: is not what minillm assignment new wrote ({error})") from None
 
@@ -108,26 +93,13 @@ def read_published(data: bytes, source: str) -> Checks:
         return [()] if task.by_hand else sets[task.name][int(rng.integers(len(sets[task.name])))]
 
     hints = {name: Hint(*texts) for name, texts in head["hints"].items()}
-    return Checks(
-        head["name"],
-        tasks,
-        hints,
-        head["asking"],
-        None,
-        frozenset(head["not_lent"]),
-        head["jax"],
-        cases,
-    )
+    return Checks(head["name"], tasks, hints, head["asking"], None, frozenset(head["not_lent"]),
+                  head["jax"], cases)
 
 
 def _plain(value):
-    return (
-        dict(value)
-        if hasattr(value, "keys")
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-    )
+    return (dict(value) if hasattr(value, "keys") else list(value) if isinstance(value, tuple)
+            else value)
 
 
 def _lookup(cases, answers) -> Known:
@@ -152,9 +124,8 @@ class Guarded(Task):
         hints = [hint for hint, digests in guard["mistakes"] if digest in digests]
         right = answer if digest in guard["rights"] else math.nan
         known = Task(**{name: getattr(self, name) for name in Task.__dataclass_fields__})
-        return replace(
-            known, oracle=lambda: right, mistakes={hint: lambda: answer for hint in hints[:1]}
-        )
+        return replace(known, oracle=lambda: right,
+                       mistakes={hint: lambda: answer for hint in hints[:1]})
 
 
 def _is_number(value) -> bool:
@@ -190,6 +161,5 @@ def _guarded(task: Task, mistakes, salt: str) -> dict:
 
 
 def _digest(salt: str, cell: str) -> bytes:
-    return hashlib.scrypt(
-        cell.encode(), salt=salt.encode(), n=WORK, r=8, p=1, maxmem=2**26, dklen=12
-    )
+    return hashlib.scrypt(cell.encode(), salt=salt.encode(), n=WORK, r=8, p=1, maxmem=2**26,
+                          dklen=12)

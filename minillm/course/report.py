@@ -18,10 +18,8 @@ def show_report(report: dict):
         console.print(Padding(escape(shortened(report["printed"])), (0, 0, 1, 4)))
     for task in report["tasks"]:
         show_task(task, console)
-    console.print(
-        f"\n{report['points']} of {report['of']} points  "
-        f"(--seed {report['seed']} uses the same inputs again)"
-    )
+    console.print(f"\n{report['points']} of {report['of']} points  "
+                  f"(--seed {report['seed']} uses the same inputs again)")
 
 
 def shortened(printed: str, most: int = 10) -> str:
@@ -38,10 +36,8 @@ def show_task(task: dict, console: Console):
     where no hint explains it."""
     status = task["status"]
     points = f"{task['earned']} of {task['points']}" if task["points"] else "for practice"
-    console.print(
-        f"[{COLOURS.get(status, 'default')}]{WORDS.get(status, 'not yet'):>8}[/]  "
-        f"[bold]{task['name']}[/]  {points}"
-    )
+    console.print(f"[{COLOURS.get(status, 'default')}]{WORDS.get(status, 'not yet'):>8}[/]  "
+                  f"[bold]{task['name']}[/]  {points}")
     if task["message"] and (status != "todo" or "there is no" in task["message"]):
         console.print(Padding(escape(task["message"]), (0, 2, 0, 10)))
     if task.get("example") and task["hint"] is None:

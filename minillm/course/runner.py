@@ -65,11 +65,8 @@ def _absent(tree) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    return {
-        name
-        for name in names - sys.modules.keys()
-        if name in HIDDEN or importlib.util.find_spec(name) is None
-    }
+    return {name for name in names - sys.modules.keys() if name in HIDDEN
+            or importlib.util.find_spec(name) is None}
 
 
 class _Missing:
@@ -107,8 +104,7 @@ class _Nothing(types.ModuleType):
         raise ModuleNotFoundError(f"No module named {self.__name__.partition('.')[0]!r}")
 
     __add__ = __radd__ = __mul__ = __rmul__ = __matmul__ = __getitem__ = __iter__ = __len__ = (
-        __float__
-    ) = __call__
+        __float__) = __call__
 
 
 def line_of_file(error: BaseException) -> int | None:
@@ -128,9 +124,8 @@ def raised(error: BaseException):
     except BaseException:
         text = ""
     name = type(error).__name__
-    return plain.Raises(
-        name if name.isidentifier() else "Exception", text[:400], line_of_file(error)
-    )
+    return plain.Raises(name if name.isidentifier() else "Exception", text[:400],
+                        line_of_file(error))
 
 
 def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
@@ -143,13 +138,8 @@ def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
     for case in cases:
         given = copy.deepcopy(case)
         try:
-            answer = (
-                getattr(student, name)
-                if by_hand
-                else ask(student, *given)
-                if ask
-                else getattr(student, name)(*given)
-            )
+            answer = (getattr(student, name) if by_hand else ask(student, *given) if ask
+                      else getattr(student, name)(*given))
         except NotImplementedError:
             answer = plain.NotWritten()
         except AttributeError as error:  # a name that `ask` looks for
@@ -157,9 +147,8 @@ def answers_to(name: str, by_hand: bool, ask, student, cases) -> list:
             answer = plain.NotWritten(LACKS.format(error.name)) if lacks else raised(error)
         except BaseException as error:  # exit() and Ctrl-C are errors as others are
             answer = raised(error)
-        answers.append(
-            plain.NotWritten("not filled in yet") if by_hand and answer is None else answer
-        )
+        answers.append(plain.NotWritten("not filled in yet") if by_hand and answer is None
+                       else answer)
         if isinstance(answers[-1], plain.NotWritten):
             break
     return answers

@@ -67,14 +67,8 @@ class Limits:
 
     def with_jax(self) -> "Limits":
         """JAX starts threads by the number of cores, and compiles."""
-        return replace(
-            self,
-            seconds=3 * self.seconds,
-            total=3 * self.total,
-            start=2 * self.start,
-            memory=max(self.memory, 3072),
-            threads=max(self.threads, 512),
-        )
+        return replace(self, seconds=3 * self.seconds, total=3 * self.total, start=2 * self.start,
+                       memory=max(self.memory, 3072), threads=max(self.threads, 512))
 
 
 @dataclass
@@ -187,10 +181,8 @@ def ask(job: Job, limits: Limits, sandbox=None, spent: Spent | None = None) -> A
         start, seen_as, packages = sandbox.command(place, job.jax)
         values["file"] = f"{seen_as}/{FILE}"
         files = {name: (HERE / name).read_bytes() for name in FILES}
-        files |= {
-            FILE: job.file,
-            "job": plain.record(values) + plain.record(job.tasks, inwards=True),
-        }
+        files |= {FILE: job.file,
+                  "job": plain.record(values) + plain.record(job.tasks, inwards=True)}
         if sandbox.seccomp:
             files["filter"] = sandbox.seccomp
         for name, data in files.items():
@@ -224,8 +216,7 @@ def ask_all(job: Job, limits: Limits, sandbox_of=Without, spent: Spent | None = 
         result = ask(replace(job, tasks=left), limits, sandbox_of(), spent)
         if result.reason.startswith("start"):
             raise RuntimeError(
-                f"a process did not start ({result.reason}): {result.printed.strip()[-300:]}"
-            )
+                f"a process did not start ({result.reason}): {result.printed.strip()[-300:]}")
         printed += result.printed
         whole.file, whole.of = result.file, whole.of | result.of
         if result.file or result.reason and not result.during and not whole.of:
@@ -259,15 +250,10 @@ def sweep():
     for place in Path(tempfile.gettempdir()).glob("minillm-box-*-*-*"):
         with contextlib.suppress(OSError, ValueError, psutil.Error):
             _, _, pid, started, _ = place.name.split("-", 4)
-            alive = (
-                psutil.pid_exists(int(pid))
-                and abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
-            )
-            if (
-                not alive
-                and not place.is_symlink()
-                and (os.name == "nt" or place.stat().st_uid == os.getuid())
-            ):
+            alive = (psutil.pid_exists(int(pid))
+                     and abs(psutil.Process(int(pid)).create_time() - int(started)) < 2)
+            if (not alive and not place.is_symlink()
+                and (os.name == "nt" or place.stat().st_uid == os.getuid())):
                 shutil.rmtree(place, ignore_errors=True)
 
 
@@ -289,19 +275,11 @@ class _Process:
             Answers(),
             0,
         )
-        environment = (
-            os.environ | ENVIRONMENT if os.name == "nt" else ENVIRONMENT | sandbox.environment
-        )
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=answers,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=folder,
-            start_new_session=os.name != "nt",
-            pass_fds=sandbox.fds,
-        )
+        environment = (os.environ | ENVIRONMENT if os.name == "nt"
+                       else ENVIRONMENT | sandbox.environment)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=answers,
+                                        stderr=subprocess.PIPE, env=environment, cwd=folder,
+                                        start_new_session=os.name != "nt", pass_fds=sandbox.fds)
         for fd in sandbox.fds:
             os.close(fd)
         self.tree, self.looked, self.first = [psutil.Process(self.process.pid)], 0.0, {}
@@ -418,24 +396,16 @@ def _read(answers, job: Job, result: Answers):
             raise plain.Refused("it is not ready")
         for name, _, cases in job.tasks:
             head = plain.read(next(rows))
-            if (
-                isinstance(head, list)
-                and len(head) == 2
-                and head[0] == "file"
-                and isinstance(head[1], plain.Raises)
-            ):
+            if (isinstance(head, list) and len(head) == 2 and head[0] == "file"
+                and isinstance(head[1], plain.Raises)):
                 result.file = head[1]
                 return
             if head != ["task", name]:
                 raise plain.Refused("another task")
             result.during = name
             body = plain.read(next(rows))
-            if not (
-                isinstance(body, list)
-                and len(body) == 2
-                and body[0] == "answers"
-                and isinstance(body[1], list)
-            ):
+            if not (isinstance(body, list) and len(body) == 2 and body[0] == "answers"
+                    and isinstance(body[1], list)):
                 raise plain.Refused("no answers")
             values = body[1]
             whole = len(values) == len(cases) or values and isinstance(values[-1], plain.NotWritten)

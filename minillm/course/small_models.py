@@ -22,7 +22,8 @@ def stories(megabytes: float, held_out: float, vocabulary: int, context: int, **
                          **storyworld.RECIPE)
     rows = tokenize(storyworld.corpus(0, "validation", int(held_out * 1e6)), learned)
     return {"config": config, "parameters": count(config), "tokens": tokens,
-            "starts": row_starts(starts, len(tokens), context), "rows": document_rows(*rows, context)}
+            "starts": row_starts(starts, len(tokens), context),
+            "rows": document_rows(*rows, context)}
 
 
 def trained(console, megabytes: float, vocabulary: int, context: int, train, **changes):
@@ -39,7 +40,8 @@ def trained(console, megabytes: float, vocabulary: int, context: int, train, **c
     from minillm.text.dataset import tokenize
     learn = storyworld.corpus(train.seed, "train", int(megabytes * 1e6))
     learned = tokenizer.train(learn, vocabulary)
-    config = preset(2, vocab_size=learned.vocab_size, context=context, **storyworld.RECIPE, **changes)
+    config = preset(2, vocab_size=learned.vocab_size, context=context, **storyworld.RECIPE,
+                    **changes)
     text, losses = tokenize(learn, learned), []
     start = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
     for step, state, metrics in training.steps(in_jax, start, text, config, train):

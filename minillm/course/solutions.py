@@ -42,16 +42,11 @@ def read_discussion(lesson: Lesson) -> Discussion:
 def code_lines(source: str) -> int:
     """Lines of code: without blank lines, comments, and docstrings."""
     tree = ast.parse(source)
-    lines = {
-        n
-        for n, line in enumerate(source.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    }
+    lines = {n for n, line in enumerate(source.splitlines(), 1) if line.strip()
+             and not line.lstrip().startswith("#")}
     for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module))
-            and ast.get_docstring(node) is not None
-        ):
+        if (isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module))
+            and ast.get_docstring(node) is not None):
             text = node.body[0]
             lines -= set(range(text.lineno, text.end_lineno + 1))
     return len(lines)
@@ -61,11 +56,9 @@ def lengths(file: Path) -> dict[str, int]:
     """Lines of code of each function and class that a file defines."""
     try:
         source = file.read_bytes().decode("utf-8", "replace")
-        return {
-            node.name: code_lines(ast.get_source_segment(source, node))
-            for node in ast.parse(source).body
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-        }
+        return {node.name: code_lines(ast.get_source_segment(source, node))
+                for node in ast.parse(source).body
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     except (OSError, SyntaxError, ValueError):
         return {}
 
@@ -76,10 +69,8 @@ def comparison(lesson: Lesson, file: Path) -> list[str]:
     package, own = read_discussion(lesson).package, lengths(file)
     rows = [(task, own[task], *source_of(name)) for task, name in package.items() if task in own]
     width = max((len(task) for task, *_ in rows), default=0)
-    return [
-        f"{task:{width}}  {lines:>3}   {code_lines(source):>3}  {file}:{line}"
-        for task, lines, file, line, source in rows
-    ]
+    return [f"{task:{width}}  {lines:>3}   {code_lines(source):>3}  {file}:{line}"
+            for task, lines, file, line, source in rows]
 
 
 def show_solution(lesson: Lesson, console) -> None:
@@ -90,8 +81,7 @@ def show_solution(lesson: Lesson, console) -> None:
     discussion = read_discussion(lesson)
     source = (lesson.folder / "solution.py").read_text(encoding="utf-8").rstrip()
     console.print(
-        Syntax(source, "python", theme="ansi_dark", background_color="default", word_wrap=True)
-    )
+        Syntax(source, "python", theme="ansi_dark", background_color="default", word_wrap=True))
     console.print()
     console.print(Markdown(discussion.text))
     console.print("\nIn the package:")

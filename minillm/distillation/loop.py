@@ -58,8 +58,9 @@ def run(folder, config: ModelConfig, train: TrainConfig, settings: DistillConfig
         say(f"the teacher's {settings.kept} most probable tokens after each one are in {cache}: they leave out "
             f"{100 * targets.lost:.2f}% of the probability")
     take = steps_of(model, teacher, dataset, config, train, settings, targets)
-    return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume, keep=keep_model,
-                        callbacks=callbacks, method=training.Method(begin, take, origin))
+    return training.run(folder, config, train, dataset, teacher.tokenizer, twin=twin, resume=resume,
+                        keep=keep_model, callbacks=callbacks,
+                        method=training.Method(begin, take, origin))
 
 
 def check(config: ModelConfig, train: TrainConfig, settings: DistillConfig, teacher: Model,
@@ -88,7 +89,8 @@ def check_context(teacher: Model, context: int):
 def same_tokenizer(ours, theirs) -> bool:
     """Do two tokenizers cut text alike: the same tokens under the same ids, the same merges in the same order?"""
     def merges(made):
-        return [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair) for pair in made.spec["model"].get("merges", [])]
+        return [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair)
+                for pair in made.spec["model"].get("merges", [])]
     return ours.vocab == theirs.vocab and merges(ours) == merges(theirs)
 
 
@@ -103,7 +105,7 @@ def fingerprint(teacher: Model) -> str:
         elif isinstance(node, (list, tuple)):
             for i, part in enumerate(node):
                 add(f"{path}.{i}", part)
-        elif is_dataclass(node):                                 # a matrix in fewer bits: integers, scales, how they are meant
+        elif is_dataclass(node):  # a matrix in fewer bits: integers, scales, how they are meant
             for field in fields(node):
                 add(f"{path}.{field.name}", getattr(node, field.name))
         elif hasattr(node, "dtype"):
@@ -169,16 +171,18 @@ def written(model, params, tokens_NBT, config: ModelConfig, settings: DistillCon
     N, B, T = tokens_NBT.shape
     first_B = tokens_NBT[..., 0].reshape(-1)
     coins_NB = rng.random((T, N * B), np.float32)
-    new_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config, GenerateConfig(temperature=settings.writing_temperature)))
+    new_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config,
+                                         GenerateConfig(temperature=settings.writing_temperature)))
     check_token(int(new_BN.max()), config)
-    rows_NBT = np.concatenate([first_B[:, None], new_BN], axis=1).reshape(N, B, T + 1).astype(np.int32)
+    rows_NBT = np.concatenate([first_B[:, None], new_BN],
+                              axis=1).reshape(N, B, T + 1).astype(np.int32)
     return rows_NBT[..., :-1], rows_NBT[..., 1:]
 
 
 # What the student reads -------------------------------------------------------------------------------------
 
-def text(out: Path, teacher: Model, settings: DistillConfig, train: TrainConfig, source: str | None, read, *, twin: str = "jax",
-         resume: bool = False, say=lambda line: None) -> Dataset:
+def text(out: Path, teacher: Model, settings: DistillConfig, train: TrainConfig, source: str | None,
+         read, *, twin: str = "jax", resume: bool = False, say=lambda line: None) -> Dataset:
     """The dataset of a student: that of a folder, of a source that `read(source)` makes a corpus of, or, for `responses`,
     what the teacher writes into out/data, measured on the held-out part of the other. Raises UserError.
     """
@@ -189,7 +193,8 @@ def text(out: Path, teacher: Model, settings: DistillConfig, train: TrainConfig,
         measured_on = open_dataset(source)
     elif source is not None:
         folder = out / ("measured" if writes else "data")
-        measured_on = prepare(read(source), teacher.tokenizer, folder, not resume, begin_of(teacher))
+        measured_on = prepare(read(source), teacher.tokenizer, folder, not resume,
+                              begin_of(teacher))
     if not writes:
         return measured_on
     say(f"the teacher writes {settings.responses:,} texts of up to {train.context} tokens")
@@ -207,7 +212,8 @@ def begin_of(teacher: Model) -> int | None:
 
 # What the teacher writes ------------------------------------------------------------------------------------
 
-def write_texts(teacher: Model, settings: DistillConfig, length: int, seed: int = 0, twin: str = "jax") -> Iterator[tuple[str, bool]]:
+def write_texts(teacher: Model, settings: DistillConfig, length: int, seed: int = 0,
+                twin: str = "jax") -> Iterator[tuple[str, bool]]:
     """Yield `how.responses` texts that the teacher writes, each with whether it came to an end within `length` tokens.
 
     A text begins with the beginning-of-text token and ends before an end-of-text token. The k-th is a function of the
@@ -221,15 +227,17 @@ def write_texts(teacher: Model, settings: DistillConfig, length: int, seed: int 
     for begin in range(0, settings.responses, ROWS):
         coins_NB = np.random.default_rng([seed, begin, 2]).random((length, ROWS), np.float32)
         first_B = np.full(ROWS, config.bos_token_id, np.int32)
-        tokens_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config,
-                                                GenerateConfig(temperature=settings.writing_temperature)))
+        tokens_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config, GenerateConfig(
+                                                    temperature=settings.writing_temperature)))
         check_token(int(tokens_BN.max()), config)
         for row in tokens_BN[: settings.responses - begin]:
             ends = np.flatnonzero(np.isin(row, config.end_tokens))
-            yield teacher.tokenizer.decode((row[: ends[0]] if len(ends) else row).tolist()), len(ends) > 0
+            yield teacher.tokenizer.decode((row[: ends[0]] if len(ends) else row).tolist()), len(
+                ends) > 0
 
 
-def corpus_of(texts: list[str], teacher: Model, settings: DistillConfig, seed: int, measured_on: Dataset | None = None) -> Corpus:
+def corpus_of(texts: list[str], teacher: Model, settings: DistillConfig, seed: int,
+              measured_on: Dataset | None = None) -> Corpus:
     """Texts as a corpus: to learn from all of them, held out those of a dataset, or, without one, a twentieth.
 
     Raises UserError where too little was written.
@@ -244,8 +252,8 @@ def corpus_of(texts: list[str], teacher: Model, settings: DistillConfig, seed: i
         starts = measured_on.validation_starts
         ends = [*starts[1:], len(measured_on.validation)]
         special = list(teacher.tokenizer.special_tokens.values())
-        validation = [teacher.tokenizer.decode([i for i in measured_on.validation[a:b].tolist() if i not in special])
-                      for a, b in zip(starts, ends)]
+        validation = [teacher.tokenizer.decode([i for i in measured_on.validation[a:b].tolist()
+                                                if i not in special]) for a, b in zip(starts, ends)]
         train, floor = texts, None if measured_on.floor_nats is None else measured_on.floor_nats.tolist()
     if not train:
         raise UserError(f"{teacher.source}: wrote {len(texts)} texts that are not empty, too few to learn from: ask for more "
@@ -265,7 +273,8 @@ class Kept:
 
     def rows(self, places_NBT):
         """(ids, log p), each (N, B, T, C), after the tokens that stand at these places."""
-        return self.ids_NC[places_NBT].astype(np.int32), self.log_p_NC[places_NBT].astype(np.float32)
+        return self.ids_NC[places_NBT].astype(np.int32), self.log_p_NC[places_NBT].astype(
+            np.float32)
 
 
 def keep(folder, teacher: Model, dataset: Dataset, context: int, k: int, model) -> Kept:
@@ -275,7 +284,8 @@ def keep(folder, teacher: Model, dataset: Dataset, context: int, k: int, model) 
     for a folder that holds the targets of another teacher or text, damaged ones, or something else.
     """
     folder = Path(folder).resolve()
-    about = {"format": FORMAT, "teacher": fingerprint(teacher), "text": dataset.fingerprint, "context": context, "top_k": k}
+    about = {"format": FORMAT, "teacher": fingerprint(teacher), "text": dataset.fingerprint,
+             "context": context, "top_k": k}
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         return open_kept(folder, about)
     try:
@@ -305,11 +315,13 @@ def read_all(folder: Path, teacher: Model, dataset: Dataset, context: int, k: in
     for r in range(0, len(begins_R), ROWS):
         some = np.arange(r, r + ROWS).clip(max=len(begins_R) - 1)                   # the last row again: one shape is compiled
         places_BT = (begins_R[some, None] + np.arange(context)).clip(max=len(tokens) - 1)
-        ids_BTC, log_p_BTC = map(np.asarray, model.read_top_k(params, tokens[places_BT].astype(np.int32), teacher.config, k))
+        ids_BTC, log_p_BTC = map(np.asarray, model.read_top_k(
+                                     params, tokens[places_BT].astype(np.int32), teacher.config, k))
         for row in range(min(ROWS, len(begins_R) - r)):
             begin, a, b = begins_R[r + row], froms_R[r + row], tos_R[r + row]
             ids_NC[a:b], log_p_NC[a:b] = ids_BTC[row, a - begin : b - begin], log_p_BTC[row, a - begin : b - begin]
-            lost += float(np.sum(1 - np.sum(np.exp(log_p_BTC[row, a - begin : b - begin], dtype=np.float64), axis=-1)))
+            lost += float(np.sum(1 - np.sum(np.exp(log_p_BTC[row, a - begin : b - begin],
+                                                   dtype=np.float64), axis=-1)))
     if not np.isfinite(lost):
         raise UserError(f"{teacher.source}: the teacher's logits are not finite numbers")
     ids_NC.flush(), log_p_NC.flush()
@@ -336,7 +348,8 @@ def open_kept(folder: Path, about: dict) -> Kept:
     """The targets in a folder that must be `about` this. Raises UserError."""
     description = read_json(folder / "targets.json")
     if description.get("format") != FORMAT:
-        raise UserError(f"{folder}: does not hold kept targets of this kind: give --cache another folder")
+        raise UserError(
+            f"{folder}: does not hold kept targets of this kind: give --cache another folder")
     for name, now in about.items():
         if description.get(name) != now:
             raise UserError(f"{folder}: its targets were made with another {name.replace('_', ' ')} ({str(description.get(name))[:12]} "

@@ -18,16 +18,20 @@ def pruned(params, teacher: ModelConfig, config: ModelConfig, tokens_BT) -> dict
     """The student's first parameters, float32. Raises UserError where the teacher does not have what the student needs."""
     check(params, teacher, config)
     sizes = activations(params, teacher, tokens_BT)
-    layers = np.round(np.linspace(0, teacher.num_hidden_layers - 1, config.num_hidden_layers)).astype(int)
+    layers = np.round(
+        np.linspace(0, teacher.num_hidden_layers - 1, config.num_hidden_layers)).astype(int)
     kept_D = largest(sizes["channels"], config.hidden_size)
-    picked = {"embed_tokens": params["embed_tokens"][:, kept_D], "norm": params["norm"][kept_D], "layers": [
-        part_of(params["layers"][i], kept_D, heads(sizes["heads"][i], teacher, config),
-                largest(sizes["neurons"][i], config.intermediate_size), teacher) for i in layers]}
+    picked = {
+        "embed_tokens": params["embed_tokens"][:, kept_D], "norm": params["norm"][kept_D],
+        "layers": [part_of(params["layers"][i], kept_D, heads(sizes["heads"][i], teacher, config),
+                           largest(sizes["neurons"][i], config.intermediate_size), teacher)
+                   for i in layers]}
     if "lm_head" in params:
         picked["lm_head"] = params["lm_head"][kept_D]
     order = table(config)
-    picked = {name: picked[name] for name in order} | {"layers": [{name: layer[name] for name in rows}
-                                                                   for layer, rows in zip(picked["layers"], order["layers"])]}
+    picked = {name: picked[name] for name in order} | {
+        "layers": [{name: layer[name] for name in rows}
+                   for layer, rows in zip(picked["layers"], order["layers"])]}
     return tree_map(lambda leaf: np.ascontiguousarray(leaf, np.float32), picked)
 
 
@@ -38,12 +42,15 @@ def check(params, teacher, config: ModelConfig):
 
     if not isinstance(teacher, ModelConfig):
         refuse("the teacher is no LLaMA")
-    if any(not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f" for leaf in flatten(params).values()):
+    if any(not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f"
+           for leaf in flatten(params).values()):
         refuse("the teacher is quantized, its numbers cannot be picked")
-    for name in ("num_hidden_layers", "hidden_size", "intermediate_size", "num_key_value_heads", "queries_per_key"):
+    for name in ("num_hidden_layers", "hidden_size", "intermediate_size", "num_key_value_heads",
+                 "queries_per_key"):
         if getattr(config, name) > getattr(teacher, name):
             refuse(f"the student's {name} is {getattr(config, name)}, the teacher's only {getattr(teacher, name)}")
-    for name in ("head_dim", "tie_word_embeddings", "attention_bias", "mlp_bias", "rope_theta", "rope_scaling"):
+    for name in ("head_dim", "tie_word_embeddings", "attention_bias", "mlp_bias", "rope_theta",
+                 "rope_scaling"):
         if getattr(config, name) != getattr(teacher, name):
             refuse(f"the student's {name} is {getattr(config, name)}, the teacher's {getattr(teacher, name)}")
 
@@ -85,11 +92,14 @@ def part_of(layer: dict, kept_D, kept_heads, kept_F, teacher: ModelConfig) -> di
     """A layer with these channels, heads and neurons alone."""
     (groups, queries), E, G = kept_heads, teacher.head_dim, teacher.queries_per_key
     kept_J = np.concatenate([np.arange(k * E, (k + 1) * E) for k in groups])
-    kept_O = np.concatenate([np.arange((k * G + g) * E, (k * G + g + 1) * E) for k, some in zip(groups, queries) for g in some])
-    reads = {"q_proj": kept_O, "k_proj": kept_J, "v_proj": kept_J, "gate_proj": kept_F, "up_proj": kept_F}
+    kept_O = np.concatenate([np.arange((k * G + g) * E, (k * G + g + 1) * E)
+                             for k, some in zip(groups, queries) for g in some])
+    reads = {"q_proj": kept_O, "k_proj": kept_J, "v_proj": kept_J, "gate_proj": kept_F,
+             "up_proj": kept_F}
     part = {name: layer[name][np.ix_(kept_D, columns)] for name, columns in reads.items()}
-    part |= {"o_proj": layer["o_proj"][np.ix_(kept_O, kept_D)], "down_proj": layer["down_proj"][np.ix_(kept_F, kept_D)]}
+    part |= {"o_proj": layer["o_proj"][np.ix_(kept_O, kept_D)],
+             "down_proj": layer["down_proj"][np.ix_(kept_F, kept_D)]}
     part |= {name: layer[name][kept_D] for name in ("input_layernorm", "post_attention_layernorm")}
-    biases = {"q_bias": kept_O, "k_bias": kept_J, "v_bias": kept_J, "o_bias": kept_D, "gate_bias": kept_F, "up_bias": kept_F,
-              "down_bias": kept_D}
+    biases = {"q_bias": kept_O, "k_bias": kept_J, "v_bias": kept_J, "o_bias": kept_D,
+              "gate_bias": kept_F, "up_bias": kept_F, "down_bias": kept_D}
     return part | {name: layer[name][places] for name, places in biases.items() if name in layer}

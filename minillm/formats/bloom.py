@@ -28,32 +28,33 @@ NAMES = {
     "embed_tokens": ("word_embeddings.weight", False),
     "embed_layernorm": ("word_embeddings_layernorm.weight", False),
     "embed_layernorm_bias": ("word_embeddings_layernorm.bias", False),
-    "norm": ("ln_f.weight", False), "norm_bias": ("ln_f.bias", False), "lm_head": ("lm_head.weight", True),
-    "input_layernorm": ("input_layernorm.weight", False), "input_layernorm_bias": ("input_layernorm.bias", False),
+    "norm": ("ln_f.weight", False), "norm_bias": ("ln_f.bias", False),
+    "lm_head": ("lm_head.weight", True), "input_layernorm": ("input_layernorm.weight", False),
+    "input_layernorm_bias": ("input_layernorm.bias", False),
     "post_attention_layernorm": ("post_attention_layernorm.weight", False),
     "post_attention_layernorm_bias": ("post_attention_layernorm.bias", False),
     "o_proj": ("self_attention.dense.weight", True), "o_bias": ("self_attention.dense.bias", False),
     "up_proj": ("mlp.dense_h_to_4h.weight", True), "up_bias": ("mlp.dense_h_to_4h.bias", False),
-    "down_proj": ("mlp.dense_4h_to_h.weight", True), "down_bias": ("mlp.dense_4h_to_h.bias", False),
-}
+    "down_proj": ("mlp.dense_4h_to_h.weight", True), "down_bias": ("mlp.dense_4h_to_h.bias", False)}
 FUSED = "self_attention.query_key_value."
-NEUTRAL = {"apply_residual_connection_post_layernorm": (False, None), "quantization_config": (None,),
-           "compression_config": (None,), "is_encoder_decoder": (False, None)}
+NEUTRAL = {"apply_residual_connection_post_layernorm": (False, None),
+           "quantization_config": (None,), "compression_config": (None,),
+           "is_encoder_decoder": (False, None)}
 
 # What a module of transformers takes in or gives out, as our tap; heads: the field of the config that counts them.
-MODULES = (
-    ("transformer.word_embeddings", "out", "embed", None), ("transformer.word_embeddings_layernorm", "out", "embed_norm", None),
-    ("transformer.ln_f", "out", "final_norm", None),
-    ("transformer.h.{i}.input_layernorm", "in", "layers.{i}.resid_pre", None),
-    ("transformer.h.{i}.input_layernorm", "out", "layers.{i}.attn_in", None),
-    ("transformer.h.{i}.self_attention.dense", "in", "layers.{i}.z", "num_attention_heads"),
-    ("transformer.h.{i}.self_attention.dense", "out", "layers.{i}.attn_out", None),
-    ("transformer.h.{i}.post_attention_layernorm", "in", "layers.{i}.resid_mid", None),
-    ("transformer.h.{i}.post_attention_layernorm", "out", "layers.{i}.mlp_in", None),
-    ("transformer.h.{i}.mlp.dense_h_to_4h", "out", "layers.{i}.mlp_up", None),
-    ("transformer.h.{i}.mlp.dense_4h_to_h", "in", "layers.{i}.mlp_post", None),
-    ("transformer.h.{i}.mlp.dense_4h_to_h", "out", "layers.{i}.mlp_out", None),
-    ("transformer.h.{i}", "out", "layers.{i}.resid_post", None))
+MODULES = (("transformer.word_embeddings", "out", "embed", None),
+           ("transformer.word_embeddings_layernorm", "out", "embed_norm", None),
+           ("transformer.ln_f", "out", "final_norm", None),
+           ("transformer.h.{i}.input_layernorm", "in", "layers.{i}.resid_pre", None),
+           ("transformer.h.{i}.input_layernorm", "out", "layers.{i}.attn_in", None),
+           ("transformer.h.{i}.self_attention.dense", "in", "layers.{i}.z", "num_attention_heads"),
+           ("transformer.h.{i}.self_attention.dense", "out", "layers.{i}.attn_out", None),
+           ("transformer.h.{i}.post_attention_layernorm", "in", "layers.{i}.resid_mid", None),
+           ("transformer.h.{i}.post_attention_layernorm", "out", "layers.{i}.mlp_in", None),
+           ("transformer.h.{i}.mlp.dense_h_to_4h", "out", "layers.{i}.mlp_up", None),
+           ("transformer.h.{i}.mlp.dense_4h_to_h", "in", "layers.{i}.mlp_post", None),
+           ("transformer.h.{i}.mlp.dense_4h_to_h", "out", "layers.{i}.mlp_out", None),
+           ("transformer.h.{i}", "out", "layers.{i}.resid_post", None))
 
 
 def load(folder, dtype=np.float32) -> tuple[BloomConfig, dict]:
@@ -90,7 +91,8 @@ def read_config(values: dict) -> BloomConfig:
         max_position_embeddings=either(values, "seq_length", "max_position_embeddings", 2048),
         layer_norm_epsilon=values.get("layer_norm_epsilon", 1e-5),
         tie_word_embeddings=values.get("tie_word_embeddings", True),
-        bos_token_id=values.get("bos_token_id", 1), eos_token_id=as_tuple(values.get("eos_token_id", 2)))
+        bos_token_id=values.get("bos_token_id", 1),
+        eos_token_id=as_tuple(values.get("eos_token_id", 2)))
 
 
 def either(values: dict, name: str, other: str, default):
@@ -126,7 +128,8 @@ def check_nothing_else(weights, config: BloomConfig, prefix: str, asked: set):
     spare = set(weights.names) - asked
     if config.tie_word_embeddings and "lm_head.weight" in spare:
         embedding = weights.read(prefix + NAMES["embed_tokens"][0], np.float32)
-        if not np.array_equal(weights.read("lm_head.weight", np.float32), embedding, equal_nan=True):
+        if not np.array_equal(weights.read("lm_head.weight", np.float32), embedding,
+                              equal_nan=True):
             raise UserError(f"{weights.path('lm_head.weight')}: lm_head.weight differs from the embedding, but config.json "
                             "ties the two")
         spare.discard("lm_head.weight")
@@ -138,14 +141,16 @@ def check_nothing_else(weights, config: BloomConfig, prefix: str, asked: set):
 def part(fused, name: str, config: BloomConfig):
     """The queries', keys' or values' share of the fused matrix (D, H*3*E) or bias (H*3*E,)."""
     heads = fused.reshape(*fused.shape[:-1], config.num_attention_heads, 3, config.head_dim)
-    return np.ascontiguousarray(heads[..., "qkv".index(name[0]), :]).reshape(*fused.shape[:-1], config.hidden_size)
+    return np.ascontiguousarray(heads[..., "qkv".index(name[0]), :]).reshape(
+        *fused.shape[:-1], config.hidden_size)
 
 
 def to_hugging_face(config: BloomConfig, params) -> tuple[dict, dict]:
     """(config.json without its number kind, tensors by name): the inverse of `load`."""
     values = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "use_cache": True,
-              "apply_residual_connection_post_layernorm": False, **asdict(config), "n_layer": config.num_hidden_layers,
-              "n_head": config.num_attention_heads, "seq_length": config.max_position_embeddings}
+              "apply_residual_connection_post_layernorm": False, **asdict(config),
+              "n_layer": config.num_hidden_layers, "n_head": config.num_attention_heads,
+              "seq_length": config.max_position_embeddings}
     tensors = {}
     for path, leaf in flatten(params).items():
         *layer, last = path.split(".")
@@ -155,7 +160,9 @@ def to_hugging_face(config: BloomConfig, params) -> tuple[dict, dict]:
             tensors[at + name] = leaf.T if transposed else leaf
         elif last[0] == "q":                                   # and with it k and v
             three = [params["layers"][int(layer[1])][f"{which}{last[1:]}"] for which in "qkv"]
-            heads = np.stack([each.reshape(*each.shape[:-1], config.num_attention_heads, 1, config.head_dim) for each in three], -2)
+            heads = np.stack([each.reshape(*each.shape[:-1], config.num_attention_heads, 1,
+                                           config.head_dim) for each in three], -2)
             fused = heads.reshape(*three[0].shape[:-1], 3 * config.hidden_size)
-            tensors[at + FUSED + last.replace("q_proj", "weight").replace("q_bias", "bias")] = fused.T
+            tensors[at + FUSED
+                    + last.replace("q_proj", "weight").replace("q_bias", "bias")] = fused.T
     return values, tensors

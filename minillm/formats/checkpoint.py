@@ -33,8 +33,9 @@ FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "
 KINDS = {"F32": np.float32, "F64": np.float64}
 
 
-def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", add_bos_token: bool = True,
-               method: str = "round", template: str | None = None, marks: dict[str, str] | None = None):
+def save_model(folder, config, params, tokenizer=None, dtype: str = "float32",
+               add_bos_token: bool = True, method: str = "round", template: str | None = None,
+               marks: dict[str, str] | None = None):
     """Write a folder that `minillm.load` and Hugging Face's `AutoModelForCausalLM.from_pretrained` open.
 
     `add_bos_token`: whether the tokenizer puts the beginning-of-text token before a text, as our training does. Quantized
@@ -44,7 +45,8 @@ def save_model(folder, config, params, tokenizer=None, dtype: str = "float32", a
     Raises UserError where the folder cannot be written.
     """
     folder = make_folder(folder)
-    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method, template, marks)
+    save_description(folder, config, params, tokenizer, dtype, add_bos_token, method, template,
+                     marks)
     save_params(folder, config, params, dtype)
 
 
@@ -54,7 +56,8 @@ def save_description(folder, config, params, tokenizer=None, dtype: str = "float
     """Write all that `save_model` writes but the parameters. Raises UserError."""
     folder = Path(folder)
     values, _ = format_of(config.model_type).to_hugging_face(config, {})
-    write_json(folder / "config.json", values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
+    write_json(folder / "config.json",
+               values | {"torch_dtype": dtype} | quantized_folder.about(params, method))
     write_json(folder / "generation_config.json",
                {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id})
     if tokenizer is not None:
@@ -68,7 +71,8 @@ def save_description(folder, config, params, tokenizer=None, dtype: str = "float
 def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
     """What transformers wants to know of a tokenizer beside tokenizer.json."""
     names = {i: token for token, i in tokenizer.vocab.items()}
-    marks = {"bos_token": names.get(config.bos_token_id), "eos_token": names.get(next(iter(config.end_tokens), None))}
+    marks = {"bos_token": names.get(config.bos_token_id),
+             "eos_token": names.get(next(iter(config.end_tokens), None))}
     return {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False,
             "add_bos_token": add_bos_token and marks["bos_token"] is not None,
             **{mark: token for mark, token in marks.items() if token is not None}}
@@ -77,9 +81,11 @@ def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
 def save_params(folder, config, params, dtype: str = "float32"):
     """Write model.safetensors alone: Hugging Face's names and orientation, float32 or bfloat16; quantized ones under our names."""
     if scheme_of(params):
-        return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params), {"format": "pt"})
+        return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params),
+                             {"format": "pt"})
     _, tensors = format_of(config.model_type).to_hugging_face(config, params)
-    tensors = {name: np.ascontiguousarray(array, number_kind(dtype)) for name, array in tensors.items()}
+    tensors = {name: np.ascontiguousarray(array, number_kind(dtype))
+               for name, array in tensors.items()}
     write_tensors(Path(folder) / MODEL, tensors, {"format": "pt"})
 
 
@@ -87,7 +93,7 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
     """Write a safetensors file, atomically. Raises UserError."""
     with replacing(path) as beside:
         try:
-            beside.touch()                                      # save_file would let nobody but its writer read the file
+            beside.touch()  # save_file would let nobody but its writer read the file
             mode = beside.stat().st_mode
             save_file(tensors, beside, metadata=metadata)
             beside.chmod(mode)
@@ -97,8 +103,8 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
 
 def copy_texts(source: Path, out: Path):
     """Bring a folder's own tokenizer files, chat template and generation_config.json along, as they are. Raises UserError."""
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
-                 "chat_template.json", "generation_config.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                 "chat_template.jinja", "chat_template.json", "generation_config.json"):
         if (source / name).is_file():
             with replacing(out / name) as beside:
                 beside.write_bytes((source / name).read_bytes())
@@ -130,12 +136,14 @@ def load_model(folder, dtype: str = "float32"):
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder: give one with config.json and model.safetensors")
+        raise UserError(
+            f"{folder}: there is no such folder: give one with config.json and model.safetensors")
     values = read_json(folder / "config.json")
     format = format_of(values.get("model_type"))
     if is_ours(values):
         if dtype != "float32":
-            raise UserError(f"{folder}: its matrices are quantized: {dtype} is for those that are float")
+            raise UserError(
+                f"{folder}: its matrices are quantized: {dtype} is for those that are float")
         config, params = quantized_folder.load(folder, format.load_config(folder), values)
     else:
         config, params = format.load(folder, number_kind(dtype))
@@ -171,7 +179,8 @@ def begin_of_prompt(folder: Path, tokenizer, config) -> tuple[int, ...]:
     if added is None:
         return () if tokenizer is None else tokenizer.begin
     named = chat_template.special_tokens(folder).get("bos_token")
-    begin = config.bos_token_id if tokenizer is None else tokenizer.vocab.get(named, config.bos_token_id)
+    begin = config.bos_token_id if tokenizer is None else tokenizer.vocab.get(
+        named, config.bos_token_id)
     return (begin,) if added is True and begin is not None else ()
 
 

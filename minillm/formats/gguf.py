@@ -373,8 +373,8 @@ def write_marks(writer, model):
 def write_name(writer, model):
     """What the model is called, and how large it is: 134,515,008 numbers are "135M"."""
     size = sum(leaf.size for leaf in flatten(model.params).values())
-    power, letter = next((power, letter)
-                         for power, letter in ((9, "B"), (6, "M"), (3, "K"), (0, "")) if size >= 10**power)
+    power, letter = next((power, letter) for power, letter in ((9, "B"), (6, "M"), (3, "K"),
+                                                               (0, "")) if size >= 10**power)
     writer.add_type("model")
     writer.add_name(re.sub(r"[-_]+", " ", Path(re.sub(r" \(.*\)$", "", model.source)).stem))
     writer.add_size_label(f"{size / 10**power:.{1 if size < 10 ** (power + 1) else 0}f}{letter}")

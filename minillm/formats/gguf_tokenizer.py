@@ -43,8 +43,7 @@ NEAREST = "llama-bpe"  # to the rule of the tokenizers that minillm trains
 REMARK = (
     "llama.cpp has no rule that cuts words exactly as this tokenizer does: the nearest, llama-bpe, "
     "is named. English, digits and code become the same tokens there; scripts with combining marks "
-    "(Hindi, Thai) and fractions such as ½ may become others"
-)
+    "(Hindi, Thai) and fractions such as ½ may become others")
 
 
 # ---- From GGUF -----------------------------------------------------------------------------------------

@@ -314,8 +314,8 @@ def to_hugging_face(config: ModelConfig, params) -> tuple[dict, dict]:
               "hidden_act": "silu", "attention_dropout": 0.0, "use_cache": True, **asdict(config)}
     del values["o_proj_init_gain"]                     # how training began is no part of the model
     if config.rope_scaling is not None:
-        values["rope_scaling"] = {name: value
-                                  for name, value in asdict(config.rope_scaling).items() if value is not None}
+        values["rope_scaling"] = {name: value for name, value in asdict(config.rope_scaling).items()
+                                  if value is not None}
     names = {path: hugging_face_name(path) for path in flatten(params)}
     return values, {names[path][0]: leaf.T if names[path][1] else leaf
                     for path, leaf in flatten(params).items()}

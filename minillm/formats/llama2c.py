@@ -21,7 +21,7 @@ from minillm.text.tokenizer_json import sentencepiece_spec
 
 HEADER = struct.Struct("<7i")
 BEGIN = 1                                                         # <s>
-FIRST_BYTE = 3                                                    # <unk>, <s>, </s>, then the 256 bytes
+FIRST_BYTE = 3  # <unk>, <s>, </s>, then the 256 bytes
 
 
 def load(path, tokenizer_path=None):
@@ -53,13 +53,15 @@ def read_header(path: Path) -> ModelConfig:
     if abs(vocab) <= BEGIN:
         raise UserError(f"{path}: a vocabulary of {abs(vocab)} has no beginning-of-text token")
     try:
-        config = ModelConfig(
-            vocab_size=abs(vocab), hidden_size=hidden, intermediate_size=inner, num_hidden_layers=layers,
-            num_attention_heads=heads, num_key_value_heads=kv_heads, head_dim=hidden // heads,
-            max_position_embeddings=context, tie_word_embeddings=vocab > 0, bos_token_id=BEGIN, eos_token_id=BEGIN)
+        config = ModelConfig(vocab_size=abs(vocab), hidden_size=hidden, intermediate_size=inner,
+                             num_hidden_layers=layers, num_attention_heads=heads,
+                             num_key_value_heads=kv_heads, head_dim=hidden // heads,
+                             max_position_embeddings=context, tie_word_embeddings=vocab > 0,
+                             bos_token_id=BEGIN, eos_token_id=BEGIN)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    expected = HEADER.size + 4 * sum(rows * columns * times for _, times, rows, columns in layout(config))
+    expected = HEADER.size + 4 * sum(rows * columns * times
+                                     for _, times, rows, columns in layout(config))
     if size != expected:
         raise UserError(f"{path}: has {size} bytes where its header asks for {expected}: "
                         f"{'cut short' if size < expected else 'something follows'}, or not a llama2.c checkpoint (version 0)")
@@ -90,15 +92,17 @@ def read_params(path: Path, config: ModelConfig) -> dict:
         for place, matrix in zip(params["layers"] if name in LAYER else [params], part):
             if name in ("q_proj", "k_proj"):
                 matrix = halves(matrix, config.head_dim)
-            matrix = matrix[0] if rows == 1 and name.endswith("norm") else matrix if name == "embed_tokens" else matrix.T
+            matrix = matrix[0] if rows == 1 and name.endswith(
+                "norm") else matrix if name == "embed_tokens" else matrix.T
             place[name] = np.array(matrix, np.float32, order="C")
     order = ["embed_tokens", "layers", "norm"] + ["lm_head"] * (not config.tie_word_embeddings)
-    return {name: params[name] if name != "layers" else [{key: layer[key] for key in LAYER} for layer in params["layers"]]
+    return {name: params[name] if name != "layers"
+            else [{key: layer[key] for key in LAYER} for layer in params["layers"]]
             for name in order}
 
 
-LAYER = ("input_layernorm", "q_proj", "k_proj", "v_proj", "o_proj", "post_attention_layernorm", "gate_proj", "up_proj",
-         "down_proj")
+LAYER = ("input_layernorm", "q_proj", "k_proj", "v_proj", "o_proj", "post_attention_layernorm",
+         "gate_proj", "up_proj", "down_proj")
 
 
 def halves(matrix, head_dim: int):
@@ -129,8 +133,9 @@ def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Library:
     for i in range(vocab_size):
         length = struct.unpack_from("<i", data, at + 4)[0] if at + 8 <= len(data) else -1
         if length < 0 or at + 8 + length > len(data):
-            raise UserError(f"{path}: ends in the middle of token {i} of {vocab_size}, or its length is wrong: "
-                            "not the tokenizer of this model")
+            raise UserError(
+                f"{path}: ends in the middle of token {i} of {vocab_size}, or its length is wrong: "
+                "not the tokenizer of this model")
         scores.append(struct.unpack_from("<f", data, at)[0])
         tokens.append(data[at + 8 : at + 8 + length])
         at += 8 + length
@@ -146,4 +151,5 @@ def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Library:
     if len(vocab) < len(names) or "" in vocab:
         raise UserError(f"{path}: a token is empty or stands there twice")
     special = [(name, i, True) for i, name in enumerate(names[:FIRST_BYTE])]
-    return tokenizers.from_spec(sentencepiece_spec(vocab, scores, set(range(FIRST_BYTE + 256, vocab_size)), special))
+    return tokenizers.from_spec(
+        sentencepiece_spec(vocab, scores, set(range(FIRST_BYTE + 256, vocab_size)), special))

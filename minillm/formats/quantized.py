@@ -46,7 +46,8 @@ def tensors(params) -> dict:
     """Every array by its name in the file."""
     found = {}
     for path, leaf in flatten(params).items():
-        parts = {f"{path}.{name}": part for name, part in leaf.parts().items()} if isinstance(leaf, Quantized) else {path: leaf}
+        parts = {f"{path}.{name}": part for name, part in leaf.parts().items()} if isinstance(
+            leaf, Quantized) else {path: leaf}
         found |= {name: np.ascontiguousarray(part) for name, part in parts.items()}
     return found
 
@@ -60,8 +61,10 @@ def load(folder: Path, config, values: dict):
     with open_folder(folder, KINDS) as weights:
         leaves = {}
         for path, parts in plan(weights, config, found).items():
-            arrays = {name: weights.read(tensor, STORED[weights.kind(tensor)]) for name, tensor in parts.items()}
-            leaves[path] = arrays[""] if "" in arrays else record(path, arrays, found, flatten(shapes(config))[path], weights)
+            arrays = {name: weights.read(tensor, STORED[weights.kind(tensor)])
+                      for name, tensor in parts.items()}
+            leaves[path] = arrays[""] if "" in arrays else record(
+                path, arrays, found, flatten(shapes(config))[path], weights)
     return config, unflatten(leaves, shapes(config))
 
 
@@ -85,10 +88,13 @@ def plan(weights, config, scheme: Scheme) -> dict[str, dict[str, str]]:
             check(weights, path, shape, ("F32",))
             continue
         rows, width = shape if path == "embed_tokens" else shape[::-1]
-        scales = {"tensor": (1, 1), "channel": (rows, 1), "group32": (rows, -(-width // GROUP))}[scheme.scale_per]
+        scales = {"tensor": (1, 1), "channel": (rows, 1),
+                  "group32": (rows, -(-width // GROUP))}[scheme.scale_per]
         parts = {name: f"{path}.{name}" for name in PARTS[:2 + scheme.zero_point]}
-        check(weights, parts["integers"], *((rows, width), ("I8",)) if scheme.bits == 8 else ((rows, -(-width // 2)), ("U8",)))
-        check(weights, parts["scales"], scales, ("F16",) if scheme.scale_dtype == "float16" else ("F32",))
+        check(weights, parts["integers"],
+              *((rows, width), ("I8",)) if scheme.bits == 8 else ((rows, -(-width // 2)), ("U8",)))
+        check(weights, parts["scales"], scales,
+              ("F16",) if scheme.scale_dtype == "float16" else ("F32",))
         if scheme.zero_point:
             check(weights, parts["zeros"], scales, ("I8",))
         if f"{path}.columns" in weights.tensors:
@@ -107,10 +113,12 @@ def plan(weights, config, scheme: Scheme) -> dict[str, dict[str, str]]:
 def check(weights, name: str, shape, kinds):
     """Refuse a tensor that is absent, of another shape or of another kind. Raises UserError."""
     if name not in weights.tensors:
-        raise UserError(f"{weights.source}: tensor {name} is absent: the weights do not belong to config.json")
+        raise UserError(
+            f"{weights.source}: tensor {name} is absent: the weights do not belong to config.json")
     if weights.shape(name) != tuple(shape) or weights.kind(name) not in kinds:
-        raise UserError(f"{weights.path(name)}: {name} is {weights.kind(name)} {weights.shape(name)}, "
-                        f"config.json asks for {kinds[0]} {tuple(shape)}")
+        raise UserError(
+            f"{weights.path(name)}: {name} is {weights.kind(name)} {weights.shape(name)}, "
+            f"config.json asks for {kinds[0]} {tuple(shape)}")
 
 
 def record(path: str, arrays: dict, scheme: Scheme, shape, weights) -> Quantized:
@@ -120,8 +128,10 @@ def record(path: str, arrays: dict, scheme: Scheme, shape, weights) -> Quantized
     if not (np.all(np.isfinite(arrays["scales"])) and np.all(arrays["scales"] > 0)):
         raise UserError(f"{where}: {path}.scales holds numbers that are not finite and above 0: the file is damaged")
     columns = arrays.get("columns")
-    if columns is not None and not (np.all(columns >= 0) and np.all(columns < width) and np.all(np.diff(columns) > 0)):
+    if columns is not None and not (np.all(columns >= 0) and np.all(columns < width)
+                                    and np.all(np.diff(columns) > 0)):
         raise UserError(f"{where}: {path}.columns are not inputs of the matrix in rising order: the file is damaged")
     if columns is not None and not np.all(np.isfinite(arrays["kept"])):
-        raise UserError(f"{where}: {path}.kept holds numbers that are not finite: the file is damaged")
+        raise UserError(
+            f"{where}: {path}.kept holds numbers that are not finite: the file is damaged")
     return Quantized(*(arrays.get(name) for name in PARTS), scheme, width, path != "embed_tokens")

@@ -98,7 +98,8 @@ def read_corpus(source, *, megabytes=None, seed=0, validation_fraction=0.1, data
     file, no network, too little text.
     """
     if not 0 < validation_fraction < 1:
-        raise UserError(f"validation fraction {validation_fraction}: must be between 0 and 1, such as 0.1")
+        raise UserError(
+            f"validation fraction {validation_fraction}: must be between 0 and 1, such as 0.1")
     if megabytes is not None and not 0 < megabytes < math.inf:
         raise UserError(f"megabytes {megabytes}: must be a number above 0")
     if seed < 0:
@@ -195,8 +196,7 @@ def check_encoding(encoding):
         pass
     except (LookupError, ValueError):
         raise UserError(f"--encoding {encoding}: Python knows no text encoding of this name: give "
-                        f"one such as utf-16, "
-                        "latin-1, cp1252, gb18030 or shift_jis") from None
+                        f"one such as utf-16, latin-1, cp1252, gb18030 or shift_jis") from None
 
 
 def _read(path, limit, encoding):
@@ -218,8 +218,7 @@ def _read(path, limit, encoding):
         except UnicodeError as error:
             wrong = (f"is neither UTF-8 nor {encoding}: give another --encoding" if name == encoding
                      else f"byte {error.start} is not UTF-8: save the file as UTF-8, or name its "
-                          f"encoding, such as "
-                     "--encoding latin-1")
+                     f"encoding, such as --encoding latin-1")
     return None, wrong
 
 
@@ -280,12 +279,14 @@ def fetch(remote, folder) -> Path:
         if not path.exists():
             _download(remote, path)
         elif not _matches(path, remote):
-            raise UserError(f"{path}: not the file published at {remote.url} (its size or SHA-256 differs); "
-                            "delete it to download it again")
+            raise UserError(
+                f"{path}: not the file published at {remote.url} (its size or SHA-256 differs); "
+                "delete it to download it again")
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise UserError(f"cannot download {remote.url} ({reason}); without a network, put that file "
-                        f"({remote.size:,} bytes) at {path}") from None
+        raise UserError(
+            f"cannot download {remote.url} ({reason}); without a network, put that file "
+            f"({remote.size:,} bytes) at {path}") from None
     return path
 
 
@@ -303,8 +304,9 @@ def _download(remote, path):
             while file.tell() <= remote.size and (piece := answer.read(1 << 20)):
                 file.write(piece)
         if not _matches(part, remote):
-            raise UserError(f"{remote.url}: what came back is not the published file (its size or SHA-256 "
-                            "differs); nothing was kept, try again later")
+            raise UserError(
+                f"{remote.url}: what came back is not the published file (its size or SHA-256 "
+                "differs); nothing was kept, try again later")
         os.replace(part, path)
 
 
@@ -325,7 +327,8 @@ def python_docs():
         parts = path.relative_to(root).with_suffix("").parts
         if parts[0] in sys.stdlib_module_names and not {"test", "tests", "idle_test"} & set(parts):
             name = ".".join(parts).removesuffix(".__init__")
-            text = "\n\n".join(f"{title}\n\n{docstring}" for title, docstring in _docstrings(path, name))
+            text = "\n\n".join(f"{title}\n\n{docstring}"
+                               for title, docstring in _docstrings(path, name))
             if text:
                 yield text.encode(errors="replace").decode()  # a docstring may hold half a surrogate pair
 
@@ -353,8 +356,7 @@ def _storyworld(source, megabytes, seed, fraction, folder):
     n_bytes = (megabytes or STORYWORLD_MEGABYTES) * 1e6
     if n_bytes > machine_memory():
         raise UserError(f"megabytes {megabytes:g}: more than the memory of this machine "
-                        f"({gigabytes(machine_memory())}): "
-                        "choose less")
+                        f"({gigabytes(machine_memory())}): choose less")
     train = storyworld.corpus(seed, "train", int(n_bytes * (1 - fraction)))
     validation = storyworld.corpus(seed, "validation", int(n_bytes * fraction))
     floor_nats = [-storyworld.parse(text).log_probability for text in validation]
@@ -378,7 +380,8 @@ def _tinystories(source, megabytes, seed, fraction, folder):
     for remote, part in ((TINYSTORIES_TRAIN, 1 - fraction), (TINYSTORIES_VALID, fraction)):
         limit = None if megabytes is None else int(megabytes * part * 1e6)
         splits.append(separate(read_text(fetch(remote, folder), limit)))
-    return Corpus(source, "TinyStories: stories by GPT-4, with the validation file of its authors", *splits)
+    return Corpus(source, "TinyStories: stories by GPT-4, with the validation file of its authors",
+                  *splits)
 
 
 def _tinystories_small(source, megabytes, seed, fraction, folder):
@@ -392,14 +395,16 @@ def _from_path(source, megabytes, seed, fraction, folder, globs=(), encoding=Non
     if os.path.isdir(path):
         files = list(text_files(path, globs))
         if not files:
-            looked = (f"no file matches {' '.join(globs)}" if globs else
-                      f"no text files in this folder (no name ends in {' '.join(TEXT_SUFFIXES[:3])} "
-                      "...): choose files with --glob, such as --glob '*.log'")
+            looked = (
+                f"no file matches {' '.join(globs)}" if globs
+                else f"no text files in this folder (no name ends in {' '.join(TEXT_SUFFIXES[:3])} "
+                "...): choose files with --glob, such as --glob '*.log'")
             raise UserError(f"{path}: {looked}")
     elif os.path.isfile(path):
         files = [path]
     else:
-        raise UserError(f"{source}: no such file or folder, and not a named source ({', '.join(SOURCES)})")
+        raise UserError(
+            f"{source}: no such file or folder, and not a named source ({', '.join(SOURCES)})")
     documents = [document for text in read_texts(files, encoding) for document in separate(text)]
     if not documents:
         raise UserError(f"{source}: " + ("the file is empty" if os.path.isfile(path) else
@@ -409,10 +414,5 @@ def _from_path(source, megabytes, seed, fraction, folder, globs=(), encoding=Non
                   *split_documents(keep(documents, megabytes), fraction, seed))
 
 
-SOURCES = {
-    "storyworld": _storyworld,
-    "python-docs": _python_docs,
-    "shakespeare": _shakespeare,
-    "tinystories": _tinystories,
-    "tinystories-small": _tinystories_small,
-}
+SOURCES = {"storyworld": _storyworld, "python-docs": _python_docs, "shakespeare": _shakespeare,
+           "tinystories": _tinystories, "tinystories-small": _tinystories_small}

@@ -23,7 +23,8 @@ from minillm.text.tokenizer import END_OF_TEXT
 
 FORMAT = "minillm dataset 1"
 DESCRIPTION, TOKENIZER = "dataset.json", "tokenizer.json"
-ARRAYS = ("train.npy", "train_starts.npy", "validation.npy", "validation_starts.npy", "validation_floor.npy")
+ARRAYS = ("train.npy", "train_starts.npy", "validation.npy", "validation_starts.npy",
+          "validation_floor.npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,8 @@ def prepare(corpus, tokenizer, folder, replace=True, mark=None) -> Dataset:
             new.mkdir()
             tokenizer.save(new / TOKENIZER)
             tokenizer_sha256 = sha256_of(new / TOKENIZER)
-            origin = f"{FORMAT} {corpus.fingerprint()} {tokenizer_sha256}" + ("" if mark is None else f" {mark}")
+            origin = f"{FORMAT} {corpus.fingerprint()} {tokenizer_sha256}" + (
+                "" if mark is None else f" {mark}")
             fingerprint = hashlib.sha256(origin.encode()).hexdigest()
             ready = _reusable(folder, fingerprint)
             if ready is None:
@@ -92,7 +94,8 @@ def _reusable(folder, fingerprint):
     names = set(os.listdir(folder)) if folder.exists() else set()
     strangers = names - {DESCRIPTION, TOKENIZER, *ARRAYS} if DESCRIPTION in names else names
     if strangers:
-        raise UserError(f"{folder}: holds {min(strangers)}, not part of a dataset; choose another folder")
+        raise UserError(
+            f"{folder}: holds {min(strangers)}, not part of a dataset; choose another folder")
     try:
         dataset = open_dataset(folder)
     except UserError:
@@ -109,8 +112,9 @@ def _write(corpus, tokenizer, folder, tokenizer_sha256, fingerprint, mark):
         documents = getattr(corpus, split)
         tokens, starts = tokenize(documents, tokenizer, mark)
         if len(tokens) < 2:
-            raise UserError(f"{corpus.name}: the {split} split has a length of {len(tokens)} tokens and "
-                            "needs at least 2; use a longer text")
+            raise UserError(
+                f"{corpus.name}: the {split} split has a length of {len(tokens)} tokens and "
+                "needs at least 2; use a longer text")
         arrays |= {f"{split}.npy": tokens, f"{split}_starts.npy": starts}
         info[split] = {"documents": len(starts), "tokens": len(tokens),
                        "bytes": sum(len(text.encode()) for text in documents)}
@@ -146,24 +150,27 @@ def open_dataset(folder) -> Dataset:
     folder = Path(folder)
     try:
         info = _read_description(folder / DESCRIPTION)
-        arrays = {name: _map(folder / name, info["files"][name]) for name in ARRAYS if name in info["files"]}
-        dataset = Dataset(
-            folder, info["name"], info["description"], info["fingerprint"], info["tokenizer_sha256"],
-            info["vocab_size"],
-            arrays["train.npy"], arrays["train_starts.npy"], info["train"]["bytes"],
-            arrays["validation.npy"], arrays["validation_starts.npy"], info["validation"]["bytes"],
-            arrays.get("validation_floor.npy"))
+        arrays = {name: _map(folder / name, info["files"][name]) for name in ARRAYS
+                  if name in info["files"]}
+        dataset = Dataset(folder, info["name"], info["description"], info["fingerprint"],
+                          info["tokenizer_sha256"], info["vocab_size"], arrays["train.npy"],
+                          arrays["train_starts.npy"], info["train"]["bytes"],
+                          arrays["validation.npy"], arrays["validation_starts.npy"],
+                          info["validation"]["bytes"], arrays.get("validation_floor.npy"))
         for split in ("train", "validation"):
             _check_split(split, getattr(dataset, split), getattr(dataset, f"{split}_starts"), info)
         floor = dataset.floor_nats
-        if floor is not None and (floor.dtype != np.float64 or len(floor) != len(dataset.validation_starts)):
+        if floor is not None and (floor.dtype != np.float64
+                                  or len(floor) != len(dataset.validation_starts)):
             raise ValueError("validation_floor.npy does not fit the documents")
     except FileNotFoundError as error:
-        raise UserError(f"{folder}: not a dataset, or not a whole one ({Path(error.filename).name} is "
-                        "missing); prepare it again") from None
+        raise UserError(
+            f"{folder}: not a dataset, or not a whole one ({Path(error.filename).name} is "
+            "missing); prepare it again") from None
     except Exception as error:  # a hostile file can make its reader raise nearly anything
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise UserError(f"{folder}: not a usable dataset ({reason[:200]}); prepare it again") from None
+        raise UserError(
+            f"{folder}: not a usable dataset ({reason[:200]}); prepare it again") from None
     return dataset
 
 
@@ -172,12 +179,13 @@ def _read_description(path):
     if info["format"] != FORMAT:
         raise ValueError(f"{path.name} does not say {FORMAT!r}")
     counts = ("documents", "tokens", "bytes")
-    for group, kind, names in ((info, str, ("name", "description", "fingerprint", "tokenizer_sha256")),
-                               (info, int, ("vocab_size",)),
+    for group, kind, names in ((info, str, ("name", "description", "fingerprint",
+                                            "tokenizer_sha256")), (info, int, ("vocab_size",)),
                                (info["train"], int, counts), (info["validation"], int, counts)):
         for name in names:
             if type(group[name]) is not kind or kind is int and group[name] < 1:
-                raise ValueError(f"{name!r} in {path.name} is not a {'text' if kind is str else 'count'}")
+                raise ValueError(
+                    f"{name!r} in {path.name} is not a {'text' if kind is str else 'count'}")
     return info
 
 
@@ -185,7 +193,8 @@ def _map(path, digest):
     if path.exists() and not path.is_file():
         raise ValueError(f"{path.name} is not a plain file")
     if sha256_of(path) != digest:
-        raise ValueError(f"{path.name} is truncated or altered: its SHA-256 is not the recorded one")
+        raise ValueError(
+            f"{path.name} is truncated or altered: its SHA-256 is not the recorded one")
     with np.errstate(over="ignore"):  # of a shape too large for this file, which the next line refuses
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.memmap) or array.ndim != 1:
@@ -196,10 +205,12 @@ def _map(path, digest):
 def _check_split(split, tokens, starts, info):
     if tokens.dtype not in (np.uint16, np.uint32) or starts.dtype != np.int64:
         raise ValueError(f"{split}.npy or {split}_starts.npy has the wrong type of number")
-    if (len(tokens), len(starts)) != (info[split]["tokens"], info[split]["documents"]) or len(tokens) < 2:
+    if (len(tokens), len(starts)) != (info[split]["tokens"],
+                                      info[split]["documents"]) or len(tokens) < 2:
         raise ValueError(f"{split}.npy does not have the recorded length")
     if tokens.max() >= info["vocab_size"]:
-        raise ValueError(f"{split}.npy holds token {tokens.max()} of a vocabulary of {info['vocab_size']}")
+        raise ValueError(
+            f"{split}.npy holds token {tokens.max()} of a vocabulary of {info['vocab_size']}")
     if starts[0] != 0 or starts[-1] >= len(tokens) or (starts[1:] <= starts[:-1]).any():
         raise ValueError(f"{split}_starts.npy is not an increasing list of positions")
 
@@ -215,7 +226,8 @@ def batch(tokens, step, *, seed, batch_size, context, starts=None):
     into what follows, and from the end of the file on at its beginning. A batch may straddle epochs. Raises
     UserError if there are fewer than context + 1 tokens.
     """
-    rows_BT = tokens[places(tokens, step, seed=seed, batch_size=batch_size, context=context, starts=starts)].astype(np.int32)
+    rows_BT = tokens[places(tokens, step, seed=seed, batch_size=batch_size, context=context,
+                            starts=starts)].astype(np.int32)
     return rows_BT[:, :-1], rows_BT[:, 1:]
 
 
@@ -226,8 +238,7 @@ def places(tokens, step, *, seed, batch_size, context, starts=None):
     if n <= context:
         raise UserError(
             f"the text has {n} tokens, but a context of {context} needs at least {context + 1}; "
-            "use a longer text or a shorter context"
-        )
+            "use a longer text or a shorter context")
     count = rows_of_epoch(n, context, starts)
     slack = n - 1 - count * context if starts is None else 0
     epochs_B, places_B = np.divmod(np.arange(step * batch_size, (step + 1) * batch_size), count)
@@ -287,7 +298,8 @@ def document_rows(tokens, starts, context):
     document, exact where the context holds the longest. Raises UserError for fewer than two tokens.
     """
     if len(tokens) < 2:
-        raise UserError(f"the text has a length of {len(tokens)} tokens, but evaluation needs at least 2")
+        raise UserError(
+            f"the text has a length of {len(tokens)} tokens, but evaluation needs at least 2")
     begins_N = row_starts(starts, len(tokens), context)
     ends_N = np.append(begins_N[1:], len(tokens) - 1)
     places_NT = begins_N[:, None] + np.arange(context)
@@ -304,8 +316,8 @@ def describe(dataset) -> dict:
     The floor (if known) is the mean -log p of the validation documents: nats per document, bits per byte of
     text.
     """
-    summary = {"name": dataset.name, "description": dataset.description, "folder": str(dataset.folder),
-               "vocab_size": dataset.vocab_size}
+    summary = {"name": dataset.name, "description": dataset.description,
+               "folder": str(dataset.folder), "vocab_size": dataset.vocab_size}
     for split in ("train", "validation"):
         tokens, n_bytes = len(getattr(dataset, split)), getattr(dataset, f"{split}_bytes")
         summary[split] = {"documents": len(getattr(dataset, f"{split}_starts")), "tokens": tokens,

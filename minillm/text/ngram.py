@@ -40,8 +40,9 @@ def _keys(documents: Sequence[Sequence[int]], order: int, vocab_size: int) -> np
     """
     base = vocab_size + 1
     if order < 1 or base**order >= 2**63:
-        raise ValueError(f"order {order} with a vocabulary of {vocab_size}: the order must be at least 1, "
-                         "and (vocabulary + 1)**order below 2**63")
+        raise ValueError(
+            f"order {order} with a vocabulary of {vocab_size}: the order must be at least 1, "
+            "and (vocabulary + 1)**order below 2**63")
     pad = np.full(order - 1, vocab_size, np.int64)
     tokens = np.concatenate([pad] + [piece for document in documents
                                      for piece in (np.asarray(document, np.int64), pad)])
@@ -62,7 +63,8 @@ def _level(keys, counts, base):
     contexts, first, followers = np.unique(keys // base, return_index=True, return_counts=True)
     once, twice = np.sum(counts == 1), np.sum(counts == 2)
     discount = once / (once + 2 * twice) if once else 0.0
-    return NgramLevel(keys, counts, contexts, np.add.reduceat(counts, first), followers, float(discount))
+    return NgramLevel(keys, counts, contexts, np.add.reduceat(counts, first), followers,
+                      float(discount))
 
 
 def fit_ngram(documents: Sequence[Sequence[int]], order: int, vocab_size: int) -> NgramModel:
@@ -94,17 +96,16 @@ def ngram_log_probabilities(model: NgramModel, documents: Sequence[Sequence[int]
         row, known = _find(level.keys, key)
         count = np.where(known, level.counts[row], 0)
         context, has_context = _find(level.contexts, key // base)
-        mixed = (
-            np.maximum(count - level.discount, 0) + level.discount * level.followers[context] * p
-        )
+        mixed = (np.maximum(count - level.discount, 0)
+                 + level.discount * level.followers[context] * p)
         p = np.where(has_context, mixed / level.totals[context], p)
     # a discount of zero leaves nothing for what was never seen
     with np.errstate(divide="ignore"):
         return np.log(p)
 
 
-def ngram_loss(train_docs: Sequence[Sequence[int]], held_out_docs: Sequence[Sequence[int]], order: int,
-               vocab_size: int) -> float:
+def ngram_loss(train_docs: Sequence[Sequence[int]], held_out_docs: Sequence[Sequence[int]],
+               order: int, vocab_size: int) -> float:
     """Mean nats per held-out document of a model counted on train_docs (order 2: bigram, 3: trigram)."""
     model = fit_ngram(train_docs, order, vocab_size)
     return float(-ngram_log_probabilities(model, held_out_docs).sum() / len(held_out_docs))

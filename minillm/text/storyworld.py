@@ -37,9 +37,9 @@ from minillm.text.storyworld_words import (
     WORDS,
 )
 
-__all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE", "SPLITS", "Story", "corpus",
-           "derivations", "entropy", "entropy_estimate", "mean_length", "mean_words", "parse", "sample",
-           "split_of", "stories"]
+__all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE", "SPLITS",
+           "Story", "corpus", "derivations", "entropy", "entropy_estimate", "mean_length",
+           "mean_words", "parse", "sample", "split_of", "stories"]
 
 SPLITS = ("train", "validation")
 VALIDATION_EVERY = 8        # one possible story in 8 belongs to the validation set
@@ -96,8 +96,10 @@ class Plot:
 def _forms(fact, value):
     """All forms of a value: {"thing": "kite", "a_thing": "a kite", "Thing": "Kite", "A_thing": "A kite"}."""
     forms = dict(value) if isinstance(value, dict) else {fact: value}
-    forms |= {"a_" + form: ("an " if word[0] in "aeiou" else "a ") + word for form, word in forms.items()}
-    return forms | {form[0].upper() + form[1:]: word[0].upper() + word[1:] for form, word in forms.items()}
+    forms |= {"a_" + form: ("an " if word[0] in "aeiou" else "a ") + word
+              for form, word in forms.items()}
+    return forms | {form[0].upper() + form[1:]: word[0].upper() + word[1:]
+                    for form, word in forms.items()}
 
 
 def _table(weights):
@@ -122,11 +124,12 @@ def _sentence(template, before):
         if piece[0] == "{":
             parts.append(Slot(FACT_OF[piece[1:-1]], piece[1:-1]))
         elif piece[0] == "[":
-            parts.append(tuple(word.strip() for word in WORDS.get(piece[1:-1], piece[1:-1]).split("|")))
+            parts.append(
+                tuple(word.strip() for word in WORDS.get(piece[1:-1], piece[1:-1]).split("|")))
         else:
             parts.append(piece)
-    pattern = "".join("%s" if isinstance(part, tuple) else f"{{{part.form}}}" if isinstance(part, Slot)
-                      else part for part in parts)
+    pattern = "".join("%s" if isinstance(part, tuple) else f"{{{part.form}}}"
+                      if isinstance(part, Slot) else part for part in parts)
     return Sentence(tuple(parts), pattern, tuple(part for part in parts if isinstance(part, tuple)))
 
 
@@ -141,9 +144,10 @@ def _plot(name, extra_facts, *paragraphs):
     return Plot(name, COMMON + extra_facts, tuple(steps))
 
 
-FORMS = {fact: {value[fact] if isinstance(value, dict) else value: _forms(fact, value) for value in values}
-         for fact, values in VARIABLES.items()}
-FACT_OF = {form: fact for fact, values in FORMS.items() for forms in values.values() for form in forms}
+FORMS = {fact: {value[fact] if isinstance(value, dict) else value: _forms(fact, value)
+                for value in values} for fact, values in VARIABLES.items()}
+FACT_OF = {form: fact for fact, values in FORMS.items() for forms in values.values()
+           for form in forms}
 TABLES = {fact: _tables(fact) for fact in FORMS}
 GRAMMAR = tuple(_plot(name, *plot) for name, plot in PLOTS.items())
 
@@ -282,8 +286,8 @@ def _read(parts, text, at, values, words):
     elif isinstance(part, Slot) and part.fact not in values:
         for value, forms in FORMS[part.fact].items():
             if text.startswith(forms[part.form], at):
-                yield from _read(others, text, at + len(forms[part.form]), values | {part.fact: value},
-                                 words)
+                yield from _read(others, text, at + len(forms[part.form]),
+                                 values | {part.fact: value}, words)
     elif text.startswith(printed := _print(part, values), at):
         yield from _read(others, text, at + len(printed), values, words)
 
@@ -310,7 +314,8 @@ def parse(text: str) -> Derivation:
     """The one derivation of a story. Raises ValueError if the text is not a story of this world."""
     parses = list(derivations(text))
     if len(parses) != 1:
-        raise ValueError(f"not a story of this world ({len(parses)} derivations instead of 1): {text[:60]!r}")
+        raise ValueError(
+            f"not a story of this world ({len(parses)} derivations instead of 1): {text[:60]!r}")
     return parses[0]
 
 
@@ -322,8 +327,10 @@ def _outcomes(fact, known):
         return [(known, 1.0)]
     outcomes = [(known, 1.0)]
     for parent in TABLES[fact][0]:
-        outcomes = [(values, p * q) for given, p in outcomes for values, q in _outcomes(parent, given)]
-    outcomes = [(given | {fact: value}, p) for given, p in outcomes for value in set(_table_of(fact, given))]
+        outcomes = [(values, p * q) for given, p in outcomes
+                    for values, q in _outcomes(parent, given)]
+    outcomes = [(given | {fact: value}, p) for given, p in outcomes
+                for value in set(_table_of(fact, given))]
     return [(values, p * _chance(fact, values)) for values, p in outcomes]
 
 
@@ -340,9 +347,8 @@ def entropy() -> float:
         + sum over its steps of (log(sentences) + mean over sentences of sum over free words of
         log(words)))
     """
-    of_fact = {
-        fact: _mean(fact, lambda values: -math.log(_chance(fact, values))) for fact in TABLES
-    }
+    of_fact = {fact: _mean(fact, lambda values: -math.log(_chance(fact, values)))
+               for fact in TABLES}
     total = 0.0
     for plot in GRAMMAR:
         total += sum(of_fact[fact] for fact in plot.facts)
@@ -362,8 +368,8 @@ def mean_length(measure: Callable[[str], float] = len) -> float:
             return sum(map(measure, part)) / len(part)
         return of_slot[part] if isinstance(part, Slot) else measure(part)
 
-    return sum(of_part(part) / len(step) for plot in GRAMMAR for step in plot.steps for sentence in step
-               for part in sentence.parts) / len(GRAMMAR)
+    return sum(of_part(part) / len(step) for plot in GRAMMAR for step in plot.steps
+               for sentence in step for part in sentence.parts) / len(GRAMMAR)
 
 
 def mean_words() -> float:
@@ -385,6 +391,7 @@ def entropy_estimate(rng: np.random.Generator, n: int) -> Estimate:
     drawn = [_draw(coins) for coins in rng.random((n, COINS)).tolist()]
     nats = np.array([-derivation.log_probability for derivation in drawn])
     texts = [derivation.text for derivation in drawn]
-    n_words, n_bytes = sum(len(text.split()) for text in texts), sum(len(text.encode()) for text in texts)
-    return Estimate(float(nats.mean()), float(nats.std(ddof=1) / math.sqrt(n)), float(nats.sum() / n_words),
-                    float(nats.sum() / n_bytes))
+    n_words, n_bytes = sum(len(text.split())
+                           for text in texts), sum(len(text.encode()) for text in texts)
+    return Estimate(float(nats.mean()), float(nats.std(ddof=1) / math.sqrt(n)),
+                    float(nats.sum() / n_words), float(nats.sum() / n_bytes))

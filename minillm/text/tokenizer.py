@@ -80,7 +80,8 @@ def pretokens(text: str) -> Iterator[str]:
 
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _OTHERS = [byte for byte in range(256) if byte not in _PRINTABLE]
-VISIBLE = {byte: chr(byte) for byte in _PRINTABLE} | {byte: chr(256 + i) for i, byte in enumerate(_OTHERS)}
+VISIBLE = {byte: chr(byte) for byte in _PRINTABLE} | {byte: chr(256 + i)
+                                                      for i, byte in enumerate(_OTHERS)}
 BYTE = {character: byte for byte, character in VISIBLE.items()}
 
 
@@ -92,7 +93,8 @@ def visible(text: str) -> str:
 def token_bytes(token: str) -> bytes:
     """The bytes of a token in visible characters; one with any other character stands for its own
     UTF-8."""
-    return bytes(map(BYTE.__getitem__, token)) if BYTE.keys() >= set(token) else token.encode("utf-8")
+    return bytes(map(BYTE.__getitem__, token)) if BYTE.keys() >= set(token) else token.encode(
+        "utf-8")
 
 
 # ---- Learning merges, and applying them ----------------------------------------------------------------
@@ -224,7 +226,8 @@ class Tokenizer:
     def _encode_special(self, text):
         ids, longest_first = [], sorted(self.special_tokens, key=len, reverse=True)
         for part in re.split(f"({'|'.join(map(re.escape, longest_first))})", text):
-            ids += [self.special_tokens[part]] if part in self.special_tokens else self._encode(part)
+            ids += [self.special_tokens[part]] if part in self.special_tokens else self._encode(
+                part)
         return ids
 
     def encode_bytes(self, data: bytes) -> list[int]:
@@ -235,7 +238,8 @@ class Tokenizer:
                 ids += self._encode(part)
                 continue
             if not self.byte_level:
-                raise UserError("the data is not UTF-8, and this tokenizer has no tokens for single bytes")
+                raise UserError(
+                    "the data is not UTF-8, and this tokenizer has no tokens for single bytes")
             for byte in part.encode("utf-8", "surrogateescape"):
                 if VISIBLE[byte] not in self.vocab:
                     raise UserError(f"the data is not UTF-8, and this tokenizer has no token for the byte {byte:#04x}")
@@ -248,7 +252,8 @@ class Tokenizer:
         try:
             return b"".join([self.pieces[i] for i in map(operator.index, ids) if i not in skipped])
         except KeyError as error:
-            raise UserError(f"no token has the id {error}; the highest is {self.vocab_size - 1}") from None
+            raise UserError(
+                f"no token has the id {error}; the highest is {self.vocab_size - 1}") from None
 
     def decode(self, ids: Iterable[int], skip_special: bool = False) -> str:
         """The text that `ids` stand for; bytes that are not UTF-8 become U+FFFD."""
@@ -264,7 +269,8 @@ class Tokenizer:
         path, spec = Path(path), self.spec
         if begin is not None and spec["post_processor"] is None:
             spec = with_begin(spec, begin, self.vocab[begin])
-        config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+        config = {"tokenizer_class": "PreTrainedTokenizerFast",
+                  "clean_up_tokenization_spaces": False}
         if END_OF_TEXT in self.special_tokens:
             config |= {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT}
         contents = {path / "tokenizer.json": spec, path / "tokenizer_config.json": config}
@@ -335,8 +341,7 @@ class Characters(Tokenizer):
             return [self.vocab[character] for character in text]
         except KeyError as error:
             raise UserError(f"the character {ascii(error.args[0])} is not in the vocabulary, "
-                            f"because the training text "
-                            "did not contain it: leave it out") from None
+                            f"because the training text did not contain it: leave it out") from None
 
 
 class Library(Tokenizer):
@@ -359,10 +364,12 @@ class Library(Tokenizer):
     def _begin(self):
         try:
             with library_errors("cannot encode"):
-                marked, plain = (self._backend.encode("a", add_special_tokens=special).ids for special in (True, False))
+                marked, plain = (self._backend.encode("a", add_special_tokens=special).ids
+                                 for special in (True, False))
         except UserError:  # there is no "a" among its tokens
             return ()
-        return tuple(marked[: next((i for i in range(len(marked)) if marked[i:][: len(plain)] == plain), 0)])
+        return tuple(
+            marked[: next((i for i in range(len(marked)) if marked[i:][: len(plain)] == plain), 0)])
 
     def _encode(self, text, special_is_text=True):
         chunks = CHUNK.findall(text) if self._may_cut else [text]  # else 300 bytes of memory for each of text
@@ -402,7 +409,8 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
         raise UserError(f"vocab_size {vocab_size} is too small: bytes and special tokens are "
                         f"{len(symbols)}")
     if min_count < 1:
-        raise UserError(f"min_count {min_count} is too small: only a pair that occurs can be merged")
+        raise UserError(
+            f"min_count {min_count} is too small: only a pair that occurs can be merged")
     _check_engine(engine)
     vocab = {symbol: i for i, symbol in enumerate(symbols)}
     texts = [texts] if isinstance(texts, str) else texts
@@ -420,8 +428,9 @@ def train(texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str
         return WrittenBPE(bpe_spec(PATTERN, vocab, merges, special_tokens))
     from tokenizers import Tokenizer as Backend, trainers
     backend = Backend.from_str(json.dumps(bpe_spec(PATTERN, {}, [], [])))
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size, min_frequency=min_count, initial_alphabet=list(BYTE),
-                                  special_tokens=list(special_tokens), show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, min_frequency=min_count,
+                                  initial_alphabet=list(BYTE), special_tokens=list(special_tokens),
+                                  show_progress=False)
     chunks = (chunk for text in texts for chunk in CHUNK.findall(_checked_text(text)))
     backend.train_from_iterator(chunks, trainer)
     return Library(backend.to_str())
@@ -435,7 +444,8 @@ def train_characters(texts: Iterable[str], *, special_tokens: Sequence[str] = ()
     if not characters:
         raise UserError("there is no text to learn characters from")
     symbols = [*_checked_special(special_tokens), *sorted(characters)]
-    return Characters(character_spec({symbol: i for i, symbol in enumerate(symbols)}, special_tokens))
+    return Characters(
+        character_spec({symbol: i for i, symbol in enumerate(symbols)}, special_tokens))
 
 
 def from_spec(spec: dict) -> Tokenizer:
@@ -466,12 +476,14 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
             return tokenizer
         foreign = foreign_part(tokenizer.spec, bpe_spec(PATTERN, {}, [], []))
         if foreign:
-            raise UserError(f'{foreign}, which the written-out engine cannot do; use engine="library"')
+            raise UserError(
+                f'{foreign}, which the written-out engine cannot do; use engine="library"')
         if not BYTE.keys() <= tokenizer.vocab.keys():
             raise UserError('it lacks some of the 256 bytes; use engine="library"')
         return WrittenBPE(tokenizer.spec)
     except OSError as error:
-        raise UserError(f"{file}: {error.strerror}; give a tokenizer.json or the folder holding it") from None
+        raise UserError(
+            f"{file}: {error.strerror}; give a tokenizer.json or the folder holding it") from None
     except ValueError as error:  # a UserError, or text that is not UTF-8
         raise UserError(f"{file}: {error}") from None
 
@@ -490,8 +502,9 @@ def _checked_text(text):
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UserError(f"the text has half a surrogate pair, {ascii(text[error.start])}, at {error.start}, "
-                        "which has no UTF-8: read the text as UTF-8, or use encode_bytes") from None
+        raise UserError(
+            f"the text has half a surrogate pair, {ascii(text[error.start])}, at {error.start}, "
+            "which has no UTF-8: read the text as UTF-8, or use encode_bytes") from None
     return text
 
 

@@ -26,11 +26,12 @@ EVERY = 10                   # steps that one point of a curve stands for
 WIDTH = 4.0                  # standard deviations, of three seeds: a normal run leaves the band at few points or none
 WINDOW = 9                   # points over which a spread is pooled
 LEAST = 0.01                 # spread of log loss below which three seeds say little
-ALONE = 0.03                 # taken as the spread where there is one seed only: a guess, and said to be one
+ALONE = 0.03  # taken as the spread where there is one seed only: a guess, and said to be one
 SHORT = 2                    # points outside the band that are not worth a word
 RISE = 1.03                  # a held-out loss this much above its lowest has clearly risen
 TEXT = "storyworld"          # what the reference runs read
-UNIMPORTANT = {"seed", "eval_every", "eval_rows", "save_every", "sample_every", "steps_per_dispatch", "cpu_devices"}
+UNIMPORTANT = {"seed", "eval_every", "eval_rows", "save_every", "sample_every",
+               "steps_per_dispatch", "cpu_devices"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Curve:
 
     def record(self) -> dict:
         return {"loss": [round(float(value), 5) for value in self.loss],
-                "held_out": {str(step): round(value, 5) for step, value in self.held_out.items()}, "floor": self.floor}
+                "held_out": {str(step): round(value, 5) for step, value in self.held_out.items()},
+                "floor": self.floor}
 
 
 def held_out_losses(records: list[dict]) -> dict[int, float]:
@@ -92,7 +94,8 @@ def read_run(folder) -> tuple[Curve, dict, dict]:
         raise UserError(f"{folder}: has {len(losses)} steps, and at least {EVERY} are needed: "
                         f"continue the run with --resume")
     count = max(losses) // EVERY + ((max(losses) + 1) % EVERY == 0)
-    points = [[losses[s] for s in range(i * EVERY, (i + 1) * EVERY) if s in losses] for i in range(count)]
+    points = [[losses[s] for s in range(i * EVERY, (i + 1) * EVERY) if s in losses]
+              for i in range(count)]
     last = next((r for r in reversed(records) if "floor_per_document" in r), None)
     floor = last["floor_per_document"] * last["held_out"] / last["nats_per_document"] if last else None
     _, metadata = read_tensors(folder / STATE, NUMBERS)
@@ -123,10 +126,13 @@ def of_record(record: dict) -> Curve:
 def band(values_SN) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(mean, low, high) of the curves of several seeds, (S, N)."""
     logs_SN = np.log(np.asarray(values_SN))
-    variance_N = np.var(logs_SN, axis=0, ddof=1) if len(logs_SN) > 1 else np.full(logs_SN.shape[1], ALONE**2)
+    variance_N = np.var(logs_SN, axis=0,
+                        ddof=1) if len(logs_SN) > 1 else np.full(logs_SN.shape[1], ALONE**2)
     half = WINDOW // 2
-    spread_N = np.array([np.sqrt(np.mean(variance_N[max(0, i - half): i + half + 1])) for i in range(len(variance_N))])
-    wide_N, mean_N = WIDTH * np.sqrt(1 + 1 / len(logs_SN)) * np.maximum(spread_N, LEAST), np.mean(logs_SN, axis=0)
+    spread_N = np.array([np.sqrt(np.mean(variance_N[max(0, i - half): i + half + 1]))
+                         for i in range(len(variance_N))])
+    wide_N, mean_N = WIDTH * np.sqrt(1 + 1 / len(logs_SN)) * np.maximum(spread_N, LEAST), np.mean(
+        logs_SN, axis=0)
     return np.exp(mean_N), np.exp(mean_N - wide_N), np.exp(mean_N + wide_N)
 
 
@@ -159,8 +165,7 @@ def compare(curve: Curve, reference: dict, vocab_size: int) -> tuple[list[str], 
         lines, normal = [more[0], *lines, *more[1:]], normal and inside
     else:
         lines.insert(0, f"another text ({curve.text or 'unknown'}; the reference read {TEXT}): "
-                        f"how high the loss is cannot be "
-                        "compared, so the run is looked at alone")
+                     f"how high the loss is cannot be compared, so the run is looked at alone")
     return lines, normal
 
 
@@ -170,8 +175,7 @@ def alone(curve: Curve, vocab_size: int) -> tuple[list[str], bool]:
     start, held_out = curve.held_out.get(0), curve.held_out
     if start is not None:
         lines.append(f"before the first step: {start:.2f} nats per token; a model that knows "
-                     f"nothing has ln {vocab_size:,} = "
-                     f"{np.log(vocab_size):.2f}")
+                     f"nothing has ln {vocab_size:,} = {np.log(vocab_size):.2f}")
         if not 0.9 < start / np.log(vocab_size) < 1.15:
             normal = False
             lines.append("  an untrained model does not have this loss: " + (
@@ -190,8 +194,7 @@ def alone(curve: Curve, vocab_size: int) -> tuple[list[str], bool]:
         lines.append(f"the held-out loss is lowest at step {best:,} ({held_out[best]:.4f}) and "
                      f"then rises to "
                      f"{held_out[last]:.4f} at step {last:,}: from there on the model learns the "
-                     f"training text by heart "
-                     "(fewer steps, more text, or a smaller model)")
+                     f"training text by heart (fewer steps, more text, or a smaller model)")
     elif held_out:
         best = lowest(held_out)
         lines += [] if best is None else [f"the held-out loss is lowest at step {best:,} "
@@ -217,13 +220,14 @@ def beside(curve: Curve, reference: dict) -> tuple[list[str], bool]:
     if normal and not np.any(position):
         lines.append("inside the band at every step")
     elif normal:
-        lines.append(f"inside the band, but for single points ({int(np.sum(position != 0))} of {count})")
-    below = [step for step, value in curve.held_out.items() if curve.floor is not None and value < curve.floor * 0.97]
+        lines.append(
+            f"inside the band, but for single points ({int(np.sum(position != 0))} of {count})")
+    below = [step for step, value in curve.held_out.items() if curve.floor is not None
+             and value < curve.floor * 0.97]
     if below:
         normal = False
         lines.append(f"step {below[0]:,}: the held-out loss is below the floor, which no model "
-                     f"can reach: the model sees what "
-                     "it should predict")
+                     f"can reach: the model sees what it should predict")
     lines += advice(curve, position, mean, count)
     shared = sorted(set(curve.held_out) & set.intersection(*(set(seed.held_out) for seed in seeds)))
     if shared:
@@ -250,7 +254,8 @@ def advice(curve: Curve, position, mean, count: int) -> list[str]:
     outside = stretches(position)
     if not outside:
         return []
-    loss, spike = curve.loss[:count], np.max(curve.loss[1:count] / np.minimum.accumulate(curve.loss[:count])[:-1], initial=0)
+    loss, spike = curve.loss[:count], np.max(
+        curve.loss[1:count] / np.minimum.accumulate(curve.loss[:count])[:-1], initial=0)
     if outside[0][2] > 0 and outside[0][0] <= 2 and outside[-1][1] < count - 1 - SHORT:
         return ["  it began slowly and caught up: the rate is lower, or the warm-up longer"]
     if spike > 1.5:
@@ -261,8 +266,7 @@ def advice(curve: Curve, position, mean, count: int) -> list[str]:
                 "are the next tokens and that gradients reach every parameter"]
     if outside[-1][2] > 0 and outside[-1][1] == count - 1:
         return ["  it falls, but not as far: look at the rate (too low, or too high all along), "
-                "the batch size, and whether every "
-                "part learns"]
+                "the batch size, and whether every part learns"]
     if outside[-1][2] < 0 and outside[-1][1] == count - 1:
         return ["  it is better than the reference: a larger model or more tokens per step; if "
                 "neither, the targets leak"]

@@ -19,9 +19,9 @@ class Display(Callbacks):
 
     def __init__(self, console: Console, train: TrainConfig, floor_per_token: float | None = None):
         self.console, self.floor = console, floor_per_token
-        self.bar = Progress(BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
-                            TimeRemainingColumn(compact=True), TextColumn("left"), console=console,
-                            disable=not console.is_terminal)
+        self.bar = Progress(BarColumn(bar_width=None), MofNCompleteColumn(),
+                            TextColumn("{task.fields[figures]}"), TimeRemainingColumn(compact=True),
+                            TextColumn("left"), console=console, disable=not console.is_terminal)
         self.task = self.bar.add_task("training", total=train.steps, figures="compiling")
 
     def started(self, step: int):
@@ -71,10 +71,9 @@ def say_how_it_went(console: Console, summary: dict, records: list[dict]) -> boo
     held_out = held_out_losses(records)
     if learned_nothing(losses, held_out):
         say(console, f"warning: the model learned nothing: the loss was {losses[0]:.2f} at first, "
-                     f"{max(losses):.4g} at its "
-                     f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a "
-                     f"tenth of the --learning-rate",
-            style="bold red")
+            f"{max(losses):.4g} at its "
+            f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a "
+            f"tenth of the --learning-rate", style="bold red")
         return False
     step = lowest(held_out)
     if step is None:
@@ -107,14 +106,16 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
         if train:
             axes.plot(*zip(*train), color="#9db7d5", linewidth=1, label="training batch")
         if held_out:
-            axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3, label="held out")
+            axes.plot(*zip(*held_out), color="#1f4e8c", linewidth=2, marker="o", markersize=3,
+                      label="held out")
         best = lowest(dict(held_out))
         if best is not None:
             level = dict(held_out)[best]
             axes.plot([best], [level], color="#1f4e8c", linestyle="", marker="D", markersize=8,
                       fillstyle="none", label=f"lowest: {level:.3f} at step {best:,}")
         for (name, level), style in zip((lines or {}).items(), ("--", ":", "-.") * 3):
-            axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2, label=f"{name} ({level:.3f})")
+            axes.axhline(level, color="#b3402a", linestyle=style, linewidth=1.2,
+                         label=f"{name} ({level:.3f})")
         axes.set_xlim(0, max([x for x, _ in train + held_out], default=1))
 
 

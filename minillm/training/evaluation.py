@@ -25,7 +25,8 @@ class HeldOut:
     @property
     def floor_per_token(self) -> float | None:
         """The floor in nats per counted token: what the best possible model would lose on these rows."""
-        return None if self.floor_nats is None else self.floor_nats / int(np.sum(self.targets_NT != IGNORE))
+        return None if self.floor_nats is None else self.floor_nats / int(
+            np.sum(self.targets_NT != IGNORE))
 
 
 def held_out(dataset: Dataset, context: int, rows: int | None = None) -> HeldOut:

@@ -111,9 +111,8 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     folder = prepare_folder(folder, resume)
     # refuses a text that is too short
     batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)
-    progress = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep,
-                    callbacks or Callbacks(), method,
-                    held_out(dataset, train.context, train.eval_rows))
+    progress = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep, callbacks
+                    or Callbacks(), method, held_out(dataset, train.context, train.eval_rows))
     state = progress.resume() if resume else progress.begin()
     step = first = int(state["step"])
     began, clock = time.perf_counter(), _Clock(train.batch_size * train.context)
@@ -308,7 +307,8 @@ def batches(text, train: TrainConfig, first: int, end: int):
 @lru_cache(maxsize=2)
 def starts_of_rows(dataset: Dataset, context: int):
     """Where training rows begin: at documents where the exact floor is known, anywhere (None) elsewhere."""
-    return None if dataset.floor_nats is None else row_starts(dataset.train_starts, len(dataset.train), context)
+    return None if dataset.floor_nats is None else row_starts(dataset.train_starts,
+                                                              len(dataset.train), context)
 
 
 def epochs(dataset: Dataset, train: TrainConfig, step: int) -> float:
@@ -327,13 +327,14 @@ def check_memory(config: ModelConfig, train: TrainConfig, twin: str):
     one, two = (count(replace(config, num_hidden_layers=layers)) for layers in (1, 2))
     parameters = one + (two - one) * (config.num_hidden_layers - 1)
     B, T, D, F = train.batch_size, train.context, config.hidden_size, config.intermediate_size
-    tokens = B * T * (next_edge(0, train) + 1) * 8                # of a dispatch, and the step's own
-    layer = 4 * D + 3 * F + config.num_attention_heads * T        # numbers a token, kept for backward
+    tokens = B * T * (next_edge(0, train) + 1) * 8  # of a dispatch, and the step's own
+    layer = 4 * D + 3 * F + config.num_attention_heads * T  # numbers a token, kept for backward
     step = 4 * B * T * (config.vocab_size + config.num_hidden_layers * layer)
     if 16 * parameters > there:
-        raise UserError(f"a model of {parameters:,} parameters needs at least "
-                        f"{gigabytes(16 * parameters)} to train, and "
-                        f"this machine has {gigabytes(there)}: choose a smaller model or vocabulary")
+        raise UserError(
+            f"a model of {parameters:,} parameters needs at least "
+            f"{gigabytes(16 * parameters)} to train, and "
+            f"this machine has {gigabytes(there)}: choose a smaller model or vocabulary")
     if 16 * parameters + tokens + step > there and (twin == "numpy" or on_cpu(train)):
         raise UserError(f"a step of {B:,} x {T:,} tokens needs at least "
                         f"{gigabytes(16 * parameters + tokens + step)}, and "
@@ -351,7 +352,8 @@ def check_folder(folder, resume: bool):
     """Refuse a folder that holds a run or a model, or no run to resume. Raises UserError."""
     folder = Path(folder)
     if not resume and (folder / STATE).exists():
-        raise UserError(f"{folder}: a run is already there: continue it with --resume, or choose another --out")
+        raise UserError(
+            f"{folder}: a run is already there: continue it with --resume, or choose another --out")
     if not resume and (folder / checkpoint.MODEL).exists():
         raise UserError(f"{folder}: a model is already there: choose another --out")
     if resume and not (folder / STATE).exists():
@@ -372,9 +374,8 @@ def prepare_folder(folder, resume: bool) -> Path:
 def next_edge(step: int, train: TrainConfig) -> int:
     """Where the next dispatch ends: a function of the step alone, so that a resumed run cuts where
     the first one did."""
-    grids = [train.steps_per_dispatch, train.eval_every, train.save_every] + [
-        train.sample_every
-    ] * bool(train.sample_every)
+    grids = [train.steps_per_dispatch, train.eval_every,
+             train.save_every] + [train.sample_every] * bool(train.sample_every)
     return min([train.steps] + [(step // grid + 1) * grid for grid in grids])
 
 
@@ -384,7 +385,7 @@ def write_sample(model, params, config: ModelConfig, tokenizer, seed: int, token
     most = min(tokens, config.max_position_embeddings - 1)
     sampling = GenerateConfig(max_new_tokens=most, seed=seed)
     stop = config.end_tokens
-    params = tree_map(np.asarray, params)                      # one copy, wherever training keeps them
+    params = tree_map(np.asarray, params)  # one copy, wherever training keeps them
     return tokenizer.decode(list(model.generate(params, [start], config, sampling, stop)))
 
 
@@ -406,7 +407,8 @@ def signals_to_flag():
         flag.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, on_signal)
+              for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield flag
     finally:

@@ -56,7 +56,8 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
         before = {what: dict(json.loads(metadata[what])) for what in ("model", "train")}
         before["origin"] = dict(json.loads(metadata.get("origin", "{}")))
     except (KeyError, ValueError, TypeError):
-        raise UserError(f"{path}: not a training state that minillm wrote, or a damaged one") from None
+        raise UserError(
+            f"{path}: not a training state that minillm wrote, or a damaged one") from None
     model, origin = json.loads(json.dumps(asdict(config))), origin or {}
     for then, now, names in ((before["model"], model, before["model"]),
                              (before["train"], asdict(train), before["train"]),
@@ -73,7 +74,8 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
     shape = {"params": shape, "moments": {"mean": shape, "square": shape}}
     for name, parameter in flatten(shape).items():
         if name not in tensors or tensors[name].shape != parameter.shape:
-            raise UserError(f"{path}: tensor {name} is absent or has another shape: the file is damaged")
+            raise UserError(
+                f"{path}: tensor {name} is absent or has another shape: the file is damaged")
     return unflatten(tensors, shape) | {"step": step}
 
 
