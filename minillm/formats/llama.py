@@ -191,13 +191,14 @@ def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULT
     """What a config.json says, as a config of this kind. Raises UserError."""
     if values.get("model_type") != kind.model_type:
         raise UserError(
-            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3 and "
-            "bloom are supported; transformers opens others, llama.cpp many of them as GGUF"
+            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3 "
+            "and bloom are supported; transformers opens others, llama.cpp many of them as GGUF"
         )
     values = without_idle(defaults | values)
     if values.get("sliding_window") is not None and values.get("use_sliding_window") is not False:
-        raise UserError(f"sliding_window is {printable(values['sliding_window'])}: not supported, but texts up to it are "
-                        "the same without it: write it into max_position_embeddings too, and the model opens")
+        raise UserError(f"sliding_window is {printable(values['sliding_window'])}: not supported, "
+                        "but texts up to it are the same without it: write it into "
+                        "max_position_embeddings too, and the model opens")
     refuse_unknown(values, NEUTRAL)
     theta, scaling = read_rope(values)
     found = {name: values.get(name, default) for name, default in defaults.items()}

@@ -54,7 +54,8 @@ def attribute_logits(
     twin: str = "jax",
     rival_T=None,
 ) -> Attribution:
-    """The parts of the logit of `token_T` at each position; with `rival_T`, of its lead over that token's logit.
+    """The parts of the logit of `token_T` at each position; with `rival_T`, of its lead over that
+    token's logit.
 
     `token_T` is by default the text's next token, and at the end the most probable one. With
     `against_mean`, the mean logit of the vocabulary is subtracted: the difference makes a token

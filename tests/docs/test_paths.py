@@ -16,6 +16,7 @@ BARE = {path.name for folder in (PACKAGE, ROOT / "lessons") for path in folder.g
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(source):
-    absent = {name for name in NAME.findall(source.read_text(encoding="utf-8")) if name not in MADE | BARE
+    absent = {name for name in NAME.findall(source.read_text(encoding="utf-8"))
+              if name not in MADE | BARE
               and not any((folder / name).is_file() for folder in (ROOT, PACKAGE, source.parent))}
     assert not absent

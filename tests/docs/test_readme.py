@@ -21,7 +21,8 @@ def test_the_figures_are_not_stale(name):
 
 
 def test_every_file_it_names_exists():
-    names = re.findall(r"`((?:minillm|tests|benchmarks|docs|lessons)/[\w./]*)`|\]\(((?!https?:)[^)#]+)", README)
+    names = re.findall(
+        r"`((?:minillm|tests|benchmarks|docs|lessons)/[\w./]*)`|\]\(((?!https?:)[^)#]+)", README)
     assert len(names) > 20
     for code, link in names:
         assert (ROOT / (code or link)).exists(), code or link
@@ -29,8 +30,9 @@ def test_every_file_it_names_exists():
 
 def test_it_is_short_and_begins_with_what_a_newcomer_needs():
     assert len(README.splitlines()) <= 130
-    order = ["# minillm", "![", "make demo", "make test", "def rmsnorm_backward", "lessons/01_tokens", "minillm.load", "benchmarks.md",
-             "## Layout", "## Contributing", "license"]
+    order = ["# minillm", "![", "make demo", "make test", "def rmsnorm_backward",
+             "lessons/01_tokens", "minillm.load", "benchmarks.md", "## Layout", "## Contributing",
+             "license"]
     places = [README.index(word) for word in order]
     assert places == sorted(places)
 

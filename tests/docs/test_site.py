@@ -22,8 +22,10 @@ from helpers import ROOT
 from minillm.course.lessons import all_lessons, find
 
 HOW_TO = sorted(path.stem for path in (ROOT / "docs" / "pages" / "how-to").glob("*.md"))
-PAGES = ("index.html", "start.html", "lessons/index.html", *(f"lessons/{lesson.name}.html" for lesson in all_lessons()), "path.html",
-         *(f"how-to/{name}.html" for name in HOW_TO), "reference/commands.html", "reference/numpy.html", "design.html", "benchmarks.html", "glossary.html",
+PAGES = ("index.html", "start.html", "lessons/index.html",
+         *(f"lessons/{lesson.name}.html" for lesson in all_lessons()), "path.html",
+         *(f"how-to/{name}.html" for name in HOW_TO), "reference/commands.html",
+         "reference/numpy.html", "design.html", "benchmarks.html", "glossary.html",
          "other-courses.html", "troubleshooting.html")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 pytestmark = pytest.mark.slow
@@ -37,8 +39,10 @@ def site(tmp_path_factory):
         return Path(os.environ["SITE"]).resolve()
     out = tmp_path_factory.mktemp("site")
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)}
-    for command in (["docs/build.py"], ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(out)], ["docs/check_site.py", str(out)]):
-        done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+    for command in (["docs/build.py"], ["-m", "mkdocs", "build", "--strict", "--quiet",
+                                        "--site-dir", str(out)], ["docs/check_site.py", str(out)]):
+        done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment,
+                              capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     return out
 
@@ -48,13 +52,18 @@ def browser(tmp_path_factory):
     needs.require("chromium", "chromedriver")
     options = webdriver.ChromeOptions()
     options.binary_location = needs.program("chromium")
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+                     "--no-first-run", "--disable-background-networking",
+                     "--disable-component-update", "--disable-sync",
+                     f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(needs.program("chromedriver")))
+    driver = webdriver.Chrome(options=options,
+                              service=webdriver.ChromeService(needs.program("chromedriver")))
     driver.execute_cdp_cmd("Network.enable", {})
-    driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
+    driver.execute_cdp_cmd(
+        "Network.emulateNetworkConditions",
+        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
     forget = "Object.keys(localStorage).filter(k => k.endsWith('__palette')).forEach(k => localStorage.removeItem(k))"
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": forget})      # the theme remembers the scheme of the page before
     yield driver
@@ -64,15 +73,20 @@ def browser(tmp_path_factory):
 def show(browser, page, size="desktop", scheme="light"):
     """Open a page; returns the addresses outside the disk that it asked for, and what it complained about."""
     width, height = SIZES[size]
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"})
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia",
+                            {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(page.as_uri())
     browser.execute_async_script("const done = arguments[0]; setTimeout(done, 150)")
     asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in asked if not url.startswith(("file:", "data:", "blob:"))], [entry["message"] for entry in browser.get_log("browser")]
+    asked = [m["params"]["request"]["url"] for m in asked
+             if m["method"] == "Network.requestWillBeSent"]
+    return [url for url in asked if not url.startswith(("file:", "data:", "blob:"))], [
+        entry["message"] for entry in browser.get_log("browser")]
 
 
 def test_there_is_every_page_of_the_menu(site):
@@ -85,22 +99,27 @@ def test_there_is_every_page_of_the_menu(site):
 def test_a_page_asks_for_nothing_and_complains_of_nothing(page, size, scheme, site, browser):
     asked, complaints = show(browser, site / page, size, scheme)
     assert asked == [] and complaints == []
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= SIZES[size][0], "wider than the window"
-    assert browser.execute_script("return document.body.dataset.mdColorScheme") == ("slate" if scheme == "dark" else "default")
+    assert browser.execute_script(
+        "return document.documentElement.scrollWidth") <= SIZES[size][0], "wider than the window"
+    assert browser.execute_script("return document.body.dataset.mdColorScheme") == (
+        "slate" if scheme == "dark" else "default")
     for picture in browser.execute_script("return [...document.images].filter(i => i.offsetParent).map(i => [i.src, i.naturalWidth, i.alt.length])"):
         assert picture[1] > 0 and picture[2] > 20, picture
     if "SCREENSHOTS" in os.environ:
         folder = Path(os.environ["SCREENSHOTS"])
         folder.mkdir(parents=True, exist_ok=True)
-        browser.save_screenshot(str(folder / f"{page.replace('/', '-').removesuffix('.html')}-{size}-{scheme}.png"))
+        browser.save_screenshot(
+            str(folder / f"{page.replace('/', '-').removesuffix('.html')}-{size}-{scheme}.png"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_live_report_asks_for_nothing_and_complains_of_nothing(scheme, site, browser):
     """It is linked from lesson 15 and made by lessons/15_inside/report.py when the site is built."""
-    assert 'href="15_inside/report.html"' in (site / "lessons" / "15_inside.html").read_text(encoding="utf-8")
+    assert 'href="15_inside/report.html"' in (site / "lessons" / "15_inside.html").read_text(
+        encoding="utf-8")
     for size in SIZES:
-        assert show(browser, site / "lessons" / "15_inside" / "report.html", size, scheme) == ([], [])
+        assert show(browser, site / "lessons" / "15_inside" / "report.html", size,
+                    scheme) == ([], [])
         assert browser.execute_script("return document.documentElement.dataset.ready") == "yes"
 
 
@@ -154,7 +173,8 @@ def is_as_promised(browser, page, tabs=True):
         count, wrong = browser.execute_script(TABS)
         assert wrong == [], f"{page}: {count} sets of tabs"
     text = browser.execute_script(TEXT)
-    assert not re.search(r"\$[^$\s][^$\n]*\$|\\(frac|mathrm|left|right|text|sum|sqrt|cdot)(?![a-z])", text), page
+    assert not re.search(
+        r"\$[^$\s][^$\n]*\$|\\(frac|mathrm|left|right|text|sum|sqrt|cdot)(?![a-z])", text), page
     assert browser.execute_script(LOOSE) == [], page
     assert browser.execute_script(WIDE) == [], page
 
@@ -175,7 +195,8 @@ def test_a_page_of_lesson_open_shows_all_that_it_holds(name, opened, browser):
     is_as_promised(browser, page)
     for scheme in ("light", "dark"):
         assert show(browser, page, "phone", scheme) == ([], [])
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= SIZES["phone"][0]
+        assert browser.execute_script(
+            "return document.documentElement.scrollWidth") <= SIZES["phone"][0]
     assert browser.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches && getComputedStyle(document.body).backgroundColor") == "rgb(22, 27, 34)"
 
 
@@ -184,7 +205,8 @@ def test_the_path_of_a_learner(where, browser, request):
     """From the list through every lesson by its links: the next lesson, the exercise, the source of a function."""
     place = request.getfixturevalue(where)
     show(browser, place / "lessons" / "index.html")
-    listed = browser.execute_script("return [...document.querySelectorAll('article td a')].map(a => a.href)")
+    listed = browser.execute_script(
+        "return [...document.querySelectorAll('article td a')].map(a => a.href)")
     assert [Path(link).stem for link in listed] == LESSONS
     for link in listed:
         browser.get(link)
@@ -195,8 +217,9 @@ def test_the_path_of_a_learner(where, browser, request):
             to = next(found for found in links if part in found and found.split("#")[0] != link)
             browser.get(to)
             assert browser.title and browser.find_elements("css selector", "article, main"), to
-            assert browser.execute_script("return !location.hash || !!document.getElementById(location.hash.slice(1)) || "
-                                          "!!document.getElementsByName(location.hash.slice(1)).length"), to
+            assert browser.execute_script(
+                "return !location.hash || !!document.getElementById(location.hash.slice(1)) || "
+                "!!document.getElementsByName(location.hash.slice(1)).length"), to
 
 
 def test_tabs_are_linked(site, browser):
@@ -210,10 +233,12 @@ def test_tabs_are_linked(site, browser):
     assert set(browser.execute_script(chosen)) == {"JAX"}
 
 
-@pytest.mark.parametrize("word, page", [("perplexity", "glossary.html|02_counting.html"), ("backprop", "glossary.html|06_backward.html"),
-                                        ("dropout", "glossary.html"), ("fine-tune", "glossary.html|path.html"), ("colab", "glossary.html"),
-                                        ("rotary", "glossary.html|04_positions.html"), ("rope", "04_positions.html"),
-                                        ("kv cache", "09_writing.html")])
+@pytest.mark.parametrize("word, page",
+                         [("perplexity", "glossary.html|02_counting.html"),
+                          ("backprop", "glossary.html|06_backward.html"),
+                          ("dropout", "glossary.html"), ("fine-tune", "glossary.html|path.html"),
+                          ("colab", "glossary.html"), ("rotary", "glossary.html|04_positions.html"),
+                          ("rope", "04_positions.html"), ("kv cache", "09_writing.html")])
 def test_the_search_finds_from_disk(word, page, site, browser):
     """What explains a word is among the first three pages found."""
     show(browser, site / "index.html")
@@ -227,7 +252,8 @@ def test_the_search_finds_from_disk(word, page, site, browser):
     assert any(re.search(page, link) for link in found[:3]), found
 
 
-@pytest.mark.skipif("AXE" not in os.environ, reason="needs AXE=path of axe.min.js (npm install axe-core)")
+@pytest.mark.skipif("AXE" not in os.environ,
+                    reason="needs AXE=path of axe.min.js (npm install axe-core)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
 def test_accessibility(page, scheme, site, browser):
@@ -235,5 +261,6 @@ def test_accessibility(page, scheme, site, browser):
         show(browser, site / page, size, scheme)
         browser.execute_script(Path(os.environ["AXE"]).read_text(encoding="utf-8"))
         found = browser.execute_async_script("const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations))")
-        serious = [(v["id"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found if v["impact"] in ("serious", "critical")]
+        serious = [(v["id"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found
+                   if v["impact"] in ("serious", "critical")]
         assert serious == [], size
