@@ -63,11 +63,16 @@ def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = 
 
 
 @each_text
-def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablation:
-    """Set each layer's MLP output to zero: N = 1."""
+def ablate_mlps(
+    model: Model, prompt, seed: int = 0, twin: str = "jax", only_L=None
+) -> Ablation:
+    """Set each layer's MLP output to zero: N = 1. `only_L` limits the work to some layers."""
     model = model.on(twin)
+    chosen_L = np.ones(model.config.num_hidden_layers, bool) if only_L is None else only_L
 
     def rows(i, seen, rng):
+        if not chosen_L[i]:
+            return []
         out, mask = seen[f"layers.{i}.mlp_out"], np.ones((1, 1, 1), bool)
         return [
             ("mlp_out", "replace", mask, np.zeros_like(out)),
@@ -81,7 +86,7 @@ def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax") -> Ablat
         rows,
         seed,
         twin,
-        np.ones((model.config.num_hidden_layers, 1), bool),
+        chosen_L[:, None],
     )
 
 

@@ -363,24 +363,29 @@ class Page:
         """Ablate heads and MLPs; returns the remaining budget."""
         cost, total = self.operations(), self.L * self.H
         most = int(budget / cost)
-        only_LH = None
-        if most < total:
+        only_LH = only_L = None
+        if most < total + self.L:
+            mlps = min(self.L, max(1, most // 4))
+            layers = range(self.L)
             size_LH = np.array(
                 [
                     np.linalg.norm(head_outputs(self.model, self.seen, i), axis=-1).mean(-1)
-                    for i in range(self.L)
+                    for i in layers
                 ]
             )
-            only_LH = size_LH >= np.sort(size_LH, axis=None)[-max(1, min(most, total))]
+            only_LH = strongest(size_LH, most - mlps)
+            written = (self.seen[f"layers.{i}.mlp_out"][0] for i in layers)
+            only_L = strongest(np.array([np.linalg.norm(x, axis=-1).mean() for x in written]), mlps)
             self.left_out(
-                f"ablation of {total - int(only_LH.sum())} of {total} heads",
-                "it would take too long: the heads that write least were left out (--effort N allows more)",
+                f"ablation of {np.sum(~only_LH)} of {total} heads and {np.sum(~only_L)} of {self.L} MLPs",
+                "it would take too long: those that write least were left out (--effort N allows more)",
             )
         found = ablate_heads(self.model, self.tokens_BT, only_LH=only_LH, twin=twin)
         self.strength = found.kl_LNT
         self._put_ablation("head", found)
-        self._put_ablation("mlp", ablate_mlps(self.model, self.tokens_BT, twin=twin))
-        return max(0.0, budget - cost * min(most, total))
+        found = ablate_mlps(self.model, self.tokens_BT, twin=twin, only_L=only_L)
+        self._put_ablation("mlp", found)
+        return max(0.0, budget - cost * min(most, total + self.L))
 
     def no_ablation(self):
         """Say that nothing was ablated: no number."""
@@ -523,6 +528,11 @@ def english() -> str | None:
     except ImportError:
         return None
     return "\n\n".join(topics[name].strip() for name in sorted(topics))[:20_000]
+
+
+def strongest(size, count: int):
+    """True at the `count` largest of the numbers, and at one at least."""
+    return size >= np.sort(size, axis=None)[-max(1, min(count, size.size))]
 
 
 def finite(values: dict) -> dict:

@@ -91,5 +91,5 @@ def row_nats(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_si
 def memory_needed(config: ModelConfig, length: int, parameters: int) -> int:
     """About how many bytes evaluation takes: the parameters, a batch's layer, a slice of logits
     with what is made of them."""
-    logits = 4 * 4 * min(LOGITS_AT_ONCE, 16 * length * config.vocab_size)
+    logits = 2 * 4 * min(LOGITS_AT_ONCE, 16 * length * config.vocab_size)
     return parameters + AT_ONCE + logits + BARE
