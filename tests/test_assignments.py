@@ -30,7 +30,7 @@ from minillm.assignments.grading import of_all, seed_of
 from minillm.assignments.making import make
 from minillm.assignments.student import check, submit
 from minillm.cli import main
-from minillm.course import checking, plain, running
+from minillm.course import checking, plain, process
 from minillm.course.lessons import all_lessons, find
 from minillm.errors import UserError
 
@@ -64,7 +64,7 @@ def key(made):
 def graded(key, source, seconds=5.0):
     source = source if isinstance(source, bytes) else source.encode()
     tasks, printed = checking.judge_file(
-        key, source, [7, 2], running.Limits(seconds=seconds), lambda: sandbox.of(WAY)
+        key, source, [7, 2], process.Limits(seconds=seconds), lambda: sandbox.of(WAY)
     )
     return {task["name"]: task | {"printed": printed} for task in tasks}
 
@@ -531,7 +531,7 @@ def test_check_and_grade_say_the_same_of_every_mistake(number, every, monkeypatc
         says = []
         for checks in (public, checking.replace(key, cases=public.cases)):
             tasks, _ = checking.judge_file(
-                checks, source, [5], running.Limits(), lambda: sandbox.of(WAY)
+                checks, source, [5], process.Limits(), lambda: sandbox.of(WAY)
             )
             says.append(
                 [
@@ -874,7 +874,7 @@ def test_without_a_sandbox_nothing_is_run_unless_asked_for(made, tmp_path, monke
 def test_why_a_sandbox_does_not_work_is_said_with_its_remedy(printed, says, monkeypatch):
     monkeypatch.setattr(sandbox, "_open_to_all", lambda path: True)
     monkeypatch.setattr(sandbox, "_apparmor", lambda: False)
-    assert says in sandbox._cause(running.Answers(reason="exit", printed=printed))
+    assert says in sandbox._cause(process.Answers(reason="exit", printed=printed))
 
 
 def test_bubblewrap_is_started_by_the_path_at_which_it_was_found(tmp_path, monkeypatch):
@@ -891,8 +891,8 @@ def test_the_runner_needs_nothing_of_minillm():
     """What goes into the sandbox needs NumPy and itself alone."""
     import ast
 
-    for name in running.FILES:
-        tree = ast.parse((Path(running.__file__).parent / name).read_text(encoding="utf-8"))
+    for name in process.FILES:
+        tree = ast.parse((Path(process.__file__).parent / name).read_text(encoding="utf-8"))
         guarded = [
             node
             for branch in tree.body

@@ -23,7 +23,7 @@ import pytest
 import minillm
 from minillm.assignments import classroom, sandbox
 from minillm.assignments.making import make
-from minillm.course import running
+from minillm.course import process
 from minillm.course.lessons import find
 
 ATTACKS = {path.stem: path for path in sorted((Path(__file__).parent / "attacks").glob("*.py"))}
@@ -276,8 +276,8 @@ def test_each_row_of_what_a_submission_can_do_names_tests_that_exist():
 def test_the_filter_is_tried_by_calls_that_are_possible_without_it():
     """The probe can fail: without a filter it finds calls that are possible."""
     calls = sandbox.forbidden_calls()
-    found = running.ask(
-        running.Job(sandbox.PROBE, [("possible", False, [(calls,)])]), running.Limits()
+    found = process.ask(
+        process.Job(sandbox.PROBE, [("possible", False, [(calls,)])]), process.Limits()
     )
     assert {"mmap", "memfd_create", "socket"} & set(found.of["possible"][0])
 
@@ -290,14 +290,14 @@ def test_no_expected_answer_is_in_what_the_sandbox_is_given(graded, monkeypatch)
     from minillm.course.checking import judge_file, read_checks
 
     seen = []
-    original = running.plain.record
+    original = process.plain.record
     monkeypatch.setattr(
-        running.plain,
+        process.plain,
         "record",
         lambda value, inwards=False: (seen.append(value), original(value, inwards))[1],
     )
     checks = read_checks(LESSON.folder)
-    judge_file(checks, SOLUTION.encode(), [1], running.Limits(), lambda: sandbox.of("bubblewrap"))
+    judge_file(checks, SOLUTION.encode(), [1], process.Limits(), lambda: sandbox.of("bubblewrap"))
     settings, tasks = [
         value
         for value in seen
@@ -322,8 +322,8 @@ def test_what_a_killed_run_left_is_swept(tmp_path, monkeypatch):
     left, other = tmp_path / "minillm-box-999999-1-abc", tmp_path / "minillm-box-notes"
     (left / "box").mkdir(parents=True)
     other.mkdir()
-    with running._folder() as mine:
-        running.sweep()
+    with process._folder() as mine:
+        process.sweep()
         assert not left.exists() and mine.exists() and other.exists()
 
 
@@ -334,11 +334,11 @@ def test_a_file_has_one_budget_for_all_its_processes(monkeypatch):
     monkeypatch.setattr(running, "PATIENCE", 1000)  # the clock would stop them on a busy machine
     loops = b"".join(b"def f%d():\n    while True: pass\n" % i for i in range(6))
     tasks = [(f"f{i}", False, [()]) for i in range(6)]
-    limits, spent = running.Limits(seconds=0.2, total=0.5), running.Spent()
+    limits, spent = process.Limits(seconds=0.2, total=0.5), process.Spent()
 
     def reasons(tasks):
-        job = running.Job(loops, tasks)
-        found = running.ask_all(job, limits, lambda: sandbox.of("bubblewrap"), spent)
+        job = process.Job(loops, tasks)
+        found = process.ask_all(job, limits, lambda: sandbox.of("bubblewrap"), spent)
         return [found.of[name].reason for name, _, _ in tasks]
 
     first = reasons(tasks)
@@ -355,7 +355,7 @@ def f():
     closed = [path for path in ("/proc", "/etc/passwd", "/tmp", "/bin/sh") if os.path.exists(path)]
     return closed, os.getuid(), os.getgroups(), os.environ.get("CANVAS_TOKEN")
 """
-    job = running.Job(file, [("f", False, [()])])
-    seen, user, groups, token = running.ask(job, running.Limits(), sandbox.of("chroot")).of["f"][0]
+    job = process.Job(file, [("f", False, [()])])
+    seen, user, groups, token = process.ask(job, process.Limits(), sandbox.of("chroot")).of["f"][0]
     assert (seen, groups, token) == ([], [], None) and user >= sandbox.FIRST_USER
     assert sandbox.works("chroot", (Path(__file__), PACKAGE)) == ""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from minillm.assignments.making import hand_out
-from minillm.course import checking, published, running
+from minillm.course import checking, process, published
 from minillm.course.lessons import all_lessons, find
 
 FAST = ("04", "06")
@@ -142,12 +142,12 @@ def test_what_stands_in_a_handout_passes_no_hidden_check(handout):
     }
     memo = REMEMBERED.format(data=base64.b64encode(pickle.dumps(known)).decode())
     functions = definitions(texts)
-    tasks, _ = checking.judge_file(public, memo.encode(), [5], running.Limits())
+    tasks, _ = checking.judge_file(public, memo.encode(), [5], process.Limits())
     assert public.asking or any(task["status"] == "passed" for task in tasks), (
         "it does pass the checks that it was made from"
     )
     for source in (memo, functions, functions + memo):
-        tasks, _ = checking.judge_file(hidden, source.encode(), [123, 4], running.Limits())
+        tasks, _ = checking.judge_file(hidden, source.encode(), [123, 4], process.Limits())
         assert not [task["name"] for task in tasks if task["status"] == "passed"], source[:200]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from minillm.course.running import Limits
+from minillm.course.process import Limits
 from minillm.errors import UserError
 from minillm.files import read_json
 

@@ -23,7 +23,7 @@ from minillm.assignments.grading import Grader, clean, of_all, stub_of
 from minillm.assignments.records import in_groups, read_records
 from minillm.assignments.tables import plain
 from minillm.course.lessons import PACKAGE, lessons_folder
-from minillm.course.running import sweep
+from minillm.course.process import sweep
 from minillm.errors import UserError
 from minillm.files import make_folder, read_json, write_json
 

@@ -27,8 +27,8 @@ from minillm.course.lessons import PACKAGE, Lesson, find
 from minillm.course.notebooks import pieces
 from minillm.course.opened import EXTENSIONS
 from minillm.course.pages import LINK, lesson_page
+from minillm.course.process import JAX, NUMPY, Limits
 from minillm.course.published import publish
-from minillm.course.running import JAX, NUMPY, Limits
 from minillm.errors import UserError, require
 from minillm.files import make_folder, write_json
 

@@ -24,8 +24,8 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from minillm.course import running
-from minillm.course.running import Job, Limits, Without, package_folders, python
+from minillm.course import process
+from minillm.course.process import Job, Limits, Without, package_folders, python
 from minillm.errors import UserError
 
 FIRST_USER, USERS = 60578, 2000  # that no system gives away: one for each submission (as root)
@@ -187,7 +187,7 @@ class Chroot(Confined):
             os.umask(mask)
         folders = sorted({os.path.dirname(file) for file in libraries})
         self.environment = {"LD_LIBRARY_PATH": ":".join(folders)}
-        self.seccomp = self.program  # loaded by runner.py, which also becomes the other user
+        self.seccomp = self.program  # loaded by child.py, which also becomes the other user
         return ["/usr/sbin/chroot", str(box), python()], "", "/packages"
 
 
@@ -333,7 +333,7 @@ def works(way: str, secrets: tuple[Path, ...] = ()) -> str:
         box = of(way)  # says what is missing
         calls = [] if way == "none" else [(forbidden_calls(),)]
         tasks = [("readable", False, [([*map(str, secrets)],)]), ("possible", False, calls)]
-        found = running.ask(Job(PROBE, tasks), Limits(), box)
+        found = process.ask(Job(PROBE, tasks), Limits(), box)
     except (UserError, OSError) as error:
         return str(error)
     if len(found.of) < 2:
@@ -356,7 +356,7 @@ CAUSES = {"setting up uid map": APPARMOR, "Creating new namespace failed": CONTA
           "cannot change root directory": "this is a container without the right to chroot"}
 
 
-def _cause(found: running.Answers) -> str:
+def _cause(found: process.Answers) -> str:
     """Why no process started, in words that somebody can act on."""
     said = " ".join(found.printed.split())
     if "Operation not permitted" in said and _apparmor():

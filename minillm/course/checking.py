@@ -16,7 +16,7 @@ import numpy as np
 
 from minillm.course import exercises, plain
 from minillm.course.lessons import load_module
-from minillm.course.running import Job, Limits, Spent, Stopped, Without, ask_all
+from minillm.course.process import Job, Limits, Spent, Stopped, Without, ask_all
 from minillm.course.source import reached
 from minillm.errors import UserError
 

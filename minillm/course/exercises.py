@@ -15,10 +15,10 @@ smallest failing input.
 Judging takes three steps, and only plain data goes from one to the next:
 
     cases   = cases_of(task, rng)                     # argument tuples
-    answers = ...                                     # values, Raises, NotWritten: runner.answers_to
+    answers = ...                                     # values, Raises, NotWritten: child.answers_to
     result  = verdict(task, hints, cases, answers)    # a dict
 
-Only `answers_to` runs the reader's code: running.py gives it a process, and a sandbox, of its own.
+Only `answers_to` runs the reader's code: process.py gives it a process, and a sandbox, of its own.
 """
 
 import copy

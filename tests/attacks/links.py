@@ -5,7 +5,7 @@ import os
 
 def attack(name, arguments):
     for place in ("/box", "..", ".", "/tmp"):
-        for file in ("answers", "job", "runner.py", "plain.py", "the_exercise.py"):
+        for file in ("answers", "job", "child.py", "plain.py", "the_exercise.py"):
             for make in (os.symlink, os.link):
                 try:
                     make(TARGETS["files"][0], f"{place}/{file}2")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import answers, hint_of, sections
-from minillm.course import exercises, runner
+from minillm.course import child, exercises
 from minillm.course.exercises import Hint, Raises, Task, number
 from minillm.course.lessons import all_lessons, load_module
 from minillm.errors import UserError
@@ -18,7 +18,7 @@ MANY = range(100, 140)
 
 
 def answers_to(task, student, cases):
-    return runner.answers_to(task.name, task.by_hand, task.call, student, cases)
+    return child.answers_to(task.name, task.by_hand, task.call, student, cases)
 
 
 def judge(task, hints, student, rng):
@@ -81,7 +81,7 @@ def judged(tmp_path_factory):
         path = place / "the_exercise.py"
         path.write_text(text, encoding="utf-8")
         found = judge_all(
-            of(name).TASKS, of(name).HINTS, load_module(path, runner.STUDENT), seed, before
+            of(name).TASKS, of(name).HINTS, load_module(path, child.STUDENT), seed, before
         )
         return {result["name"]: result for result in found}
 

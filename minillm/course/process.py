@@ -28,7 +28,7 @@ import psutil
 from minillm.course import plain
 
 HERE = Path(__file__).parent
-FILES = ("runner.py", "plain.py")  # all of minillm that is beside an exercise that runs
+FILES = ("child.py", "plain.py")  # all of minillm that is beside an exercise that runs
 FILE = "the_exercise.py"
 NUMPY = ("numpy", "numpy.libs")
 JAX = ("jax", "jaxlib", "ml_dtypes", "opt_einsum", "scipy", "scipy.libs")
@@ -195,7 +195,7 @@ def ask(job: Job, limits: Limits, sandbox=None, spent: Spent | None = None) -> A
             "limits": sandbox.limits(limits),
             "seccomp": f"{seen_as}/filter" if sandbox.seccomp else None,
         }
-        command = [*start, "-I", "-S", "-B", f"{seen_as}/runner.py", json.dumps(settings)]
+        command = [*start, "-I", "-S", "-B", f"{seen_as}/child.py", json.dumps(settings)]
         with open(place / "answers", "w+b") as answers:
             process = _Process(command, box, answers, limits, sandbox)
             process.watch([name for name, _, _ in job.tasks], *spent.left(limits))

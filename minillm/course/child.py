@@ -1,7 +1,7 @@
 """Runs an exercise: reads inputs, writes answers. The only program here that executes what a
 student wrote.
 
-Started as `python -I -S runner.py SETTINGS` beside plain.py, in a sandbox or without one; nothing
+Started as `python -I -S child.py SETTINGS` beside plain.py, in a sandbox or without one; nothing
 else of minillm is there. SETTINGS is JSON: {"job": file, "path": where NumPy is, "uid": become
 this user or null, "seccomp": filter or null, "limits": {rlimit: n}}. The job is two records,
 {"file", "asking", "lent", "names", "jax"} and [(name, by_hand, cases), ...]; answers are records
