@@ -16,85 +16,55 @@ PANELS = ("checks", "lens", "ablation", "patching", "neurons")
 def add_commands(commands):
     """Add the command of this file."""
     command = add_command(
-        commands,
-        "inspect",
-        inspect,
+        commands, "inspect", inspect,
         "look inside: one offline HTML page about what a model does with a prompt",
         'minillm inspect runs/nano "Once there was a doctor named Amara"\n'
-        '  minillm inspect runs/nano "... Amara gave" --corrupt "... Bjorn gave"',
-    )
+        '  minillm inspect runs/nano "... Amara gave" --corrupt "... Bjorn gave"')
     add_checkpoint(command)
     command.add_argument("prompt", metavar="TEXT", help="what the model reads")
+    command.add_argument("--corrupt", metavar="TEXT",
+                         help="a second prompt of as many tokens, to patch between the two")
+    command.add_argument("--against", metavar="PATH",
+                         help="another checkpoint of the same shape: the error of each layer")
     command.add_argument(
-        "--corrupt",
-        metavar="TEXT",
-        help="a second prompt of as many tokens, to patch between the two",
-    )
-    command.add_argument(
-        "--against",
-        metavar="PATH",
-        help="another checkpoint of the same shape: the error of each layer",
-    )
-    command.add_argument(
-        "--text",
-        metavar="FILE",
-        help="a text in which to look for what activates neurons (default: the model writes one)",
-    )
+        "--text", metavar="FILE",
+        help="a text in which to look for what activates neurons (default: the model writes one)")
     add_encoding(command)
     add_target(command)
     command.add_argument(
-        "--effort",
-        type=float,
-        default=EFFORT,
-        metavar="X",
+        "--effort", type=float, default=EFFORT, metavar="X",
         help="operations to spend on ablation and patching, in 10^12; beyond that, "
-        "heads are left out or estimated",
-    )
+        "heads are left out or estimated")
     command.add_argument(
-        "--panels",
-        default=",".join(PANELS),
-        metavar="NAMES",
-        help="what to measure of what takes time, with commas between; the rest is always there",
-    )
+        "--panels", default=",".join(PANELS), metavar="NAMES",
+        help="what to measure of what takes time, with commas between; the rest is always there")
     add_reading(command)
     command.add_argument(
-        "--out",
-        metavar="FILE",
-        help="the page (default: report.html, or the first of report-2.html, ... that is free)",
-    )
+        "--out", metavar="FILE",
+        help="the page (default: report.html, or the first of report-2.html, ... that is free)")
     command.add_argument("--force", action="store_true", help="replace the page at --out")
     add_twin(command)
 
 
 def add_target(command):
     """The pair of tokens whose difference of logits is measured."""
-    command.add_argument(
-        "--target",
-        metavar="TOKEN",
-        help="measure the logit of this token after the prompt, such as ' Mary' "
-        "(default: with --corrupt, the answers of the two prompts)",
-    )
-    command.add_argument(
-        "--rival", metavar="TOKEN", help="less the logit of this one, such as ' John'"
-    )
+    command.add_argument("--target", metavar="TOKEN",
+                         help="measure the logit of this token after the prompt, such as ' Mary' "
+                         "(default: with --corrupt, the answers of the two prompts)")
+    command.add_argument("--rival", metavar="TOKEN",
+                         help="less the logit of this one, such as ' John'")
 
 
 def add_reading(command):
     """How prompts become tokens."""
     how = command.add_mutually_exclusive_group()
+    how.add_argument("--ids", action="store_true",
+                     help="the prompts are token ids, with spaces between")
+    how.add_argument("--special", action="store_true",
+                     help="special tokens such as <|im_start|> in the prompts are tokens, not text")
     how.add_argument(
-        "--ids", action="store_true", help="the prompts are token ids, with spaces between"
-    )
-    how.add_argument(
-        "--special",
-        action="store_true",
-        help="special tokens such as <|im_start|> in the prompts are tokens, not text",
-    )
-    how.add_argument(
-        "--chat",
-        action="store_true",
-        help="the prompts are messages of a user, put into the checkpoint's chat template",
-    )
+        "--chat", action="store_true",
+        help="the prompts are messages of a user, put into the checkpoint's chat template")
 
 
 def inspect(options) -> int:
@@ -122,18 +92,8 @@ def inspect(options) -> int:
     if options.text is not None:
         text = read_file(options.text, options)
     with telling("reading") as tell:
-        page = report.contents(
-            model,
-            *prompts,
-            against,
-            text,
-            options.effort,
-            options.twin,
-            tell,
-            panels,
-            target,
-            f"minillm {shlex.join(sys.argv[1:])}",
-        )
+        page = report.contents(model, *prompts, against, text, options.effort, options.twin, tell,
+                               panels, target, f"minillm {shlex.join(sys.argv[1:])}")
     size = report.write(out, page)
     broken = page.get("broken")
     failed = [check["name"] for check in page["checks"] if check["verdict"] == "fails"]
@@ -159,8 +119,7 @@ def prompt_of(model, text: str | None, options):
         except ValueError:
             raise UserError(
                 f"{text!r} holds something that is not a token id: with --ids, give numbers with "
-                "spaces between"
-            ) from None
+                "spaces between") from None
     if options.chat:
         return with_special(model, as_message(options.path, text), begin=False)
     return with_special(model, text) if options.special else model.prompt_ids(text)

@@ -34,28 +34,18 @@ def add_commands(commands):
 
 
 def add_evaluate(commands):
-    command = add_command(
-        commands,
-        "evaluate",
-        evaluate,
-        "measure a model's loss on text",
-        "minillm evaluate runs/nano --text book.txt --json",
-    )
+    command = add_command(commands, "evaluate", evaluate, "measure a model's loss on text",
+                          "minillm evaluate runs/nano --text book.txt --json")
     add_checkpoint(command)
     what = command.add_mutually_exclusive_group()
+    what.add_argument("--text", metavar="FILE",
+                      help="a text file to measure on, read as one document")
     what.add_argument(
-        "--text", metavar="FILE", help="a text file to measure on, read as one document"
-    )
-    what.add_argument(
-        "--data",
-        metavar="DIR",
-        help="a dataset folder: its validation split (default: the one the model was trained on)",
-    )
+        "--data", metavar="DIR",
+        help="a dataset folder: its validation split (default: the one the model was trained on)")
     add_encoding(command)
     add_context(command)
-    command.add_argument(
-        "--batch-size", type=int, default=16, metavar="N", help=HELP["batch_size"]
-    )
+    command.add_argument("--batch-size", type=int, default=16, metavar="N", help=HELP["batch_size"])
     add_json(command)
     add_twin(command)
 
@@ -75,20 +65,13 @@ def evaluate(options):
     model, twin = model.on(options.twin), twin_package(options.twin)
     warn_of_memory(model, context, options.twin)
     with telling("reading") as tell:
-        record = training.evaluate(
-            twin,
-            model.params,
-            model.config,
-            rows,
-            options.batch_size,
-            row_by_row(tell, options.twin),
-        )
+        record = training.evaluate(twin, model.params, model.config, rows, options.batch_size,
+                                   row_by_row(tell, options.twin))
     loss = record.pop("held_out")
     if not np.isfinite(loss):
         raise UserError(
             f"{options.path}: the loss is {loss}: weights of this model, or products of them, are "
-            "not finite"
-        )
+            "not finite")
     result = {
         "path": str(options.path),
         "twin": options.twin,
@@ -109,11 +92,8 @@ def evaluate(options):
 def add_context(command):
     """How long the rows are that a text is cut into."""
     command.add_argument(
-        "--context",
-        type=int,
-        metavar="N",
-        help=f"tokens in a row (default: the model's context, but at most {CONTEXT})",
-    )
+        "--context", type=int, metavar="N",
+        help=f"tokens in a row (default: the model's context, but at most {CONTEXT})")
 
 
 def context_of(options, model) -> int:
@@ -168,20 +148,15 @@ def rows_to_measure(options, model, context: int):
         return training.HeldOut(*windows(np.array(tokens), context), 0, None, n_bytes)
     folder = Path(options.data or Path(options.path) / "data")
     if not options.data and not folder.exists():
-        raise UserError(
-            f"{options.path}: has no dataset beside it: give --text FILE or --data DIR"
-        )
+        raise UserError(f"{options.path}: has no dataset beside it: give --text FILE or --data DIR")
     dataset = open_dataset(folder)
     if dataset.vocab_size > model.config.vocab_size:
-        raise UserError(
-            f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has "
-            f"{model.config.vocab_size}"
-        )
+        raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has "
+                        f"{model.config.vocab_size}")
     if model.tokenizer and not same_tokenizer(tokenizers.load(folder), model.tokenizer):
         raise UserError(
             f"{folder}: was cut into tokens by another tokenizer than {options.path} has: its "
-            "numbers mean other tokens; give the text itself with --text"
-        )
+            "numbers mean other tokens; give the text itself with --text")
     return training.held_out(dataset, context)
 
 
@@ -190,29 +165,19 @@ def rows_to_measure(options, model, context: int):
 
 def add_score(commands):
     command = add_command(
-        commands,
-        "score",
-        score,
-        "compare how likely a model finds continuations of a prompt",
+        commands, "score", score, "compare how likely a model finds continuations of a prompt",
         'minillm score DIR --prompt "The nurse said that" --options " she" " he"\n'
         '  minillm score DIR --file prompts.txt --options " she" " he"\n'
-        "  minillm score DIR --file pairs.tsv --json",
-    )
+        "  minillm score DIR --file pairs.tsv --json")
     add_checkpoint(command)
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompt", metavar="TEXT", help="what stands before the options")
     what.add_argument(
-        "--file",
-        metavar="FILE",
+        "--file", metavar="FILE",
         help="a prompt a line; without --options, its options after it, with tabs between, "
-        "the first of them the one that is expected",
-    )
-    command.add_argument(
-        "--options",
-        nargs="+",
-        metavar="TEXT",
-        help="continuations; a word of its own begins with a space",
-    )
+        "the first of them the one that is expected")
+    command.add_argument("--options", nargs="+", metavar="TEXT",
+                         help="continuations; a word of its own begins with a space")
     add_encoding(command)
     add_json(command)
     add_twin(command)
@@ -225,19 +190,10 @@ def score(options):
     prompts, choices = prompts_and_options(options)
     model = load(options.path, options.tokenizer, options.dtype)
     with telling("reading") as tell:
-        found = scoring.score(
-            model, prompts, choices, options.twin, row_by_row(tell, options.twin)
-        )
-    rows = [
-        {
-            "prompt": prompt,
-            "options": [
-                {"option": each.option, "log_p": each.log_p, "tokens": each.tokens}
-                for each in some
-            ],
-        }
-        for prompt, some in zip(prompts, found)
-    ]
+        found = scoring.score(model, prompts, choices, options.twin, row_by_row(tell, options.twin))
+    rows = [{"prompt": prompt, "options": [{"option": each.option, "log_p": each.log_p,
+                                            "tokens": each.tokens} for each in some]}
+            for prompt, some in zip(prompts, found)]
     summary = summarized(found) if len(found) > 1 else {}
     if options.json:
         print(json.dumps({"path": str(options.path), "prompts": rows, **summary}))
@@ -262,8 +218,7 @@ def prompts_and_options(options) -> tuple[list[str], list[list[str]]]:
         if len(some) < 2 or not all(some):
             raise UserError(
                 f"{options.file}: line {number} has no two options after its prompt, with tabs "
-                "between: write them, or give --options for all prompts"
-            )
+                "between: write them, or give --options for all prompts")
         prompts.append(prompt), choices.append(some)
     return prompts, choices
 
@@ -304,12 +259,10 @@ def show_scores(prompts, found, summary: dict):
         console.print(grid)
     if summary:
         low, high = summary["first_wins_95"]
-        print(
-            f"first - second option: {summary['first_minus_second']:+.4f} "
-            f"± {summary['first_minus_second_95']:.4f} nats (95%, {len(found)} prompts)\n"
-            f"the first is the likeliest: {100 * summary['first_wins']:.1f}% "
-            f"({100 * low:.1f}% to {100 * high:.1f}%)"
-        )
+        print(f"first - second option: {summary['first_minus_second']:+.4f} "
+              f"± {summary['first_minus_second_95']:.4f} nats (95%, {len(found)} prompts)\n"
+              f"the first is the likeliest: {100 * summary['first_wins']:.1f}% "
+              f"({100 * low:.1f}% to {100 * high:.1f}%)")
 
 
 # ---- parity ----------------------------------------------------------------------------------
@@ -317,31 +270,20 @@ def show_scores(prompts, found, summary: dict):
 
 def add_parity(commands):
     command = add_command(
-        commands,
-        "parity",
-        parity,
+        commands, "parity", parity,
         "compare every activation with another implementation's, and name the first that differs",
         "minillm parity DIR --against transformers\n"
-        "  minillm parity DIR --against numpy --twin jax",
-    )
+        "  minillm parity DIR --against numpy --twin jax")
     add_checkpoint(command)
-    command.add_argument(
-        "--against", metavar="WHAT", help="transformers, numpy, jax, or a golden file"
-    )
+    command.add_argument("--against", metavar="WHAT",
+                         help="transformers, numpy, jax, or a golden file")
     command.add_argument("--save", metavar="FILE", help="write the activations as a golden file")
-    command.add_argument(
-        "--prompt", metavar="TEXT", help="the text to compare on (default: random tokens)"
-    )
-    command.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="seed of the random tokens"
-    )
-    command.add_argument(
-        "--tolerance",
-        type=float,
-        default=1e-4,
-        metavar="X",
-        help="the largest difference allowed, as a share of the largest number",
-    )
+    command.add_argument("--prompt", metavar="TEXT",
+                         help="the text to compare on (default: random tokens)")
+    command.add_argument("--seed", type=int, default=0, metavar="N",
+                         help="seed of the random tokens")
+    command.add_argument("--tolerance", type=float, default=1e-4, metavar="X",
+                         help="the largest difference allowed, as a share of the largest number")
     add_json(command)
     add_twin(command, default="numpy")
 
@@ -354,8 +296,7 @@ def parity(options) -> int:
     if not (options.against or options.save):
         raise UserError(
             "--against or --save is needed: what to compare with, or where to write what others "
-            "compare with"
-        )
+            "compare with")
     model = load(options.path, options.tokenizer, options.dtype)
     model.check_twin(options.twin)
     theirs = None
@@ -373,8 +314,7 @@ def parity(options) -> int:
     if options.against == "transformers":
         if not Path(options.path).is_dir():
             raise UserError(
-                f"{options.path}: transformers opens folders only: minillm convert makes one"
-            )
+                f"{options.path}: transformers opens folders only: minillm convert makes one")
         theirs = check.reference(options.path, tokens_BT, model.config)
     elif theirs is None:
         theirs = check.record(model, tokens_BT, options.against)
@@ -415,9 +355,7 @@ def show_parity(rows: list[dict], first: dict | None, tolerance: float):
     from minillm.training.display import say
 
     console = Console()
-    grid = Table(
-        "activation", "largest difference", "relative", "", box=None, padding=(0, 2, 0, 0)
-    )
+    grid = Table("activation", "largest difference", "relative", "", box=None, padding=(0, 2, 0, 0))
     for row in rows:
         mark = "" if row["same"] else "[bold red]differs[/]"
         grid.add_row(row["tap"], f"{row['difference']:.2e}", f"{row['relative']:.2e}", mark)
@@ -425,11 +363,9 @@ def show_parity(rows: list[dict], first: dict | None, tolerance: float):
     if first is None:
         say(console, f"the same to {tolerance:g} at all {len(rows)} activations")
     else:
-        say(
-            console,
+        say(console,
             f"{first['tap']} is the first that differs: by {first['relative']:.2e} of its largest "
-            f"number (tolerance {tolerance:g})",
-        )
+            f"number (tolerance {tolerance:g})")
 
 
 # ---- inspect-config --------------------------------------------------------------------------
@@ -437,12 +373,9 @@ def show_parity(rows: list[dict], first: dict | None, tolerance: float):
 
 def add_inspect_config(commands):
     command = add_command(
-        commands,
-        "inspect-config",
-        inspect_config,
+        commands, "inspect-config", inspect_config,
         "describe a checkpoint: sizes, memory, tokenizer, and what minillm refuses",
-        "minillm inspect-config DIR",
-    )
+        "minillm inspect-config DIR")
     add_path(command)
     add_json(command)
 
@@ -492,31 +425,19 @@ def sections(description: dict):
     yield "config", plain(description["config"])
     if "parameters" in description:
         sizes, cache = description["parameters"], description["kv_cache"]
-        yield (
-            "parameters",
-            {part: f"{size:>13,}  {size / sizes['total']:6.1%}" for part, size in sizes.items()},
-        )
-        yield (
-            "memory of the parameters",
-            {kind: megabytes(size) for kind, size in description["memory"].items()},
-        )
-        yield (
-            "keys and values kept while writing (float32)",
-            {
-                "a token": f"{cache['bytes_per_token']:,} bytes",
-                "the whole context": megabytes(cache["bytes_of_the_context"]),
-            },
-        )
+        yield ("parameters",
+               {part: f"{size:>13,}  {size / sizes['total']:6.1%}" for part, size in sizes.items()})
+        yield ("memory of the parameters",
+               {kind: megabytes(size) for kind, size in description["memory"].items()})
+        yield ("keys and values kept while writing (float32)",
+               {"a token": f"{cache['bytes_per_token']:,} bytes",
+                "the whole context": megabytes(cache["bytes_of_the_context"])})
     if "files" in description:
         files = description["files"]
-        counts = {
-            kind: size if isinstance(size, str) else f"{size:,}"
-            for kind, size in files["numbers"].items()
-        }
+        counts = {kind: size if isinstance(size, str) else f"{size:,}"
+                  for kind, size in files["numbers"].items()}
         numbers = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
-        yield (
-            "files",
-            {"number": files["number"], "size": megabytes(files["bytes"]), "numbers": numbers},
-        )
+        yield ("files",
+               {"number": files["number"], "size": megabytes(files["bytes"]), "numbers": numbers})
     if "tokenizer" in description:
         yield "tokenizer", plain(description["tokenizer"])

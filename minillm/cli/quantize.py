@@ -41,93 +41,49 @@ def new_folder(options) -> Path:
 
 def add_quantize(commands):
     command = add_command(
-        commands,
-        "quantize",
-        quantize,
-        "write a model in fewer bits, and say what that costs",
+        commands, "quantize", quantize, "write a model in fewer bits, and say what that costs",
         "minillm quantize runs/nano --scheme int8-channel --out runs/nano-int8\n"
-        "  minillm quantize runs/nano --scheme int4-group32 --method gptq --out r4",
-    )
+        "  minillm quantize runs/nano --scheme int4-group32 --method gptq --out r4")
     add_path(command)
     add_tokenizer_bin(command)
+    command.add_argument("--scheme", required=True, metavar="NAME",
+                         help="int8 or int4, with a scale per tensor, channel or 32 numbers: "
+                         "int8-channel, int8-group32, int4-group32 ...")
     command.add_argument(
-        "--scheme",
-        required=True,
-        metavar="NAME",
-        help="int8 or int4, with a scale per tensor, channel or 32 numbers: "
-        "int8-channel, int8-group32, int4-group32 ...",
-    )
-    command.add_argument(
-        "--zero-point",
-        action="store_true",
-        help="map the smallest to the largest number to integers, not a range around 0",
-    )
-    command.add_argument(
-        "--activations",
-        action="store_true",
-        help="quantize activations to int8 too: products of integers, fast in jax",
-    )
+        "--zero-point", action="store_true",
+        help="map the smallest to the largest number to integers, not a range around 0")
+    command.add_argument("--activations", action="store_true",
+                         help="quantize activations to int8 too: products of integers, fast in jax")
     add_method(command)
     add_encoding(command)
     what = command.add_mutually_exclusive_group()
     what.add_argument("--text", metavar="FILE", help="a text file to measure on")
     what.add_argument(
-        "--data",
-        metavar="DIR",
-        help="a dataset folder to measure on: its validation split (default: the model's own)",
-    )
+        "--data", metavar="DIR",
+        help="a dataset folder to measure on: its validation split (default: the model's own)")
     command.add_argument("--out", required=True, metavar="DIR", help="the new folder")
     add_context(command)
-    command.add_argument(
-        "--measured-rows",
-        type=int,
-        default=256,
-        metavar="N",
-        help="measure on at most this many rows",
-    )
-    command.add_argument(
-        "--figure",
-        metavar="FILE",
-        help="draw the error of every matrix and the drift through the layers",
-    )
+    command.add_argument("--measured-rows", type=int, default=256, metavar="N",
+                         help="measure on at most this many rows")
+    command.add_argument("--figure", metavar="FILE",
+                         help="draw the error of every matrix and the drift through the layers")
     add_json(command)
     add_twin(command)
 
 
 def add_method(command):
     """How the integers are chosen, and by which text."""
-    command.add_argument(
-        "--method",
-        choices=("round", "gptq", "smoothquant", "llm-int8"),
-        default="round",
-        help="how integers are chosen; all but round need a calibration text",
-    )
-    command.add_argument(
-        "--alpha",
-        type=float,
-        default=0.5,
-        metavar="X",
-        help="smoothquant: how much moves from activations into weights",
-    )
-    command.add_argument(
-        "--threshold",
-        type=float,
-        default=6.0,
-        metavar="X",
-        help="llm-int8: inputs that reach this stay float",
-    )
-    command.add_argument(
-        "--calibration",
-        metavar="FILE",
-        help="the calibration text (default: the text in the model's data folder)",
-    )
-    command.add_argument(
-        "--rows",
-        type=int,
-        default=32,
-        metavar="N",
-        help=f"rows of the calibration text, of {ROW} tokens each",
-    )
+    command.add_argument("--method", choices=("round", "gptq", "smoothquant", "llm-int8"),
+                         default="round",
+                         help="how integers are chosen; all but round need a calibration text")
+    command.add_argument("--alpha", type=float, default=0.5, metavar="X",
+                         help="smoothquant: how much moves from activations into weights")
+    command.add_argument("--threshold", type=float, default=6.0, metavar="X",
+                         help="llm-int8: inputs that reach this stay float")
+    command.add_argument("--calibration", metavar="FILE",
+                         help="the calibration text (default: the text in the model's data folder)")
+    command.add_argument("--rows", type=int, default=32, metavar="N",
+                         help=f"rows of the calibration text, of {ROW} tokens each")
 
 
 def quantize(options):
@@ -148,16 +104,9 @@ def quantize(options):
     try:
         quantization.refuse_quantized(model.params)
         with telling(f"rounding {model.source}") as tell:
-            params = quantization.quantize_model(
-                model.params,
-                model.config,
-                scheme,
-                options.method,
-                calibration_rows(options, model),
-                options.alpha,
-                options.threshold,
-                tell,
-            )
+            params = quantization.quantize_model(model.params, model.config, scheme, options.method,
+                                                 calibration_rows(options, model), options.alpha,
+                                                 options.threshold, tell)
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
     replace(model, params=params).save(out, method=options.method)
@@ -198,9 +147,8 @@ def change(options, model, params, context: int) -> dict:
             targets_NT = rows.targets_NT[: options.measured_rows]
             both = [to_device(each, options.twin) for each in (model.params, params)]
             progress = row_by_row(tell, options.twin)
-            loss = quantization.compare(
-                *both, model.config, tokens_NT, targets_NT, options.twin, progress=progress
-            )
+            loss = quantization.compare(*both, model.config, tokens_NT, targets_NT, options.twin,
+                                        progress=progress)
             few_NT = rows.tokens_NT[:4, :LOOKED_AT]
         else:
             loss = {}
@@ -228,8 +176,7 @@ def calibration_rows(options, model):
         tokens = open_dataset(data).train[: context * options.rows]
     else:
         raise UserError(
-            f"--method {options.method} needs a calibration text: give --calibration FILE"
-        )
+            f"--method {options.method} needs a calibration text: give --calibration FILE")
     if len(tokens) < 2:
         raise UserError(f"the calibration text has {len(tokens)} tokens: at least 2 are needed")
     context = min(context, len(tokens))
@@ -275,21 +222,14 @@ def show_quantized(result: dict):
 
 def add_convert(commands):
     command = add_command(
-        commands,
-        "convert",
-        convert,
+        commands, "convert", convert,
         "write a checkpoint as a Hugging Face folder, for transformers, vLLM, llama.cpp",
-        "minillm convert stories260K.bin --out stories260K --dtype bfloat16",
-    )
+        "minillm convert stories260K.bin --out stories260K --dtype bfloat16")
     add_path(command)
     add_tokenizer_bin(command)
     command.add_argument("--out", required=True, metavar="DIR", help="the new folder")
-    command.add_argument(
-        "--dtype",
-        choices=("float32", "bfloat16"),
-        default="float32",
-        help="how its numbers are stored",
-    )
+    command.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
+                         help="how its numbers are stored")
 
 
 def convert(options):
@@ -315,14 +255,10 @@ def convert(options):
 
 
 def add_export(commands):
-    command = add_command(
-        commands,
-        "export",
-        export,
-        "write a LLaMA as GGUF, for llama.cpp on a phone or a Raspberry Pi",
-        "minillm quantize runs/nano --scheme int8-group32 --out runs/nano-q8\n"
-        "  minillm export runs/nano-q8 --out nano-q8.gguf",
-    )
+    command = add_command(commands, "export", export,
+                          "write a LLaMA as GGUF, for llama.cpp on a phone or a Raspberry Pi",
+                          "minillm quantize runs/nano --scheme int8-group32 --out runs/nano-q8\n"
+                          "  minillm export runs/nano-q8 --out nano-q8.gguf")
     add_path(command, "a folder quantized with int8-group32 or int4-group32, or of float numbers")
     add_tokenizer_bin(command)
     command.add_argument("--out", required=True, metavar="FILE", help="the new .gguf file")
@@ -338,15 +274,11 @@ def export(options):
         raise UserError(f"{out}: already exists: give the name of a new file")
     model = load(options.path, options.tokenizer, stored_dtype(options.path))
     floats = gguf.export(out, model)
-    print(
-        f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; for llama.cpp: "
-        f"llama-cli -m {out}"
-    )
+    print(f"{out}: {model.source} as GGUF, {out.stat().st_size:,} bytes; for llama.cpp: "
+          f"llama-cli -m {out}")
     if remark := gguf_tokenizer.remark(model.tokenizer):
         print(remark)
     if floats:
         names = ", ".join(floats[:3]) + (", ..." if len(floats) > 3 else "")
-        print(
-            "in float32, because GGUF's groups of 32 do not divide their rows: "
-            f"{len(floats)} matrices ({names})"
-        )
+        print("in float32, because GGUF's groups of 32 do not divide their rows: "
+              f"{len(floats)} matrices ({names})")

@@ -30,27 +30,24 @@ def counted_mean(values_BT, targets_BT):
 
 def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """Mean of T^2 KL(p || q) = T^2 sum over V of p (log p - log q), in nats: q covers p."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
-        logits_BTV / temperature
-    )
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
     nats_BT = jnp.sum(jnp.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q stays within p."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
-        logits_BTV / temperature
-    )
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
     nats_BT = jnp.sum(jnp.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if how.reverse else forward_kl)(
-        logits_BTV, teacher_BTV, targets_BT, how.temperature
-    )
+    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
+                                                     how.temperature)
     return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
@@ -66,9 +63,8 @@ def complete(ids_BTC, log_p_BTC, logits_BTV):
     The other tokens share the remaining probability in the student's proportions. The result is a
     constant for the gradient, which is that of the KL with "any other token" as one event.
     """
-    others_BTV = jnp.put_along_axis(
-        softmax(stop_gradient(logits_BTV)), ids_BTC, 0, axis=-1, inplace=False
-    )
+    others_BTV = jnp.put_along_axis(softmax(stop_gradient(logits_BTV)), ids_BTC, 0, axis=-1,
+                                    inplace=False)
     left_BT = jnp.maximum(1 - jnp.sum(jnp.exp(log_p_BTC), axis=-1), TINY)
     share_BT = left_BT / jnp.maximum(jnp.sum(others_BTV, axis=-1), TINY)
     log_p_BTV = jnp.log(jnp.maximum(others_BTV * share_BT[..., None], TINY))

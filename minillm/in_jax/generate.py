@@ -35,11 +35,8 @@ def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
     p_V = softmax(logits_V / how.temperature)
     order_V = jnp.arange(V)
     if how.top_k > 0 or how.top_p < 1:
-        order_V = (
-            jax.lax.top_k(p_V, min(how.top_k, V))[1]
-            if how.top_k
-            else jnp.argsort(-p_V, stable=True)
-        )
+        order_V = (jax.lax.top_k(p_V, min(how.top_k, V))[1] if how.top_k
+                   else jnp.argsort(-p_V, stable=True))
     p_V = p_V[order_V]
     kept_V = p_V >= how.min_p * jnp.max(p_V)
     if how.top_p < 1:

@@ -92,13 +92,8 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
     T, E = q_BKGTE.shape[-2:]
     size = max(QUERY_BLOCK, -(-T // 4))
     if isinstance(start, int) and T > size and tap is no_tap:
-        return jnp.concatenate(
-            [
-                attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t, slopes_KG)
-                for t in range(0, T, size)
-            ],
-            axis=-2,
-        )
+        return jnp.concatenate([attend(q_BKGTE[..., t : t + size, :], k_BKSE, v_BKSE, start + t,
+                                       slopes_KG) for t in range(0, T, size)], axis=-2)
     if isinstance(start, int):
         # no query sees a later key
         k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
@@ -106,9 +101,8 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
     if slopes_KG is not None:
         back_TS = distance(start, T, k_BKSE.shape[2], slopes_KG.dtype)
         scores_BKGTS = scores_BKGTS - slopes_KG[..., None, None] * back_TS
-    scores_BKGTS = tap(
-        "scores", jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf)
-    )
+    scores_BKGTS = tap("scores",
+                       jnp.where(causal(start, T, k_BKSE.shape[2]), scores_BKGTS, -jnp.inf))
     pattern_BKGTS = tap("pattern", softmax(scores_BKGTS))
     return pattern_BKGTS @ v_BKSE[:, :, None]
 

@@ -197,5 +197,6 @@ def integer_product(x_TI, w_OI):
 def smoothing(x_largest_I, w_largest_I, alpha: float):
     """SmoothQuant's factor of each input: s = max|x|^alpha / max|w|^(1 - alpha)."""
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
-    s_I = jnp.where(alive_I, x_largest_I, 1) ** alpha / jnp.where(alive_I, w_largest_I, 1) ** (1 - alpha)
+    x_I, w_I = (jnp.where(alive_I, largest_I, 1) for largest_I in (x_largest_I, w_largest_I))
+    s_I = x_I**alpha / w_I ** (1 - alpha)
     return s_I.astype(x_largest_I.dtype)

@@ -31,8 +31,7 @@ def split_rows(x, axis: int):
     if x.shape[axis] % jax.device_count():
         return x
     return jax.lax.with_sharding_constraint(
-        x, NamedSharding(_mesh(), PartitionSpec(*[None] * axis, "rows"))
-    )
+        x, NamedSharding(_mesh(), PartitionSpec(*[None] * axis, "rows")))
 
 
 def _mesh() -> Mesh:

@@ -41,11 +41,8 @@ def take_step(state, loss, grads, train: TrainConfig):
     """Clip the gradient and update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     grads, grad_norm = clip(grads, train.max_grad_norm)
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
-    metrics = {
-        "loss": loss,
-        "grad_norm": grad_norm,
-        "learning_rate": learning_rate(state["step"], train),
-    }
+    metrics = {"loss": loss, "grad_norm": grad_norm,
+               "learning_rate": learning_rate(state["step"], train)}
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 
@@ -57,9 +54,8 @@ def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Trai
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     batches = split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)
-    return jax.lax.scan(
-        lambda state, batch: train_step(state, *batch, config, train), state, batches
-    )
+    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state,
+                        batches)
 
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):

@@ -43,9 +43,8 @@ def forward_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
 
     T^2 because the temperature makes the gradient smaller by 1 / T^2 (arXiv:1503.02531, section 2).
     """
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
-        logits_BTV / temperature
-    )
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
     nats_BT = np.sum(np.exp(log_p_BTV) * (log_p_BTV - log_q_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
@@ -61,9 +60,8 @@ def forward_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature:
 
 def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
     """Mean of T^2 KL(q || p) = T^2 sum over V of q (log q - log p), in nats: q stays within p."""
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
-        logits_BTV / temperature
-    )
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
     nats_BT = np.sum(np.exp(log_q_BTV) * (log_q_BTV - log_p_BTV), axis=-1)
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
@@ -72,9 +70,8 @@ def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature:
     """dlogits = T q (log q - log p - KL) / number of counted targets."""
     # mean of T^2 nats
     dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
-    log_p_BTV, log_q_BTV = log_softmax(teacher_BTV / temperature), log_softmax(
-        logits_BTV / temperature
-    )
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
     q_BTV, gap_BTV = np.exp(log_q_BTV), log_q_BTV - log_p_BTV
     kl_BT = np.sum(q_BTV * gap_BTV, axis=-1)
     # dq = gap + 1, through the softmax
@@ -83,9 +80,8 @@ def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature:
 
 def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if how.reverse else forward_kl)(
-        logits_BTV, teacher_BTV, targets_BT, how.temperature
-    )
+    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
+                                                     how.temperature)
     return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 

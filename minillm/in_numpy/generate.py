@@ -74,21 +74,15 @@ def mark(seen_V, token):
     return seen_V | (np.arange(len(seen_V)) == token)
 
 
-def prefill(
-    params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig
-):
+def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig,
+            how: GenerateConfig):
     """Process the prompt in one pass. Returns the first new token and the cache with the prompt."""
     x_BTD, cache = stream(params, np.array(prompt)[None], config, cache)
     return sample(read(params, x_BTD[0, -1]), coin, how, seen_V), cache
 
 
-def generate(
-    params,
-    prompt: Sequence[int],
-    config: ModelConfig,
-    how: GenerateConfig = GenerateConfig(),
-    stop: Sequence[int] = (),
-) -> Iterator[int]:
+def generate(params, prompt: Sequence[int], config: ModelConfig,
+             how: GenerateConfig = GenerateConfig(), stop: Sequence[int] = ()) -> Iterator[int]:
     """Yield new token ids, at most `how.max_new_tokens`.
 
     Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's
@@ -113,7 +107,6 @@ def generate(
         if done == count:
             return
         coins_N = coins[done : done + TOKENS_PER_DISPATCH]
-        tokens, cache, seen_V = decode_steps(
-            params, tokens[-1], cache, seen_V, coins_N, config, how
-        )
+        tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config,
+                                             how)
         tokens, done = tokens.tolist(), done + len(coins_N)

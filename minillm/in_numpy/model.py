@@ -162,9 +162,8 @@ def forward_backward(dlogits_BTV, params, tokens_BT, seen, config: ModelConfig):
     dx_BTD, dnorm = rmsnorm_backward(dx_BTD, last_BTD, params["norm"], config.rms_norm_eps)
     dlayers = [None] * config.num_hidden_layers
     for i in reversed(range(config.num_hidden_layers)):
-        dx_BTD, dlayers[i] = block_backward(
-            dx_BTD, params["layers"][i], seen, f"layers.{i}.", turn, config
-        )
+        dx_BTD, dlayers[i] = block_backward(dx_BTD, params["layers"][i], seen, f"layers.{i}.", turn,
+                                            config)
     dembed_VD = embedding_backward(dx_BTD, tokens_BT, params["embed_tokens"])
     grads = {"embed_tokens": dembed_VD, "layers": dlayers, "norm": dnorm}
     if "lm_head" in params:
@@ -180,15 +179,13 @@ def block_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
     `seen[at + name]` is the activation that the forward pass tapped under this name.
     """
     dmlp_in_BTD, dmlp = mlp_backward(dy_BTD, layer, seen, at)
-    dmid_BTD, dmlp_norm = rmsnorm_backward(
-        dmlp_in_BTD, seen[at + "resid_mid"], layer["post_attention_layernorm"], config.rms_norm_eps
-    )
+    dmid_BTD, dmlp_norm = rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"],
+                                           layer["post_attention_layernorm"], config.rms_norm_eps)
     # resid_post = mid + mlp(norm(mid)): two paths meet
     dmid_BTD = dy_BTD + dmid_BTD
     dattn_in_BTD, dattention = attention_backward(dmid_BTD, layer, seen, at, turn, config)
-    dx_BTD, dattn_norm = rmsnorm_backward(
-        dattn_in_BTD, seen[at + "resid_pre"], layer["input_layernorm"], config.rms_norm_eps
-    )
+    dx_BTD, dattn_norm = rmsnorm_backward(dattn_in_BTD, seen[at + "resid_pre"],
+                                          layer["input_layernorm"], config.rms_norm_eps)
     # resid_mid = x + attention(norm(x)): two paths meet
     dx_BTD = dmid_BTD + dx_BTD
     return dx_BTD, {"input_layernorm": dattn_norm, **dattention,
@@ -202,51 +199,38 @@ def attention_backward(dy_BTD, layer, seen, at: str, turn, config: ModelConfig):
     z_BTO = seen[at + "z"].transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
     dz_BTO, do_proj, do_bias = linear_backward(dy_BTD, z_BTO, layer["o_proj"], layer.get("o_bias"))
     dz_BKGTE = dz_BTO.reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4)
-    dq_BKGTE, dk_BKTE, dv_BKTE = attend_backward(
-        dz_BKGTE, seen[at + "rot_q"], seen[at + "rot_k"], seen[at + "v"], 0
-    )
+    dq_BKGTE, dk_BKTE, dv_BKTE = attend_backward(dz_BKGTE, seen[at + "rot_q"], seen[at + "rot_k"],
+                                                 seen[at + "v"], 0)
     dk_BKTE = rope_backward(dk_BKTE, seen[at + "k"], *turn)
     dq_BKGTE = rope_backward(dq_BKGTE, seen[at + "q"], *turn)
     x_BTD = seen[at + "attn_in"]
     dv_BTJ = dv_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E)
     dk_BTJ = dk_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E)
     dq_BTO = dq_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
-    dx_v_BTD, dv_proj, dv_bias = linear_backward(
-        dv_BTJ, x_BTD, layer["v_proj"], layer.get("v_bias")
-    )
-    dx_k_BTD, dk_proj, dk_bias = linear_backward(
-        dk_BTJ, x_BTD, layer["k_proj"], layer.get("k_bias")
-    )
-    dx_q_BTD, dq_proj, dq_bias = linear_backward(
-        dq_BTO, x_BTD, layer["q_proj"], layer.get("q_bias")
-    )
+    dx_v_BTD, dv_proj, dv_bias = linear_backward(dv_BTJ, x_BTD, layer["v_proj"],
+                                                 layer.get("v_bias"))
+    dx_k_BTD, dk_proj, dk_bias = linear_backward(dk_BTJ, x_BTD, layer["k_proj"],
+                                                 layer.get("k_bias"))
+    dx_q_BTD, dq_proj, dq_bias = linear_backward(dq_BTO, x_BTD, layer["q_proj"],
+                                                 layer.get("q_bias"))
     dx_BTD = dx_q_BTD + dx_k_BTD + dx_v_BTD                  # x went three ways
-    return dx_BTD, _present(
-        layer,
-        q_proj=dq_proj, q_bias=dq_bias, k_proj=dk_proj, k_bias=dk_bias,
-        v_proj=dv_proj, v_bias=dv_bias, o_proj=do_proj, o_bias=do_bias,
-    )
+    return dx_BTD, _present(layer, q_proj=dq_proj, q_bias=dq_bias, k_proj=dk_proj, k_bias=dk_bias,
+                            v_proj=dv_proj, v_bias=dv_bias, o_proj=do_proj, o_bias=do_bias)
 
 
 def mlp_backward(dy_BTD, layer, seen, at: str):
     """dx_BTD and the gradients of gate, up and down_proj: the lines of `mlp` in reverse."""
-    dpost_BTF, ddown_proj, ddown_bias = linear_backward(
-        dy_BTD, seen[at + "mlp_post"], layer["down_proj"], layer.get("down_bias")
-    )
+    dpost_BTF, ddown_proj, ddown_bias = linear_backward(dy_BTD, seen[at + "mlp_post"],
+                                                        layer["down_proj"], layer.get("down_bias"))
     dgate_BTF, dup_BTF = swiglu_backward(dpost_BTF, seen[at + "mlp_pre"], seen[at + "mlp_up"])
     x_BTD = seen[at + "mlp_in"]
-    dx_up_BTD, dup_proj, dup_bias = linear_backward(
-        dup_BTF, x_BTD, layer["up_proj"], layer.get("up_bias")
-    )
-    dx_gate_BTD, dgate_proj, dgate_bias = linear_backward(
-        dgate_BTF, x_BTD, layer["gate_proj"], layer.get("gate_bias")
-    )
+    dx_up_BTD, dup_proj, dup_bias = linear_backward(dup_BTF, x_BTD, layer["up_proj"],
+                                                    layer.get("up_bias"))
+    dx_gate_BTD, dgate_proj, dgate_bias = linear_backward(dgate_BTF, x_BTD, layer["gate_proj"],
+                                                          layer.get("gate_bias"))
     dx_BTD = dx_gate_BTD + dx_up_BTD                         # x went two ways
-    return dx_BTD, _present(
-        layer,
-        gate_proj=dgate_proj, gate_bias=dgate_bias, up_proj=dup_proj, up_bias=dup_bias,
-        down_proj=ddown_proj, down_bias=ddown_bias,
-    )
+    return dx_BTD, _present(layer, gate_proj=dgate_proj, gate_bias=dgate_bias, up_proj=dup_proj,
+                            up_bias=dup_bias, down_proj=ddown_proj, down_bias=ddown_bias)
 
 
 def _present(layer, **grads):

@@ -65,8 +65,7 @@ def adamw(w, g, mean, square, step, config: TrainConfig):
     mean = config.beta1 * mean + (1 - config.beta1) * g
     square = config.beta2 * square + (1 - config.beta2) * g * g
     direction = (
-        mean / (1 - config.beta1**t) / (np.sqrt(square / (1 - config.beta2**t)) + config.eps)
-    )
+        mean / (1 - config.beta1**t) / (np.sqrt(square / (1 - config.beta2**t)) + config.eps))
     decay = config.weight_decay if w.ndim >= 2 else 0.0
     return w - learning_rate(step, config) * (direction + decay * w), mean, square
 
@@ -87,12 +86,8 @@ def muon(w, g, mean, step, config: TrainConfig):
     mean = config.muon_momentum * mean + (1 - config.muon_momentum) * g
     direction = orthogonalize((1 - config.muon_momentum) * g + config.muon_momentum * mean)
     direction = max(1, w.shape[1] / w.shape[0]) ** 0.5 * direction
-    return (
-        w
-        - share
-        * (config.muon_learning_rate * direction + config.learning_rate * config.weight_decay * w),
-        mean,
-    )
+    return (w - share * (config.muon_learning_rate * direction
+                         + config.learning_rate * config.weight_decay * w), mean)
 
 
 def orthogonalize(x):

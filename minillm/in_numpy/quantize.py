@@ -179,9 +179,8 @@ def outside(columns, width: int, dtype):
 
 def quantize_tokens(x_TI):
     """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
-    scale_T1 = np.maximum(
-        np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100
-    ).astype(x_TI.dtype)
+    scale_T1 = np.maximum(np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127),
+                          2.0**-100).astype(x_TI.dtype)
     return np.round(x_TI / scale_T1).astype(np.int8), scale_T1
 
 
@@ -194,8 +193,7 @@ def integer_product(x_TI, w_OI):
     total_TO = np.zeros((len(x_TI), len(w_OI)), np.int32)
     for i in range(0, x_TI.shape[1], EXACT):
         part_TO = (
-            x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T
-        )
+            x_TI[:, i : i + EXACT].astype(np.float32) @ w_OI[:, i : i + EXACT].astype(np.float32).T)
         total_TO += part_TO.astype(np.int32)
     return total_TO
 
@@ -208,7 +206,6 @@ def smoothing(x_largest_I, w_largest_I, alpha: float):
     eq. 4.
     """
     alive_I = (x_largest_I > 0) & (w_largest_I > 0)
-    s_I = np.where(alive_I, x_largest_I, 1) ** alpha / np.where(alive_I, w_largest_I, 1) ** (
-        1 - alpha
-    )
+    x_I, w_I = (np.where(alive_I, largest_I, 1) for largest_I in (x_largest_I, w_largest_I))
+    s_I = x_I**alpha / w_I ** (1 - alpha)
     return s_I.astype(x_largest_I.dtype)

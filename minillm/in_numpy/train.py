@@ -30,11 +30,8 @@ def take_step(state, loss, grads, train: TrainConfig):
     """Clip the gradient and update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     grads, grad_norm = clip(grads, train.max_grad_norm)
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
-    metrics = {
-        "loss": loss,
-        "grad_norm": grad_norm,
-        "learning_rate": learning_rate(state["step"], train),
-    }
+    metrics = {"loss": loss, "grad_norm": grad_norm,
+               "learning_rate": learning_rate(state["step"], train)}
     return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
 
 

@@ -30,8 +30,10 @@ from minillm.inspection.record import logits_of, record, record_by_layer, run
 from minillm.inspection.scoring import Scored, score
 from minillm.inspection.steering import contrast, generate, record_generation
 
-__all__ = ["Ablation", "Attribution", "Check", "Edit", "HeadScores", "Lens", "Neurons", "Patching", "Target", "ablate_heads",
-           "ablate_mlps", "ablate_neurons", "add", "attribute_logits", "axes_of", "check_all", "contrast", "effect_of",
-           "estimate", "generate", "head_scores", "logit_lens", "logits_of", "matching", "patch", "rank_by_gradient",
-           "record", "record_by_layer", "record_generation", "replace", "run", "scale", "Scored", "score", "scores_on_repeats", "shape_of",
-           "swap", "tap_names", "target", "top_neurons", "top_tokens", "zero"]
+__all__ = ["Ablation", "Attribution", "Check", "Edit", "HeadScores", "Lens", "Neurons", "Patching",
+           "Target", "ablate_heads", "ablate_mlps", "ablate_neurons", "add", "attribute_logits",
+           "axes_of", "check_all", "contrast", "effect_of", "estimate", "generate", "head_scores",
+           "logit_lens", "logits_of", "matching", "patch", "rank_by_gradient", "record",
+           "record_by_layer", "record_generation", "replace", "run", "scale", "Scored", "score",
+           "scores_on_repeats", "shape_of", "swap", "tap_names", "target", "top_neurons",
+           "top_tokens", "zero"]

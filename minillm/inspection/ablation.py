@@ -63,9 +63,7 @@ def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = 
 
 
 @each_text
-def ablate_mlps(
-    model: Model, prompt, seed: int = 0, twin: str = "jax", only_L=None
-) -> Ablation:
+def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax", only_L=None) -> Ablation:
     """Set each layer's MLP output to zero: N = 1. `only_L` limits the work to some layers."""
     model = model.on(twin)
     chosen_L = np.ones(model.config.num_hidden_layers, bool) if only_L is None else only_L
@@ -74,26 +72,15 @@ def ablate_mlps(
         if not chosen_L[i]:
             return []
         out, mask = seen[f"layers.{i}.mlp_out"], np.ones((1, 1, 1), bool)
-        return [
-            ("mlp_out", "replace", mask, np.zeros_like(out)),
-            ("mlp_out", "add", mask, -random_like(out, rng)),
-        ]
+        return [("mlp_out", "replace", mask, np.zeros_like(out)),
+                ("mlp_out", "add", mask, -random_like(out, rng))]
 
-    return _ablate(
-        model,
-        prompt,
-        ["*.mlp_out"],
-        rows,
-        seed,
-        twin,
-        chosen_L[:, None],
-    )
+    return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin, chosen_L[:, None])
 
 
 @each_text
-def ablate_neurons(
-    model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0, twin: str = "jax"
-) -> Ablation:
+def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0,
+                   twin: str = "jax") -> Ablation:
     """Set each of the neurons `units` of one layer to zero: N = len(units).
 
     The control removes a random neuron instead.
@@ -107,10 +94,8 @@ def ablate_neurons(
             return []
         zero = np.zeros((1, 1, 1), seen[f"layers.{i}.resid_pre"].dtype)
         others = rng.choice(np.setdiff1d(np.arange(F), units), len(units))
-        return [
-            ("mlp_post", "replace", (np.arange(F) == chosen[:, None])[:, None], zero)
-            for chosen in (units, others)
-        ]
+        return [("mlp_post", "replace", (np.arange(F) == chosen[:, None])[:, None], zero)
+                for chosen in (units, others)]
 
     where = np.zeros((model.config.num_hidden_layers, len(units)), bool)
     where[layer] = True
@@ -137,27 +122,23 @@ def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
     for i in range(model.config.num_hidden_layers):
         for which, change in enumerate(rows(i, seen, rng)):
             x_RTD = restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin)
-            found[2 * which : 2 * which + 2, i, chosen_LN[i]] = effects_of_rows(
-                model, x_RTD, log_p_TV, tokens_BT[0], twin
-            )
+            found[2 * which : 2 * which + 2, i,
+                  chosen_LN[i]] = effects_of_rows(model, x_RTD, log_p_TV, tokens_BT[0], twin)
     return Ablation(*found)
 
 
-def effects_of_rows(
-    model: Model, x_RTD, log_p_TV, tokens_T, twin: str
-) -> tuple[np.ndarray, np.ndarray]:
+def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T,
+                    twin: str) -> tuple[np.ndarray, np.ndarray]:
     """(surprise_RT, kl_RT) of R changed runs, compared with the whole model."""
     R, T = x_RTD.shape[:2]
     if twin == "jax":
         from minillm.inspection import compiled
 
         t_N, next_N = np.tile(np.arange(T), R), np.tile(np.append(tokens_T[1:], 0), R)
-        each = lambda *rows: compiled.effects(
-            outer(model.params), rows[0], log_p_TV, *rows[1:], model.config
-        )
-        surprise_RT, kl_RT = (
-            x.reshape(R, T) for x in in_slices(x_RTD, each, model.config.vocab_size, t_N, next_N)
-        )
+        each = lambda *rows: compiled.effects(outer(model.params), rows[0], log_p_TV, *rows[1:],
+                                              model.config)
+        surprise_RT, kl_RT = (x.reshape(R, T)
+                              for x in in_slices(x_RTD, each, model.config.vocab_size, t_N, next_N))
         surprise_RT[:, -1] = np.nan
         return surprise_RT, kl_RT
     size, parts = max(1, 2**27 // log_p_TV.nbytes), []
@@ -177,9 +158,8 @@ def effect(changed_BTV, log_p_TV, tokens_T) -> tuple[np.ndarray, np.ndarray]:
 
 
 @each_text
-def effect_of(
-    model: Model, prompt, edits: Sequence[Edit], twin: str = "jax"
-) -> tuple[np.ndarray, np.ndarray]:
+def effect_of(model: Model, prompt, edits: Sequence[Edit],
+              twin: str = "jax") -> tuple[np.ndarray, np.ndarray]:
     """(surprise_T, kl_T) of any edits: their effect at each position."""
     tokens_BT = prompt_tokens(model, prompt)
     plain, changed = (log_softmax(run(model, tokens_BT, (), each, twin)[0]) for each in ((), edits))

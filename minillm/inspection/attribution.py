@@ -35,25 +35,13 @@ class Attribution:
     @property
     def total_T(self) -> np.ndarray:
         """The sum of all parts."""
-        return (
-            self.embed_T
-            + self.head_TLH.sum((1, 2))
-            + self.bias_TL.sum(1)
-            + self.mlp_TL.sum(1)
-            + self.norm_T
-        )
+        return (self.embed_T + self.head_TLH.sum((1, 2)) + self.bias_TL.sum(1) + self.mlp_TL.sum(1)
+                + self.norm_T)
 
 
 @each_text
-def attribute_logits(
-    model: Model,
-    prompt,
-    token_T=None,
-    against_mean: bool = False,
-    seen: dict | None = None,
-    twin: str = "jax",
-    rival_T=None,
-) -> Attribution:
+def attribute_logits(model: Model, prompt, token_T=None, against_mean: bool = False,
+                     seen: dict | None = None, twin: str = "jax", rival_T=None) -> Attribution:
     """The parts of the logit of `token_T` at each position; with `rival_T`, of its lead over that
     token's logit.
 
@@ -62,65 +50,34 @@ def attribute_logits(
     more probable. `seen` is a record of the prompt, if you have one.
     """
     tokens_BT = prompt_tokens(model, prompt)
-    seen = (
-        seen
-        or run(
-            model,
-            tokens_BT,
-            [*first(model.config), "*.z", "*.mlp_out", "layers.*.resid_post", "logits"],
-            (),
-            twin,
-        )[1]
-    )
+    seen = (seen or run(model, tokens_BT, [*first(model.config), "*.z", "*.mlp_out",
+                                           "layers.*.resid_post", "logits"], (), twin)[1])
     logits_TV = seen["logits"][0]
-    token_T = (
-        np.append(tokens_BT[0, 1:], np.argmax(logits_TV[-1]))
-        if token_T is None
-        else np.asarray(token_T)
-    )
+    token_T = (np.append(tokens_BT[0, 1:], np.argmax(logits_TV[-1])) if token_T is None
+               else np.asarray(token_T))
     L, positions = model.config.num_hidden_layers, np.arange(len(token_T))
     head_DV = head_matrix(model)
-    other_TD = (
-        head_DV.mean(1)
-        if against_mean
-        else 0
-        if rival_T is None
-        else head_DV[:, np.asarray(rival_T)].T
-    )
-    direction_TD, norm_T = through_norm(
-        model, seen[f"layers.{L - 1}.resid_post"][0], head_DV[:, token_T].T - other_TD
-    )
-    norm_T = norm_T + rounding(
-        model, seen[f"layers.{L - 1}.resid_post"][0], head_DV[:, token_T].T - other_TD
-    )
-    other_T = (
-        logits_TV.mean(1)
-        if against_mean
-        else 0
-        if rival_T is None
-        else logits_TV[positions, rival_T]
-    )
+    other_TD = (head_DV.mean(1) if against_mean else 0 if rival_T is None
+                else head_DV[:, np.asarray(rival_T)].T)
+    direction_TD, norm_T = through_norm(model, seen[f"layers.{L - 1}.resid_post"][0],
+                                        head_DV[:, token_T].T - other_TD)
+    norm_T = norm_T + rounding(model, seen[f"layers.{L - 1}.resid_post"][0],
+                               head_DV[:, token_T].T - other_TD)
+    other_T = (logits_TV.mean(1) if against_mean else 0 if rival_T is None
+               else logits_TV[positions, rival_T])
     return Attribution(
-        token_T=token_T,
-        embed_T=np.sum(seen[first(model.config)[-1]][0] * direction_TD, -1),
-        norm_T=norm_T,
-        head_TLH=np.stack(
-            [np.einsum("htd,td->th", head_outputs(model, seen, i), direction_TD) for i in range(L)],
-            1,
-        ),
-        bias_TL=np.stack([direction_TD @ bias(model, i) for i in range(L)], 1),
-        mlp_TL=np.stack(
-            [np.sum(seen[f"layers.{i}.mlp_out"][0] * direction_TD, -1) for i in range(L)], 1
-        ),
-        logit_T=logits_TV[positions, token_T] - other_T,
-    )
+        token_T=token_T, embed_T=np.sum(seen[first(model.config)[-1]][0] * direction_TD, -1),
+        norm_T=norm_T, head_TLH=np.stack([np.einsum("htd,td->th", head_outputs(model, seen, i),
+                                                    direction_TD) for i in range(L)], 1),
+        bias_TL=np.stack([direction_TD @ bias(model, i) for i in range(L)], 1), mlp_TL=np.stack(
+            [np.sum(seen[f"layers.{i}.mlp_out"][0] * direction_TD, -1) for i in range(L)], 1),
+        logit_T=logits_TV[positions, token_T] - other_T)
 
 
 def rounding(model: Model, last_TD, direction_TD):
     """What is added where the head rounds its inputs to integers: 0 in any other model. (T,)"""
-    weight = (
-        model.params["lm_head"] if "lm_head" in model.params else model.params["embed_tokens"].T
-    )
+    weight = (model.params["lm_head"] if "lm_head" in model.params
+              else model.params["embed_tokens"].T)
     read_TD = np.asarray(norm("numpy", model.params, last_TD, model.config))
     return np.sum((as_read(weight, read_TD) - read_TD) * direction_TD, -1)
 
@@ -140,9 +97,8 @@ def through_norm(model: Model, last_TD, direction_TD):
     weighted_TD = direction_TD * matrix(params["norm"])
     if family(config).norm_subtracts_mean:
         scale_T1 = 1 / np.sqrt(np.var(last_TD, axis=-1, keepdims=True) + config.layer_norm_epsilon)
-        return scale_T1 * (
-            weighted_TD - weighted_TD.mean(-1, keepdims=True)
-        ), direction_TD @ matrix(params["norm_bias"])
+        return scale_T1 * (weighted_TD - weighted_TD.mean(
+                               -1, keepdims=True)), direction_TD @ matrix(params["norm_bias"])
     scale_T1 = 1 / np.sqrt(np.mean(last_TD * last_TD, axis=-1, keepdims=True) + config.rms_norm_eps)
     return scale_T1 * weighted_TD, np.zeros(len(last_TD), last_TD.dtype)
 
@@ -152,11 +108,8 @@ def head_outputs(model: Model, seen: dict, i: int) -> np.ndarray:
     z_BKGTE = seen[f"layers.{i}.z"]
     z_HTE, o_proj = z_BKGTE[0].reshape(-1, *z_BKGTE.shape[-2:]), model.params["layers"][i]["o_proj"]
     H, T, E = z_HTE.shape
-    z_HTE = (
-        as_read(o_proj, z_HTE.transpose(1, 0, 2).reshape(T, H * E))
-        .reshape(T, H, E)
-        .transpose(1, 0, 2)
-    )
+    z_HTE = (as_read(o_proj, z_HTE.transpose(1, 0, 2).reshape(T, H * E)).reshape(T, H, E).transpose(
+                 1, 0, 2))
     return z_HTE @ matrix(o_proj).reshape(H, E, -1)
 
 
@@ -170,7 +123,6 @@ def parts_of_stream(model: Model, seen: dict) -> np.ndarray:
     """The sum of embedding, heads, biases and MLPs: (T, D). It must equal the last resid_post."""
     total_TD = seen[first(model.config)[-1]][0].copy()
     for i in range(model.config.num_hidden_layers):
-        total_TD += (
-            head_outputs(model, seen, i).sum(0) + bias(model, i) + seen[f"layers.{i}.mlp_out"][0]
-        )
+        total_TD += (head_outputs(model, seen, i).sum(0) + bias(model, i)
+                     + seen[f"layers.{i}.mlp_out"][0])
     return total_TD

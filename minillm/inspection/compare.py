@@ -39,8 +39,8 @@ def compare(model: Model, other: Model, prompt, twin: str = "jax") -> Comparison
     tokens_BT = prompt_tokens(model, prompt)
     names = [f"*.{tap}" for tap in TAPS] + ["logits"]
     mine, others = (record(each, tokens_BT, names, twin=twin) for each in (model, other))
-    error_LN = np.array([[relative(mine[f"layers.{i}.{tap}"], others[f"layers.{i}.{tap}"]) for tap in TAPS]
-                         for i in range(ours.num_hidden_layers)])
+    error_LN = np.array([[relative(mine[f"layers.{i}.{tap}"], others[f"layers.{i}.{tap}"])
+                          for tap in TAPS] for i in range(ours.num_hidden_layers)])
     log_p_TV, log_q_TV = log_softmax(others["logits"][0]), log_softmax(mine["logits"][0])
     kl_T = np.sum(np.exp(log_p_TV) * (log_p_TV - log_q_TV), -1)
     return Comparison(TAPS, error_LN, kl_T, log_p_TV.argmax(-1) == log_q_TV.argmax(-1))

@@ -19,14 +19,11 @@ def run(params, tokens_BT, values, config, names, plan):
     """(logits, record) of a forward pass: one compiled block for all layers that are changed and recorded alike."""
 
     def part(prefix, own=lambda name: True):
-        mine = [
-            (name.removeprefix(prefix), kind, value)
-            for (name, kind), value in zip(plan, values, strict=True)
-            if name.startswith(prefix) and own(name)
-        ]
-        wanted = tuple(
-            name.removeprefix(prefix) for name in names if name.startswith(prefix) and own(name)
-        )
+        mine = [(name.removeprefix(prefix), kind, value)
+                for (name, kind), value in zip(plan, values, strict=True) if name.startswith(prefix)
+                and own(name)]
+        wanted = tuple(name.removeprefix(prefix) for name in names if name.startswith(prefix)
+                       and own(name))
         return tuple(each[:2] for each in mine), [each[2] for each in mine], wanted
 
     seen = {}
@@ -48,9 +45,8 @@ def run(params, tokens_BT, values, config, names, plan):
 def start(params, tokens_BT, values, config, plan=(), names=()):
     """(x_BTD, record) before the first block."""
     seen = {}
-    return dispatch.embed(
-        "jax", params, tokens_BT, config, editor(plan, values, names, seen, jnp.where)
-    ), seen
+    return dispatch.embed("jax", params, tokens_BT, config,
+                          editor(plan, values, names, seen, jnp.where)), seen
 
 
 @partial(jax.jit, static_argnames=("config", "plan", "names"))
@@ -85,14 +81,11 @@ def gradients(params, tokens_BT, position, token, rival, config, names):
     for layer in params["layers"]:
         inputs.append(x_BTD)
         x_BTD, _ = block(layer, x_BTD, [], config)
-    dx_BTD, found = (
-        score_gradient(dispatch.outer(params), x_BTD, position, token, rival, config),
-        {},
-    )
+    dx_BTD, found = (score_gradient(dispatch.outer(params), x_BTD, position, token, rival, config),
+                     {})
     for i in reversed(range(len(inputs))):
-        sites = tuple(
-            name.removeprefix(f"layers.{i}.") for name in names if name.startswith(f"layers.{i}.")
-        )
+        sites = tuple(name.removeprefix(f"layers.{i}.") for name in names
+                      if name.startswith(f"layers.{i}."))
         dx_BTD, added = block_gradient(params["layers"][i], inputs[i], dx_BTD, config, sites)
         found |= {f"layers.{i}.{name}": x for name, x in added.items()}
     return found
@@ -135,9 +128,8 @@ def step(params, tokens_BT, cache, values, config, names, plan):
 def effects(params, x_ND, log_p_TV, t_N, next_N, config):
     """(surprise, KL) of rows of changed streams at positions t: see ablation.effect."""
     log_p_NV, log_q_NV = log_p_TV[t_N], log_softmax(dispatch.unembed("jax", params, x_ND, config))
-    surprise_N = (
-        jnp.take_along_axis(each, next_N[:, None], axis=-1)[:, 0] for each in (log_p_NV, log_q_NV)
-    )
+    surprise_N = (jnp.take_along_axis(each, next_N[:, None], axis=-1)[:, 0]
+                  for each in (log_p_NV, log_q_NV))
     return jnp.subtract(*surprise_N), jnp.sum(jnp.exp(log_p_NV) * (log_p_NV - log_q_NV), axis=-1)
 
 

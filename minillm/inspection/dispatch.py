@@ -13,11 +13,8 @@ from minillm.loading import Model, twin_package
 
 def prompt_rows(model: Model, prompt) -> list[np.ndarray]:
     """The token ids of each text of a prompt: a text, ids, several texts, or rows of ids. Raises UserError if unreadable."""
-    if (
-        isinstance(prompt, str)
-        or len(np.shape(prompt[0] if len(prompt) else 0)) == 0
-        and not isinstance(next(iter(prompt), 0), str)
-    ):
+    if (isinstance(prompt, str) or len(np.shape(prompt[0] if len(prompt) else 0)) == 0
+        and not isinstance(next(iter(prompt), 0), str)):
         prompt = [prompt]
     rows = [np.asarray(model.prompt_ids(row) if isinstance(row, str) else row) for row in prompt]
     for row in rows:
@@ -31,8 +28,7 @@ def prompt_tokens(model: Model, prompt) -> np.ndarray:
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1:
         raise UserError(
-            f"the texts have {lengths[0]} to {lengths[-1]} tokens: here they must be equally long"
-        )
+            f"the texts have {lengths[0]} to {lengths[-1]} tokens: here they must be equally long")
     return np.stack(rows)
 
 
@@ -42,15 +38,10 @@ def each_text(function):
     @wraps(function)
     def over(model: Model, prompt, *arguments, seen: dict | None = None, **options):
         rows = prompt_rows(model, prompt)
-        kept = (
-            [{}] * len(rows)
-            if seen is None
-            else [{"seen": row_of(seen, i, len(rows[i]))} for i in range(len(rows))]
-        )
-        found = [
-            function(model, row[None], *arguments, **options, **more)
-            for row, more in zip(rows, kept, strict=True)
-        ]
+        kept = ([{}] * len(rows) if seen is None
+                else [{"seen": row_of(seen, i, len(rows[i]))} for i in range(len(rows))])
+        found = [function(model, row[None], *arguments, **options, **more)
+                 for row, more in zip(rows, kept, strict=True)]
         return found[0] if len(found) == 1 else found
 
     return over
@@ -91,11 +82,8 @@ def as_read(weight, x) -> np.ndarray:
     from minillm.in_numpy.quantize import outside, quantize_tokens
 
     x_TI = np.asarray(x).reshape(-1, x.shape[-1])
-    inside_I = (
-        1
-        if weight.columns is None
-        else outside(np.asarray(weight.columns), x_TI.shape[-1], x_TI.dtype)
-    )
+    inside_I = (1 if weight.columns is None
+                else outside(np.asarray(weight.columns), x_TI.shape[-1], x_TI.dtype))
     integers_TI, scale_T1 = quantize_tokens(x_TI * inside_I)
     return (integers_TI * scale_T1 + x_TI * (1 - inside_I)).reshape(x.shape)
 

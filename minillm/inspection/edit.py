@@ -72,9 +72,8 @@ def prepared(edits: Sequence[Edit], config, lengths: Sequence[int], room: int, d
             shape = shape_of(name, config, len(lengths), longest)
             if isinstance(edit.value, Mapping) and name not in edit.value:
                 raise UserError(f"the other run's record has no {name}: record it in that run")
-            value = np.asarray(
-                edit.value[name] if isinstance(edit.value, Mapping) else edit.value, dtype
-            )
+            value = np.asarray(edit.value[name] if isinstance(edit.value, Mapping) else edit.value,
+                               dtype)
             try:
                 np.broadcast_to(value, shape)
             except ValueError:
@@ -82,28 +81,21 @@ def prepared(edits: Sequence[Edit], config, lengths: Sequence[int], room: int, d
                     f"the value for {name} has shape {value.shape}, which does not fit its {shape}"
                 ) from None
             plan.append((name, edit.kind))
-            values.append(
-                (
-                    mask(name, config, lengths, room, edit.positions, edit.heads, edit.units),
-                    padded(value, name, longest, room),
-                )
-            )
+            values.append((mask(name, config, lengths, room, edit.positions, edit.heads,
+                                edit.units), padded(value, name, longest, room)))
     return tuple(plan), values
 
 
 def padded(x, name: str, length: int, room: int):
     """An array of an activation with its axes of positions made longer, where it has them."""
     axes = axes_of(name)[len(axes_of(name)) - x.ndim :]
-    more = [
-        (0, room - length if letter in "TS" and size == length > 1 else 0)
-        for letter, size in zip(axes, x.shape)
-    ]
+    more = [(0, room - length if letter in "TS" and size == length > 1 else 0)
+            for letter, size in zip(axes, x.shape)]
     return np.pad(x, more) if any(after for _, after in more) else x
 
 
-def mask(
-    name: str, config, lengths: Sequence[int], room: int, positions=None, heads=None, units=None
-) -> np.ndarray:
+def mask(name: str, config, lengths: Sequence[int], room: int, positions=None, heads=None,
+         units=None) -> np.ndarray:
     """True where an activation changes; length 1 on axes that change whole. Raises UserError.
 
     `positions` are the same in every text, or a list for each.
@@ -127,8 +119,7 @@ def mask(
         size = longest if axes[-1] == "S" else shape[-1]
         chosen = along(0, (size,), units, f"a unit of {name}")
         found = found & np.pad(chosen, (0, shape[-1] - size)).reshape(
-            [-1 if i == unit_axis else 1 for i in range(len(shape))]
-        )
+            [-1 if i == unit_axis else 1 for i in range(len(shape))])
     if heads is not None:
         if "K" not in axes:
             raise UserError(f"{name} has no heads: edit a tap that has, such as z or pattern")
@@ -140,12 +131,8 @@ def mask(
 
 def laid_out(rows_BT, axes: str, letter: str) -> np.ndarray:
     """(B, T) on the first axis of an activation and on that of `letter`; length 1 on the others."""
-    return rows_BT.reshape(
-        [
-            len(rows_BT) if i == 0 else rows_BT.shape[1] if axis == letter else 1
-            for i, axis in enumerate(axes)
-        ]
-    )
+    return rows_BT.reshape([len(rows_BT) if i == 0 else rows_BT.shape[1] if axis == letter else 1
+                            for i, axis in enumerate(axes)])
 
 
 def along(axis: int, shape, chosen, what: str) -> np.ndarray:
@@ -168,9 +155,8 @@ def editor(plan, values, names, seen: dict, where):
     def tap(name, x):
         for kind, mask, value in changes.get(name, ()):
             value = value.astype(x.dtype)
-            x = where(
-                mask, value if kind == "replace" else x + value if kind == "add" else x * value, x
-            )
+            x = where(mask,
+                      value if kind == "replace" else x + value if kind == "add" else x * value, x)
         if name in names:
             seen[name] = x
         return x

@@ -55,13 +55,8 @@ class Check:
     @property
     def verdict(self) -> str:
         """One of "holds", "fails" and "not checked". A difference of NaN fails."""
-        return (
-            "not checked"
-            if self.skipped
-            else "holds"
-            if self.difference <= self.tolerance
-            else "fails"
-        )
+        return ("not checked" if self.skipped else "holds" if self.difference <= self.tolerance
+                else "fails")
 
 
 class NotHere(Exception):
@@ -78,15 +73,8 @@ def difference(ours, theirs) -> float:
     return float(np.max(np.abs(ours[finite] - theirs[finite]), initial=0) / max(largest, 1e-30))
 
 
-def check_all(
-    model: Model,
-    prompt,
-    corrupt=None,
-    seen: dict | None = None,
-    twin: str = "jax",
-    look=lambda i, layer: None,
-    say=lambda line: None,
-) -> list[Check]:
+def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin: str = "jax",
+              look=lambda i, layer: None, say=lambda line: None) -> list[Check]:
     """Check all identities on a prompt; `corrupt` is a prompt of equal length, for patching.
 
     `seen` is a record of at least NEEDED. `look(i, layer)` is shown the whole record of each layer, which is not kept.
@@ -95,16 +83,11 @@ def check_all(
     seen = seen or record(model, tokens_BT, NEEDED, twin=twin)
     kind = seen["logits"].dtype.name
     tolerance = TOLERANCES.get(kind, 1e-2)
-    rounds = any(
-        getattr(getattr(leaf, "scheme", None), "activations", False)
-        for leaf in model.params["layers"][0].values()
-    )
+    rounds = any(getattr(getattr(leaf, "scheme", None), "activations", False)
+                 for leaf in model.params["layers"][0].values())
     block, whole = (STEP, WANDER) if rounds else (tolerance, tolerance)
-    no_change, how_much = (
-        (block if rounds else tolerance / 10, "no more than rounding")
-        if twin == "jax"
-        else (0.0, "not a bit")
-    )
+    no_change, how_much = ((block if rounds else tolerance / 10, "no more than rounding")
+                           if twin == "jax" else (0.0, "not a bit"))
     L = model.config.num_hidden_layers
     last = f"layers.{L - 1}.resid_post"
     other = prompt_tokens(model, corrupt) if corrupt is not None else shuffled(tokens_BT)
@@ -204,11 +187,8 @@ def shuffled(tokens_BT) -> np.ndarray:
 
 def bits(ours, theirs) -> float:
     """0 if two arrays are equal bit for bit, otherwise their largest difference (never 0)."""
-    return (
-        0.0
-        if np.array_equal(ours, theirs, equal_nan=True)
-        else max(difference(ours, theirs), 1e-30)
-    )
+    return (0.0 if np.array_equal(ours, theirs, equal_nan=True)
+            else max(difference(ours, theirs), 1e-30))
 
 
 def by_layer(model, tokens_BT, seen, twin, look, say) -> dict:
@@ -234,9 +214,8 @@ def by_layer(model, tokens_BT, seen, twin, look, say) -> dict:
         worst[what] = max([worst[what], *differences], key=lambda x: np.inf if np.isnan(x) else x)
 
     same = bits if twin == "numpy" else difference
-    inside = [
-        name.removeprefix("layers.0.") for name in tap_names(config) if name.startswith("layers.0.")
-    ]
+    inside = [name.removeprefix("layers.0.") for name in tap_names(config)
+              if name.startswith("layers.0.")]
     _, first = before_layers(twin, on.params, tokens_BT, config)
     note("recording", *(same(first[name], seen[name]) for name in first if name in seen))
     if there:
@@ -245,32 +224,19 @@ def by_layer(model, tokens_BT, seen, twin, look, say) -> dict:
     for i, layer in enumerate(on.params["layers"]):
         say(f"checking layer {i + 1} of {config.num_hidden_layers}")
         x_BTD = seen[f"layers.{i}.resid_pre"]
-        after = seen[
-            f"layers.{i + 1}.resid_pre"
-            if i + 1 < config.num_hidden_layers
-            else f"layers.{i}.resid_post"
-        ]
+        after = seen[f"layers.{i + 1}.resid_pre" if i + 1 < config.num_hidden_layers
+                     else f"layers.{i}.resid_post"]
         recorded = whole_block(twin, layer, x_BTD, config, inside)
-        mine = recorded | {
-            name: seen[f"layers.{i}.{name}"] for name in inside if f"layers.{i}.{name}" in seen
-        }
+        mine = recorded | {name: seen[f"layers.{i}.{name}"] for name in inside
+                           if f"layers.{i}.{name}" in seen}
         look(i, mine)
         plain = whole_block(twin, layer, x_BTD, config, ["resid_post"])["resid_post"]
-        note(
-            "recording",
-            same(recorded["resid_post"], plain),
-            same(plain, after),
-            *(same(recorded[name], mine[name]) for name in inside),
-        )
+        note("recording", same(recorded["resid_post"], plain), same(plain, after),
+             *(same(recorded[name], mine[name]) for name in inside))
         for taps in (("pattern", "mlp_post"), ("z", "mlp_out")):
             again = whole_block(
-                twin,
-                layer,
-                x_BTD,
-                config,
-                ["resid_post"],
-                [swap(f"layers.0.{tap}", {f"layers.0.{tap}": mine[tap]}) for tap in taps],
-            )
+                twin, layer, x_BTD, config, ["resid_post"],
+                [swap(f"layers.0.{tap}", {f"layers.0.{tap}": mine[tap]}) for tap in taps])
             note("nothing", same(again["resid_post"], after))
         if there:
             theirs = whole_block(other, there.params["layers"][i], x_BTD, config, inside)
@@ -280,27 +246,12 @@ def by_layer(model, tokens_BT, seen, twin, look, say) -> dict:
         x_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
         note("twins", difference(seen["logits"], through_head(other, there.params, x_BTD, config)))
     if "final_norm" in seen:
-        note(
-            "recording",
-            same(
-                norm(
-                    twin,
-                    on.params,
-                    seen[f"layers.{config.num_hidden_layers - 1}.resid_post"],
-                    config,
-                ),
-                seen["final_norm"],
-            ),
-        )
-    note(
-        "recording",
-        same(
-            through_head(
-                twin, on.params, seen[f"layers.{config.num_hidden_layers - 1}.resid_post"], config
-            ),
-            seen["logits"],
-        ),
-    )
+        note("recording",
+             same(norm(twin, on.params, seen[f"layers.{config.num_hidden_layers - 1}.resid_post"],
+                       config), seen["final_norm"]))
+    note("recording", same(through_head(twin, on.params,
+                                        seen[f"layers.{config.num_hidden_layers - 1}.resid_post"],
+                                        config), seen["logits"]))
     return worst | ({} if there else {"twins": NotHere(reason)})
 
 
@@ -310,15 +261,8 @@ def whole_block(twin: str, layer, x_BTD, config, names, edits=()) -> dict:
     room = padded_length(T, max(T, config.max_position_embeddings)) if twin == "jax" else T
     plan, values = prepared(edits, config, [T] * B, room, x_BTD.dtype)
     plan = tuple((name.removeprefix("layers.0."), kind) for name, kind in plan)
-    _, seen = through_block(
-        twin,
-        layer,
-        padded(x_BTD, "layers.0.resid_pre", T, room),
-        config,
-        plan,
-        values,
-        tuple(names),
-    )
+    _, seen = through_block(twin, layer, padded(x_BTD, "layers.0.resid_pre", T, room), config, plan,
+                            values, tuple(names))
     return {name: ended(seen[name], f"layers.0.{name}", [T] * B) for name in names}
 
 
@@ -331,23 +275,17 @@ def wider(model, tokens_BT, seen) -> float:
         tokens_BT, return_inverse=True
     )  # no more rows of the embedding than are used
     rows = matrix(params["embed_tokens"])[ids]
-    outside = {
-        name: leaf
-        for name, leaf in params.items()
-        if name not in ("layers", "lm_head", "embed_tokens")
-    }
+    outside = {name: leaf for name, leaf in params.items()
+               if name not in ("layers", "lm_head", "embed_tokens")}
     outside = widened(outside | {"embed_tokens": rows})
     x_BTD, _ = before_layers("numpy", outside, place_BT.reshape(tokens_BT.shape), config)
     for layer in params["layers"]:
         x_BTD, _ = through_block("numpy", widened(layer), x_BTD, config)
     read_BTD, head_DV = norm("numpy", outside, x_BTD, config), head_matrix(model)
-    return max(
-        difference_of(
-            seen["logits"][..., at : at + 8192],
-            read_BTD @ head_DV[:, at : at + 8192].astype(np.float64),
-        )
-        for at in range(0, config.vocab_size, 8192)
-    ) / max(float(np.max(np.abs(seen["logits"]))), 1e-30)
+    return max(difference_of(seen["logits"][..., at : at + 8192],
+                             read_BTD @ head_DV[:, at : at + 8192].astype(np.float64))
+               for at in range(0, config.vocab_size, 8192)) / max(
+        float(np.max(np.abs(seen["logits"]))), 1e-30)
 
 
 def difference_of(ours, theirs) -> float:
@@ -372,9 +310,8 @@ def restarted(model, seen, twin) -> float:
     L = model.config.num_hidden_layers
     x_BTD = seen[f"layers.{L // 2}.resid_pre"]
     none = np.zeros((1, 1, 1), bool)
-    again_BTD = restart(
-        model, x_BTD, L // 2, "resid_pre", "replace", none, np.zeros_like(x_BTD), twin
-    )
+    again_BTD = restart(model, x_BTD, L // 2, "resid_pre", "replace", none, np.zeros_like(x_BTD),
+                        twin)
     return difference(again_BTD, seen[f"layers.{L - 1}.resid_post"])
 
 
@@ -407,12 +344,7 @@ def not_finite(seen: dict) -> str:
             np.isnan(x) if name.endswith("scores") else ~np.isfinite(x)
         )  # scores of later tokens are -inf
         if bad.any():
-            what = (
-                "NaN"
-                if np.isnan(x[bad]).all()
-                else "infinite"
-                if not np.isnan(x[bad]).any()
-                else "NaN or infinite"
-            )
+            what = ("NaN" if np.isnan(x[bad]).all() else "infinite" if not np.isnan(x[bad]).any()
+                    else "NaN or infinite")
             return f"{bad.sum():,} of {x.size:,} numbers of {name} are {what}, and so is what follows from them"
     return ""

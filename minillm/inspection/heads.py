@@ -35,11 +35,8 @@ def targets(tokens_T) -> dict[str, np.ndarray]:
     same_TS = np.tril(tokens_T[:, None] == tokens_T[None, :], -1)
     after_TS = np.zeros_like(same_TS)
     after_TS[:, 1:] = same_TS[:, :-1]
-    return {
-        "previous": np.eye(len(tokens_T), k=-1, dtype=bool),
-        "duplicate": same_TS,
-        "induction": np.tril(after_TS),
-    }
+    return {"previous": np.eye(len(tokens_T), k=-1, dtype=bool), "duplicate": same_TS,
+            "induction": np.tril(after_TS)}
 
 
 def mean_attention(pattern_HTS, target_TS) -> np.ndarray:
@@ -56,12 +53,9 @@ def score_patterns(pattern_LHTS, tokens_T) -> HeadScores:
     uniform_TS = np.tril(np.ones((T, T))) / np.arange(1, T + 1)[:, None]
     kinds = targets(np.asarray(tokens_T))
     return HeadScores(
-        **{
-            f"{kind}_LH": np.array([mean_attention(each, kinds[kind]) for each in pattern_LHTS])
-            for kind in KINDS
-        },
-        uniform={kind: float(mean_attention(uniform_TS[None], kinds[kind])[0]) for kind in KINDS},
-    )
+        **{f"{kind}_LH": np.array([mean_attention(each, kinds[kind]) for each in pattern_LHTS])
+           for kind in KINDS},
+        uniform={kind: float(mean_attention(uniform_TS[None], kinds[kind])[0]) for kind in KINDS})
 
 
 def patterns(seen: dict, config, row: int = 0) -> np.ndarray:
@@ -78,9 +72,8 @@ def head_scores(model: Model, prompt, seen: dict | None = None, twin: str = "jax
     return score_patterns(patterns(seen, model.config), tokens_BT[0])
 
 
-def scores_on_repeats(
-    model: Model, length: int = 24, rows: int = 4, seed: int = 0, twin: str = "jax"
-) -> HeadScores:
+def scores_on_repeats(model: Model, length: int = 24, rows: int = 4, seed: int = 0,
+                      twin: str = "jax") -> HeadScores:
     """Scores on random tokens that are repeated once: only the repetition has any structure."""
     rng, ordinary = np.random.default_rng(seed), ordinary_tokens(model)
     length = min(length, (model.config.max_position_embeddings - 1) // 2, len(ordinary))
@@ -88,14 +81,10 @@ def scores_on_repeats(
     begin = np.tile(np.array(model.begin, int), (rows, 1))
     tokens_BT = np.concatenate([begin, drawn, drawn], 1)[:, : model.config.max_position_embeddings]
     seen = run(model, tokens_BT, "*.pattern", (), twin)[1]
-    found = [
-        score_patterns(patterns(seen, model.config, row), tokens)
-        for row, tokens in enumerate(tokens_BT)
-    ]
-    return HeadScores(
-        *(np.mean([getattr(each, f"{kind}_LH") for each in found], 0) for kind in KINDS),
-        uniform=found[0].uniform,
-    )
+    found = [score_patterns(patterns(seen, model.config, row), tokens)
+             for row, tokens in enumerate(tokens_BT)]
+    return HeadScores(*(np.mean([getattr(each, f"{kind}_LH") for each in found], 0)
+                        for kind in KINDS), uniform=found[0].uniform)
 
 
 def ordinary_tokens(model: Model) -> np.ndarray:

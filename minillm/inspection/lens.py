@@ -31,9 +31,8 @@ class Lens:
 
 
 @each_text
-def logit_lens(
-    model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax"
-) -> Lens:
+def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None,
+               twin: str = "jax") -> Lens:
     """The lens of every layer and position. `seen` is a record of the prompt, if you have one."""
     model = model.on(twin)
     tokens_BT = prompt_tokens(model, prompt)
@@ -47,9 +46,8 @@ def logit_lens(
     if twin == "jax":
         from minillm.inspection import compiled
 
-        each = lambda x, t, n: compiled.lens(
-            outer(model.params), x, answer_TV, t, n, model.config, count
-        )
+        each = lambda x, t, n: compiled.lens(outer(model.params), x, answer_TV, t, n, model.config,
+                                             count)
         found = in_slices(x_NTD, each, model.config.vocab_size, t_N, next_N)
         return Lens(*(x.reshape(L + 1, T, *x.shape[1:]) for x in found))
     rows = []

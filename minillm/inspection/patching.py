@@ -70,9 +70,8 @@ def each_pair(function):
     @wraps(function)
     def over(model: Model, clean, corrupt, *arguments, **options):
         pairs = equally_long(model, clean, corrupt)
-        found = [
-            function(model, *(row[None] for row in pair), *arguments, **options) for pair in pairs
-        ]
+        found = [function(model, *(row[None] for row in pair), *arguments, **options)
+                 for pair in pairs]
         return found[0] if len(found) == 1 else found
 
     return over
@@ -87,17 +86,9 @@ def equally_long(model: Model, clean, corrupt) -> list[tuple[np.ndarray, np.ndar
         )
     for one, other in zip(*rows):
         if len(one) != len(other):
-            cut = [
-                " | ".join(
-                    printable(
-                        "".join(text for text, _ in shown(model.tokenizer, int(token))),
-                        20,
-                        quoted=False,
-                    )
-                    for token in row
-                )
-                for row in (one, other)
-            ]
+            cut = [" | ".join(
+                       printable("".join(text for text, _ in shown(model.tokenizer, int(token))),
+                                 20, quoted=False) for token in row) for row in (one, other)]
             raise UserError(
                 f"the two prompts have {len(one)} and {len(other)} tokens: patching puts an activation into the same "
                 f"place of the other run, so they must be equally long: [{cut[0]}] and [{cut[1]}]"
@@ -107,9 +98,8 @@ def equally_long(model: Model, clean, corrupt) -> list[tuple[np.ndarray, np.ndar
 
 def target(model: Model, token, rival=None, position: int = -1) -> Target:
     """What to measure: the logit of `token`, less that of `rival`; each an id, or a text of one token. Raises UserError."""
-    return Target(
-        position, one_token(model, token), None if rival is None else one_token(model, rival)
-    )
+    return Target(position, one_token(model, token),
+                  None if rival is None else one_token(model, rival))
 
 
 def one_token(model: Model, token) -> int:
@@ -155,23 +145,14 @@ def score(logits_V, target: Target) -> float:
 def default_target(clean_V, corrupt_V, position: int) -> Target:
     """The clean run's answer against the corrupt run's, or its second choice if they are equal."""
     best, rival = int(np.argmax(clean_V)), int(np.argmax(corrupt_V))
-    return Target(
-        position, best, rival if rival != best else int(np.argsort(-clean_V, stable=True)[1])
-    )
+    return Target(position, best,
+                  rival if rival != best else int(np.argsort(-clean_V, stable=True)[1]))
 
 
 @each_pair
-def patch(
-    model: Model,
-    clean,
-    corrupt,
-    site: str = "resid_pre",
-    by: str = "position",
-    target: Target | None = None,
-    only_LN=None,
-    control_seed: int | None = None,
-    twin: str = "jax",
-) -> Patching:
+def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position",
+          target: Target | None = None, only_LN=None, control_seed: int | None = None,
+          twin: str = "jax") -> Patching:
     """Patch `site` of the clean run into the corrupt run, for each layer and position.
 
     For the site z, patch each head instead of each position. `only_LN` limits the work to some
@@ -179,54 +160,35 @@ def patch(
     run's own activation plus a random vector, as long as the difference from the clean one.
     """
     model = model.on(twin)
-    target, seen, other, (clean_score, corrupt_score) = two_runs(
-        model, clean, corrupt, site, target, twin
-    )
+    target, seen, other, (clean_score,
+                          corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
     if (by == "head") != (site == "z"):
         raise UserError(f"site {site} cannot be patched by {by}: z by head, the others by position")
     L, T = model.config.num_hidden_layers, next(iter(seen.values())).shape[1]
-    masks = (
-        one_head_each(model.config)
-        if by == "head"
-        else one_position_each(T, 3, position_axis(site))
-    )
+    masks = (one_head_each(model.config) if by == "head"
+             else one_position_each(T, 3, position_axis(site)))
     rng = np.random.default_rng(control_seed)
     score_LN = np.full((L, len(masks)), np.nan)
     for i in range(L):
-        name, rows = (
-            f"layers.{i}.{site}",
-            (np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])),
-        )
-        value = (
-            seen[name]
-            if control_seed is None
-            else other[name] + random_like(seen[name] - other[name], rng)
-        )
+        name, rows = (f"layers.{i}.{site}",
+                      (np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])))
+        value = (seen[name] if control_seed is None
+                 else other[name] + random_like(seen[name] - other[name], rng))
         if len(rows):
-            x_RTD = restart(
-                model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows], value, twin
-            )
-            score_LN[i, rows] = scores_at(
-                model, x_RTD, target.position, target.token, target.rival, twin
-            )
+            x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows],
+                            value, twin)
+            score_LN[i, rows] = scores_at(model, x_RTD, target.position, target.token, target.rival,
+                                          twin)
     return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN))
 
 
 @each_pair
-def rank_by_gradient(
-    model: Model,
-    clean,
-    corrupt,
-    site: str = "resid_pre",
-    by: str = "position",
-    target: Target | None = None,
-    twin: str = "jax",
-) -> Patching:
+def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "position",
+                     target: Target | None = None, twin: str = "jax") -> Patching:
     """Estimate `patch` by (d score / d activation of the corrupt run) times (clean - corrupt)."""
     model = model.on(twin)
-    target, seen, other, (clean_score, corrupt_score) = two_runs(
-        model, clean, corrupt, site, target, twin
-    )
+    target, seen, other, (clean_score,
+                          corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
     names = tuple(f"layers.{i}.{site}" for i in range(model.config.num_hidden_layers))
     gradient = gradients(model, prompt_tokens(model, corrupt), target, names, twin)
     products = [gradient[name] * (seen[name] - other[name]) for name in names]
@@ -234,49 +196,31 @@ def rank_by_gradient(
         estimate_LN = np.array([product[0].sum((-1, -2)).reshape(-1) for product in products])
     else:
         estimate_LN = np.array([product[0].sum(-1) for product in products])
-    return Patching(
-        site,
-        by,
-        target,
-        clean_score,
-        corrupt_score,
-        corrupt_score + estimate_LN,
-        np.zeros(estimate_LN.shape, bool),
-    )
+    return Patching(site, by, target, clean_score, corrupt_score, corrupt_score + estimate_LN,
+                    np.zeros(estimate_LN.shape, bool))
 
 
 @each_pair
-def patch_best(
-    model: Model,
-    clean,
-    corrupt,
-    site: str,
-    by: str,
-    target: Target | None,
-    most: int,
-    twin: str = "jax",
-) -> Patching:
+def patch_best(model: Model, clean, corrupt, site: str, by: str, target: Target | None, most: int,
+               twin: str = "jax") -> Patching:
     """Rank all places by gradient and patch the best `most` exactly; the others stay estimates."""
     ranked = rank_by_gradient(model, clean, corrupt, site, by, target, twin)
     size_LN = np.abs(ranked.score_LN - ranked.corrupt)
     only_LN = size_LN >= np.sort(size_LN, axis=None)[-min(most, size_LN.size)]
     found = patch(model, clean, corrupt, site, by, ranked.target, only_LN, twin=twin)
-    return replace(
-        found, score_LN=np.where(only_LN, found.score_LN, ranked.score_LN), exact_LN=only_LN
-    )
+    return replace(found, score_LN=np.where(only_LN, found.score_LN, ranked.score_LN),
+                   exact_LN=only_LN)
 
 
-def gradients(
-    model: Model, tokens_BT, target: Target, names: tuple[str, ...], twin: str
-) -> dict[str, np.ndarray]:
+def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...],
+              twin: str) -> dict[str, np.ndarray]:
     """d score / d activations of a target. Raises UserError where NumPy has no backward pass."""
     if twin == "jax":
         from minillm.inspection import compiled
 
         rival = -1 if target.rival is None else target.rival
-        found = compiled.gradients(
-            model.params, tokens_BT, target.position, target.token, rival, model.config, names
-        )
+        found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival,
+                                   model.config, names)
         return {name: np.asarray(found[name]) for name in names}
     if not family(model.config).backward_by_hand:
         raise UserError(
@@ -308,20 +252,13 @@ def gradients_by_hand(model: Model, tokens_BT, target: Target, names) -> dict[st
     for i in reversed(range(config.num_hidden_layers)):
         layer, at = params["layers"][i], f"layers.{i}."
         dmlp_in_BTD, _ = mlp_backward(dx_BTD, layer, seen, at)
-        dmid_BTD = (
-            dx_BTD
-            + rmsnorm_backward(
-                dmlp_in_BTD,
-                seen[at + "resid_mid"],
-                layer["post_attention_layernorm"],
-                config.rms_norm_eps,
-            )[0]
-        )
+        dmid_BTD = (dx_BTD
+                    + rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"],
+                                       layer["post_attention_layernorm"], config.rms_norm_eps)[0])
         z_shape = seen[at + "z"].shape
         dz_BTO = dmid_BTD @ matrix(layer["o_proj"]).T
-        dz_BKGTE = dz_BTO.reshape(*dmid_BTD.shape[:2], *z_shape[1:3], z_shape[-1]).transpose(
-            0, 2, 3, 1, 4
-        )
+        dz_BKGTE = dz_BTO.reshape(*dmid_BTD.shape[:2], *z_shape[1:3],
+                                  z_shape[-1]).transpose(0, 2, 3, 1, 4)
         found |= {at + "mlp_out": dx_BTD, at + "attn_out": dmid_BTD, at + "z": dz_BKGTE}
         dx_BTD, _ = block_backward(dx_BTD, layer, seen, at, turn, config)
         found[at + "resid_pre"] = dx_BTD

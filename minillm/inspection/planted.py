@@ -41,36 +41,29 @@ def mention_tokens(mention: Mention, ends_T: np.ndarray) -> range:
     return range(first, int(np.searchsorted(ends_T, mention.end, "left")) + 1)
 
 
-def tokens_and_ends(text: str, tokenizer: Tokenizer, begin: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def tokens_and_ends(text: str, tokenizer: Tokenizer,
+                    begin: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """(tokens, their ends in the text) of an ASCII text; begin-of-text tokens end at 0."""
     ids = tokenizer.encode(text)
     ends = np.cumsum([0] * len(begin) + [len(tokenizer.decode_bytes([i])) for i in ids])
     return np.array([*begin, *ids], np.int32), ends
 
 
-def planted(
-    story: Story, tokenizer: Tokenizer, begin: Sequence[int] = ()
-) -> tuple[np.ndarray, list[Planted]]:
+def planted(story: Story, tokenizer: Tokenizer,
+            begin: Sequence[int] = ()) -> tuple[np.ndarray, list[Planted]]:
     """The story's tokens and all its planted predictions: the mentions that earlier text predicts.
 
     The first mention of the pronoun has no earlier pronoun; only the occupation predicts it, in
     part.
     """
     tokens_T, ends_T = tokens_and_ends(story.text, tokenizer, begin)
-    places = {
-        fact: [mention_tokens(mention, ends_T) for mention in found.mentions]
-        for fact, found in story.facts.items()
-    }
+    places = {fact: [mention_tokens(mention, ends_T) for mention in found.mentions]
+              for fact, found in story.facts.items()}
     predictions = []
     for relation, (fact, sources) in RELATIONS.items():
         for place in places.get(fact, ()):
-            keys = tuple(
-                at
-                for source in sources
-                for earlier in places[source]
-                for at in earlier
-                if at < place[0]
-            )
+            keys = tuple(at for source in sources for earlier in places[source] for at in earlier
+                         if at < place[0])
             if keys:
                 predictions.append(Planted(relation, place[0] - 1, place[0], keys))
     return tokens_T, predictions

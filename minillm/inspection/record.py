@@ -29,13 +29,8 @@ from minillm.text.lengths import padded_length
 ROWS_AT_ONCE = 2**24  # numbers: the logits of as many positions are in memory at once
 
 
-def record(
-    model: Model,
-    prompt,
-    names: str | Sequence[str] = "*",
-    edits: Sequence[Edit] = (),
-    twin: str = "jax",
-) -> dict:
+def record(model: Model, prompt, names: str | Sequence[str] = "*", edits: Sequence[Edit] = (),
+           twin: str = "jax") -> dict:
     """{name: array}: the activations that match `names` (globs), after the `edits`, in order.
 
     `estimate` gives the memory. Texts of unequal length are padded: what stands after a text's end is NaN. Raises
@@ -49,13 +44,8 @@ def logits_of(model: Model, prompt, edits: Sequence[Edit] = (), twin: str = "jax
     return run(model, prompt, (), edits, twin)[0]
 
 
-def run(
-    model: Model,
-    prompt,
-    names: str | Sequence[str] = (),
-    edits: Sequence[Edit] = (),
-    twin: str = "jax",
-):
+def run(model: Model, prompt, names: str | Sequence[str] = (), edits: Sequence[Edit] = (),
+        twin: str = "jax"):
     """(logits (B, T, V), record): one forward pass, edited and recorded."""
     model.check_twin(twin)
     rows, config = prompt_rows(model, prompt), model.config
@@ -70,12 +60,10 @@ def run(
         logits_BTV, seen = compiled.run(model.params, tokens_BT, values, config, names, plan)
     else:
         seen = {}
-        logits_BTV, _ = forward("numpy", config)(
-            model.params, tokens_BT, config, tap=editor(plan, values, names, seen, np.where)
-        )
-    found = {
-        name: ended(logits_BTV if name == "logits" else seen[name], name, lengths) for name in names
-    }
+        logits_BTV, _ = forward("numpy", config)(model.params, tokens_BT, config,
+                                                 tap=editor(plan, values, names, seen, np.where))
+    found = {name: ended(logits_BTV if name == "logits" else seen[name], name, lengths)
+             for name in names}
     return (found["logits"] if "logits" in names else ended(logits_BTV, "logits", lengths)), found
 
 
@@ -85,8 +73,7 @@ def ended(x, name: str, lengths: Sequence[int]) -> np.ndarray:
     at = [axis for axis, letter in enumerate(axes_of(name)) if letter in "TS"]
     if x.shape[at[0]] > T:
         x = np.ascontiguousarray(
-            x[tuple(slice(T) if axis in at else slice(None) for axis in range(x.ndim))]
-        )
+            x[tuple(slice(T) if axis in at else slice(None) for axis in range(x.ndim))])
     if min(lengths) < T:
         x = np.array(x)
         for axis in at:
@@ -96,9 +83,8 @@ def ended(x, name: str, lengths: Sequence[int]) -> np.ndarray:
     return x
 
 
-def record_by_layer(
-    model: Model, prompt, names: str | Sequence[str] = "*", twin: str = "jax"
-) -> Iterator[tuple[str, np.ndarray]]:
+def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*",
+                    twin: str = "jax") -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, array) in the order of the computation, with one layer in memory at a time."""
     model = model.on(twin)
     tokens_BT, config = prompt_tokens(model, prompt), model.config
@@ -106,9 +92,8 @@ def record_by_layer(
     x_BTD, seen = before_layers(twin, model.params, tokens_BT, config)
     yield from ((name, np.asarray(seen[name])) for name in seen if name in wanted)
     for i, layer in enumerate(model.params["layers"]):
-        inside = tuple(
-            name.removeprefix(f"layers.{i}.") for name in wanted if name.startswith(f"layers.{i}.")
-        )
+        inside = tuple(name.removeprefix(f"layers.{i}.") for name in wanted
+                       if name.startswith(f"layers.{i}."))
         x_BTD, seen = through_block(twin, layer, x_BTD, config, names=inside)
         yield from ((f"layers.{i}.{name}", np.asarray(seen[name])) for name in inside)
     if "final_norm" in wanted:
@@ -143,9 +128,8 @@ def through_head(twin: str, params, x, config) -> np.ndarray:
     if twin == "jax":
         from minillm.inspection import compiled
 
-        (logits,) = in_slices(
-            x, lambda x_ND: (compiled.unembed(outer(params), x_ND, config),), config.vocab_size
-        )
+        (logits,) = in_slices(x, lambda x_ND: (compiled.unembed(outer(params), x_ND, config),),
+                              config.vocab_size)
         return logits.reshape(*np.shape(x)[:-1], -1)
     return unembed("numpy", params, x, config)
 

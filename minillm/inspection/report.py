@@ -56,19 +56,9 @@ PANELS = (
 TYPED = 20_000_000  # parameters: a larger model does not write the text in which its neurons are looked at
 
 
-def contents(
-    model: Model,
-    prompt,
-    corrupt=None,
-    against: Model | None = None,
-    text: str | None = None,
-    effort: float = EFFORT,
-    twin: str = "jax",
-    say=lambda line: None,
-    panels=PANELS,
-    target: Target | None = None,
-    command: str = "",
-) -> dict:
+def contents(model: Model, prompt, corrupt=None, against: Model | None = None, text: str
+             | None = None, effort: float = EFFORT, twin: str = "jax", say=lambda line: None,
+             panels=PANELS, target: Target | None = None, command: str = "") -> dict:
     """Everything that the page shows, ready for JSON.
 
     `effort` is the number of operations for ablation and patching, in 10^12. The neurons' top tokens are searched in
@@ -96,20 +86,13 @@ def contents(
         page.data["broken"] = broken
         page.data["checks"] = []
         return page.finished()
-    page.add_checks(
-        faithfulness.check_all(model, tokens_BT, corrupt, seen, twin, page.look, say)
-        if "checks" in panels
-        else []
-    )
+    page.add_checks(faithfulness.check_all(model, tokens_BT, corrupt, seen, twin, page.look, say)
+                    if "checks" in panels else [])
     if "checks" not in panels:
         for i, layer in enumerate(model.params["layers"]):
             say(f"reading the heads of layer {i + 1}")
-            page.look(
-                i,
-                faithfulness.whole_block(
-                    twin, layer, seen[f"layers.{i}.resid_pre"], model.config, ["pattern"]
-                ),
-            )
+            page.look(i, faithfulness.whole_block(twin, layer, seen[f"layers.{i}.resid_pre"],
+                                                  model.config, ["pattern"]))
     page.add_answers()
     page.add_head_scores(twin)
     if "lens" in panels:
@@ -123,9 +106,8 @@ def contents(
     left = effort * 1e12
     if "ablation" in panels:
         say("taking out one head after the other")
-        left = page.add_ablation(left * (0.5 if corrupt is not None else 1), twin) + left * (
-            0.5 if corrupt is not None else 0
-        )
+        left = page.add_ablation(left * (0.5 if corrupt is not None else 1),
+                                 twin) + left * (0.5 if corrupt is not None else 0)
     else:
         page.no_ablation()
     page.add_patterns()
@@ -151,11 +133,8 @@ class Page:
 
     def __init__(self, model: Model, tokens_BT, seen: dict):
         self.model, self.config, self.tokens_BT, self.seen = model, model.config, tokens_BT, seen
-        self.L, self.H, self.T = (
-            model.config.num_hidden_layers,
-            model.config.num_attention_heads,
-            tokens_BT.shape[1],
-        )
+        self.L, self.H, self.T = (model.config.num_hidden_layers, model.config.num_attention_heads,
+                                  tokens_BT.shape[1])
         self.data, self.arrays, self.ids, self.missing = {}, {}, set(tokens_BT[0].tolist()), []
         self.coded, self.sharpness, self.scores, self.strength = (
             [],
@@ -167,16 +146,10 @@ class Page:
     def look(self, i: int, layer: dict):
         """Keep what the page says about the patterns of a layer: themselves in a byte a number, their scores."""
         pattern_HTS = layer["pattern"][0].reshape(self.H, self.T, self.T)
-        self.coded.append(
-            np.rint(255 * np.sqrt(np.clip(pattern_HTS[:, *np.tril_indices(self.T)], 0, 1))).astype(
-                np.uint8
-            )
-        )
-        self.sharpness.append(
-            np.max(pattern_HTS[:, 1:, 1:], axis=-1, initial=0).mean(-1)
-            if self.T > 1
-            else np.zeros(self.H)
-        )
+        self.coded.append(np.rint(255 * np.sqrt(np.clip(pattern_HTS[:, *np.tril_indices(self.T)], 0,
+                                                        1))).astype(np.uint8))
+        self.sharpness.append(np.max(pattern_HTS[:, 1:, 1:], axis=-1, initial=0).mean(-1)
+                              if self.T > 1 else np.zeros(self.H))
         for kind, target_TS in targets(self.tokens_BT[0]).items():
             self.scores[kind].append(mean_attention(pattern_HTS, target_TS))
 
@@ -188,11 +161,8 @@ class Page:
         if np.dtype(kind) == np.float16:
             array = np.clip(array, -65504, 65504)
         stored = np.ascontiguousarray(array, np.dtype(kind).newbyteorder("<"))
-        self.arrays[name] = {
-            "kind": kind,
-            "shape": list(array.shape),
-            "data": base64.b64encode(stored.tobytes()).decode(),
-        }
+        self.arrays[name] = {"kind": kind, "shape": list(array.shape),
+                             "data": base64.b64encode(stored.tobytes()).decode()}
 
     def left_out(self, what: str, why: str):
         self.missing.append([what, why])
@@ -221,10 +191,8 @@ class Page:
             "tokens": self.tokens_BT[0].tolist(),
             "begun": len(self.model.begin) if isinstance(prompt, str) else 0,
         }
-        self.data |= {
-            "command": command,
-            "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        }
+        self.data |= {"command": command,
+                      "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")}
         if about.missing_because:
             self.left_out(*about.missing_because)
 
@@ -251,9 +219,8 @@ class Page:
         surprise_T[1:] = -log_p_TV[np.arange(self.T - 1), self.tokens_BT[0, 1:]]
         p_TV = np.exp(log_p_TV)
         rank_T = np.zeros(self.T)
-        rank_T[:-1] = (
-            log_p_TV[:-1] > log_p_TV[np.arange(self.T - 1), self.tokens_BT[0, 1:]][:, None]
-        ).sum(1) + 1
+        rank_T[:-1] = (log_p_TV[:-1] > log_p_TV[np.arange(self.T - 1),
+                                                self.tokens_BT[0, 1:]][:, None]).sum(1) + 1
         self.put("answer_token", best_TM, "int32", ids=True)
         self.put("answer_p", np.take_along_axis(p_TV, best_TM, -1))
         self.put("surprise", surprise_T)
@@ -275,38 +242,28 @@ class Page:
 
     def strength_LH(self):
         """The mean effect of taking each head out, in nats; 0 where it was not."""
-        return (
-            np.zeros((self.L, self.H))
-            if self.strength is None
-            else np.nan_to_num(self.strength.mean(-1))
-        )
+        return (np.zeros((self.L, self.H)) if self.strength is None
+                else np.nan_to_num(self.strength.mean(-1)))
 
     def add_head_scores(self, twin: str):
         uniform = score_patterns([np.zeros((0, self.T, self.T))], self.tokens_BT[0]).uniform
-        here = HeadScores(
-            **{f"{kind}_LH": np.array(self.scores[kind]) for kind in KINDS}, uniform=uniform
-        )
+        here = HeadScores(**{f"{kind}_LH": np.array(self.scores[kind]) for kind in KINDS},
+                          uniform=uniform)
         enough = self.config.max_position_embeddings >= 9
         repeats = scores_on_repeats(self.model, twin=twin) if enough else None
         for kind in KINDS:
             self.put(f"here_{kind}", getattr(here, f"{kind}_LH"))
             if repeats:
                 self.put(f"repeat_{kind}", getattr(repeats, f"{kind}_LH"))
-        self.data["uniform"] = {
-            "here": finite(here.uniform),
-            "repeat": finite(repeats.uniform) if repeats else None,
-        }
+        self.data["uniform"] = {"here": finite(here.uniform),
+                                "repeat": finite(repeats.uniform) if repeats else None}
         if not enough:
-            self.left_out(
-                "scores on repeated random tokens",
-                "the model's context is too short to repeat anything",
-            )
+            self.left_out("scores on repeated random tokens",
+                          "the model's context is too short to repeat anything")
         for kind in KINDS:
             if here.uniform[kind] is None or np.isnan(here.uniform[kind]):
-                self.left_out(
-                    f"the {kind} score on this prompt",
-                    "no token of it comes back, so nothing could be looked up",
-                )
+                self.left_out(f"the {kind} score on this prompt",
+                              "no token of it comes back, so nothing could be looked up")
 
     def add_lens(self, lens):
         self.put("lens_token", lens.token_NTM, "int32", ids=True)
@@ -318,11 +275,8 @@ class Page:
     def add_attribution(self, target: Target | None):
         """The parts of every next token's logit, or with a target of its lead over its rival, at every position."""
         pair = target is not None and target.rival is not None
-        chosen = (
-            {"token_T": np.full(self.T, target.token), "rival_T": np.full(self.T, target.rival)}
-            if pair
-            else {}
-        )
+        chosen = ({"token_T": np.full(self.T, target.token),
+                   "rival_T": np.full(self.T, target.rival)} if pair else {})
         found = attribute_logits(self.model, self.tokens_BT, seen=self.seen, **chosen)
         best = int(np.argmax(self.seen["logits"][0, -1]))
         self.put("part_token", np.append(self.tokens_BT[0, 1:], best), "int32", ids=True)
@@ -341,22 +295,15 @@ class Page:
 
     def add_norms(self):
         for name in ("resid_pre", "attn_out", "mlp_out"):
-            self.put(
-                f"norm_{name}",
-                [
-                    np.linalg.norm(self.seen[f"layers.{i}.{name}"][0], axis=-1)
-                    for i in range(self.L)
-                ],
-            )
-        self.put(
-            "norm_last", np.linalg.norm(self.seen[f"layers.{self.L - 1}.resid_post"][0], axis=-1)
-        )
+            self.put(f"norm_{name}", [np.linalg.norm(self.seen[f"layers.{i}.{name}"][0], axis=-1)
+                                      for i in range(self.L)])
+        self.put("norm_last",
+                 np.linalg.norm(self.seen[f"layers.{self.L - 1}.resid_post"][0], axis=-1))
 
     def operations(self) -> float:
         """The number of operations of two half passes over the prompt, each with its logits: a part and its control."""
-        layers = sum(
-            leaf.size for leaf in flatten({"layers": self.model.params["layers"]}).values()
-        )
+        layers = sum(leaf.size
+                     for leaf in flatten({"layers": self.model.params["layers"]}).values())
         return 2.0 * self.T * (layers + 2 * self.config.vocab_size * self.config.hidden_size)
 
     def add_ablation(self, budget: float, twin: str) -> float:
@@ -367,12 +314,8 @@ class Page:
         if most < total + self.L:
             mlps = min(self.L, max(1, most // 4))
             layers = range(self.L)
-            size_LH = np.array(
-                [
-                    np.linalg.norm(head_outputs(self.model, self.seen, i), axis=-1).mean(-1)
-                    for i in layers
-                ]
-            )
+            size_LH = np.array([np.linalg.norm(head_outputs(self.model, self.seen, i),
+                                               axis=-1).mean(-1) for i in layers])
             only_LH = strongest(size_LH, most - mlps)
             written = (self.seen[f"layers.{i}.mlp_out"][0] for i in layers)
             only_L = strongest(np.array([np.linalg.norm(x, axis=-1).mean() for x in written]), mlps)
@@ -406,33 +349,21 @@ class Page:
         ]
         total = sum(self.L * (self.T if by == "position" else self.H) for _, by in sites)
         most = int(budget / self.operations())
-        self.ids |= {
-            target.token,
-            *([] if target.rival is None else [target.rival]),
-            *corrupt_BT[0].tolist(),
-        }
+        self.ids |= {target.token, *([] if target.rival is None else [target.rival]),
+                     *corrupt_BT[0].tolist()}
         found = {}
         for site, by in sites:
             N = self.T if by == "position" else self.H
             say(f"patching {site}")
             if most >= total:
                 exact = patch(self.model, self.tokens_BT, corrupt_BT, site, by, target, twin=twin)
-                control = patch(
-                    self.model,
-                    self.tokens_BT,
-                    corrupt_BT,
-                    site,
-                    by,
-                    target,
-                    control_seed=0,
-                    twin=twin,
-                )
+                control = patch(self.model, self.tokens_BT, corrupt_BT, site, by, target,
+                                control_seed=0, twin=twin)
             else:
                 share = max(1, int(2 * most * N * self.L / total))
                 try:
-                    exact = patch_best(
-                        self.model, self.tokens_BT, corrupt_BT, site, by, target, share, twin
-                    )
+                    exact = patch_best(self.model, self.tokens_BT, corrupt_BT, site, by, target,
+                                       share, twin)
                 except UserError as error:
                     self.left_out(f"patching of {site}", str(error))
                     continue
@@ -449,24 +380,18 @@ class Page:
                 self.put(f"patch_{site}_control", control.recovered_LN, "float16")
             found = {"clean": exact.clean, "corrupt": exact.corrupt}
         if most < total:
-            self.left_out(
-                "most exact patches, and their controls",
-                "they would take too long: all places were ranked by gradient, and only "
-                "the best were patched; estimates are marked (--effort N allows more)",
-            )
-        self.data["patching"] = found | {
-            "token": target.token,
-            "rival": target.rival,
-            "tokens": corrupt_BT[0].tolist(),
-        }
+            self.left_out("most exact patches, and their controls",
+                          "they would take too long: all places were ranked by gradient, and only "
+                          "the best were patched; estimates are marked (--effort N allows more)")
+        self.data["patching"] = found | {"token": target.token, "rival": target.rival,
+                                         "tokens": corrupt_BT[0].tolist()}
 
     def add_neurons(self, text: str | None, twin: str):
         found = top_neurons(self.model, self.tokens_BT, 5, seen=self.seen)
         pairs = sorted(set(zip(found.layer_TN.ravel().tolist(), found.unit_TN.ravel().tolist())))
         place = {pair: i for i, pair in enumerate(pairs)}
         index_TN = np.vectorize(lambda layer, unit: place[layer, unit])(
-            found.layer_TN, found.unit_TN
-        )
+            found.layer_TN, found.unit_TN)
         signs = np.ones(len(pairs))
         signs[index_TN.ravel()] = np.where(found.activation_TN.ravel() < 0, -1, 1)
         rows_BT, about = text_rows(self.model, self.tokens_BT[0], text, twin)
@@ -506,18 +431,15 @@ def text_rows(model: Model, ids_T, text: str | None, twin: str, count: int = 512
         for seed in range(4):
             how = GenerateConfig(
                 max_new_tokens=min(count // 4, model.config.max_position_embeddings - len(start)),
-                seed=seed,
-            )
+                seed=seed)
             stream += model.continuation(start, twin, how)
         about = "texts that the model wrote itself (temperature 1, seeds 0 to 3)"
     body = max(1, length - len(model.begin))
-    rows = [
-        list(model.begin) + stream[i : i + body] for i in range(0, len(stream) - body + 1, body)
-    ]
+    rows = [list(model.begin) + stream[i : i + body]
+            for i in range(0, len(stream) - body + 1, body)]
     if not rows:
-        return np.array(
-            [[*model.begin, *stream]] if stream else [ids_T.tolist()], np.int32
-        ), about if stream else "the prompt"
+        return np.array([[*model.begin, *stream]] if stream else [ids_T.tolist()],
+                        np.int32), about if stream else "the prompt"
     return np.array(rows, np.int32), f"{len(rows) * body:,} tokens of {about}"
 
 
@@ -536,9 +458,8 @@ def strongest(size, count: int):
 
 
 def finite(values: dict) -> dict:
-    return {
-        name: None if value is None or np.isnan(value) else value for name, value in values.items()
-    }
+    return {name: None if value is None or np.isnan(value) else value
+            for name, value in values.items()}
 
 
 # ---- the file ------------------------------------------------------------------------------------------------------------------
@@ -547,9 +468,8 @@ def finite(values: dict) -> dict:
 def page(data: dict) -> str:
     """The whole HTML file: the assets, their hashes in the policy, the data as a JSON block."""
     assets = files("minillm.inspection") / "assets"
-    html, css, js = (
-        (assets / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
+    html, css, js = ((assets / f"report.{kind}").read_text(encoding="utf-8")
+                     for kind in ("html", "css", "js"))
     parts = {
         "POLICY": policy(css, js),
         "STYLE": css,
@@ -562,9 +482,8 @@ def page(data: dict) -> str:
 
 def policy(css: str, js: str) -> str:
     """A Content-Security-Policy: load nothing, and run only this style and this script."""
-    style, script = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, js)
-    )
+    style, script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+                     for text in (css, js))
     return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
 
 
@@ -576,11 +495,8 @@ def embedded(data: dict) -> str:
 
 def title(data: dict) -> str:
     """The page's title: the model's name and the prompt's beginning, with unsafe characters replaced by _."""
-    begun = "".join(
-        text
-        for token in data["tokens"][data["begun"] :][:12]
-        for text, _ in data["labels"].get(str(token), [])
-    )
+    begun = "".join(text for token in data["tokens"][data["begun"] :][:12]
+                    for text, _ in data["labels"].get(str(token), []))
     text = f"{data['source']}: {begun.strip()[:60]}"
     return "Inside " + "".join(c if c.isalnum() or c in " ._-:,'" else "_" for c in text)
 
@@ -592,17 +508,14 @@ def may_write(path, replace: bool = False):
     """
     path = Path(path)
     if path.is_dir() or not path.resolve().parent.is_dir():
-        raise UserError(
-            f"{path}: "
-            + ("is a folder" if path.is_dir() else f"there is no folder {path.parent}")
-            + ": name a file for the page"
-        )
+        raise UserError(f"{path}: "
+                        + ("is a folder" if path.is_dir() else f"there is no folder {path.parent}")
+                        + ": name a file for the page")
     if not os.access(path.resolve().parent, os.W_OK):
         raise UserError(f"{path}: the folder {path.resolve().parent} cannot be written to")
     if path.exists() and b"<title>Inside " not in path.read_bytes()[:5000]:
         raise UserError(
-            f"{path}: exists and is not a page of minillm inspect: choose another --out"
-        )
+            f"{path}: exists and is not a page of minillm inspect: choose another --out")
     if path.exists() and not replace:
         raise UserError(f"{path}: already exists: choose another --out, or replace it with --force")
 

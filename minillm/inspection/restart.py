@@ -17,9 +17,8 @@ def rows_at_once(config, length: int, rows: int) -> int:
     return -(-rows // -(-rows // most))
 
 
-def restart(
-    model: Model, x_BTD, layer: int, site: str, kind: str, mask, value, twin: str
-) -> np.ndarray:
+def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value,
+            twin: str) -> np.ndarray:
     """The last residual stream (R, T, D) of R runs that continue from `x_BTD` (1, T, D) at `layer`.
 
     Row r changes the activation `site` of that layer by value[r] where mask[r] is true; the kind of
@@ -39,9 +38,8 @@ def restart(
         )  # the last batch repeats its last row: same shapes
         values = [(mask[take], value[take].astype(x_BTD.dtype))]
         x_RTD = np.broadcast_to(x_BTD, (size, *x_BTD.shape[1:]))
-        x_RTD, _ = through_block(
-            twin, model.params["layers"][layer], x_RTD, config, ((site, kind),), values
-        )
+        x_RTD, _ = through_block(twin, model.params["layers"][layer], x_RTD, config,
+                                 ((site, kind),), values)
         for later in model.params["layers"][layer + 1 :]:
             x_RTD, _ = through_block(twin, later, x_RTD, config)
         found.append(np.asarray(x_RTD)[: rows - begin, :T])
@@ -69,15 +67,13 @@ def position_axis(site: str) -> int:
 def random_like(vectors, rng: np.random.Generator) -> np.ndarray:
     """Random vectors with the norms of the given ones, along the last axis: a control."""
     noise = rng.standard_normal(vectors.shape)
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True) / np.linalg.norm(
-        noise, axis=-1, keepdims=True
-    )
+    norms = np.linalg.norm(vectors, axis=-1,
+                           keepdims=True) / np.linalg.norm(noise, axis=-1, keepdims=True)
     return (noise * norms).astype(vectors.dtype)
 
 
-def scores_at(
-    model: Model, x_RTD, position: int, token: int, rival: int | None, twin: str
-) -> np.ndarray:
+def scores_at(model: Model, x_RTD, position: int, token: int, rival: int | None,
+              twin: str) -> np.ndarray:
     """logit of `token` - logit of `rival` (0 without a rival) at one position of each row: (R,)."""
     logits_RV = np.asarray(through_head(twin, model.params, x_RTD[:, position], model.config))
     return logits_RV[:, token] - (0 if rival is None else logits_RV[:, rival])

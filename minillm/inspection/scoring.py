@@ -45,24 +45,16 @@ def continued(model: Model, prompt: str, option: str) -> tuple[list[int], int]:
     return apart, len(before)
 
 
-def score(
-    model: Model,
-    prompts: Sequence[str],
-    options: Sequence[Sequence[str]],
-    twin: str = "jax",
-    progress=lambda done, rows: None,
-) -> list[list[Scored]]:
+def score(model: Model, prompts: Sequence[str], options: Sequence[Sequence[str]], twin: str = "jax",
+          progress=lambda done, rows: None) -> list[list[Scored]]:
     """log p(option | prompt) of every option of every prompt. Rows of many prompts run together, the longest first.
 
     Raises UserError: a prompt or option without tokens, a text longer than the context.
     """
     model = model.on(twin)
     package, config = twin_package(twin), model.config
-    rows = [
-        continued(model, prompt, option)
-        for prompt, some in zip(prompts, options, strict=True)
-        for option in some
-    ]
+    rows = [continued(model, prompt, option) for prompt, some in zip(prompts, options, strict=True)
+            for option in some]
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i][0]))
     log_p, done = [0.0] * len(rows), 0
     while done < len(order):
@@ -77,18 +69,12 @@ def score(
         x_BTD = np.asarray(package.stream(model.params, tokens_BT, config)[0])
         for b, i in enumerate(some):
             ids, start = rows[i]
-            log_p[i] = log_p_of(
-                package, model.params, x_BTD[b, start - 1 : len(ids) - 1], ids[start:]
-            )
+            log_p[i] = log_p_of(package, model.params, x_BTD[b, start - 1 : len(ids) - 1],
+                                ids[start:])
         done += len(some)
     found = iter(zip(log_p, rows))
-    return [
-        [
-            Scored(option, nats, len(ids) - start)
-            for option, (nats, (ids, start)) in zip(some, found)
-        ]
-        for some in options
-    ]
+    return [[Scored(option, nats, len(ids) - start)
+             for option, (nats, (ids, start)) in zip(some, found)] for some in options]
 
 
 def log_p_of(package, params, x_TD, next_T, slice_length: int = 64) -> float:
@@ -96,13 +82,11 @@ def log_p_of(package, params, x_TD, next_T, slice_length: int = 64) -> float:
     total = 0.0
     for t in range(0, len(next_T), slice_length):
         part_TD = x_TD[t : t + slice_length]
-        room = np.pad(
-            part_TD, ((0, padded_length(len(part_TD), slice_length) - len(part_TD)), (0, 0))
-        )
+        room = np.pad(part_TD,
+                      ((0, padded_length(len(part_TD), slice_length) - len(part_TD)), (0, 0)))
         log_p_TV = log_softmax(np.asarray(package.read(params, room), np.float64))
-        total += sum(
-            float(log_p_TV[j, token]) for j, token in enumerate(next_T[t : t + slice_length])
-        )
+        total += sum(float(log_p_TV[j, token])
+                     for j, token in enumerate(next_T[t : t + slice_length]))
     return total
 
 
@@ -110,8 +94,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """(mean, half of its 95% interval by the normal approximation); the half is NaN for a single value."""
     values = np.asarray(values, float)
     return float(values.mean()), float(Z * values.std(ddof=1) / sqrt(len(values))) if len(
-        values
-    ) > 1 else float("nan")
+        values) > 1 else float("nan")
 
 
 def share_interval(count: int, total: int) -> tuple[float, float, float]:

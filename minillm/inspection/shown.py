@@ -19,7 +19,8 @@ def token_bytes(tokenizer: Tokenizer | None, token: int) -> bytes:
         return piece
     text = piece.decode("utf-8", "surrogateescape")
     byte = BYTE_TOKEN.fullmatch(text)
-    return bytes([int(byte[1], 16)]) if byte else text.replace("▁", " ").encode("utf-8", "surrogateescape")
+    return bytes([int(byte[1], 16)]) if byte else text.replace("▁", " ").encode(
+        "utf-8", "surrogateescape")
 
 
 def segments(data: bytes) -> list[list]:

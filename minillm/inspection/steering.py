@@ -22,14 +22,17 @@ from minillm.text.tokenizer import decode_stream
 ROOM = 64  # prompts and caches are padded to a multiple of this in JAX, so that few shapes are compiled
 
 
-def contrast(model: Model, for_these: Sequence, against_these: Sequence, layer: int, twin: str = "jax") -> np.ndarray:
+def contrast(model: Model, for_these: Sequence, against_these: Sequence, layer: int,
+             twin: str = "jax") -> np.ndarray:
     """The direction (D,) between two kinds of prompts: the difference of mean last resid_pre."""
-    means = [np.mean([run(model, prompt, [f"layers.{layer}.resid_pre"], (), twin)[1][f"layers.{layer}.resid_pre"][0, -1]
-                      for prompt in prompts], axis=0) for prompts in (for_these, against_these)]
+    means = [np.mean([run(model, prompt, [f"layers.{layer}.resid_pre"], (),
+                          twin)[1][f"layers.{layer}.resid_pre"][0, -1] for prompt in prompts],
+                     axis=0) for prompts in (for_these, against_these)]
     return means[0] - means[1]
 
 
-def generate(model: Model, prompt, edits: Sequence[Edit] = (), twin: str = "jax", **options) -> Iterator[str]:
+def generate(model: Model, prompt, edits: Sequence[Edit] = (), twin: str = "jax",
+             **options) -> Iterator[str]:
     """Yield the model's continuation piece by piece, with the edits at every step.
 
     The options are those of GenerateConfig.
@@ -38,7 +41,8 @@ def generate(model: Model, prompt, edits: Sequence[Edit] = (), twin: str = "jax"
     return decode_stream(model.tokenizer, tokens)
 
 
-def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", edits: Sequence[Edit] = (), twin: str = "jax",
+def record_generation(model: Model, prompt, names: str | Sequence[str] = "*",
+                      edits: Sequence[Edit] = (), twin: str = "jax",
                       **options) -> Iterator[tuple[int, dict]]:
     """Yield (token, record of the pass that chose it): first of the whole prompt, then per token.
 
@@ -59,15 +63,18 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*", ed
     cache = package.init_cache(config, 1, room, model.params["norm"].dtype)
     seen_V, new = np.isin(np.arange(config.vocab_size), ids), ids
     for at in range(count):
-        padded = new if twin == "numpy" or at else new + [0] * (min(-(-len(new) // ROOM) * ROOM, room) - len(new))
-        logits_BTV, cache, seen = _step(twin)(model.params, np.array(padded, np.int32)[None], cache, values, config, names, plan)
+        padded = new if twin == "numpy" or at else new + [0] * (
+            min(-(-len(new) // ROOM) * ROOM, room) - len(new))
+        logits_BTV, cache, seen = _step(twin)(model.params, np.array(padded, np.int32)[None], cache,
+                                              values, config, names, plan)
         length = len(ids) + at
         cache = cache | {"length": length}
         token = int(package.sample(logits_BTV[0, len(new) - 1], coins[at], how, seen_V))
         check_token(token, config)
         if token in config.end_tokens:
             return
-        yield token, {name: _visible(np.asarray(seen[name]), axes_of(name), len(new), length) for name in names}
+        yield token, {name: _visible(np.asarray(seen[name]), axes_of(name), len(new), length)
+                      for name in names}
         seen_V, new = seen_V | (np.arange(len(seen_V)) == token), [token]
 
 
@@ -87,7 +94,8 @@ def _step(twin: str):
 
     def step(params, tokens_BT, cache, values, config, names, plan):
         seen = {}
-        logits_BTV, cache = forward(twin, config)(params, tokens_BT, config, cache, editor(plan, values, names, seen, np.where))
+        logits_BTV, cache = forward(twin, config)(params, tokens_BT, config, cache,
+                                                  editor(plan, values, names, seen, np.where))
         return logits_BTV, cache, {name: np.array(x) for name, x in seen.items()}
 
     return step

@@ -25,9 +25,8 @@ BLOCK = 128  # inputs, a multiple of GROUP
 DAMPING = 0.01  # this share of the mean diagonal is added to H, so that inputs that hardly occur do not divide by nothing
 
 
-def gptq(
-    w, hessian_II, scheme: Scheme, transposed: bool = True, damping: float = DAMPING
-) -> Quantized:
+def gptq(w, hessian_II, scheme: Scheme, transposed: bool = True,
+         damping: float = DAMPING) -> Quantized:
     """The record of a float matrix, rounded with compensation. `w` and `transposed` as in
     `quantize`, H = X^T X."""
     return compensated(w, compensation(hessian_II, damping), scheme, transposed)
@@ -50,8 +49,7 @@ def compensated(w, upper_II, scheme: Scheme, transposed: bool = True) -> Quantiz
             integers_O1 = to_integers(block_BO[i][:, None], scale_O1, zero_O1, one_row)
             integers_IO[begin + i] = integers_O1[:, 0]
             rounded_O1 = scale_O1.astype(np.float64) * (
-                integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64))
-            )
+                integers_O1 - (0.0 if zero_O1 is None else zero_O1.astype(np.float64)))
             row_I = upper_II[begin + i, begin : begin + BLOCK]
             errors_BO[i] = (block_BO[i] - rounded_O1[:, 0]) / row_I[i]
             block_BO[i + 1 :] -= row_I[i + 1 :, None] * errors_BO[i]
@@ -59,16 +57,8 @@ def compensated(w, upper_II, scheme: Scheme, transposed: bool = True) -> Quantiz
         w_IO[begin + BLOCK :] -= upper_II[begin : begin + BLOCK, begin + BLOCK :].T @ errors_BO
     integers_OI = np.ascontiguousarray(integers_IO.T)
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
-    return Quantized(
-        stored,
-        np.concatenate(scales, 1),
-        None if zeros[0] is None else np.concatenate(zeros, 1),
-        None,
-        None,
-        scheme,
-        width,
-        transposed,
-    )
+    return Quantized(stored, np.concatenate(scales, 1), None if zeros[0] is None
+                     else np.concatenate(zeros, 1), None, None, scheme, width, transposed)
 
 
 def fit_group(w_ON, scheme: Scheme):

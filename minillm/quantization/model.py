@@ -29,10 +29,11 @@ from minillm.text.lengths import rows_at_once, trimmed
 LENS_AT_ONCE = 2**21  # numbers: the logits of a layer that `drift` looks at
 METHODS = ("round", "gptq", "smoothquant", "llm-int8")
 # The activation (by its tap's name) that each matrix multiplies.
-INPUT_OF = {"q_proj": "attn_in", "k_proj": "attn_in", "v_proj": "attn_in", "o_proj": "z", "gate_proj": "mlp_in",
-            "up_proj": "mlp_in", "down_proj": "mlp_post"}
+INPUT_OF = {"q_proj": "attn_in", "k_proj": "attn_in", "v_proj": "attn_in", "o_proj": "z",
+            "gate_proj": "mlp_in", "up_proj": "mlp_in", "down_proj": "mlp_post"}
 # The norm before them, for the matrices that have one.
-NORM_OF = {"input_layernorm": ("q_proj", "k_proj", "v_proj"), "post_attention_layernorm": ("gate_proj", "up_proj")}
+NORM_OF = {"input_layernorm": ("q_proj", "k_proj", "v_proj"),
+           "post_attention_layernorm": ("gate_proj", "up_proj")}
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Seen:
     hessian: dict
 
 
-def quantize_model(params, config, scheme: Scheme, method: str = "round", tokens_NT=None, alpha: float = 0.5,
-                   threshold: float = 6.0, progress=lambda text: None):
+def quantize_model(params, config, scheme: Scheme, method: str = "round", tokens_NT=None,
+                   alpha: float = 0.5, threshold: float = 6.0, progress=lambda text: None):
     """Parameters whose matrices are records. `tokens_NT`: rows of calibration text, for the methods that need one.
 
     Raises UserError: parameters that are quantized already, numbers that are not finite or too large, no calibration text.
@@ -86,7 +87,8 @@ def check_numbers(path: str, leaf, scheme: Scheme):
 def quantize_params(params, scheme: Scheme, columns=None):
     """Every matrix rounded to nearest; `columns`: by path, the inputs of a matrix that stay float."""
     def one(path, leaf):
-        return leaf if leaf.ndim < 2 else quantize(leaf, scheme, path != "embed_tokens", (columns or {}).get(path))
+        return leaf if leaf.ndim < 2 else quantize(leaf, scheme, path != "embed_tokens",
+                                                   (columns or {}).get(path))
     return unflatten({path: one(path, leaf) for path, leaf in flatten(params).items()}, params)
 
 
@@ -144,10 +146,8 @@ def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda 
 
         through(layer, streams, config, look)
         upper = {tap: compensation(hessian_II) for tap, hessian_II in hessian.items()}
-        rounded = {
-            name: leaf if leaf.ndim < 2 else compensated(leaf, upper[INPUT_OF[name]], scheme)
-            for name, leaf in layer.items()
-        }
+        rounded = {name: leaf if leaf.ndim < 2 else compensated(leaf, upper[INPUT_OF[name]], scheme)
+                   for name, leaf in layer.items()}
         done["layers"].append(rounded)
         plain = rounded if scheme.activations else dequantize_params(rounded)
         streams = through(plain, streams, config)
@@ -170,7 +170,8 @@ def smooth(params, statistics: Seen, alpha: float):
         for norm, names in NORM_OF.items():
             names = [name for name in names if name in layer]
             w_largest_I = np.max([np.max(np.abs(layer[name]), axis=1) for name in names], axis=0)
-            s_I = smoothing(statistics.largest[f"layers.{i}.{INPUT_OF[names[0]]}"], w_largest_I, alpha)
+            s_I = smoothing(statistics.largest[f"layers.{i}.{INPUT_OF[names[0]]}"], w_largest_I,
+                            alpha)
             layer = scaled(layer, norm, names, 1 / s_I)
         layers.append(layer)
     return {**params, "layers": layers}
@@ -179,7 +180,8 @@ def smooth(params, statistics: Seen, alpha: float):
 def scaled(layer: dict, norm: str, names, factor_I):
     """The layer with its norm's outputs times a factor and the rows of the matrices that read them divided by it."""
     changed = {name: layer[name] * factor_I for name in (norm, f"{norm}_bias") if name in layer}
-    return layer | changed | {name: (layer[name] / factor_I[:, None]).astype(layer[name].dtype) for name in names}
+    return layer | changed | {name: (layer[name] / factor_I[:, None]).astype(layer[name].dtype)
+                              for name in names}
 
 
 def plant_outliers(params, channel: int, factor: float):
@@ -192,7 +194,8 @@ def plant_outliers(params, channel: int, factor: float):
     for layer in params["layers"]:
         for norm, names in NORM_OF.items():
             names = [name for name in names if name in layer]
-            factor_I = np.where(np.arange(len(layer[norm])) == channel, factor, 1).astype(layer[norm].dtype)
+            factor_I = np.where(np.arange(len(layer[norm])) == channel, factor,
+                                1).astype(layer[norm].dtype)
             layer = scaled(layer, norm, names, factor_I)
         layers.append(layer)
     return {**params, "layers": layers}
@@ -215,7 +218,8 @@ def size(params) -> dict:
     leaves = list(flatten(params).values())
     matrices = [leaf for leaf in leaves if leaf.ndim > 1]
     total = sum(leaf.nbytes for leaf in leaves)
-    return {"bits_per_weight": 8 * sum(leaf.nbytes for leaf in matrices) / sum(leaf.size for leaf in matrices),
+    return {"bits_per_weight": 8 * sum(leaf.nbytes
+                                       for leaf in matrices) / sum(leaf.size for leaf in matrices),
             "bytes": total, "of_float32": total / (4 * sum(leaf.size for leaf in leaves))}
 
 
@@ -228,14 +232,17 @@ def matrix_errors(before, after) -> list[dict]:
     for layer, norms in zip(before["layers"], after["layers"]):
         for norm, names in NORM_OF.items():
             changed = norms[norm] != layer[norm]
-            factor_I = np.divide(norms[norm], layer[norm], out=np.ones_like(layer[norm]), where=changed)
+            factor_I = np.divide(norms[norm], layer[norm], out=np.ones_like(layer[norm]),
+                                 where=changed)
             layer = scaled(layer, norm, [name for name in names if name in layer], factor_I)
         layers.append(layer)
     rows = []
-    for (path, w), record in zip(flatten({**before, "layers": layers}).items(), flatten(after).values()):
+    for (path, w), record in zip(flatten({**before, "layers": layers}).items(),
+                                 flatten(after).values()):
         if w.ndim > 1:
             off = dequantize(record) - w
-            rows.append({"name": path, "relative": float(np.linalg.norm(off) / max(np.linalg.norm(w), 1e-30)),
+            rows.append({"name": path,
+                         "relative": float(np.linalg.norm(off) / max(np.linalg.norm(w), 1e-30)),
                          "largest": float(np.max(np.abs(off)))})
     return rows
 
@@ -279,16 +286,19 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
     batch, rows = rows_at_once(config, tokens_NT.shape[1], batch, len(tokens_NT)), []
     for i in range(0, len(tokens_NT), batch):
         progress(i, len(tokens_NT))
-        missing = batch - len(tokens_NT[i : i + batch])                                      # padded: one shape to compile
+        missing = batch - len(tokens_NT[i : i + batch])  # padded: one shape to compile
         tokens_BT = np.pad(tokens_NT[i : i + batch], ((0, missing), (0, 0)))
         targets_BT = np.pad(targets_NT[i : i + batch], ((0, missing), (0, 0)), constant_values=-1)
         rows.append(damage(before, after, tokens_BT, targets_BT, config, twin)[: batch - missing])
     count_N, before_N, after_N, kl_N, same_N = np.concatenate(rows).T.astype(np.float64)
     total, change_N = count_N.sum(), after_N - before_N
     mean = change_N.sum() / total
-    spread = np.sqrt(np.sum((change_N - mean * count_N) ** 2) * len(count_N) / max(len(count_N) - 1, 1)) / total
-    return {"tokens": int(total), "rows": len(count_N), "loss_before": before_N.sum() / total, "loss_after": after_N.sum() / total,
-            "difference": float(mean), "standard_error": float(spread), "kl": kl_N.sum() / total, "agreement": same_N.sum() / total}
+    spread = np.sqrt(
+        np.sum((change_N - mean * count_N) ** 2) * len(count_N) / max(len(count_N) - 1, 1)) / total
+    return {"tokens": int(total), "rows": len(count_N), "loss_before": before_N.sum() / total,
+            "loss_after": after_N.sum() / total, "difference": float(mean),
+            "standard_error": float(spread), "kl": kl_N.sum() / total,
+            "agreement": same_N.sum() / total}
 
 
 def damage(before, after, tokens_BT, targets_BT, config, twin: str):
@@ -327,14 +337,18 @@ def draw(errors: list[dict], drifts: list[dict], path, title: str):
     kinds = list(dict.fromkeys(row["name"].rpartition(".")[2] for row in errors))
     for kind in kinds:
         rows = [row for row in errors if row["name"].rpartition(".")[2] == kind]
-        layers = [int(row["name"].split(".")[1]) if row["name"].startswith("layers.") else -1 for row in rows]
-        left.plot(layers, [100 * row["relative"] for row in rows], marker="o", markersize=4, linewidth=1, label=kind)
+        layers = [int(row["name"].split(".")[1]) if row["name"].startswith("layers.") else -1
+                  for row in rows]
+        left.plot(layers, [100 * row["relative"] for row in rows], marker="o", markersize=4,
+                  linewidth=1, label=kind)
     left.set(xlabel="layer (-1: embedding and head)", ylabel="error of the matrix (%)", title=title)
     left.legend(frameon=False, fontsize=8)
     for name, style in (("residual", "-"), ("logits", "--")):
-        right.plot([row["layer"] for row in drifts], [100 * row[name] for row in drifts], style, marker="o", markersize=4,
+        right.plot([row["layer"] for row in drifts], [100 * row[name] for row in drifts], style,
+                   marker="o", markersize=4,
                    label={"residual": "residual stream", "logits": "logits read off it"}[name])
-    right.set(xlabel="after layer", ylabel="difference from the float model (%)", title="drift through the layers")
+    right.set(xlabel="after layer", ylabel="difference from the float model (%)",
+              title="drift through the layers")
     right.legend(frameon=False)
     for axes in (left, right):
         axes.grid(alpha=0.25)
