@@ -34,7 +34,7 @@ def no_tap(name: str, x):
 
 def linear(x, w, b=None):
     """y = x w + b, or x w if b is None. x (..., in), w (in, out), b (out,) -> (..., out)."""
-    y = matmul(x, w) if isinstance(w, Quantized) else x @ w.astype(x.dtype, copy=False)
+    y = matmul(x, w) if isinstance(w, Quantized) else x @ w
     return y if b is None else y + b
 
 
