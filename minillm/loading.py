@@ -217,7 +217,7 @@ def keep_compiled():
     import jax
 
     from minillm.text.corpora import cache_folder
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         folder = cache_folder() / "compiled"
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)

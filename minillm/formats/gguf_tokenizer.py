@@ -95,7 +95,7 @@ def texts(fields: dict, name: str) -> list[str]:
     return found
 
 
-def merges(fields: dict) -> list[tuple[str, str]]:
+def merges(fields: dict) -> list[tuple[str, ...]]:
     """The merges, each written as two tokens with a space between. Raises UserError."""
     pairs = [tuple(merge.split(" "))
              for merge in texts(fields, "merges")] if fields.get("tokenizer.ggml.merges") else []

@@ -123,7 +123,7 @@ def find_tokenizer(path: Path) -> Path:
     return found[0]
 
 
-def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Library:
+def read_tokenizer(path: Path, vocab_size: int) -> tokenizers.Tokenizer:
     """A tokenizer.bin as the `tokenizers` library's BPE with byte fallback, which gives the same ids. Raises UserError."""
     try:
         data = path.read_bytes()
