@@ -300,7 +300,7 @@ def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
         builds_on=[built_on(lesson, name, maker) for name in lesson.front["builds_on"]],
         code=[[maker.linked(*source_of(full)[:2], full) for full in twins_of(name)]
               for name in lesson.front["code"]],
-        tests=[promise_of(lesson, test, maker) for test in lesson.front["tests"]]), maker.files
+        tests=[promised(lesson, test, maker) for test in lesson.front["tests"]]), maker.files
 
 
 @cache
@@ -355,13 +355,17 @@ def twins_of(name: str) -> list[str]:
     return [f"minillm.in_{twin}.{name}" for twin in ("numpy", "jax")]
 
 
-def promise_of(lesson: Lesson, test: str, maker: Maker) -> str:
-    """A file of tests and what it promises: the first paragraph of its docstring, without the word."""
+def promise_of(path: Path) -> str:
+    """What a file of tests promises: the first paragraph of its docstring, without the word."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n\n")[0]
+    return " ".join(re.sub(r"^Promises?(?: of [^:]+)?: ", "", text).split())
+
+
+def promised(lesson: Lesson, test: str, maker: Maker) -> str:
+    """A file of tests that a lesson names, and what it promises."""
     path = PACKAGE.parent / test
     if not in_clone():                           # an installed package comes without them
         return f"`{test}`"
     if not path.is_file():
         raise PageError(f"{lesson.folder / 'lesson.md'}: tests: there is no {test}")
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n\n")[0]
-    promise = " ".join(re.sub(r"^Promises?(?: of [^:]+)?: ", "", text).split())
-    return f"{maker.linked(test)}: {promise}"
+    return f"{maker.linked(test)}: {promise_of(path)}"
