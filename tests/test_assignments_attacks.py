@@ -331,7 +331,7 @@ def test_a_file_has_one_budget_for_all_its_processes(monkeypatch):
     """Tasks that end their process are begun again, and what is lent runs in processes of its
     own: one sum of seconds of a core holds for all, however busy the machine is.
     """
-    monkeypatch.setattr(running, "PATIENCE", 1000)  # the clock would stop them on a busy machine
+    monkeypatch.setattr(process, "PATIENCE", 1000)  # the clock would stop them on a busy machine
     loops = b"".join(b"def f%d():\n    while True: pass\n" % i for i in range(6))
     tasks = [(f"f{i}", False, [()]) for i in range(6)]
     limits, spent = process.Limits(seconds=0.2, total=0.5), process.Spent()
@@ -348,13 +348,15 @@ def test_a_file_has_one_budget_for_all_its_processes(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root")
-def test_the_way_of_a_container_shows_no_file_but_python_s():
+def test_the_way_of_a_container_shows_no_file_but_python_s(tmp_path):
     """As root without bubblewrap: the slow run tries every attack in it."""
-    file = b"""import os
+    (tmp_path / "secret").write_text("for nobody", encoding="utf-8")
+    paths = ["/proc/self", "/etc/passwd", "/bin/sh", str(tmp_path / "secret")]
+    file = f"""import os
 def f():
-    closed = [path for path in ("/proc", "/etc/passwd", "/tmp", "/bin/sh") if os.path.exists(path)]
-    return closed, os.getuid(), os.getgroups(), os.environ.get("CANVAS_TOKEN")
-"""
+    open_to_it = [path for path in {paths} if os.path.exists(path)]
+    return open_to_it, os.getuid(), os.getgroups(), os.environ.get("CANVAS_TOKEN")
+""".encode()
     job = process.Job(file, [("f", False, [()])])
     seen, user, groups, token = process.ask(job, process.Limits(), sandbox.of("chroot")).of["f"][0]
     assert (seen, groups, token) == ([], [], None) and user >= sandbox.FIRST_USER
