@@ -15,7 +15,7 @@ import pytest
 # name -> how the system calls the program, and Debian's package of it
 PROGRAMS = {"bubblewrap": (("bwrap",), "bubblewrap"),
             "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
-            "chromedriver": (("chromedriver",), "chromium-driver")}
+            "chromedriver": (("chromedriver",), "chromium-driver"), "git": (("git",), "git")}
 EXTRAS = {"torch": "parity", "transformers": "parity", "accelerate": "parity", "xllamacpp": "parity", "mkdocs": "docs", "material": "docs",
           "mkdocstrings": "docs"}
 MISSING = "is not installed"

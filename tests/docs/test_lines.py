@@ -72,6 +72,7 @@ def longer() -> Counter:
     return +count
 
 
+@pytest.mark.needs("git")
 def test_no_room_gets_more_long_lines():
     more = {room: n for room, n in longer().items() if n > STILL.get(room, 0)}
     assert not more, f"lines above {LONGEST} columns: {more}, allowed: {STILL}"
