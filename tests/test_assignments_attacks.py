@@ -347,6 +347,19 @@ def test_a_file_has_one_budget_for_all_its_processes(monkeypatch):
     assert spent.seconds >= 0.5 and reasons(tasks[:1]) == ["total"]
 
 
+@pytest.mark.needs("bubblewrap")
+def test_each_namespace_is_the_box_s_own(tmp_path):
+    """The filter alone keeps sockets away too; neither of the two stands in for the other."""
+    (tmp_path / "box").mkdir()
+    box = sandbox.of("bubblewrap")
+    command, _, _ = box.command(tmp_path, False)
+    for handle in box.fds:
+        os.close(handle)
+    names = ("pid", "net", "ipc", "uts", "cgroup-try")
+    assert {f"--unshare-{name}" for name in names} <= set(command)
+    assert "--die-with-parent" in command and "--new-session" in command
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root")
 def test_the_way_of_a_container_shows_no_file_but_python_s(tmp_path):
     """As root without bubblewrap: the slow run tries every attack in it."""
