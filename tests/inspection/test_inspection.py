@@ -211,8 +211,8 @@ def test_the_patching_sweep_is_the_naive_sweep(make, which):
     for site, by in (("resid_pre", "position"), ("attn_out", "position"), ("mlp_out", "position"), ("z", "head")):
         found = inspection.patch(model, clean, corrupt, site, by, twin=which)
         assert found.exact_LN.all()
-        assert_close(found.corrupt + found.recovered_LN * (found.clean - found.corrupt),
-                     found.score_LN, 1e-5, "a share of the way from the corrupt run to the clean one")
+        way = found.clean - found.corrupt
+        assert_close(found.corrupt + found.recovered_LN * way, found.score_LN, 1e-5)
         for (i, n), score in np.ndenumerate(found.score_LN):
             place = {"heads": [n]} if by == "head" else {"positions": [n]}
             logits = inspection.logits_of(model, corrupt, [inspection.swap(f"layers.{i}.{site}", seen, **place)], which)[0, -1]
