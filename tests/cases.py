@@ -71,10 +71,10 @@ def normal(rng, dtype, *shape):
 def qwen3_case(name, rng, dtype):
     config = random_relative(Qwen3Config, rng)
     params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
-    turn = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
+    cos_sin = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
     cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config),
-             "block": (params["layers"][0], x, 0, turn, None, config),
-             "attention": (params["layers"][0], x, 0, turn, None, config), "block_alone": (params["layers"][0], x, config)}
+             "block": (params["layers"][0], x, 0, cos_sin, None, config),
+             "attention": (params["layers"][0], x, 0, cos_sin, None, config), "block_alone": (params["layers"][0], x, config)}
     return cases.get(name)
 
 
@@ -124,7 +124,7 @@ def case(name, twin, rng, dtype):
     config, params = model_case(rng, dtype)
     train = TrainConfig(steps=20, warmup_steps=3, learning_rate=1e-2, max_grad_norm=0.5,
                         optimizer="muon" if dtype == np.float64 else "adamw")     # Newton-Schulz amplifies rounding
-    turn = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config, 5, dtype)
+    cos_sin = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config, 5, dtype)
     x = normal(rng, dtype, 2, 5, config.hidden_size)
     tokens, targets = sequences(rng, config)
     grads = tree_map(lambda w: normal(rng, dtype, *w.shape), params)
@@ -155,17 +155,17 @@ def case(name, twin, rng, dtype):
         "sigmoid": lambda: (200 * normal(rng, dtype, n, d),),
         "cross_entropy": lambda: (5 * normal(rng, dtype, *tokens.shape, config.vocab_size), targets),
         "forward": lambda: (params, tokens, config),
-        "head": lambda: (params,),
+        "unembedding": lambda: (params,),
         "embed": lambda: (params, tokens, config),
         "stream": lambda: (params, tokens, config),
         "read": lambda: (params, x),
-        "block": lambda: (params["layers"][0], x, 0, turn, None, config),
-        "attention": lambda: (params["layers"][0], x, 0, turn, None, config),
+        "block": lambda: (params["layers"][0], x, 0, cos_sin, None, config),
+        "attention": lambda: (params["layers"][0], x, 0, cos_sin, None, config),
         "block_alone": lambda: (params["layers"][0], x, config),
         "final_norm": lambda: (params, x, config),
         "mlp": lambda: (params["layers"][0], x),
         "init_cache": lambda: (config, n, d, dtype),
-        "write": lambda: (normal(rng, dtype, 6, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
+        "update_cache": lambda: (normal(rng, dtype, 6, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
         "loss": lambda: (params, tokens, targets, config),
         "loss_and_grads": lambda: (params, tokens, targets, config),
         "learning_rate": lambda: (int(rng.integers(0, 20)), train),

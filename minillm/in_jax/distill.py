@@ -1,6 +1,6 @@
 """Distillation in JAX: the losses, the step, writing.
 
-The twin, minillm/in_numpy/distill.py, has the formulas. Axes: see ops.py; C counts the tokens kept
+The twin, minillm/in_numpy/distill.py, has the formulas. Axes: see ops.py; C counts the tokens kv_layers
 by `top_k`. The teacher is an argument of the compiled step that is not donated and has no
 gradient: only the student's parameters are differentiated.
 """
@@ -163,7 +163,7 @@ def _write_rows(params, first_B, coins_NB, config, how):
 def _longer(cache):
     """The same cache with ROOM for more keys and values."""
     more = ((0, 0), (0, ROOM), (0, 0))
-    return cache | {"layers": [{name: jnp.pad(kept_RSE, more) for name, kept_RSE in layer.items()} for layer in cache["layers"]]}
+    return cache | {"layers": [{name: jnp.pad(cache_RSE, more) for name, cache_RSE in layer.items()} for layer in cache["layers"]]}
 
 
 def settle(params):

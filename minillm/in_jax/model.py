@@ -35,16 +35,16 @@ def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
     """
     start = 0 if cache is None else cache["length"]
     T = tokens_BT.shape[1]
-    turn = rotation(start + jnp.arange(T), config, T, params["norm"].dtype)
+    cos_sin = rotation(start + jnp.arange(T), config, T, params["norm"].dtype)
     x_BTD = embed(params, tokens_BT, config, tap)
-    kept = []
+    kv_layers = []
     for i, layer in enumerate(params["layers"]):
-        past = None if cache is None else cache["layers"][i]
-        x_BTD, past = block(layer, x_BTD, start, turn, past, config, tap_layer(tap, i))
-        kept.append(past)
+        kv = None if cache is None else cache["layers"][i]
+        x_BTD, kv = block(layer, x_BTD, start, cos_sin, kv, config, tap_layer(tap, i))
+        kv_layers.append(kv)
     x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
-    logits_BTV = tap("logits", linear(x_BTD, head(params)))
-    return logits_BTV, None if cache is None else {"length": start + T, "layers": kept}
+    logits_BTV = tap("logits", linear(x_BTD, unembedding(params)))
+    return logits_BTV, None if cache is None else {"length": start + T, "layers": kv_layers}
 
 
 def embed(params, tokens_BT, config: ModelConfig, tap=no_tap):
@@ -52,27 +52,27 @@ def embed(params, tokens_BT, config: ModelConfig, tap=no_tap):
     return tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
 
 
-def head(params):
+def unembedding(params):
     """The (D, V) matrix that gives the logits: lm_head, or the transposed embedding (tied)."""
     return params["lm_head"] if "lm_head" in params else params["embed_tokens"].T
 
 
-def block(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
+def block(layer, x_BTD, start, cos_sin, kv, config: ModelConfig, tap=no_tap):
     """m = x + attention(norm(x)), x = m + mlp(norm(m)). Returns x_BTD and the layer's KV cache."""
     x_BTD = tap("resid_pre", x_BTD)
     normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], config.rms_norm_eps))
-    attn_out_BTD, past = attention(layer, normed_BTD, start, turn, past, config, tap)
+    attn_out_BTD, kv = attention(layer, normed_BTD, start, cos_sin, kv, config, tap)
     mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
     normed_BTD = rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps)
     normed_BTD = tap("mlp_in", normed_BTD)
-    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
+    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), kv
 
 
-def block_alone(layer, x_BTD, config: ModelConfig, tap=no_tap, past=None):
+def block_alone(layer, x_BTD, config: ModelConfig, tap=no_tap, kv=None):
     """One block by itself, on texts from position 0. (B, T, D) -> (B, T, D), the layer's cache."""
     T = x_BTD.shape[1]
-    turn = rotation(jnp.arange(T), config, T, x_BTD.dtype)
-    return block(layer, x_BTD, 0, turn, past, config, tap)
+    cos_sin = rotation(jnp.arange(T), config, T, x_BTD.dtype)
+    return block(layer, x_BTD, 0, cos_sin, kv, config, tap)
 
 
 def final_norm(params, x_BTD, config: ModelConfig):
@@ -80,10 +80,10 @@ def final_norm(params, x_BTD, config: ModelConfig):
     return rmsnorm(x_BTD, params["norm"], config.rms_norm_eps)
 
 
-def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
-    """Grouped-query self-attention with rotary positions. (B, T, D) -> (B, T, D), past.
+def attention(layer, x_BTD, start, cos_sin, kv, config: ModelConfig, tap=no_tap):
+    """Grouped-query self-attention with rotary positions. (B, T, D) -> (B, T, D), kv.
 
-    `past` holds the layer's keys and values of earlier positions (see `init_cache`), or is None. It
+    `kv` holds the layer's keys and values of earlier positions (see `init_cache`), or is None. It
     is returned with the new keys and values added.
     """
     B, T, _ = x_BTD.shape
@@ -94,14 +94,14 @@ def attention(layer, x_BTD, start, turn, past, config: ModelConfig, tap=no_tap):
     q_BKGTE = tap("q", q_BTO.reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4))
     k_BKTE = tap("k", k_BTJ.reshape(B, T, K, E).transpose(0, 2, 1, 3))
     v_BKSE = tap("v", v_BTJ.reshape(B, T, K, E).transpose(0, 2, 1, 3))
-    q_BKGTE = tap("rot_q", rope(q_BKGTE, *turn))
-    k_BKSE = tap("rot_k", rope(k_BKTE, *turn))
-    if past is not None:
-        past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
-        k_BKSE, v_BKSE = past["k"].reshape(B, K, -1, E), past["v"].reshape(B, K, -1, E)
+    q_BKGTE = tap("rot_q", rope(q_BKGTE, *cos_sin))
+    k_BKSE = tap("rot_k", rope(k_BKTE, *cos_sin))
+    if kv is not None:
+        kv = {"k": update_cache(kv["k"], k_BKSE, start), "v": update_cache(kv["v"], v_BKSE, start)}
+        k_BKSE, v_BKSE = kv["k"].reshape(B, K, -1, E), kv["v"].reshape(B, K, -1, E)
     z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, tap=tap))
     z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
-    return linear(z_BTO, layer["o_proj"], layer.get("o_bias")), past
+    return linear(z_BTO, layer["o_proj"], layer.get("o_bias")), kv
 
 
 def mlp(layer, x_BTD, tap=no_tap):
@@ -128,10 +128,10 @@ def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=jnp.floa
                                     for _ in range(config.num_hidden_layers)]}
 
 
-def write(kept_RSE, new_BKTE, start):
+def update_cache(cache_RSE, new_BKTE, start):
     """Write T new keys (or values) into the cache from position `start` on. Returns a new array."""
     new_RTE = new_BKTE.reshape(-1, *new_BKTE.shape[2:])
-    return dynamic_update_slice_in_dim(kept_RSE, new_RTE, start, axis=1)
+    return dynamic_update_slice_in_dim(cache_RSE, new_RTE, start, axis=1)
 
 
 def loss(params, tokens_BT, targets_BT, config: ModelConfig):

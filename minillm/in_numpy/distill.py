@@ -122,12 +122,12 @@ def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelCon
     `said` is the teacher's answer for these tokens: its logits_BTV, or the pair
     (ids_BTC, log_p_BTC) of its `top_k`.
     """
-    seen = {}
-    logits_BTV, _ = forward(params, tokens_BT, config, tap=lambda name, x: seen.setdefault(name, x))
+    activations = {}
+    logits_BTV, _ = forward(params, tokens_BT, config, tap=activations.setdefault)
     teacher_BTV = complete(*said, logits_BTV) if isinstance(said, tuple) else said
     value = blend(logits_BTV, teacher_BTV, targets_BT, how)
     dlogits_BTV = blend_backward(value.dtype.type(1), logits_BTV, teacher_BTV, targets_BT, how)
-    return value, forward_backward(dlogits_BTV, params, tokens_BT, seen, config)
+    return value, forward_backward(dlogits_BTV, params, tokens_BT, activations, config)
 
 
 def distill_step(state, tokens_BT, targets_BT, said, config: ModelConfig, train: TrainConfig, how: DistillConfig):

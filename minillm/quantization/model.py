@@ -18,7 +18,7 @@ from minillm.architecture.quantized import Quantized, Scheme
 from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.errors import UserError
 from minillm.in_numpy import module_of
-from minillm.in_numpy.model import head
+from minillm.in_numpy.model import unembedding
 from minillm.in_numpy.ops import no_tap
 from minillm.in_numpy.quantize import dequantize, quantize, smoothing
 from minillm.in_numpy.train import LOGITS_AT_ONCE
@@ -252,7 +252,7 @@ def drift(before, after, config, tokens_BT) -> list[dict]:
 
     `logits` is read off the residual stream by the float model's final norm and head, as a logit lens does.
     """
-    readout, rows = head(before), []
+    readout, rows = unembedding(before), []
     streams = [started(params, config, tokens_BT) for params in (before, after)]
     every = -(-tokens_BT.size * config.vocab_size // LENS_AT_ONCE)  # of a long text a part will do
     for i, layers in enumerate(zip(before["layers"], after["layers"])):
