@@ -1,16 +1,16 @@
 """The LLaMA in JAX, to be fast: the same functions, compiled, with gradients by `jax.grad`."""
 
 from minillm.in_jax.distill import (
-    blend,
-    complete,
+    cached_distill_steps,
+    distill_loss,
     distill_loss_and_grads,
     distill_step,
     distill_steps,
+    expand_top_k,
     forward_kl,
-    kept_steps,
     read_top_k,
     reverse_kl,
-    settle,
+    to_device,
     top_k,
     write_rows,
 )

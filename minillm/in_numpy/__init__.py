@@ -1,16 +1,16 @@
 """The LLaMA in NumPy, to be read: every operation with its backward by hand. Needs no JAX."""
 
 from minillm.in_numpy.distill import (
-    blend,
-    complete,
+    cached_distill_steps,
+    distill_loss,
     distill_loss_and_grads,
     distill_step,
     distill_steps,
+    expand_top_k,
     forward_kl,
-    kept_steps,
     read_top_k,
     reverse_kl,
-    settle,
+    to_device,
     top_k,
     write_rows,
 )

@@ -289,7 +289,7 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
         missing = batch - len(tokens_NT[i : i + batch])  # padded: one shape to compile
         tokens_BT = np.pad(tokens_NT[i : i + batch], ((0, missing), (0, 0)))
         targets_BT = np.pad(targets_NT[i : i + batch], ((0, missing), (0, 0)), constant_values=-1)
-        rows.append(damage(before, after, tokens_BT, targets_BT, config, twin)[: batch - missing])
+        rows.append(prediction_change(before, after, tokens_BT, targets_BT, config, twin)[: batch - missing])
     count_N, before_N, after_N, kl_N, same_N = np.concatenate(rows).T.astype(np.float64)
     total, change_N = count_N.sum(), after_N - before_N
     mean = change_N.sum() / total
@@ -301,8 +301,8 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
             "agreement": same_N.sum() / total}
 
 
-def damage(before, after, tokens_BT, targets_BT, config, twin: str):
-    """`damage` of train.py for a batch, (B, 5): both models' logits, slice by slice."""
+def prediction_change(before, after, tokens_BT, targets_BT, config, twin: str):
+    """`prediction_change` of train.py for a batch, (B, 5): both models' logits, slice by slice."""
     package, measure, total = twin_package(twin), measured(twin), 0
     streams = [package.stream(params, tokens_BT, config)[0] for params in (before, after)]
     outer = [params | {"layers": []} for params in (before, after)]
@@ -316,11 +316,11 @@ def damage(before, after, tokens_BT, targets_BT, config, twin: str):
 
 @cache
 def measured(twin: str):
-    """`damage` of two models' streams, by NumPy or compiled by JAX."""
+    """`prediction_change` of two models' streams, by NumPy or compiled by JAX."""
     package, module = twin_package(twin), import_module(f"minillm.in_{twin}.train")
 
     def run(before, after, x_BTD, y_BTD, targets_BT):
-        return module.damage(package.read(before, x_BTD), package.read(after, y_BTD), targets_BT)
+        return module.prediction_change(package.read(before, x_BTD), package.read(after, y_BTD), targets_BT)
 
     if twin == "numpy":
         return run

@@ -115,7 +115,7 @@ def test_every_suffixed_local_has_the_shape_it_names(twin, quickly_compiled):
             kept = (np.stack([np.asarray(part)] * 6) for part in (ids, log_p))
             batches, settings = (tokens[..., :-1], tokens[..., 1:]), (DISTINCT, TrainConfig(steps=6, warmup_steps=1), how)
             package.distill_steps(package.init_state(params), *batches, params, DISTINCT, *settings)
-            package.kept_steps(package.init_state(params), *batches, *kept, *settings)
+            package.cached_distill_steps(package.init_state(params), *batches, *kept, *settings)
         package.write_rows(params, tokens[0, :, 0], np.zeros((4, 3), np.float32), DISTINCT, GenerateConfig())
     finally:
         sys.setprofile(None)
