@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ MODULES = sorted({p.stem for twin in ("in_numpy", "in_jax") for p in (PACKAGE / 
 
 
 def public_functions(twin: str, module: str) -> dict:
-    """The functions that a module defines itself; a jitted one counts as what it wraps."""
+    """The functions that a module defines itself, partial ones too; a jitted one counts as what it wraps."""
     loaded = importlib.import_module(f"minillm.{twin}.{module}")
     return {name: value for name, value in vars(loaded).items()
             if not name.startswith("_") and callable(value) and not inspect.isclass(value)
-            and getattr(value, "__module__", None) == loaded.__name__}
+            and (isinstance(value, partial) or getattr(value, "__module__", None) == loaded.__name__)}
 
 
 FUNCTIONS = [(module, name) for module in MODULES for name in public_functions("in_jax", module)]

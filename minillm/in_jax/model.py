@@ -5,6 +5,9 @@ Axes: see ops.py.
     tokens -> embedding -> L x block -> norm -> head -> logits
     block(x) = m + mlp(norm(m))  with  m = x + attention(norm(x))
 
+The file goes from the parts to the whole. A relative of the LLaMA is made of the same functions: it
+gives `block` another attention, and `forward` that block (see qwen3.py).
+
 Every function is pure, so `jax.jit` can compile it. If a tap records activations in a dictionary,
 the traced function must return that dictionary. `config` is frozen and hashable: pass it as a
 static argument.
@@ -26,58 +29,6 @@ from minillm.in_jax.ops import (
     rotation,
     swiglu,
 )
-
-
-def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap):
-    """logits_BTV, cache. With a cache the tokens continue its text; without one they start at 0.
-
-    Touvron et al. 2023, arXiv:2302.13971, section 2.2.
-    """
-    start = 0 if cache is None else cache["length"]
-    T = tokens_BT.shape[1]
-    cos_sin = rotation(start + jnp.arange(T), config, T, params["norm"].dtype)
-    x_BTD = embed(params, tokens_BT, config, tap)
-    kv_layers = []
-    for i, layer in enumerate(params["layers"]):
-        kv = None if cache is None else cache["layers"][i]
-        x_BTD, kv = block(layer, x_BTD, start, cos_sin, kv, config, tap_layer(tap, i))
-        kv_layers.append(kv)
-    x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
-    logits_BTV = tap("logits", linear(x_BTD, unembedding(params)))
-    return logits_BTV, None if cache is None else {"length": start + T, "layers": kv_layers}
-
-
-def embed(params, tokens_BT, config: ModelConfig, tap=no_tap):
-    """The start of the residual stream: (B, T) -> (B, T, D)."""
-    return tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
-
-
-def unembedding(params):
-    """The (D, V) matrix that gives the logits: lm_head, or the transposed embedding (tied)."""
-    return params["lm_head"] if "lm_head" in params else params["embed_tokens"].T
-
-
-def block(layer, x_BTD, start, cos_sin, kv, config: ModelConfig, tap=no_tap):
-    """m = x + attention(norm(x)), x = m + mlp(norm(m)). Returns x_BTD and the layer's KV cache."""
-    x_BTD = tap("resid_pre", x_BTD)
-    normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], config.rms_norm_eps))
-    attn_out_BTD, kv = attention(layer, normed_BTD, start, cos_sin, kv, config, tap)
-    mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
-    normed_BTD = rmsnorm(mid_BTD, layer["post_attention_layernorm"], config.rms_norm_eps)
-    normed_BTD = tap("mlp_in", normed_BTD)
-    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), kv
-
-
-def block_alone(layer, x_BTD, config: ModelConfig, tap=no_tap, kv=None):
-    """One block by itself, on texts from position 0. (B, T, D) -> (B, T, D), the layer's cache."""
-    T = x_BTD.shape[1]
-    cos_sin = rotation(jnp.arange(T), config, T, x_BTD.dtype)
-    return block(layer, x_BTD, 0, cos_sin, kv, config, tap)
-
-
-def final_norm(params, x_BTD, config: ModelConfig):
-    """The RMSNorm after the last block."""
-    return rmsnorm(x_BTD, params["norm"], config.rms_norm_eps)
 
 
 def attention(layer, x_BTD, start, cos_sin, kv, config: ModelConfig, tap=no_tap):
@@ -104,19 +55,6 @@ def attention(layer, x_BTD, start, cos_sin, kv, config: ModelConfig, tap=no_tap)
     return linear(z_BTO, layer["o_proj"], layer.get("o_bias")), kv
 
 
-def mlp(layer, x_BTD, tap=no_tap):
-    """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
-    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"], layer.get("gate_bias")))
-    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer.get("up_bias")))
-    post_BTF = tap("mlp_post", swiglu(gate_BTF, up_BTF))
-    return linear(post_BTF, layer["down_proj"], layer.get("down_bias"))
-
-
-def tap_layer(tap, i: int):
-    """The tap as layer i sees it: "q" becomes "layers.i.q"."""
-    return tap if tap is no_tap else lambda name, x: tap(f"layers.{i}.{name}", x)
-
-
 def init_cache(config: ModelConfig, batch_size: int, length: int, dtype=jnp.float32):
     """An empty KV cache for `length` positions: keys and values (R, S, E) per layer, R = B*K.
 
@@ -132,6 +70,71 @@ def update_cache(cache_RSE, new_BKTE, start):
     """Write T new keys (or values) into the cache from position `start` on. Returns a new array."""
     new_RTE = new_BKTE.reshape(-1, *new_BKTE.shape[2:])
     return dynamic_update_slice_in_dim(cache_RSE, new_RTE, start, axis=1)
+
+
+def mlp(layer, x_BTD, tap=no_tap):
+    """down(silu(gate(x)) * up(x)). (B, T, D) -> (B, T, D)."""
+    gate_BTF = tap("mlp_pre", linear(x_BTD, layer["gate_proj"], layer.get("gate_bias")))
+    up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer.get("up_bias")))
+    post_BTF = tap("mlp_post", swiglu(gate_BTF, up_BTF))
+    return linear(post_BTF, layer["down_proj"], layer.get("down_bias"))
+
+
+def block(layer, x_BTD, start, cos_sin, kv, config: ModelConfig, tap=no_tap, attention=attention):
+    """m = x + attention(norm(x)), x = m + mlp(norm(m)). Returns x_BTD and the layer's KV cache."""
+    eps = config.rms_norm_eps
+    x_BTD = tap("resid_pre", x_BTD)
+    normed_BTD = tap("attn_in", rmsnorm(x_BTD, layer["input_layernorm"], eps))
+    attn_out_BTD, kv = attention(layer, normed_BTD, start, cos_sin, kv, config, tap)
+    mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
+    normed_BTD = tap("mlp_in", rmsnorm(mid_BTD, layer["post_attention_layernorm"], eps))
+    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), kv
+
+
+def block_alone(layer, x_BTD, config: ModelConfig, tap=no_tap, kv=None, block=block):
+    """One block by itself, on texts from position 0. (B, T, D) -> (B, T, D), the layer's cache."""
+    T = x_BTD.shape[1]
+    cos_sin = rotation(jnp.arange(T), config, T, x_BTD.dtype)
+    return block(layer, x_BTD, 0, cos_sin, kv, config, tap)
+
+
+def embed(params, tokens_BT, config: ModelConfig, tap=no_tap):
+    """The start of the residual stream: (B, T) -> (B, T, D)."""
+    return tap("embed", embedding(tokens_BT, params["embed_tokens"]).astype(params["norm"].dtype))
+
+
+def final_norm(params, x_BTD, config: ModelConfig):
+    """The RMSNorm after the last block."""
+    return rmsnorm(x_BTD, params["norm"], config.rms_norm_eps)
+
+
+def unembedding(params):
+    """The (D, V) matrix that gives the logits: lm_head, or the transposed embedding (tied)."""
+    return params["lm_head"] if "lm_head" in params else params["embed_tokens"].T
+
+
+def tap_layer(tap, i: int):
+    """The tap as layer i sees it: "q" becomes "layers.i.q"."""
+    return tap if tap is no_tap else lambda name, x: tap(f"layers.{i}.{name}", x)
+
+
+def forward(params, tokens_BT, config: ModelConfig, cache=None, tap=no_tap, block=block):
+    """logits_BTV, cache. With a cache the tokens continue its text; without one they start at 0.
+
+    Touvron et al. 2023, arXiv:2302.13971, section 2.2.
+    """
+    start = 0 if cache is None else cache["length"]
+    T = tokens_BT.shape[1]
+    cos_sin = rotation(start + jnp.arange(T), config, T, params["norm"].dtype)
+    x_BTD = embed(params, tokens_BT, config, tap)
+    kv_layers = []
+    for i, layer in enumerate(params["layers"]):
+        kv = None if cache is None else cache["layers"][i]
+        x_BTD, kv = block(layer, x_BTD, start, cos_sin, kv, config, tap_layer(tap, i))
+        kv_layers.append(kv)
+    x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
+    logits_BTV = tap("logits", linear(x_BTD, unembedding(params)))
+    return logits_BTV, None if cache is None else {"length": start + T, "layers": kv_layers}
 
 
 def loss(params, tokens_BT, targets_BT, config: ModelConfig):
