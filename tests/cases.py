@@ -21,11 +21,12 @@ MODULES = sorted({p.stem for twin in ("in_numpy", "in_jax") for p in (PACKAGE / 
 
 
 def public_functions(twin: str, module: str) -> dict:
-    """The functions that a module defines itself, partial ones too; a jitted one counts as what it wraps."""
+    """The functions that a module defines itself; a jitted one counts as what it wraps."""
     loaded = importlib.import_module(f"minillm.{twin}.{module}")
     return {name: value for name, value in vars(loaded).items()
             if not name.startswith("_") and callable(value) and not inspect.isclass(value)
-            and (isinstance(value, partial) or getattr(value, "__module__", None) == loaded.__name__)}
+            and (isinstance(value, partial)
+                 or getattr(value, "__module__", None) == loaded.__name__)}
 
 
 FUNCTIONS = [(module, name) for module in MODULES for name in public_functions("in_jax", module)]
@@ -75,7 +76,8 @@ def qwen3_case(name, rng, dtype):
     cos_sin = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
     cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config),
              "block": (params["layers"][0], x, 0, cos_sin, None, config),
-             "attention": (params["layers"][0], x, 0, cos_sin, None, config), "block_alone": (params["layers"][0], x, config)}
+             "attention": (params["layers"][0], x, 0, cos_sin, None, config),
+             "block_alone": (params["layers"][0], x, config)}
     return cases.get(name)
 
 
@@ -105,11 +107,13 @@ def quantize_case(name, twin, rng, dtype, n):
     cases = {
         "quantize": lambda: (w, scheme, n % 2 == 0, None), "fit": lambda: (w, scheme), "groups": lambda: (w, scheme),
         "to_integers": lambda: (w, scales, zeros, scheme),
-        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "expand_scales": lambda: (scales, width, scheme),
+        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme),
+        "expand_scales": lambda: (scales, width, scheme),
         "pack": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
         "unpack": lambda: (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
         "take_rows": lambda: (record(), tokens), "dequantize": lambda: (record(), dtype), "integers": lambda: (record(),),
-        "lookup": lambda: (scattered, record()), "matmul": lambda: (x, record().T), "matmul_weight_only": lambda: (x[0], record().T),
+        "lookup": lambda: (scattered, record()), "matmul": lambda: (x, record().T),
+        "matmul_weight_only": lambda: (x[0], record().T),
         "matmul_integers": lambda: (x[0], quantize.quantize(w.T, scheme, columns=columns)),
         "inlier_mask": lambda: (np.array([1, 2]), width, dtype), "quantize_tokens": lambda: (x[0],),
         "integer_product": lambda: (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),

@@ -148,7 +148,8 @@ def _by_what_is_kept(model, targets: "Kept", dataset, config, train, settings, s
                    context=train.context, starts=starts) for step in range(first, end)]
     places_NBT = np.stack(rows)[..., :-1]
     batches = training.batches(dataset, train, first, end)
-    return model.cached_distill_steps(state, *batches, *targets.rows(places_NBT), config, train, settings)
+    return model.cached_distill_steps(state, *batches, *targets.rows(places_NBT), config, train,
+                                      settings)
 
 
 def _beside_the_teacher(model, params, teacher_config, dataset, config, train, settings, state,

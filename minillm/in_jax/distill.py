@@ -1,6 +1,6 @@
 """Distillation in JAX: the losses, the step, writing.
 
-The twin, minillm/in_numpy/distill.py, has the formulas. Axes: see ops.py; C counts the tokens kv_layers
+The twin, minillm/in_numpy/distill.py, has the formulas. Axes: see ops.py; C counts the tokens kept
 by `top_k`. The teacher is an argument of the compiled step that is not donated and has no
 gradient: only the student's parameters are differentiated.
 """
@@ -94,7 +94,8 @@ def distill_step(state, tokens_BT, targets_BT, teacher_targets, config: ModelCon
                  train: TrainConfig, distill: DistillConfig):
     """`train_step` with a teacher: loss, gradient, clip, update."""
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
-        loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, teacher_targets, config, distill)
+        loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT,
+                                             teacher_targets, config, distill)
     return take_step(state, loss, grads, train)
 
 

@@ -29,7 +29,8 @@ def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
         kv_layers.append(kv)
     x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
     logits_BTV = tap("logits", linear(x_BTD, unembedding(params)))
-    return logits_BTV, None if cache is None else {"length": start + tokens_BT.shape[1], "layers": kv_layers}
+    length = start + tokens_BT.shape[1]
+    return logits_BTV, None if cache is None else {"length": length, "layers": kv_layers}
 
 
 def embed(params, tokens_BT, config: BloomConfig, tap=no_tap):

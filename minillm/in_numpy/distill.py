@@ -88,7 +88,8 @@ def distill_loss(logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
 def distill_loss_backward(dloss, logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """dlogits: the gradients of both losses, weighted by alpha and 1 - alpha."""
     kl_backward = reverse_kl_backward if distill.reverse else forward_kl_backward
-    dkl_BTV = kl_backward(distill.alpha * dloss, logits_BTV, teacher_BTV, targets_BT, distill.temperature)
+    dkl_BTV = kl_backward(distill.alpha * dloss, logits_BTV, teacher_BTV, targets_BT,
+                          distill.temperature)
     return dkl_BTV + cross_entropy_backward((1 - distill.alpha) * dloss, logits_BTV, targets_BT)
 
 
@@ -129,14 +130,16 @@ def distill_loss_and_grads(params, tokens_BT, targets_BT, teacher_targets, confi
     if isinstance(teacher_targets, tuple):
         teacher_BTV = expand_top_k(*teacher_targets, logits_BTV)
     value = distill_loss(logits_BTV, teacher_BTV, targets_BT, distill)
-    dlogits_BTV = distill_loss_backward(value.dtype.type(1), logits_BTV, teacher_BTV, targets_BT, distill)
+    dlogits_BTV = distill_loss_backward(value.dtype.type(1), logits_BTV, teacher_BTV, targets_BT,
+                                        distill)
     return value, forward_backward(dlogits_BTV, params, tokens_BT, activations, config)
 
 
 def distill_step(state, tokens_BT, targets_BT, teacher_targets, config: ModelConfig,
                  train: TrainConfig, distill: DistillConfig):
     """`train_step` with a teacher: loss, gradient, clip, update."""
-    loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, teacher_targets, config, distill)
+    loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, teacher_targets,
+                                         config, distill)
     return take_step(state, loss, grads, train)
 
 

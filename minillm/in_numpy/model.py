@@ -227,7 +227,7 @@ def attention_backward(dy_BTD, layer, activations, prefix: str, cos_sin, config:
 
 
 def _projection_backward(dy, x, layer, name: str):
-    """dx and the gradients of a projection's parameters: {name_proj, and name_bias if it has one}."""
+    """dx and the gradients of a projection: of name_proj, and of name_bias if the layer has it."""
     w, b = layer[f"{name}_proj"], layer.get(f"{name}_bias")
     dx, dw, db = linear_backward(dy, x, w, b)
     return dx, {f"{name}_proj": dw} if b is None else {f"{name}_proj": dw, f"{name}_bias": db}

@@ -234,7 +234,8 @@ def gelu(x):
 def gelu_backward(dy, x):
     """dx = dy * (0.5 (1 + t) + 0.5 x (1 - t^2) u') with t = tanh(u)."""
     t = np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x))
-    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x))
+    du = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x)
+    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
 
 
 def sigmoid(x):

@@ -289,7 +289,8 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
         missing = batch - len(tokens_NT[i : i + batch])  # padded: one shape to compile
         tokens_BT = np.pad(tokens_NT[i : i + batch], ((0, missing), (0, 0)))
         targets_BT = np.pad(targets_NT[i : i + batch], ((0, missing), (0, 0)), constant_values=-1)
-        rows.append(prediction_change(before, after, tokens_BT, targets_BT, config, twin)[: batch - missing])
+        changes = prediction_change(before, after, tokens_BT, targets_BT, config, twin)
+        rows.append(changes[: batch - missing])
     count_N, before_N, after_N, kl_N, same_N = np.concatenate(rows).T.astype(np.float64)
     total, change_N = count_N.sum(), after_N - before_N
     mean = change_N.sum() / total
@@ -320,7 +321,8 @@ def measured(twin: str):
     package, module = twin_package(twin), import_module(f"minillm.in_{twin}.train")
 
     def run(before, after, x_BTD, y_BTD, targets_BT):
-        return module.prediction_change(package.read(before, x_BTD), package.read(after, y_BTD), targets_BT)
+        return module.prediction_change(package.read(before, x_BTD), package.read(after, y_BTD),
+                                        targets_BT)
 
     if twin == "numpy":
         return run

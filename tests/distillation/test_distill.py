@@ -28,7 +28,8 @@ from minillm.text import dataset as data, storyworld, tokenizer
 from minillm.text.corpora import Corpus
 from runs import DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt_at
 
-LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,), "distill_loss": (DistillConfig(alpha=0.7, temperature=1.7),)}
+LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,),
+          "distill_loss": (DistillConfig(alpha=0.7, temperature=1.7),)}
 WAYS = {"soft": DistillConfig(alpha=0.7, temperature=1.5), "reverse": DistillConfig(objective="reverse"),
         "on-policy": DistillConfig(objective="on-policy", alpha=0.5), "kept": DistillConfig(kept=5)}
 

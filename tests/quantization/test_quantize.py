@@ -46,7 +46,8 @@ ROWS = {
 
 
 def within_half_a_step(w_OI, record, scheme):
-    steps = expand_scales(record.scales, w_OI.shape[1], scheme).astype(np.float64) * np.ones(w_OI.shape)
+    scales = expand_scales(record.scales, w_OI.shape[1], scheme).astype(np.float64)
+    steps = scales * np.ones(w_OI.shape)
     off = np.abs(w_OI.astype(np.float64) - dequantize(record, np.float64))
     assert np.all(off <= steps * (0.5 + 1e-4)), np.max(off / steps)     # 1e-4: the division in float32 rounds too
 
