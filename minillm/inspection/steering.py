@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from minillm.config import GenerateConfig, check_prompt, check_token
+from minillm.config import GenerateConfig, check_finite, check_prompt
 from minillm.errors import UserError
 from minillm.inspection.activations import axes_of, matching
 from minillm.inspection.dispatch import forward, prompt_tokens
@@ -69,8 +69,9 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*",
                                               values, config, names, plan)
         length = len(ids) + at
         cache = cache | {"length": length}
-        token = int(package.sample(logits_BTV[0, len(new) - 1], coins[at], how, seen_V))
-        check_token(token, config)
+        logits_V = logits_BTV[0, len(new) - 1]
+        check_finite(package.are_finite(logits_V))
+        token = int(package.sample(logits_V, coins[at], how, seen_V))
         if token in config.end_tokens:
             return
         yield token, {name: _visible(np.asarray(seen[name]), axes_of(name), len(new), length)
