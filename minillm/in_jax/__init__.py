@@ -47,10 +47,11 @@ from minillm.in_jax.optimizer import (
     update,
 )
 from minillm.in_jax.pieces import read, stream
+from minillm.in_jax.speculative import speculate
 from minillm.in_jax.train import init_state, row_losses, train_step, train_steps
 
 __all__ = ["adamw", "attention", "block", "clip", "decode_step", "decode_steps", "forward", "forward_of", "generate",
            "global_norm", "head", "init_cache", "init_moments", "init_state", "learning_rate", "linear", "loss",
            "loss_and_grads", "mark", "mlp", "muon", "orthogonalize", "penalize",
            "prefill", "read", "row_losses",
-           "sample", "schedule", "stream", "train_step", "train_steps", "update"]
+           "sample", "schedule", "speculate", "stream", "train_step", "train_steps", "update"]

@@ -50,11 +50,12 @@ from minillm.in_numpy.optimizer import (
     update,
 )
 from minillm.in_numpy.pieces import read, stream
+from minillm.in_numpy.speculative import speculate
 from minillm.in_numpy.train import init_state, row_losses, train_step, train_steps
 
 __all__ = ["adamw", "attention", "attention_backward", "block", "block_backward", "clip", "decode_step",
            "decode_steps", "forward", "forward_of", "generate", "global_norm", "head", "init_cache", "init_moments",
            "init_state", "learning_rate", "linear", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "muon",
            "orthogonalize", "penalize",
-           "prefill", "read", "row_losses", "sample", "schedule", "stream", "train_step",
-           "train_steps", "update"]
+           "prefill", "read", "row_losses", "sample", "schedule", "speculate", "stream",
+           "train_step", "train_steps", "update"]

@@ -33,16 +33,40 @@ def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
         logits_V = penalize(logits_V, seen_V, how.repetition_penalty)
     if how.temperature == 0:
         return np.min(np.where(logits_V == np.max(logits_V), np.arange(V), V))
-    p_V = softmax(logits_V / how.temperature)
-    order_V = np.arange(V)
+    order_V, p_V = candidates(logits_V, how)
+    upto_V = np.cumsum(p_V)
+    return np.where(upto_V[-1] > 0, order_V[np.argmax(upto_V > coin * upto_V[-1])], V)
+
+
+def candidates(logits_V, how: GenerateConfig):
+    """The tokens that `sample` chooses from, and their p: 0 for those that a filter leaves out."""
+    order_V, p_V = np.arange(len(logits_V)), softmax(logits_V / how.temperature)
     if how.top_k > 0 or how.top_p < 1:
-        order_V = np.argsort(-p_V, stable=True)[: how.top_k or V]
+        order_V = np.argsort(-p_V, stable=True)[: how.top_k or len(p_V)]
     p_V = p_V[order_V]
     kept_V = p_V >= how.min_p * np.max(p_V)
     if how.top_p < 1:
         kept_V = kept_V & (np.cumsum(p_V) - p_V < how.top_p)
-    upto_V = np.cumsum(np.where(kept_V, p_V, 0))
-    return np.where(upto_V[-1] > 0, order_V[np.argmax(upto_V > coin * upto_V[-1])], V)
+    return order_V, np.where(kept_V, p_V, 0)
+
+
+def distribution(logits_V, seen_V, how: GenerateConfig):
+    """p_V of `sample`. Temperature 0: 1 for the most probable token. NaN: all 0."""
+    ids_V, p_V = np.arange(len(logits_V)), np.zeros_like(logits_V)
+    if how.repetition_penalty != 1:
+        logits_V = penalize(logits_V, seen_V, how.repetition_penalty)
+    if how.temperature == 0:
+        first = np.min(np.where(logits_V == np.max(logits_V), ids_V, len(ids_V)))
+        return (ids_V == first).astype(p_V.dtype)
+    order, p = candidates(logits_V, how)
+    np.put_along_axis(p_V, order, p, axis=0)
+    return np.where(np.sum(p) > 0, p_V / np.sum(p), 0)
+
+
+def pick(p_V, coin):
+    """A token by inverse CDF, `coin` uniform in [0, 1); the sentinel V where all p are 0."""
+    upto_V = np.cumsum(p_V)
+    return np.where(upto_V[-1] > 0, np.argmax(upto_V > coin * upto_V[-1]), len(p_V))
 
 
 def penalize(logits_V, seen_V, penalty: float):
