@@ -285,6 +285,14 @@ def check_prompt(prompt, config: ModelConfig):
                 f"at least 0 and below vocab_size ({config.vocab_size})")
 
 
+def check_draft(length: int, config):
+    """Refuse a draft model that cannot read a text of `length` tokens. Raises UserError."""
+    if length > config.max_position_embeddings:
+        raise UserError(
+            f"the draft reads {config.max_position_embeddings} tokens, new ones included, and "
+            f"{length} may come: lower --max-new-tokens, or choose another draft")
+
+
 # The dial. One number sets a whole model: `depth` layers, `depth` heads of 32, so width = 32 * depth.
 PRESETS = {"nano": 4, "tiny": 6, "small": 8, "medium": 12, "large": 16}
 

@@ -14,11 +14,11 @@ from minillm import chat_template
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
-from minillm.errors import UserError, require
+from minillm.errors import UserError, is_count, require
 from minillm.formats import checkpoint
 from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.formats.kind import kind_of
-from minillm.text.tokenizer import Tokenizer, decode_stream
+from minillm.text.tokenizer import Tokenizer, decode_stream, same_tokenizer
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Model:
 
     def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (),
                  on_token=None, begin: bool = True, allow_special: bool = False,
-                 **options) -> Iterator[str]:
+                 draft: "Draft | None" = None, **options) -> Iterator[str]:
         """Yield the prompt and what the model writes after it, piece by piece; options are those of
         `GenerateConfig`.
 
@@ -114,18 +114,27 @@ class Model:
 
         def tokens():
             yield from ids[start:]
-            yield from self.continuation(ids, twin, sampling, on_token)
+            yield from self.continuation(ids, twin, sampling, on_token, draft=draft)
 
         return until(decode_stream(self.tokenizer, tokens()), stop,
                      len(self.tokenizer.decode(ids[start:])))
 
     def continuation(self, ids: Sequence[int], twin: str = "jax",
                      how: GenerateConfig = GenerateConfig(), on_token=None,
-                     ends: tuple[int, ...] | None = None) -> Iterator[int]:
+                     ends: tuple[int, ...] | None = None,
+                     draft: "Draft | None" = None) -> Iterator[int]:
         """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those
-        of the config)."""
+        of the config). With a draft the ids are others, of the same distribution."""
         ends = (*self.config.end_tokens, *self.ends) if ends is None else ends
-        for token in self._package(twin).generate(self.params, ids, self.config, how, ends):
+        package = self._package(twin)
+        if draft is None:
+            new = package.generate(self.params, ids, self.config, how, ends)
+        else:
+            draft.check(self, twin)
+            new = package.speculate(self.params, draft.model.params, ids, self.config,
+                                    draft.model.config, how, ends, draft.ahead,
+                                    draft.accepted.append)
+        for token in new:
             if on_token:
                 on_token()
             yield token
@@ -153,6 +162,28 @@ class Model:
     def _package(self, twin):
         self.check_twin(twin)
         return twin_package(twin)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A small model that drafts `ahead` tokens at a time for a large one to check in one pass: see
+    in_numpy/speculative.py. `accepted` is how many of them each pass accepted."""
+
+    model: Model
+    ahead: int = 4
+    accepted: list[int] = field(default_factory=list)
+
+    def __post_init__(self):
+        require(is_count(self.ahead), "draft tokens", self.ahead, "a whole number of at least 1")
+
+    def check(self, model: Model, twin: str):
+        """Refuse a draft for a model with another tokenizer. Raises UserError."""
+        self.model.check_twin(twin)
+        ours = self.model.tokenizer
+        if ours is None or not same_tokenizer(ours, model.tokenizer):
+            raise UserError(
+                f"{self.model.source}: has another tokenizer than {model.source}: a draft writes "
+                "the same tokens as the model that checks them; choose another")
 
 
 def load(path, tokenizer=None, dtype: str = "float32") -> Model:

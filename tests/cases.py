@@ -212,6 +212,20 @@ def case(name, twin, rng, dtype):
         "to_device": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
+        "candidates": lambda: (3 * normal(rng, dtype, config.vocab_size), how),
+        "distribution": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, how),
+        "pick": lambda: (rng.dirichlet(np.ones(d)).astype(dtype), float(rng.random())),
+        "within": lambda: (tokens[0] + config.vocab_size // 2, config),
+        "as_wide": lambda: (normal(rng, dtype, out), d),
+        "verify": lambda: (*(rng.dirichlet(np.ones(4), n + 1).astype(dtype) for _ in "pq"),
+                           rng.integers(0, 4, n + 1), rng.random(n + 1, np.float32)),
+        "draft_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
+                                rng.random(4, np.float32), config, how),
+        "speculative_step": lambda: (
+            params, draft := random_params(larger, rng, dtype), 3,
+            cached(twin, config, params, tokens[:1], dtype),
+            cached(twin, larger, draft, tokens[:1], dtype), seen, rng.random((2, 4), np.float32),
+            config, larger, how),
     }
     return cases[name]() if name in cases else None
 

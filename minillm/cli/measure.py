@@ -134,7 +134,6 @@ def rows_to_measure(options, model, context: int):
     import numpy as np
 
     from minillm import training
-    from minillm.distillation.loop import same_tokenizer
     from minillm.text import tokenizer as tokenizers
     from minillm.text.dataset import open_dataset, windows
 
@@ -153,7 +152,7 @@ def rows_to_measure(options, model, context: int):
     if dataset.vocab_size > model.config.vocab_size:
         raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has "
                         f"{model.config.vocab_size}")
-    if model.tokenizer and not same_tokenizer(tokenizers.load(folder), model.tokenizer):
+    if model.tokenizer and not tokenizers.same_tokenizer(tokenizers.load(folder), model.tokenizer):
         raise UserError(
             f"{folder}: was cut into tokens by another tokenizer than {options.path} has: its "
             "numbers mean other tokens; give the text itself with --text")

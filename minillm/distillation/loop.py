@@ -25,7 +25,7 @@ from minillm.loading import Model, longest, twin_package
 from minillm.text import tokenizer as tokenizers
 from minillm.text.corpora import Corpus
 from minillm.text.dataset import DESCRIPTION, Dataset, open_dataset, places, prepare
-from minillm.text.tokenizer import END_OF_TEXT
+from minillm.text.tokenizer import END_OF_TEXT, same_tokenizer
 
 ROWS = 128                                        # rows that are read or written at once
 FORMAT = "minillm kept targets 1"
@@ -84,14 +84,6 @@ def check_context(teacher: Model, context: int):
     if context > longest(teacher.config):
         raise UserError(f"context is {context}: the teacher {teacher.source} reads {longest(teacher.config)} tokens; "
                         "choose a --context of at most that")
-
-
-def same_tokenizer(ours, theirs) -> bool:
-    """Do two tokenizers cut text alike: the same tokens under the same ids, the same merges in the same order?"""
-    def merges(made):
-        return [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair)
-                for pair in made.spec["model"].get("merges", [])]
-    return ours.vocab == theirs.vocab and merges(ours) == merges(theirs)
 
 
 def fingerprint(teacher: Model) -> str:

@@ -48,6 +48,7 @@ from minillm.in_jax.optimizer import (
     update,
 )
 from minillm.in_jax.pieces import read, stream
+from minillm.in_jax.speculative import speculate
 from minillm.in_jax.train import init_state, row_losses, train_step, train_steps
 
 head = unembedding  # its name before
@@ -56,4 +57,5 @@ __all__ = ["adamw", "attention", "block", "clip", "decode_step", "decode_steps",
            "global_norm", "head", "init_cache", "init_moments", "init_state", "learning_rate", "linear", "loss",
            "loss_and_grads", "mark", "mlp", "muon", "orthogonalize", "penalize",
            "prefill", "read", "row_losses",
-           "sample", "schedule", "stream", "train_step", "train_steps", "unembedding", "update"]
+           "sample", "schedule", "speculate", "stream", "train_step", "train_steps", "unembedding",
+           "update"]

@@ -51,6 +51,7 @@ from minillm.in_numpy.optimizer import (
     update,
 )
 from minillm.in_numpy.pieces import read, stream
+from minillm.in_numpy.speculative import speculate
 from minillm.in_numpy.train import init_state, row_losses, train_step, train_steps
 
 head = unembedding  # its name before
@@ -59,5 +60,5 @@ __all__ = ["adamw", "attention", "attention_backward", "block", "block_backward"
            "decode_steps", "forward", "forward_of", "generate", "global_norm", "head", "init_cache", "init_moments",
            "init_state", "learning_rate", "linear", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "muon",
            "orthogonalize", "penalize",
-           "prefill", "read", "row_losses", "sample", "schedule", "stream", "train_step",
+           "prefill", "read", "row_losses", "sample", "schedule", "speculate", "stream", "train_step",
            "train_steps", "unembedding", "update"]

@@ -35,6 +35,7 @@ TESTED_ELSEWHERE = {
     "module_of": "twins/test_twins.py",
     "prefill": "twins/test_generate.py",
     "generate": "twins/test_generate.py",
+    "speculate": "twins/test_speculative.py",
 }
 
 
