@@ -8,6 +8,7 @@ Everything goes to build/docs, which is not committed; mkdocs.yml reads that fol
 """
 
 import argparse
+import ast
 import html
 import os
 import re
@@ -102,8 +103,13 @@ class Site(pages.Maker):
         return "\n".join(rows)
 
     def make_modules(self, names):
-        """The public functions of modules, by mkdocstrings."""
-        return "\n\n".join(f"## {name}\n\n{self.make_link(name.replace('.', '/') + '.py')}\n\n::: {name}" for name in names.split())
+        """What is public in modules, and in those that packages name in __all__, by mkdocstrings."""
+        shown = []
+        for module, members in (pair for name in names.split() for pair in face(name).items()):
+            link = self.make_link(module.replace(".", "/") + ".py")
+            options = f"\n    options:\n      members: {members}" if members else ""
+            shown.append(f"## {module}\n\n{link}\n\n::: {module}{options}")
+        return "\n\n".join(shown)
 
     def make_tests(self, paths):
         """Files of tests, each with what it promises: the first paragraph of its docstring."""
@@ -117,6 +123,21 @@ class Site(pages.Maker):
                 write(f"{Path(self.at).parent.as_posix()}/{name}-{scheme}.svg", picture)
                 shown.append(f"![{description}]({name}-{scheme}.svg#only-{scheme})")
         return "\n".join(shown)
+
+
+def face(name: str) -> dict[str, list[str]]:
+    """{module: its public names, [] for all}: of a module, or what a package's __all__ names."""
+    file = ROOT.joinpath(*name.split("."), "__init__.py")
+    if not file.is_file():
+        return {name: []}
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    listed = next(ast.literal_eval(part.value) for part in body
+                  if isinstance(part, ast.Assign) and part.targets[0].id == "__all__")
+    parts = {part.module: [alias.name for alias in part.names if alias.name in listed]
+             for part in body if isinstance(part, ast.ImportFrom)}
+    files = set(listed) - {imported for names in parts.values() for imported in names}
+    whole = {f"{name}.{entry}": [] for entry in files if file.with_name(f"{entry}.py").is_file()}
+    return dict(sorted((parts | whole).items()))
 
 
 def relative(at: str, target: str) -> str:

@@ -56,9 +56,12 @@ from minillm.in_numpy.train import init_state, row_losses, train_step, train_ste
 
 head = unembedding  # its name before
 
-__all__ = ["adamw", "attention", "attention_backward", "block", "block_backward", "clip", "decode_step",
-           "decode_steps", "forward", "forward_of", "generate", "global_norm", "head", "init_cache", "init_moments",
-           "init_state", "learning_rate", "linear", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "muon",
-           "orthogonalize", "penalize",
-           "prefill", "read", "row_losses", "sample", "schedule", "speculate", "stream", "train_step",
-           "train_steps", "unembedding", "update"]
+__all__ = ["adamw", "are_finite", "attention", "attention_backward", "block", "block_backward",
+           "cached_distill_steps", "clip", "decode_step", "decode_steps", "distill_loss",
+           "distill_loss_and_grads", "distill_step", "distill_steps", "expand_top_k", "forward",
+           "forward_kl", "forward_of", "generate", "global_norm", "head", "init_cache",
+           "init_moments", "init_state", "learning_rate", "linear", "loss", "loss_and_grads",
+           "mark", "mlp", "mlp_backward", "module_of", "muon", "ops", "orthogonalize", "penalize",
+           "prefill", "quantize", "read", "read_top_k", "reverse_kl", "row_losses", "sample",
+           "schedule", "speculate", "stream", "to_device", "top_k", "train_step", "train_steps", "unembedding",
+           "update", "write_rows"]
