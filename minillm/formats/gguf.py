@@ -289,6 +289,8 @@ def check(model, config, scheme):
     if family(config).gguf == "qwen2" and heads != config.hidden_size:
         raise UserError(f"{model.source}: its heads are {heads} numbers wide together, and "
                         f"llama.cpp's Qwen2 has as many as hidden_size ({config.hidden_size})")
+    if isinstance(config, SmolLM3Config) and config.biased:
+        raise UserError(f"{model.source}: has biases, and llama.cpp's SmolLM3 has none")
     if isinstance(config, SmolLM3Config) and config.no_rope_layers != every(
         NO_ROPE, config.num_hidden_layers):
         raise UserError(f"{model.source}: other layers than each fourth have no rotary positions, "

@@ -113,6 +113,15 @@ def test_quantized_and_made_float_again():
         assert_close(near, ours.logits(tokens(ours)), 0.2, kind.__name__)
 
 
+def test_a_smollm3_that_llama_cpp_does_not_know_is_not_exported(tmp_path):
+    fixed = {"num_hidden_layers": 4, "attention_bias": False}
+    for seed, changes, words in ((0, {"no_rope_layers": (1, 0, 1, 0)}, "each fourth"),
+                                 (1, {"attention_bias": True}, "biases")):
+        ours = model(SmolLM3Config, seed, **fixed)
+        with pytest.raises(UserError, match=words):
+            export(tmp_path / "m.gguf", replace(ours, config=replace(ours.config, **changes)))
+
+
 def test_a_window_is_refused_with_the_way_out(tmp_path):
     ours = model(MistralConfig)
     ours.save(tmp_path)
