@@ -12,6 +12,7 @@ import minillm
 from helpers import random_bloom, random_config, random_params, random_relative
 from minillm.architecture.quantized import Scheme
 from minillm.architecture.qwen3 import Qwen3Config
+from minillm.architecture.smollm3 import SmolLM3Config
 from minillm.architecture.tree import tree_map
 from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
 
@@ -77,6 +78,19 @@ def qwen3_case(name, rng, dtype):
     cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config),
              "block": (params["layers"][0], x, 0, cos_sin, None, config),
              "attention": (params["layers"][0], x, 0, cos_sin, None, config),
+             "block_alone": (params["layers"][0], x, config)}
+    return cases.get(name)
+
+
+def smollm3_case(name, rng, dtype):
+    config = random_relative(SmolLM3Config, rng, num_hidden_layers=2)
+    config = replace(config, no_rope_layers=(0, 1))
+    params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
+    cos_sin = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
+    cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config),
+             "block": (params["layers"][0], x, 0, cos_sin, None, config),
+             "attention": (params["layers"][0], x, 0, cos_sin, None, config),
+             "layer_cos_sin": (params["layers"][0], cos_sin),
              "block_alone": (params["layers"][0], x, config)}
     return cases.get(name)
 

@@ -24,13 +24,15 @@ from minillm.formats import (
     quantized as quantized_folder,
     qwen2,
     qwen3,
+    smollm3,
     weights,
 )
 from minillm.formats.added_tokens import with_added
 from minillm.text import tokenizer as tokenizers
 
 MODEL = "model.safetensors"
-FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "bloom": bloom}
+FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "smollm3": smollm3,
+           "bloom": bloom}
 KINDS = {"F32": np.float32, "F64": np.float64}
 
 

@@ -23,6 +23,7 @@ from minillm.architecture.quantized import GROUP, Quantized, Scheme, scheme_name
 from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.rope import frequencies, keep_llama3
+from minillm.architecture.smollm3 import SmolLM3Config, every
 from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ModelConfig, RopeScaling
 from minillm.errors import UserError, missing, printable
@@ -43,7 +44,9 @@ NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight",
 
 
 TURNED = ("q_proj", "k_proj", "q_bias", "k_bias")  # whose outputs are turned by their position
-CONFIGS = {"llama": ModelConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
+CONFIGS = {"llama": ModelConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config,
+           "smollm3": SmolLM3Config}
+NO_ROPE = 4  # in llama.cpp, each fourth layer of a SmolLM3 has no rotary positions
 HALVES = {"float16": "F16", "bfloat16": "BF16"}
 KINDS = {"Q8_0": scheme_named("int8-group32"), "Q4_0": scheme_named("int4-group32")}
 FREQUENCIES = "rope_freqs.weight"  # by what the angles of each pair are divided
@@ -81,7 +84,8 @@ def read_config(file: Gguf) -> ModelConfig:
     refuse_parts(file)
     name = file.fields.get("general.architecture")
     if not isinstance(name, str) or name not in CONFIGS:
-        raise UserError(f"its architecture is {printable(name)}: {', '.join(CONFIGS)} are read; llama.cpp runs the others")
+        raise UserError(f"its architecture is {printable(name)}: {', '.join(CONFIGS)} are read; "
+                        "llama.cpp runs the others")
 
     def field(key, default=None):
         value = file.fields.get(f"{name}.{key}", default)
@@ -102,6 +106,8 @@ def read_config(file: Gguf) -> ModelConfig:
         if field(key, E) != E:
             raise UserError(
                 f"{name}.{key} is {field(key)}: only the size of a head ({E}) is supported")
+    further = ({"no_rope_layers": every(NO_ROPE, min(field("block_count"), len(file.tensors)))}
+               if CONFIGS[name] is SmolLM3Config else {})
     return CONFIGS[name](
         vocab_size=file.shape("token_embd.weight")[0] if "token_embd.weight" in file.tensors else 0,
         hidden_size=D, intermediate_size=field("feed_forward_length"),
@@ -112,7 +118,8 @@ def read_config(file: Gguf) -> ModelConfig:
         rope_theta=field("rope.freq_base", 10000.0), rope_scaling=read_rope(file, name, field),
         attention_bias="blk.0.attn_output.bias" in file.tensors,
         mlp_bias="blk.0.ffn_up.bias" in file.tensors,
-        tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **read_marks(file.fields))
+        tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **further,
+        **read_marks(file.fields))
 
 
 def refuse_parts(file: Gguf):
@@ -282,6 +289,12 @@ def check(model, config, scheme):
     if family(config).gguf == "qwen2" and heads != config.hidden_size:
         raise UserError(f"{model.source}: its heads are {heads} numbers wide together, and "
                         f"llama.cpp's Qwen2 has as many as hidden_size ({config.hidden_size})")
+    if isinstance(config, SmolLM3Config) and config.biased:
+        raise UserError(f"{model.source}: has biases, and llama.cpp's SmolLM3 has none")
+    if isinstance(config, SmolLM3Config) and config.no_rope_layers != every(
+        NO_ROPE, config.num_hidden_layers):
+        raise UserError(f"{model.source}: other layers than each fourth have no rotary positions, "
+                        "and llama.cpp's SmolLM3 knows no others")
     if model.tokenizer is None:
         raise UserError(f"{model.source}: GGUF export needs a tokenizer beside the model")
 

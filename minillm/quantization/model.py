@@ -146,8 +146,8 @@ def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda 
 
         through(layer, streams, config, look)
         upper = {tap: compensation(hessian_II) for tap, hessian_II in hessian.items()}
-        rounded = {name: leaf if leaf.ndim < 2 else compensated(leaf, upper[INPUT_OF[name]], scheme)
-                   for name, leaf in layer.items()}
+        rounded = layer | {name: compensated(leaf, upper[INPUT_OF[name]], scheme)
+                           for name, leaf in layer.items() if name in INPUT_OF}
         done["layers"].append(rounded)
         plain = rounded if scheme.activations else dequantize_params(rounded)
         streams = through(plain, streams, config)

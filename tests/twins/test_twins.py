@@ -20,6 +20,7 @@ from cases import (
     public_functions,
     quantize_case,
     qwen3_case,
+    smollm3_case,
 )
 from helpers import ROOT, TOLERANCE, assert_close, random_bloom, random_config
 from minillm.architecture.llama import init
@@ -27,7 +28,7 @@ from minillm.architecture.quantized import Quantized
 from minillm.architecture.tree import flatten
 from minillm.config import TrainConfig
 
-FAMILY_CASES = {"bloom": bloom_case, "qwen3": qwen3_case}
+FAMILY_CASES = {"bloom": bloom_case, "qwen3": qwen3_case, "smollm3": smollm3_case}
 # Functions whose arguments or results are not arrays: they have tests of their own, named here.
 TESTED_ELSEWHERE = {
     "tap_layer": "twins/test_twins.py",
