@@ -7,6 +7,7 @@ from minillm.in_jax.distill import (
     distill_step,
     distill_steps,
     forward_kl,
+    jsd,
     kept_steps,
     read_top_k,
     reverse_kl,
