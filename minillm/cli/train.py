@@ -233,7 +233,8 @@ def add_distill(commands):
                          help="the student: a preset or a depth, as pretrain's --model")
     command.add_argument("--from", dest="start_from", metavar="PATH",
                          help="go on from a student that was trained before, as on-policy needs: "
-                         "its parameters and shape; then other defaults hold, as pretrain's --from")
+                         "its parameters and shape (default: start anew); then other defaults "
+                         "hold, as with pretrain's --from")
     command.add_argument("--out", required=True, metavar="DIR",
                          help="folder of the run: the model, its log, its curve")
     add_run(command)

@@ -27,7 +27,7 @@ def add_commands(commands):
     command.add_argument("--draft", metavar="PATH",
                          help="a smaller model with the same tokenizer: it drafts tokens, which "
                          "the model checks several at a time; the distribution of the text stays "
-                         "the model's own")
+                         "the model's own (default: no draft)")
     command.add_argument("--draft-tokens", type=int, default=4, metavar="N",
                          help="tokens that the draft writes before each check (default: 4)")
     command.add_argument("--special", action="store_true",
