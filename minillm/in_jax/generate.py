@@ -5,6 +5,7 @@ twins generate the same text.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -129,6 +130,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
     coins[:count] = np.random.default_rng(how.seed).random(count, np.float32)
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
+    how = replace(how, max_new_tokens=0, seed=0)                  # other ones are the same program
     token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, how)
     check_token(int(token), config)
     if int(token) in stop:

@@ -102,6 +102,7 @@ def speculate(params, draft, prompt: Sequence[int], config, draft_config,
     rng, room = np.random.default_rng(how.seed), len(prompt) + count + at_once * (ahead + 1)
     cache, draft_cache = (init_cache(one, 1, -(-room // ROOM) * ROOM, model["norm"].dtype)
                           for one, model in ((config, params), (draft_config, draft)))
+    how = replace(how, max_new_tokens=0, seed=0)                  # other ones are the same program
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
     coin = rng.random(dtype=np.float32)
     token, cache = prefill(params, prompt, cache, seen_V, coin, config, how)
@@ -109,7 +110,6 @@ def speculate(params, draft, prompt: Sequence[int], config, draft_config,
                              coin, draft_config, GenerateConfig(temperature=0))
     tokens, done, seen_V = [int(token)], 1, mark(seen_V, token)
     carry = jnp.int32(token), cache, draft_cache, seen_V
-    how = replace(how, max_new_tokens=0, seed=0)                  # other ones are the same program
     while True:
         for token in tokens:
             check_token(token, config)
