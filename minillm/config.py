@@ -196,15 +196,18 @@ OBJECTIVES = ("soft", "reverse", "on-policy", "responses")
 class DistillConfig:
     """How a student learns from a teacher (see in_numpy/distill.py). Raises UserError for what is no way to learn.
 
-    `student_share` is for on-policy: the share of dispatches whose rows the student writes itself. `kept` is how many
-    tokens a position the teacher's answer was cut to, 0 for all. `responses` and `writing_temperature` are for text
-    that the teacher writes. `start` is where the student begins: random, or layers and widths of the teacher.
+    For on-policy: `student_share` is the share of dispatches whose rows the student writes itself,
+    `jsd_beta` is 1 for KL(student || teacher), 0 for KL(teacher || student), between for JSD.
+    `kept` is how many tokens a position the teacher's answer was cut to, 0 for all. `responses` and
+    `writing_temperature` are for text that the teacher writes. `start` is where the student begins:
+    random, or layers and widths of the teacher.
     """
 
     objective: str = "soft"
     alpha: float = 1.0
     temperature: float = 1.0
     student_share: float = 0.5
+    jsd_beta: float = 1.0
     kept: int = 0
     responses: int = 10_000
     writing_temperature: float = 1.0
@@ -212,7 +215,7 @@ class DistillConfig:
 
     def __post_init__(self):
         check(self, one_of(OBJECTIVES, ", ".join(OBJECTIVES)), "objective")
-        check(self, SHARE, "alpha", "student_share")
+        check(self, SHARE, "alpha", "student_share", "jsd_beta")
         check(self, POSITIVE, "temperature", "writing_temperature")
         require(self.kept == 0 or is_count(self.kept), "top-k", self.kept,
                 "a whole number of at least 1")
@@ -222,9 +225,9 @@ class DistillConfig:
         check(self, one_of(("random", "pruned")), "start")
 
     @property
-    def reverse(self) -> bool:
-        """KL(student || teacher) instead of KL(teacher || student)."""
-        return self.objective in ("reverse", "on-policy")
+    def beta(self) -> float:
+        """Which divergence: 0 is KL(teacher || student), 1 KL(student || teacher), JSD between."""
+        return {"reverse": 1.0, "on-policy": self.jsd_beta}.get(self.objective, 0.0)
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,7 @@ def case(name, twin, rng, dtype):
         "counted_mean": lambda: (normal(rng, dtype, *targets.shape), targets),
         "forward_kl": lambda: (logits, teacher, targets, 1.7),
         "reverse_kl": lambda: (logits, teacher, targets, 1.7),
+        "jsd": lambda: (logits, teacher, targets, 1.7, 0.3),
         "distill_loss": lambda: (logits, teacher, targets, lesson),
         "top_k": lambda: (logits, 4),
         "expand_top_k": lambda: (*kept, logits),

@@ -27,9 +27,9 @@ def add_commands(commands):
     command.add_argument("--draft", metavar="PATH",
                          help="a smaller model with the same tokenizer: it drafts tokens, which "
                          "the model checks several at a time; the distribution of the text stays "
-                         "the model's own")
+                         "the model's own (default: no draft)")
     command.add_argument("--draft-tokens", type=int, default=4, metavar="N",
-                         help="tokens that the draft writes before each check (default: 4)")
+                         help="tokens that the draft writes before each check")
     command.add_argument("--special", action="store_true",
                          help="special tokens in a prompt, such as <|im_start|>, are those tokens "
                          "(otherwise they are read as ordinary text)")

@@ -33,8 +33,10 @@ FORMAT = "minillm kept targets 1"
 
 def run(folder, config: ModelConfig, train: TrainConfig, settings: DistillConfig, teacher: Model,
         dataset: Dataset, *, twin: str = "jax", resume: bool = False, callbacks=None, cache=None,
-        say=lambda text: None, keep_model: str | None = None) -> dict:
+        say=lambda text: None, keep_model: str | None = None, student: Model | None = None) -> dict:
     """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
+
+    It begins as `student`, where there is one: `config` is then that one's.
 
     With `cache`, the answers of the teacher are kept there.
 
@@ -43,7 +45,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, settings: DistillConfig
     check(config, train, settings, teacher, dataset)
     origin = {f"distill {name}": value for name, value in asdict(settings).items()}
     origin = {"teacher": fingerprint(teacher)} | origin
-    begin = None
+    begin = None if student is None else lambda: student.params
     if settings.start == "pruned" and not resume:
         tokens_NBT, _ = training.batches(dataset, train, 0, 1)
         begin = partial(pruned, teacher.params, teacher.config, config, tokens_NBT[0])
@@ -75,6 +77,14 @@ def check(config: ModelConfig, train: TrainConfig, settings: DistillConfig, teac
                         "says of one token would be taken for another; give the text itself, not a dataset folder")
     require(settings.kept <= config.vocab_size, "top-k", settings.kept,
             f"at most the vocabulary ({config.vocab_size})")
+
+
+def check_student(student: Model, teacher: Model, settings: DistillConfig):
+    """Refuse a student to go on from that is not this teacher's. Raises UserError."""
+    require(settings.start == "random", "start", settings.start, "left out with --from")
+    if student.tokenizer is None or not same_tokenizer(student.tokenizer, teacher.tokenizer):
+        raise UserError(f"{student.source}: has another tokenizer than {teacher.source}: a student "
+                        "cuts text as its teacher does; choose another")
 
 
 def check_context(teacher: Model, context: int):

@@ -5,6 +5,7 @@ twins generate the same text.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -141,6 +142,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig,
     coins[:count] = np.random.default_rng(sampling.seed).random(count, np.float32)
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
+    sampling = replace(sampling, max_new_tokens=0, seed=0)        # others are the same program
     token, cache, finite = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
     check_finite(finite)
     if int(token) in stop:

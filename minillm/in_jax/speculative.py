@@ -103,6 +103,7 @@ def speculate(params, draft, prompt: Sequence[int], config, draft_config,
     rng, room = np.random.default_rng(sampling.seed), len(prompt) + count + at_once * (ahead + 1)
     cache, draft_cache = (init_cache(one, 1, -(-room // ROOM) * ROOM, model["norm"].dtype)
                           for one, model in ((config, params), (draft_config, draft)))
+    sampling = replace(sampling, max_new_tokens=0, seed=0)        # others are the same program
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
     coin = rng.random(dtype=np.float32)
     token, cache, finite = prefill(params, prompt, cache, seen_V, coin, config, sampling)
@@ -110,7 +111,6 @@ def speculate(params, draft, prompt: Sequence[int], config, draft_config,
                                 coin, draft_config, GenerateConfig(temperature=0))
     tokens, finite, done, seen_V = [int(token)], [finite], 1, mark(seen_V, token)
     carry = jnp.int32(token), cache, draft_cache, seen_V
-    sampling = replace(sampling, max_new_tokens=0, seed=0)        # others are the same program
     while True:
         for token, is_finite in zip(tokens, finite):
             check_finite(is_finite)
