@@ -150,13 +150,14 @@ class Model:
         return twin_package(twin)
 
 
-def load(path, tokenizer=None, dtype: str = "float32") -> Model:
+def load(path, tokenizer=None, dtype: str = "float32", integers: bool = False) -> Model:
     """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, a GGUF or a
     llama2.c .bin file.
 
     `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file.
-    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). Raises UserError for
-    whatever is damaged or not supported, by name.
+    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). `integers`: a GGUF file of
+    several kinds of integers that we have is not made float either. Raises UserError for whatever
+    is damaged or not supported, by name.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -172,7 +173,7 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
     if kind == "gguf":
         from minillm.formats import gguf
         config, params, tokenizer, begin, template, marks = gguf.load(
-            path, checkpoint.number_kind(dtype))
+            path, checkpoint.number_kind(dtype), integers)
         return Model(config, params, tokenizer, str(path), begin, template, marks)
     config, params, tokenizer = checkpoint.load_model(path, dtype)
     begin = begin_of_prompt(path, tokenizer, config)
