@@ -186,13 +186,14 @@ class Draft:
                 "the same tokens as the model that checks them; choose another")
 
 
-def load(path, tokenizer=None, dtype: str = "float32") -> Model:
+def load(path, tokenizer=None, dtype: str = "float32", integers: bool = False) -> Model:
     """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, a GGUF or a
     llama2.c .bin file.
 
     `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file.
-    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). Raises UserError for
-    whatever is damaged or not supported, by name.
+    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). `integers`: a GGUF file of
+    several kinds of integers that we have is not made float either. Raises UserError for whatever
+    is damaged or not supported, by name.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -208,7 +209,7 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
     if kind == "gguf":
         from minillm.formats import gguf, gguf_tokenizer
         config, params, tokenizer, begin, template, marks = gguf.load(
-            path, checkpoint.number_kind(dtype))
+            path, checkpoint.number_kind(dtype), integers)
         vocab = tokenizer.vocab if tokenizer else {}
         ends = tuple(vocab[name] for name in gguf_tokenizer.ENDS if name in vocab)
         return Model(config, params, tokenizer, str(path), begin, template, marks, ends)

@@ -109,10 +109,13 @@ def quantize_case(name, twin, rng, dtype, n):
     """Random matrices under the n-th of all schemes, their groups cut short, outlier inputs in every other."""
     quantize = importlib.import_module(f"minillm.{twin}.quantize")
     scheme = Scheme((8, 4)[n % 2], ("tensor", "channel", "group32")[n % 3], n // 6 % 2 == 1, (n // 12 + n) % 2 == 1)
+    if n >= 24:
+        scheme = Scheme(4, "group32", activations=n % 2 == 1, minimum=True)
     rows, width = ((2, 3), (39, 33), (17, 64), (5, 79))[n // 2 % 4]
     columns = np.array([0, width - 1], np.int32) if n % 3 else None
     w, x = normal(rng, dtype, rows, width), normal(rng, dtype, 2, 1 + n % 3 * 2, width)
-    scales, zeros = (None if part is None else np.asarray(part) for part in quantize.fit(w, scheme))
+    scales, offsets = (None if part is None else np.asarray(part)
+                       for part in quantize.fit(w, scheme))
     tokens, scattered = rng.integers(0, rows, 5), rng.integers(0, rows, (2, 3))
 
     def record():                                              # compiled only where it is asked for
@@ -120,9 +123,10 @@ def quantize_case(name, twin, rng, dtype, n):
 
     cases = {
         "quantize": lambda: (w, scheme, n % 2 == 0, None), "fit": lambda: (w, scheme), "groups": lambda: (w, scheme),
-        "to_integers": lambda: (w, scales, zeros, scheme),
-        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme),
-        "expand_scales": lambda: (scales, width, scheme),
+        "to_integers": lambda: (w, scales, offsets, scheme),
+        "record": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8), scales, offsets,
+                           scheme, n % 2 == 0),
+        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "expand_scales": lambda: (scales, width, scheme),
         "pack": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
         "unpack": lambda: (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
         "take_rows": lambda: (record(), tokens), "dequantize": lambda: (record(), dtype), "integers": lambda: (record(),),
