@@ -61,11 +61,17 @@ def save_description(folder, config, params, tokenizer=None, dtype: str = "float
     write_json(folder / "generation_config.json",
                {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id})
     if tokenizer is not None:
-        about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
-        if template is not None:
-            about["chat_template"] = template
-        tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
-        write_json(folder / "tokenizer_config.json", about)
+        save_tokenizer(folder, config, tokenizer, add_bos_token, template, marks)
+
+
+def save_tokenizer(folder: Path, config, tokenizer, add_bos_token: bool = True,
+                   template: str | None = None, marks: dict[str, str] | None = None):
+    """Write what belongs to the tokenizer, the chat template included. Raises UserError."""
+    about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
+    if template is not None:
+        about["chat_template"] = template
+    tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
+    write_json(folder / "tokenizer_config.json", about)
 
 
 def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:

@@ -63,8 +63,8 @@ def instead(folder: Path) -> str:
     if found:
         return f", but a GGUF file: give its name ({found[0]})"
     if (folder / "adapter_config.json").is_file():
-        return (f": an adapter ({base_of(folder / 'adapter_config.json')}), not a whole model: with peft, "
-                "merge_and_unload() it and save_pretrained(DIR)")
+        return (f": an adapter of {base_of(folder / 'adapter_config.json')}, not a whole model: "
+                "give that model's path")
     inner = sorted((path.parent for path in folder.glob("*/config.json")),
                    key=lambda path: (len(path.name), path.name))
     if inner:

@@ -48,8 +48,10 @@ from minillm.in_jax.optimizer import (
 )
 from minillm.in_jax.pieces import read, stream
 from minillm.in_jax.train import init_state, row_losses, train_step, train_steps
+from minillm.in_jax.tune import adapter_loss_and_grads, adapter_step, adapter_steps
 
-__all__ = ["adamw", "attention", "block", "clip", "decode_step", "decode_steps", "forward", "forward_of", "generate",
+__all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps",
+           "attention", "block", "clip", "decode_step", "decode_steps", "forward", "forward_of", "generate",
            "global_norm", "head", "init_cache", "init_moments", "init_state", "learning_rate", "linear", "loss",
            "loss_and_grads", "mark", "mlp", "muon", "orthogonalize", "penalize",
            "prefill", "read", "row_losses",

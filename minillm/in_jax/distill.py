@@ -138,24 +138,31 @@ def _read_top_k(params, tokens_BT, config, k):
     return top_k(forward_of(config)(params, split_rows(tokens_BT, axis=0), config)[0], k)
 
 
-def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
-    """tokens_BN: continue every row from its first token, one coin per token, in one cache."""
-    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, how))
+def write_rows(params, first_B, coins_NB, config, how: GenerateConfig, given_NB=None):
+    """tokens_BN: continue every row from its first token, one coin per token, in one cache.
+
+    Where `given_NB` is not below 0, that token is taken instead of a sampled one.
+    """
+    given_NB = jnp.full(coins_NB.shape, -1) if given_NB is None else given_NB
+    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, given_NB, config, how))
 
 
 @partial(jax.jit, static_argnames=("config", "how"))
-def _write_rows(params, first_B, coins_NB, config, how):
+def _write_rows(params, first_B, coins_NB, given_NB, config, how):
 
-    def step(carry, coin_B):
-        token_B, cache = carry
+    def step(carry, drawn):
+        (token_B, cache), (coin_B, given_B) = carry, drawn
         token_B = jnp.minimum(token_B, config.vocab_size - 1)
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
         token_B = jax.vmap(partial(sample, how=how))(logits_BTV[:, 0], coin_B).astype(jnp.int32)
+        token_B = jnp.where(given_B < 0, token_B, given_B).astype(jnp.int32)
         return (token_B, cache), token_B
 
     carry, tokens = (split_rows(first_B, axis=0).astype(jnp.int32), init_cache(config, len(first_B), 0, params["norm"].dtype)), []
     for begin in range(0, len(coins_NB), ROOM):                  # the cache grows with the text: a short one is read sooner
-        carry, new_NB = jax.lax.scan(step, (carry[0], _longer(carry[1])), split_rows(coins_NB[begin : begin + ROOM], axis=1))
+        drawn = tuple(split_rows(part[begin : begin + ROOM], axis=1)
+                      for part in (coins_NB, given_NB))
+        carry, new_NB = jax.lax.scan(step, (carry[0], _longer(carry[1])), drawn)
         tokens.append(new_NB)
     return jnp.concatenate(tokens).T
 

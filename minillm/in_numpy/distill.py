@@ -162,17 +162,20 @@ def read_top_k(params, tokens_BT, config, k: int):
     return top_k(forward_of(config)(params, tokens_BT, config)[0], k)
 
 
-def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
+def write_rows(params, first_B, coins_NB, config, how: GenerateConfig, given_NB=None):
     """tokens_BN: continue every row from its first token, one coin per token, in one cache.
 
-    A token of V is a sentinel: the logits were not finite. See `sample`.
+    A token of V is a sentinel: the logits were not finite. See `sample`. Where `given_NB` is not
+    below 0, that token is taken instead of a sampled one: so rows begin with prompts.
     """
+    given_NB = np.full(coins_NB.shape, -1) if given_NB is None else given_NB
     cache = init_cache(config, len(first_B), len(coins_NB), params["norm"].dtype)
     token_B, tokens = first_B, []
-    for coin_B in coins_NB:
+    for coin_B, given_B in zip(coins_NB, given_NB):
         token_B = np.minimum(token_B, config.vocab_size - 1)
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
         token_B = np.array([sample(logits_V, coin, how) for logits_V, coin in zip(logits_BTV[:, 0], coin_B)])
+        token_B = np.where(given_B < 0, token_B, given_B)
         tokens.append(token_B)
     return np.stack(tokens, axis=1)
 

@@ -168,7 +168,7 @@ def forward_backward(dlogits_BTV, params, tokens_BT, seen, config: ModelConfig):
     grads = {"embed_tokens": dembed_VD, "layers": dlayers, "norm": dnorm}
     if "lm_head" in params:
         grads["lm_head"] = dhead_DV
-    else:
+    elif dhead_DV is not None:                               # None: quantized, not trained
         grads["embed_tokens"] = dembed_VD + dhead_DV.T       # tied: one matrix, used at both ends
     return grads
 
