@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm import training
-from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_token
+from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_finite
 from minillm.distillation.pruning import pruned
 from minillm.errors import UserError, printable, require
 from minillm.files import read_json, sha256_of, write_json
@@ -109,7 +109,7 @@ def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train
         return None
     if targets is not None:
         return partial(_by_what_is_kept, model, targets, dataset, config, train, settings)
-    params = model.settle(teacher.params)
+    params = model.to_device(teacher.params)
     return partial(_beside_the_teacher, model, params, teacher.config, dataset, config, train,
                    settings)
 
@@ -122,7 +122,8 @@ def _by_what_is_kept(model, targets: "Kept", dataset, config, train, settings, s
                    context=train.context, starts=starts) for step in range(first, end)]
     places_NBT = np.stack(rows)[..., :-1]
     batches = training.batches(dataset, train, first, end)
-    return model.kept_steps(state, *batches, *targets.rows(places_NBT), config, train, settings)
+    return model.cached_distill_steps(state, *batches, *targets.rows(places_NBT), config, train,
+                                      settings)
 
 
 def _beside_the_teacher(model, params, teacher_config, dataset, config, train, settings, state,
@@ -145,10 +146,10 @@ def written(model, params, tokens_NBT, config: ModelConfig, settings: DistillCon
     N, B, T = tokens_NBT.shape
     first_B = tokens_NBT[..., 0].reshape(-1)
     coins_NB = rng.random((T, N * B), np.float32)
-    new_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config,
-                                         GenerateConfig(temperature=settings.writing_temperature)))
-    check_token(int(new_BN.max()), config)
-    rows_NBT = np.concatenate([first_B[:, None], new_BN],
+    new_BN, finite = model.write_rows(params, first_B, coins_NB, config,
+                                      GenerateConfig(temperature=settings.writing_temperature))
+    check_finite(finite)
+    rows_NBT = np.concatenate([first_B[:, None], np.asarray(new_BN)],
                               axis=1).reshape(N, B, T + 1).astype(np.int32)
     return rows_NBT[..., :-1], rows_NBT[..., 1:]
 
@@ -197,14 +198,14 @@ def write_texts(teacher: Model, settings: DistillConfig, length: int, seed: int 
     if config.bos_token_id is None:
         raise UserError(f"{teacher.source}: has no beginning-of-text token, so it cannot begin a text of its own: choose "
                         "another objective")
-    params = model.settle(teacher.params)
+    params = model.to_device(teacher.params)
     for begin in range(0, settings.responses, ROWS):
         coins_NB = np.random.default_rng([seed, begin, 2]).random((length, ROWS), np.float32)
         first_B = np.full(ROWS, config.bos_token_id, np.int32)
-        tokens_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config, GenerateConfig(
-                                                    temperature=settings.writing_temperature)))
-        check_token(int(tokens_BN.max()), config)
-        for row in tokens_BN[: settings.responses - begin]:
+        tokens_BN, finite = model.write_rows(params, first_B, coins_NB, config, GenerateConfig(
+            temperature=settings.writing_temperature))
+        check_finite(finite)
+        for row in np.asarray(tokens_BN)[: settings.responses - begin]:
             ends = np.flatnonzero(np.isin(row, config.end_tokens))
             yield teacher.tokenizer.decode((row[: ends[0]] if len(ends) else row).tolist()), len(
                 ends) > 0
@@ -280,7 +281,7 @@ def keep(folder, teacher: Model, dataset: Dataset, context: int, k: int, model) 
 
 def read_all(folder: Path, teacher: Model, dataset: Dataset, context: int, k: int, model) -> float:
     """Write ids.npy and log_p.npy, (tokens, C) each, batch by batch; returns the mean probability that was left out."""
-    tokens, params = dataset.train, model.settle(teacher.params)
+    tokens, params = dataset.train, model.to_device(teacher.params)
     kind = np.uint16 if teacher.config.vocab_size <= 1 << 16 else np.uint32
     ids_NC = np.lib.format.open_memmap(folder / "ids.npy", "w+", kind, (len(tokens), k))
     log_p_NC = np.lib.format.open_memmap(folder / "log_p.npy", "w+", np.float16, (len(tokens), k))

@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 
-from minillm.config import IGNORE, GenerateConfig, check_prompt, check_token
+from minillm.config import IGNORE, GenerateConfig, check_finite, check_prompt
 from minillm.errors import UserError, printable
 from minillm.loading import Model, twin_package
 from minillm.training import row_nats
@@ -43,7 +43,7 @@ def write(model: Model, asked: list[list[int]], how: GenerateConfig, twin: str =
     The coins are a function of `how.seed` and of the place of a prompt among the others.
     """
     package, written = twin_package(twin), []
-    params = package.settle(model.params) if params is None else params
+    params = package.to_device(model.params) if params is None else params
     for first in range(0, len(asked), rows):
         some = asked[first : first + rows]
         some = some + some[:1] * (rows - len(some) if len(asked) > rows else 0)  # one shape
@@ -53,10 +53,10 @@ def write(model: Model, asked: list[list[int]], how: GenerateConfig, twin: str =
             given[: len(prompt)] = prompt
         coins_NB = np.random.default_rng([how.seed, first]).random(given_BN[:, 1:].T.shape,
                                                                    np.float32)
-        new_BN = np.asarray(package.write_rows(params, given_BN[:, 0], coins_NB, model.config, how,
-                                               given_BN[:, 1:].T))
-        check_token(int(new_BN.max()), model.config)
-        for prompt, new in zip(some[: len(asked) - first], new_BN):
+        new_BN, finite = package.write_rows(params, given_BN[:, 0], coins_NB, model.config, how,
+                                            given_BN[:, 1:].T)
+        check_finite(finite)
+        for prompt, new in zip(some[: len(asked) - first], np.asarray(new_BN)):
             answer = new[len(prompt) - 1 :][: how.max_new_tokens].tolist()
             end = next((i + 1 for i, t in enumerate(answer) if t in model.answer_ends), None)
             written.append(answer[:end])

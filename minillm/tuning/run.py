@@ -56,7 +56,7 @@ def of_everything(package, model: Model, train: TrainConfig, data: Data,
 def of_adapters(package, model: Model, train: TrainConfig, how: TuneConfig, data: Data,
                 shared: dict) -> training.Method:
     """Adapters are trained, and the folder holds them alone: PEFT's layout."""
-    base, of = package.settle(model.params), fingerprint(model)
+    base, of = package.to_device(model.params), fingerprint(model)
     first = init_adapters(model.params, how.target_names, how.rank,
                           np.random.default_rng([train.seed, 4]))
     shared["origin"] |= {"base": of}
