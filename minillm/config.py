@@ -230,6 +230,38 @@ class DistillConfig:
         return {"reverse": 1.0, "on-policy": self.jsd_beta}.get(self.objective, 0.0)
 
 
+TUNE_METHODS = ("sft", "lora")
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """How a model is tuned to answer. Raises UserError for what is no way to tune.
+
+    `rank` and `alpha` are those of LoRA's adapters (see architecture/adapted.py): alpha / rank is
+    what the change is multiplied with. `targets` are the matrices of a layer that get one.
+    """
+
+    method: str = "sft"
+    rank: int = 8
+    alpha: float = 16.0
+    targets: str = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
+
+    def __post_init__(self):
+        check(self, one_of(TUNE_METHODS), "method")
+        check(self, COUNT, "rank")
+        check(self, POSITIVE, "alpha")
+
+    @property
+    def scale(self) -> float:
+        """What an adapter's product is multiplied with."""
+        return self.alpha / self.rank
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The targets, each by its name."""
+        return tuple(name.strip() for name in self.targets.split(",") if name.strip())
+
+
 @dataclass(frozen=True)
 class GenerateConfig:
     """How to write: how many tokens, and how to choose among the probable ones (see `sample`). Raises UserError."""

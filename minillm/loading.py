@@ -1,9 +1,10 @@
 """`minillm.load`: a checkpoint, whoever made it, as one record to run, write with and save."""
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from minillm import chat_template
+from minillm.architecture.adapted import adapt, merged
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
 from minillm.errors import UserError, is_count, require
-from minillm.formats import checkpoint
+from minillm.formats import adapter, checkpoint
 from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.formats.kind import kind_of
 from minillm.text.tokenizer import Tokenizer, decode_stream, same_tokenizer
@@ -196,6 +198,8 @@ def load(path, tokenizer=None, dtype: str = "float32", integers: bool = False) -
     is damaged or not supported, by name.
     """
     path = Path(path)
+    if adapter.is_adapter(path):
+        return load_adapted(path, dtype)
     kind = kind_of(path)
     if tokenizer is not None and kind != "llama2.c":
         raise UserError(f"{path}: has its own tokenizer; --tokenizer is for llama2.c's .bin files: leave it out")
@@ -220,6 +224,46 @@ def load(path, tokenizer=None, dtype: str = "float32", integers: bool = False) -
         template = chat_template.find(path)
     return Model(config, params, tokenizer, str(path), begin, template,
                  chat_template.special_tokens(path))
+
+
+def load_adapted(path: Path, dtype: str = "float32") -> Model:
+    """The model of an adapter's folder: its base with the change merged into it, or beside it where
+    the base is quantized. Raises UserError."""
+    base, scale = adapter.load_config(path)
+    model = load(base, dtype=dtype)
+    changes, of = adapter.load_adapters(path, model.params)
+    if of is not None and dtype == "float32" and of != fingerprint(model):
+        raise UserError(f"{path}: is an adapter of another model than {base} holds now: put that "
+                        "one back, or tune anew")
+    template = chat_template.find(path)
+    return replace(model, params=merged(adapt(model.params, changes, scale)), source=str(path),
+                   chat_template=template or model.chat_template,
+                   marks=model.marks | chat_template.special_tokens(path))
+
+
+def fingerprint(model: Model) -> str:
+    """SHA-256 of a model: its config and every number of its parameters, whatever their tree."""
+    digest = hashlib.sha256(repr(model.config).encode())
+
+    def add(path, node):
+        if isinstance(node, dict):
+            for name in sorted(node):
+                add(f"{path}.{name}", node[name])
+        elif isinstance(node, (list, tuple)):
+            for i, part in enumerate(node):
+                add(f"{path}.{i}", part)
+        elif is_dataclass(node):  # a matrix in fewer bits: integers, scales, how they are meant
+            for field in fields(node):
+                add(f"{path}.{field.name}", getattr(node, field.name))
+        elif hasattr(node, "dtype"):
+            array = np.ascontiguousarray(node)
+            digest.update(f"{path} {array.shape} {array.dtype}".encode())
+            digest.update(array.tobytes())
+        else:
+            digest.update(f"{path} {node!r}".encode())
+
+    add("", model.params)
+    return digest.hexdigest()
 
 
 def longest(config) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 import minillm
 from helpers import random_bloom, random_config, random_params, random_relative
+from minillm.architecture.adapted import init_adapters
 from minillm.architecture.quantized import Scheme
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.smollm3 import SmolLM3Config
@@ -160,10 +161,15 @@ def case(name, twin, rng, dtype):
     logits, teacher = (5 * normal(rng, dtype, *tokens.shape, config.vocab_size) for _ in range(2))
     lesson = DistillConfig(objective=("soft", "reverse")[n % 2], alpha=0.7, temperature=1.7)
     kept = (np.tile(rng.permuted(np.arange(config.vocab_size))[:4], (*tokens.shape, 1)), np.log(np.full((*tokens.shape, 4), 0.2, dtype)))
+    adapters = tree_map(lambda leaf: normal(rng, dtype, *leaf.shape), init_adapters(
+        params, ("q_proj", "down_proj"), 2, rng))
     larger = random_config(rng, vocab_size=config.vocab_size)
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
         "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out), normal(rng, dtype, out)),
+        "adapted": lambda: (*(normal(rng, dtype, *shape)
+                              for shape in ((3, n, d), (d, out), (d, 2), (2, out))),
+                            1.5, normal(rng, dtype, out)),
         "embedding": lambda: (rng.integers(0, 11, (2, n)), normal(rng, dtype, 11, d)),
         "rmsnorm": lambda: (normal(rng, dtype, 2, n, d + 1), normal(rng, dtype, d + 1), 1e-5),
         "layernorm": lambda: (normal(rng, dtype, 2, n, d + 1), *normal(rng, dtype, 2, d + 1), 1e-5),
@@ -227,7 +233,13 @@ def case(name, twin, rng, dtype):
                                *(np.stack([part] * 3) for part in kept), config, train, replace(lesson, objective="soft")),
         "read_top_k": lambda: (params, tokens, config, 4),
         "write_rows": lambda: (params, tokens[:, 0], rng.random((9, len(tokens)), np.float32), config,
-                               GenerateConfig(temperature=0.7)),
+                               GenerateConfig(temperature=0.7),
+                               np.where(rng.random((9, len(tokens))) < 0.4, 3, -1)),
+        "adapter_loss_and_grads": lambda: (adapters, params, tokens, targets, config, 1.5),
+        "adapter_step": lambda: (adapters_of(twin, adapters), params, tokens, targets, config,
+                                 train, 1.5),
+        "adapter_steps": lambda: (adapters_of(twin, adapters), params, np.stack([tokens] * 3),
+                                  np.stack([targets] * 3), config, train, 1.5),
         "to_device": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
@@ -247,6 +259,10 @@ def case(name, twin, rng, dtype):
             config, larger, how),
     }
     return cases[name]() if name in cases else None
+
+
+def adapters_of(twin, adapters):
+    return importlib.import_module(f"minillm.{twin}.train").init_state(adapters)
 
 
 def state_of(twin, state):

@@ -15,6 +15,7 @@ from minillm.cli.options import (
 )
 from minillm.cli.parsing import add_command
 from minillm.cli.progress import telling
+from minillm.cli.task import add_task, evaluate_task
 from minillm.config import IGNORE
 from minillm.errors import UserError
 from minillm.files import gigabytes
@@ -35,7 +36,8 @@ def add_commands(commands):
 
 def add_evaluate(commands):
     command = add_command(commands, "evaluate", evaluate, "measure a model's loss on text",
-                          "minillm evaluate runs/nano --text book.txt --json")
+                          "minillm evaluate runs/nano --text book.txt --json\n"
+                          "  minillm evaluate runs/sums --task sums")
     add_checkpoint(command)
     what = command.add_mutually_exclusive_group()
     what.add_argument("--text", metavar="FILE",
@@ -43,6 +45,7 @@ def add_evaluate(commands):
     what.add_argument(
         "--data", metavar="DIR",
         help="a dataset folder: its validation split (default: the one the model was trained on)")
+    add_task(command)
     add_encoding(command)
     add_context(command)
     command.add_argument("--batch-size", type=int, default=16, metavar="N", help=HELP["batch_size"])
@@ -51,6 +54,9 @@ def add_evaluate(commands):
 
 
 def evaluate(options):
+    if options.task:
+        return evaluate_task(options, lambda some, model: rows_to_measure(
+            some, model, context_of(some, model)))
     import numpy as np
 
     from minillm import training

@@ -6,11 +6,10 @@ The losses and their gradients are in in_numpy/distill.py and in_jax/distill.py.
 twin: who the teacher is, text that it writes, its top-k answers kept on disk, and the steps that training.run takes.
 """
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConf
 from minillm.distillation.pruning import pruned
 from minillm.errors import UserError, printable, require
 from minillm.files import read_json, sha256_of, write_json
-from minillm.loading import Model, longest, twin_package
+from minillm.loading import Model, fingerprint, longest, twin_package
 from minillm.text import tokenizer as tokenizers
 from minillm.text.corpora import Corpus
 from minillm.text.dataset import DESCRIPTION, Dataset, open_dataset, places, prepare
@@ -94,31 +93,6 @@ def check_context(teacher: Model, context: int):
     if context > longest(teacher.config):
         raise UserError(f"context is {context}: the teacher {teacher.source} reads {longest(teacher.config)} tokens; "
                         "choose a --context of at most that")
-
-
-def fingerprint(teacher: Model) -> str:
-    """SHA-256 of a teacher: its config and every number of its parameters, whatever kind of tree they are."""
-    digest = hashlib.sha256(repr(teacher.config).encode())
-
-    def add(path, node):
-        if isinstance(node, dict):
-            for name in sorted(node):
-                add(f"{path}.{name}", node[name])
-        elif isinstance(node, (list, tuple)):
-            for i, part in enumerate(node):
-                add(f"{path}.{i}", part)
-        elif is_dataclass(node):  # a matrix in fewer bits: integers, scales, how they are meant
-            for field in fields(node):
-                add(f"{path}.{field.name}", getattr(node, field.name))
-        elif hasattr(node, "dtype"):
-            array = np.ascontiguousarray(node)
-            digest.update(f"{path} {array.shape} {array.dtype}".encode())
-            digest.update(array.tobytes())
-        else:
-            digest.update(f"{path} {node!r}".encode())
-
-    add("", teacher.params)
-    return digest.hexdigest()
 
 
 # How steps are taken ----------------------------------------------------------------------------------------
