@@ -32,7 +32,7 @@ from minillm.files import read_json  # noqa: E402
 from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
-CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "minillm/in_page/assets/*.js", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
 SHOWS = {"benchmarks.md": "11_int8"}       # pages with tables and numbers of a lesson's demo.py
 BOOST = {"lessons": 2, "glossary.md": 3, "reference": 0.3}      # in the search: what explains comes first
@@ -223,7 +223,8 @@ def make_code():
         for path in sorted(ROOT.glob(pattern)):
             name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8").rstrip()
             known.append(name)
-            language = {".py": "python", ".md": "markdown", ".json": "json", ".c": "c"}[path.suffix]
+            language = {".py": "python", ".md": "markdown", ".json": "json", ".c": "c",
+                        ".js": "javascript"}[path.suffix]
             write(f"code/{name}.md", f'---\nsearch:\n  exclude: true\nhide:\n  - toc\n---\n\n# {name}\n\n````` {{ .{language} linenums="1" }}\n{text}\n`````\n')
     listed = "\n".join(f"- [{name}]({name}.md)" for name in known)
     write("code/index.md", f"# Source files\n\nEvery file that a page links to, as it was when the site was built.\n\n{listed}\n")

@@ -1,0 +1,90 @@
+"""Pages that hold a model: one HTML file that loads nothing and runs its own script alone."""
+
+import base64
+import hashlib
+import os
+from functools import cache
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from minillm import __version__
+from minillm.errors import UserError, printable
+from minillm.files import megabytes
+from minillm.in_page.embedding import LARGEST, embedded
+from minillm.loading import Model
+
+SCRIPTS = ("llama.js", "tokenizer.js", "loading.js", "playground.js")
+START = """const data = JSON.parse(document.getElementById("data").textContent);
+Playground(document.getElementById("playground"), load(data), data.settings);"""
+TITLE = b"<title>Playground: "
+
+
+def playground(model: Model, title: str, prompt: str = "", largest: int = LARGEST) -> str:
+    """The page of `minillm playground`. Raises UserError for what does not run in a page."""
+    data = embedded(model, largest)
+    beginning = model.config.bos_token_id
+    data["settings"] = {"prompt": prompt, "temperature": 0.8, "length": 100, "pause": 0,
+                        "begin": False, "empty": [] if beginning is None else [beginning]}
+    style, code = asset("playground.css"), script(START)
+    return template("playground.html").render(
+        policy=policy(style, code), style=Markup(style), script=Markup(code), data=data,
+        title=printable(title, 80, quoted=False), family=data["family"], version=__version__,
+        parameters=f"{data['parameters']:,}", size=megabytes(data["bytes"]))
+
+
+def script(start: str) -> str:
+    """All scripts as one, in a scope of its own, which then runs `start`."""
+    return "\n".join(['"use strict";', "(() => {", *map(asset, SCRIPTS), start, "})();"])
+
+
+def asset(name: str) -> str:
+    """A file of assets/."""
+    return (files("minillm.in_page") / "assets" / name).read_text(encoding="utf-8")
+
+
+@cache
+def template(name: str) -> jinja2.Template:
+    """A page of assets/. What is put into it is escaped."""
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("minillm.in_page", "assets"),
+                                     undefined=jinja2.StrictUndefined, autoescape=True)
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment.get_template(name)
+
+
+def policy(css: str, js: str) -> str:
+    """A Content-Security-Policy: load nothing, and run only this style and this script."""
+    style, code = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+                   for text in (css, js))
+    return (f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{code}'; "
+            "base-uri 'none'; form-action 'none'")
+
+
+# ---- where pages go --------------------------------------------------------------------------
+
+
+def may_write(path, replace: bool = False, title: bytes = TITLE):
+    """Check before long work that the page can be written. Raises UserError.
+
+    Only with `replace` is a page overwritten, and never a file that is not a page of this kind.
+    """
+    path = Path(path)
+    if path.is_dir() or not path.resolve().parent.is_dir():
+        raise UserError(f"{path}: "
+                        + ("is a folder" if path.is_dir() else f"there is no folder {path.parent}")
+                        + ": name a file for the page")
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise UserError(f"{path}: the folder {path.resolve().parent} cannot be written to")
+    if path.exists() and title not in path.read_bytes()[:5000]:
+        raise UserError(f"{path}: exists and is not a page of this command: choose another --out")
+    if path.exists() and not replace:
+        raise UserError(f"{path}: already exists: choose another --out, or replace it with --force")
+
+
+def free_name(name: str) -> Path:
+    """NAME.html, or the first of NAME-2.html, NAME-3.html, ... that does not exist."""
+    names = (Path(f"{name}{'' if n == 1 else f'-{n}'}.html") for n in count(1))
+    return next(path for path in names if not path.exists())
