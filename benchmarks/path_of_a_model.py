@@ -96,7 +96,7 @@ def speeds_of(models) -> dict:
     """Tokens/s of every model in both twins; the first round compiles."""
     seconds = {name: {"numpy": [], "jax": []} for name in models}
     params = {(name, "numpy"): model.params for name, model in models.items()}
-    params |= {(name, "jax"): in_jax.settle(model.params) for name, model in models.items()}
+    params |= {(name, "jax"): in_jax.to_device(model.params) for name, model in models.items()}
     for _ in range(ROUNDS + 1):
         for name, model in models.items():
             for twin in ("numpy", "jax"):

@@ -28,7 +28,8 @@ class Model:
 
     `source` says where it came from, `begin` which token ids stand before every prompt.
     `chat_template` is how it wants a conversation written, or None; `marks` are the texts of its
-    special tokens by role: {"bos_token": "<s>", ...}.
+    special tokens by role: {"bos_token": "<s>", ...}. `ends` are tokens that end a text beside
+    those of the config.
     """
 
     config: ModelConfig | BloomConfig
@@ -38,6 +39,7 @@ class Model:
     begin: tuple[int, ...] = ()
     chat_template: str | None = None
     marks: dict[str, str] = field(default_factory=dict)
+    ends: tuple[int, ...] = ()
 
     def logits(self, tokens_BT, twin: str = "numpy") -> np.ndarray:
         """float32 logits (B, T, V). Raises UserError: token ids outside the vocabulary, rows longer
@@ -65,7 +67,8 @@ class Model:
         eos_token."""
         named = self.tokenizer.vocab.get(
             self.marks.get("eos_token")) if self.tokenizer is not None else None
-        return tuple(dict.fromkeys((*self.config.end_tokens, *(() if named is None else (named,)))))
+        named = () if named is None else (named,)
+        return tuple(dict.fromkeys((*self.config.end_tokens, *named, *self.ends)))
 
     def prompt_ids(self, prompt: str, begin: bool = True, allow_special: bool = False) -> list[int]:
         """The ids of a prompt, after those in `begin` if asked for. Raises UserError where the
@@ -121,7 +124,7 @@ class Model:
                      ends: tuple[int, ...] | None = None) -> Iterator[int]:
         """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those
         of the config)."""
-        ends = self.config.end_tokens if ends is None else ends
+        ends = (*self.config.end_tokens, *self.ends) if ends is None else ends
         for token in self._package(twin).generate(self.params, ids, self.config, how, ends):
             if on_token:
                 on_token()
@@ -136,7 +139,9 @@ class Model:
     def save(self, folder, dtype: str = "float32", method: str = "round"):
         """Write a Hugging Face folder (see checkpoint.py); `method`: how quantized matrices were
         found. Raises UserError."""
-        checkpoint.save_model(folder, self.config, self.params, self.tokenizer, dtype,
+        ends = tuple(dict.fromkeys((*self.config.end_tokens, *self.ends)))
+        config = replace(self.config, eos_token_id=ends) if len(ends) > 1 else self.config
+        checkpoint.save_model(folder, config, self.params, self.tokenizer, dtype,
                               add_bos_token=bool(self.begin), method=method,
                               template=self.chat_template, marks=self.marks)
 
@@ -170,10 +175,12 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
         return Model(config, params, tokenizer.fit(config.vocab_size), f"{path} (llama2.c)",
                      (config.bos_token_id,))
     if kind == "gguf":
-        from minillm.formats import gguf
+        from minillm.formats import gguf, gguf_tokenizer
         config, params, tokenizer, begin, template, marks = gguf.load(
             path, checkpoint.number_kind(dtype))
-        return Model(config, params, tokenizer, str(path), begin, template, marks)
+        vocab = tokenizer.vocab if tokenizer else {}
+        ends = tuple(vocab[name] for name in gguf_tokenizer.ENDS if name in vocab)
+        return Model(config, params, tokenizer, str(path), begin, template, marks, ends)
     config, params, tokenizer = checkpoint.load_model(path, dtype)
     begin = begin_of_prompt(path, tokenizer, config)
     template = None

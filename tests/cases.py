@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ def public_functions(twin: str, module: str) -> dict:
     loaded = importlib.import_module(f"minillm.{twin}.{module}")
     return {name: value for name, value in vars(loaded).items()
             if not name.startswith("_") and callable(value) and not inspect.isclass(value)
-            and getattr(value, "__module__", None) == loaded.__name__}
+            and (isinstance(value, partial)
+                 or getattr(value, "__module__", None) == loaded.__name__)}
 
 
 FUNCTIONS = [(module, name) for module in MODULES for name in public_functions("in_jax", module)]
@@ -71,10 +73,11 @@ def normal(rng, dtype, *shape):
 def qwen3_case(name, rng, dtype):
     config = random_relative(Qwen3Config, rng)
     params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
-    turn = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
+    cos_sin = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
     cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config),
-             "block": (params["layers"][0], x, 0, turn, None, config),
-             "attention": (params["layers"][0], x, 0, turn, None, config), "block_alone": (params["layers"][0], x, config)}
+             "block": (params["layers"][0], x, 0, cos_sin, None, config),
+             "attention": (params["layers"][0], x, 0, cos_sin, None, config),
+             "block_alone": (params["layers"][0], x, config)}
     return cases.get(name)
 
 
@@ -104,13 +107,15 @@ def quantize_case(name, twin, rng, dtype, n):
     cases = {
         "quantize": lambda: (w, scheme, n % 2 == 0, None), "fit": lambda: (w, scheme), "groups": lambda: (w, scheme),
         "to_integers": lambda: (w, scales, zeros, scheme),
-        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "spread": lambda: (scales, width, scheme),
+        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme),
+        "expand_scales": lambda: (scales, width, scheme),
         "pack": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
         "unpack": lambda: (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
         "take_rows": lambda: (record(), tokens), "dequantize": lambda: (record(), dtype), "integers": lambda: (record(),),
-        "lookup": lambda: (scattered, record()), "matmul": lambda: (x, record().T), "times_weights": lambda: (x[0], record().T),
-        "times_integers": lambda: (x[0], quantize.quantize(w.T, scheme, columns=columns)),
-        "outside": lambda: (np.array([1, 2]), width, dtype), "quantize_tokens": lambda: (x[0],),
+        "lookup": lambda: (scattered, record()), "matmul": lambda: (x, record().T),
+        "matmul_weight_only": lambda: (x[0], record().T),
+        "matmul_integers": lambda: (x[0], quantize.quantize(w.T, scheme, columns=columns)),
+        "inlier_mask": lambda: (np.array([1, 2]), width, dtype), "quantize_tokens": lambda: (x[0],),
         "integer_product": lambda: (rng.integers(-128, 128, (n % 3 + 1, 1500)).astype(np.int8),
                                     rng.integers(-128, 128, (rows, 1500)).astype(np.int8)),
         "smoothing": lambda: (np.abs(x[0, 0]), np.abs(w[0]) * (np.arange(width) > 1), 0.5),
@@ -124,7 +129,7 @@ def case(name, twin, rng, dtype):
     config, params = model_case(rng, dtype)
     train = TrainConfig(steps=20, warmup_steps=3, learning_rate=1e-2, max_grad_norm=0.5,
                         optimizer="muon" if dtype == np.float64 else "adamw")     # Newton-Schulz amplifies rounding
-    turn = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config, 5, dtype)
+    cos_sin = importlib.import_module(f"minillm.{twin}.ops").rotation(np.arange(5), config, 5, dtype)
     x = normal(rng, dtype, 2, 5, config.hidden_size)
     tokens, targets = sequences(rng, config)
     grads = tree_map(lambda w: normal(rng, dtype, *w.shape), params)
@@ -155,17 +160,17 @@ def case(name, twin, rng, dtype):
         "sigmoid": lambda: (200 * normal(rng, dtype, n, d),),
         "cross_entropy": lambda: (5 * normal(rng, dtype, *tokens.shape, config.vocab_size), targets),
         "forward": lambda: (params, tokens, config),
-        "head": lambda: (params,),
+        "unembedding": lambda: (params,),
         "embed": lambda: (params, tokens, config),
         "stream": lambda: (params, tokens, config),
         "read": lambda: (params, x),
-        "block": lambda: (params["layers"][0], x, 0, turn, None, config),
-        "attention": lambda: (params["layers"][0], x, 0, turn, None, config),
+        "block": lambda: (params["layers"][0], x, 0, cos_sin, None, config),
+        "attention": lambda: (params["layers"][0], x, 0, cos_sin, None, config),
         "block_alone": lambda: (params["layers"][0], x, config),
         "final_norm": lambda: (params, x, config),
         "mlp": lambda: (params["layers"][0], x),
         "init_cache": lambda: (config, n, d, dtype),
-        "write": lambda: (normal(rng, dtype, 6, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
+        "update_cache": lambda: (normal(rng, dtype, 6, 9, d), normal(rng, dtype, 2, 3, 4, d), 5),
         "loss": lambda: (params, tokens, targets, config),
         "loss_and_grads": lambda: (params, tokens, targets, config),
         "learning_rate": lambda: (int(rng.integers(0, 20)), train),
@@ -182,7 +187,7 @@ def case(name, twin, rng, dtype):
         "take_step": lambda: (state_of(twin, state), dtype(2.5), grads, train),
         "train_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3), config, train),
         "row_losses": lambda: (params, tokens, targets, config),
-        "damage": lambda: (logits, teacher, targets),
+        "prediction_change": lambda: (logits, teacher, targets),
         "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how, seen),
         "penalize": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, 1.3),
         "mark": lambda: (seen, 2),
@@ -191,19 +196,19 @@ def case(name, twin, rng, dtype):
         "counted_mean": lambda: (normal(rng, dtype, *targets.shape), targets),
         "forward_kl": lambda: (logits, teacher, targets, 1.7),
         "reverse_kl": lambda: (logits, teacher, targets, 1.7),
-        "blend": lambda: (logits, teacher, targets, lesson),
+        "distill_loss": lambda: (logits, teacher, targets, lesson),
         "top_k": lambda: (logits, 4),
-        "complete": lambda: (*kept, logits),
+        "expand_top_k": lambda: (*kept, logits),
         "distill_loss_and_grads": lambda: (params, tokens, targets, teacher, config, lesson),
         "distill_step": lambda: (state_of(twin, state), tokens, targets, teacher, config, train, lesson),
         "distill_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
                                   random_params(larger, rng, dtype), larger, config, train, lesson),
-        "kept_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
+        "cached_distill_steps": lambda: (state_of(twin, state), np.stack([tokens] * 3), np.stack([targets] * 3),
                                *(np.stack([part] * 3) for part in kept), config, train, replace(lesson, objective="soft")),
         "read_top_k": lambda: (params, tokens, config, 4),
         "write_rows": lambda: (params, tokens[:, 0], rng.random((9, len(tokens)), np.float32), config,
                                GenerateConfig(temperature=0.7)),
-        "settle": lambda: (params,),
+        "to_device": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
     }

@@ -310,7 +310,7 @@ def forward_of(
     scale=1.0,
     layer_of=lambda params, i: params["layers"][i],
     last=True,
-    head=model.head,
+    head=model.unembedding,
 ):
     x = scale * params["embed_tokens"][tokens]
     for i in range(len(params["layers"])):

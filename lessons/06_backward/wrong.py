@@ -50,11 +50,11 @@ def last_query(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None):
     return dq_BKGTE, dk_BKSE, dv_BKSE                                                 # should be sums over all queries of the group
 
 
-def no_residual(dy_BTD, layer, seen, at, turn, config):
+def no_residual(dy_BTD, layer, activations, prefix, cos_sin, config):
     """block_backward without the path around attention."""
-    dx_BTD, grads = right_block(dy_BTD, layer, seen, at, turn, config)
-    dmlp_in_BTD, _ = model.mlp_backward(dy_BTD, layer, seen, at)
-    dmid_BTD, _ = model.rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"], layer["post_attention_layernorm"], config.rms_norm_eps)
+    dx_BTD, grads = right_block(dy_BTD, layer, activations, prefix, cos_sin, config)
+    dmlp_in_BTD, _ = model.mlp_backward(dy_BTD, layer, activations, prefix)
+    dmid_BTD, _ = model.rmsnorm_backward(dmlp_in_BTD, activations[prefix + "resid_mid"], layer["post_attention_layernorm"], config.rms_norm_eps)
     return dx_BTD - (dy_BTD + dmid_BTD), grads                                        # what the sum added is taken away again
 
 

@@ -293,7 +293,7 @@ def right_linear(x, integers, scales):
         integers.shape[1],
         True,
     )
-    return ours.times_integers(x, record)
+    return ours.matmul_integers(x, record)
 
 
 def right_smoothing(x, w, alpha):

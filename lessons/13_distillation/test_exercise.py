@@ -244,7 +244,7 @@ def right_gradient(teacher, student, temperature):
 
 
 def right_mixed(teacher, student, targets, alpha, temperature):
-    return distill.blend(
+    return distill.distill_loss(
         batch(student),
         batch(teacher),
         batch(targets),
@@ -263,7 +263,7 @@ def right_top_k(logits, k):
 
 
 def right_top_k_kl(ids, log_p, student):
-    teacher = distill.complete(batch(ids), batch(log_p), batch(student))
+    teacher = distill.expand_top_k(batch(ids), batch(log_p), batch(student))
     return distill.forward_kl(batch(student), teacher, no_targets(student), 1.0)
 
 

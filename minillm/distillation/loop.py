@@ -135,7 +135,7 @@ def steps_of(model, teacher: Model, dataset: Dataset, config: ModelConfig, train
         return None
     if targets is not None:
         return partial(_by_what_is_kept, model, targets, dataset, config, train, settings)
-    params = model.settle(teacher.params)
+    params = model.to_device(teacher.params)
     return partial(_beside_the_teacher, model, params, teacher.config, dataset, config, train,
                    settings)
 
@@ -148,7 +148,8 @@ def _by_what_is_kept(model, targets: "Kept", dataset, config, train, settings, s
                    context=train.context, starts=starts) for step in range(first, end)]
     places_NBT = np.stack(rows)[..., :-1]
     batches = training.batches(dataset, train, first, end)
-    return model.kept_steps(state, *batches, *targets.rows(places_NBT), config, train, settings)
+    return model.cached_distill_steps(state, *batches, *targets.rows(places_NBT), config, train,
+                                      settings)
 
 
 def _beside_the_teacher(model, params, teacher_config, dataset, config, train, settings, state,
@@ -223,7 +224,7 @@ def write_texts(teacher: Model, settings: DistillConfig, length: int, seed: int 
     if config.bos_token_id is None:
         raise UserError(f"{teacher.source}: has no beginning-of-text token, so it cannot begin a text of its own: choose "
                         "another objective")
-    params = model.settle(teacher.params)
+    params = model.to_device(teacher.params)
     for begin in range(0, settings.responses, ROWS):
         coins_NB = np.random.default_rng([seed, begin, 2]).random((length, ROWS), np.float32)
         first_B = np.full(ROWS, config.bos_token_id, np.int32)
@@ -306,7 +307,7 @@ def keep(folder, teacher: Model, dataset: Dataset, context: int, k: int, model) 
 
 def read_all(folder: Path, teacher: Model, dataset: Dataset, context: int, k: int, model) -> float:
     """Write ids.npy and log_p.npy, (tokens, C) each, batch by batch; returns the mean probability that was left out."""
-    tokens, params = dataset.train, model.settle(teacher.params)
+    tokens, params = dataset.train, model.to_device(teacher.params)
     kind = np.uint16 if teacher.config.vocab_size <= 1 << 16 else np.uint32
     ids_NC = np.lib.format.open_memmap(folder / "ids.npy", "w+", kind, (len(tokens), k))
     log_p_NC = np.lib.format.open_memmap(folder / "log_p.npy", "w+", np.float16, (len(tokens), k))

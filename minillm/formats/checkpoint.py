@@ -26,6 +26,7 @@ from minillm.formats import (
     qwen3,
     weights,
 )
+from minillm.formats.added_tokens import with_added
 from minillm.text import tokenizer as tokenizers
 
 MODEL = "model.safetensors"
@@ -104,7 +105,7 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
 def copy_texts(source: Path, out: Path):
     """Bring a folder's own tokenizer files, chat template and generation_config.json along, as they are. Raises UserError."""
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                 "chat_template.jinja", "chat_template.json", "generation_config.json"):
+                 "added_tokens.json", "chat_template.jinja", "chat_template.json", "generation_config.json"):
         if (source / name).is_file():
             with replacing(out / name) as beside:
                 beside.write_bytes((source / name).read_bytes())
@@ -158,7 +159,7 @@ def load_tokenizer(folder, config):
     path = Path(folder) / "tokenizer.json"
     if not path.exists():
         return None
-    tokenizer = tokenizers.load(folder)
+    tokenizer = with_added(tokenizers.load(folder), Path(folder))
     added = {entry["id"] for entry in tokenizer.spec["added_tokens"]}
     highest = max((i for i in tokenizer.vocab.values() if i not in added), default=-1)
     if highest >= config.vocab_size:
@@ -188,6 +189,9 @@ def no_tokenizer(source: str) -> str:
     """Why text cannot become tokens, and what to do."""
     if (Path(source) / "tokenizer.model").is_file():
         return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
+                "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
+    if (Path(source) / "vocab.json").is_file():
+        return ("there is only a vocab.json, no tokenizer.json: make one with transformers: "
                 "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
     return "there is no tokenizer.json, so text cannot become tokens"
 

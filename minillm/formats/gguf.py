@@ -78,6 +78,7 @@ def load(path, dtype=np.float32):
 
 def read_config(file: Gguf) -> ModelConfig:
     """The shape of the model, from the metadata. Raises UserError."""
+    refuse_parts(file)
     name = file.fields.get("general.architecture")
     if not isinstance(name, str) or name not in CONFIGS:
         raise UserError(f"its architecture is {printable(name)}: {', '.join(CONFIGS)} are read; llama.cpp runs the others")
@@ -112,6 +113,19 @@ def read_config(file: Gguf) -> ModelConfig:
         attention_bias="blk.0.attn_output.bias" in file.tensors,
         mlp_bias="blk.0.ffn_up.bias" in file.tensors,
         tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **read_marks(file.fields))
+
+
+def refuse_parts(file: Gguf):
+    """Refuse what is no whole model. Raises UserError."""
+    if file.fields.get("general.type") == "adapter":
+        raise UserError("an adapter, not a whole model: llama.cpp's llama-export-lora merges it "
+                        "into its model")
+    parts = file.fields.get("split.count", 0)
+    if parts != 0 and parts != 1:
+        raise UserError(f"one of {printable(parts)} parts: join them with llama.cpp's "
+                        "llama-gguf-split --merge FIRST_PART WHOLE.gguf")
+    if not file.tensors and "tokenizer.ggml.tokens" in file.fields:
+        raise UserError("holds a vocabulary alone, no weights: take the model's own file")
 
 
 def read_rope(file: Gguf, name: str, field) -> RopeScaling | None:
@@ -357,8 +371,10 @@ def write_marks(writer, model):
     """Which tokens are special, what stands before a prompt, and the chat template."""
     config, vocab = model.config, model.tokenizer.vocab
     ids = {role: vocab[model.marks[f"{role}_token"]] for role in ("bos", "eos", "unk", "pad")
-           if model.marks.get(f"{role}_token") in vocab}
-    ends = dict.fromkeys([*(ids[role] for role in ("eos",) if role in ids), *config.end_tokens])
+           if vocab.get(model.marks.get(f"{role}_token"), config.vocab_size) < config.vocab_size}
+    known = {vocab.get(name) for name in gguf_tokenizer.ENDS}   # llama.cpp needs no field for them
+    first = [ids["eos"]] if "eos" in ids else list(config.end_tokens[:1])
+    ends = dict.fromkeys([*first, *(i for i in config.end_tokens if i not in known)])
     begin = next(iter(model.begin), ids.get("bos", config.bos_token_id))
     roles = dict(zip(("eos", "eot", "eom"), ends)) | {"bos": begin, "unk": ids.get("unk"),
                                                       "pad": ids.get("pad")}

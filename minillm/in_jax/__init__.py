@@ -1,16 +1,16 @@
 """The LLaMA in JAX, to be fast: the same functions, compiled, with gradients by `jax.grad`."""
 
 from minillm.in_jax.distill import (
-    blend,
-    complete,
+    cached_distill_steps,
+    distill_loss,
     distill_loss_and_grads,
     distill_step,
     distill_steps,
+    expand_top_k,
     forward_kl,
-    kept_steps,
     read_top_k,
     reverse_kl,
-    settle,
+    to_device,
     top_k,
     write_rows,
 )
@@ -28,11 +28,11 @@ from minillm.in_jax.model import (
     attention,
     block,
     forward,
-    head,
     init_cache,
     loss,
     loss_and_grads,
     mlp,
+    unembedding,
 )
 from minillm.in_jax.ops import linear
 from minillm.in_jax.optimizer import (
@@ -49,8 +49,10 @@ from minillm.in_jax.optimizer import (
 from minillm.in_jax.pieces import read, stream
 from minillm.in_jax.train import init_state, row_losses, train_step, train_steps
 
+head = unembedding  # its name before
+
 __all__ = ["adamw", "attention", "block", "clip", "decode_step", "decode_steps", "forward", "forward_of", "generate",
            "global_norm", "head", "init_cache", "init_moments", "init_state", "learning_rate", "linear", "loss",
            "loss_and_grads", "mark", "mlp", "muon", "orthogonalize", "penalize",
            "prefill", "read", "row_losses",
-           "sample", "schedule", "stream", "train_step", "train_steps", "update"]
+           "sample", "schedule", "stream", "train_step", "train_steps", "unembedding", "update"]

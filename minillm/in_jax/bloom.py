@@ -11,7 +11,7 @@ instead, attention falls off with distance. Axes: see ops.py. Twin: minillm/in_n
 import jax.numpy as jnp
 
 from minillm.architecture.bloom import BloomConfig, slopes
-from minillm.in_jax.model import head, tap_layer, write
+from minillm.in_jax.model import tap_layer, unembedding, update_cache
 from minillm.in_jax.ops import attend, embedding, gelu, layernorm, linear, no_tap
 
 
@@ -22,14 +22,15 @@ def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
     """
     start = 0 if cache is None else cache["length"]
     x_BTD = embed(params, tokens_BT, config, tap)
-    kept = []
+    kv_layers = []
     for i, layer in enumerate(params["layers"]):
-        past = None if cache is None else cache["layers"][i]
-        x_BTD, past = block(layer, x_BTD, start, past, config, tap_layer(tap, i))
-        kept.append(past)
+        kv = None if cache is None else cache["layers"][i]
+        x_BTD, kv = block(layer, x_BTD, start, kv, config, tap_layer(tap, i))
+        kv_layers.append(kv)
     x_BTD = tap("final_norm", final_norm(params, x_BTD, config))
-    logits_BTV = tap("logits", linear(x_BTD, head(params)))
-    return logits_BTV, None if cache is None else {"length": start + tokens_BT.shape[1], "layers": kept}
+    logits_BTV = tap("logits", linear(x_BTD, unembedding(params)))
+    length = start + tokens_BT.shape[1]
+    return logits_BTV, None if cache is None else {"length": length, "layers": kv_layers}
 
 
 def embed(params, tokens_BT, config: BloomConfig, tap=no_tap):
@@ -39,21 +40,21 @@ def embed(params, tokens_BT, config: BloomConfig, tap=no_tap):
     return tap("embed_norm", layernorm(x_BTD, weight, bias, config.layer_norm_epsilon))
 
 
-def block(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
+def block(layer, x_BTD, start, kv, config: BloomConfig, tap=no_tap):
     """m = x + attention(layernorm(x)); m + mlp(layernorm(m)). Returns it and the layer's cache."""
     eps = config.layer_norm_epsilon
     x_BTD = tap("resid_pre", x_BTD)
     normed_BTD = tap("attn_in", layernorm(x_BTD, layer["input_layernorm"], layer["input_layernorm_bias"], eps))
-    attn_out_BTD, past = attention(layer, normed_BTD, start, past, config, tap)
+    attn_out_BTD, kv = attention(layer, normed_BTD, start, kv, config, tap)
     mid_BTD = tap("resid_mid", x_BTD + tap("attn_out", attn_out_BTD))
     normed_BTD = tap("mlp_in", layernorm(mid_BTD, layer["post_attention_layernorm"],
                                          layer["post_attention_layernorm_bias"], eps))
-    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), past
+    return tap("resid_post", mid_BTD + tap("mlp_out", mlp(layer, normed_BTD, tap))), kv
 
 
-def block_alone(layer, x_BTD, config: BloomConfig, tap=no_tap, past=None):
+def block_alone(layer, x_BTD, config: BloomConfig, tap=no_tap, kv=None):
     """One block by itself, on texts from position 0. (B, T, D) -> (B, T, D), the layer's cache."""
-    return block(layer, x_BTD, 0, past, config, tap)
+    return block(layer, x_BTD, 0, kv, config, tap)
 
 
 def final_norm(params, x_BTD, config: BloomConfig):
@@ -61,7 +62,7 @@ def final_norm(params, x_BTD, config: BloomConfig):
     return layernorm(x_BTD, params["norm"], params["norm_bias"], config.layer_norm_epsilon)
 
 
-def attention(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
+def attention(layer, x_BTD, start, kv, config: BloomConfig, tap=no_tap):
     """Self-attention with ALiBi: (B, T, D) -> (B, T, D), and the layer's cache. G = 1."""
     B, T, D = x_BTD.shape
     K, E = config.num_key_value_heads, config.head_dim
@@ -69,12 +70,12 @@ def attention(layer, x_BTD, start, past, config: BloomConfig, tap=no_tap):
     q_BKGTE = tap("q", linear(x_BTD, layer["q_proj"], layer["q_bias"]).reshape(B, T, K, 1, E).transpose(0, 2, 3, 1, 4))
     k_BKSE = tap("k", linear(x_BTD, layer["k_proj"], layer["k_bias"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
     v_BKSE = tap("v", linear(x_BTD, layer["v_proj"], layer["v_bias"]).reshape(B, T, K, E).transpose(0, 2, 1, 3))
-    if past is not None:
-        past = {"k": write(past["k"], k_BKSE, start), "v": write(past["v"], v_BKSE, start)}
-        k_BKSE, v_BKSE = past["k"].reshape(B, K, -1, E), past["v"].reshape(B, K, -1, E)
+    if kv is not None:
+        kv = {"k": update_cache(kv["k"], k_BKSE, start), "v": update_cache(kv["v"], v_BKSE, start)}
+        k_BKSE, v_BKSE = kv["k"].reshape(B, K, -1, E), kv["v"].reshape(B, K, -1, E)
     z_BKGTE = tap("z", attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG, tap))
     z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, D)
-    return linear(z_BTO, layer["o_proj"], layer["o_bias"]), past
+    return linear(z_BTO, layer["o_proj"], layer["o_bias"]), kv
 
 
 def mlp(layer, x_BTD, tap=no_tap):

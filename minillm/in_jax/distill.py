@@ -44,11 +44,11 @@ def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
-def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
+def distill_loss(logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
-                                                     how.temperature)
-    return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
+    kl = (reverse_kl if distill.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
+                                                         distill.temperature)
+    return distill.alpha * kl + (1 - distill.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
 def top_k(logits_BTV, k: int):
@@ -57,7 +57,7 @@ def top_k(logits_BTV, k: int):
     return ids_BTC, log_p_BTC
 
 
-def complete(ids_BTC, log_p_BTC, logits_BTV):
+def expand_top_k(ids_BTC, log_p_BTC, logits_BTV):
     """A teacher's logits from its `top_k`: log p of the kept tokens.
 
     The other tokens share the remaining probability in the student's proportions. The result is a
@@ -71,59 +71,64 @@ def complete(ids_BTC, log_p_BTC, logits_BTV):
     return jnp.put_along_axis(log_p_BTV, ids_BTC, log_p_BTC, axis=-1, inplace=False)
 
 
-def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelConfig, how: DistillConfig):
-    """The loss of `blend` and its gradient, a tree like `params`; compare `loss_and_grads`.
+def distill_loss_and_grads(params, tokens_BT, targets_BT, teacher_targets, config: ModelConfig,
+                           distill: DistillConfig):
+    """The loss of `distill_loss` and its gradient, a tree like `params`; compare `loss_and_grads`.
 
-    `said` is the teacher's answer for these tokens: its logits_BTV, or the pair
+    `teacher_targets` is the teacher's answer for these tokens: its logits_BTV, or the pair
     (ids_BTC, log_p_BTC) of its `top_k`.
     """
 
     def loss(params):
         logits_BTV, _ = forward(params, tokens_BT, config)
-        teacher_BTV = complete(*said, logits_BTV) if isinstance(said, tuple) else said
-        return blend(logits_BTV, teacher_BTV, targets_BT, how)
+        teacher_BTV = teacher_targets
+        if isinstance(teacher_targets, tuple):
+            teacher_BTV = expand_top_k(*teacher_targets, logits_BTV)
+        return distill_loss(logits_BTV, teacher_BTV, targets_BT, distill)
 
     return jax.value_and_grad(loss)(params)
 
 
-@partial(jax.jit, static_argnames=("config", "train", "how"), donate_argnames="state")
-def distill_step(state, tokens_BT, targets_BT, said, config: ModelConfig, train: TrainConfig, how: DistillConfig):
+@partial(jax.jit, static_argnames=("config", "train", "distill"), donate_argnames="state")
+def distill_step(state, tokens_BT, targets_BT, teacher_targets, config: ModelConfig,
+                 train: TrainConfig, distill: DistillConfig):
     """`train_step` with a teacher: loss, gradient, clip, update."""
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
-        loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, said, config, how)
+        loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT,
+                                             teacher_targets, config, distill)
     return take_step(state, loss, grads, train)
 
 
-def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig, train: TrainConfig,
-                  how: DistillConfig):
+def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig,
+                  train: TrainConfig, distill: DistillConfig):
     """N steps with a teacher (its parameters) that reads every batch. One compiled loop."""
-    return jax.block_until_ready(_distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config, train, how))
+    return jax.block_until_ready(_distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config, train, distill))
 
 
-@partial(jax.jit, static_argnames=("teacher_config", "config", "train", "how"), donate_argnames="state")
-def _distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config, train, how):
+@partial(jax.jit, static_argnames=("teacher_config", "config", "train", "distill"), donate_argnames="state")
+def _distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config, train, distill):
 
     def step(state, batch):
         tokens_BT, targets_BT = batch
         with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
             teacher_BTV, _ = forward_of(teacher_config)(teacher, tokens_BT, teacher_config)
-        return distill_step(state, tokens_BT, targets_BT, teacher_BTV, config, train, how)
+        return distill_step(state, tokens_BT, targets_BT, teacher_BTV, config, train, distill)
 
     return jax.lax.scan(step, state, (split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)))
 
 
-def kept_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig, train: TrainConfig,
-               how: DistillConfig):
+def cached_distill_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig,
+                         train: TrainConfig, distill: DistillConfig):
     """N steps with a teacher's stored answers, its `top_k` for each batch. One compiled loop."""
-    return jax.block_until_ready(_kept_steps(state, (tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC), config, train, how))
+    return jax.block_until_ready(_cached_distill_steps(state, (tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC), config, train, distill))
 
 
-@partial(jax.jit, static_argnames=("config", "train", "how"), donate_argnames="state")
-def _kept_steps(state, batches, config, train, how):
+@partial(jax.jit, static_argnames=("config", "train", "distill"), donate_argnames="state")
+def _cached_distill_steps(state, batches, config, train, distill):
 
     def step(state, batch):
         tokens_BT, targets_BT, ids_BTC, log_p_BTC = batch
-        return distill_step(state, tokens_BT, targets_BT, (ids_BTC, log_p_BTC), config, train, how)
+        return distill_step(state, tokens_BT, targets_BT, (ids_BTC, log_p_BTC), config, train, distill)
 
     return jax.lax.scan(step, state, tuple(split_rows(part, axis=1) for part in batches))
 
@@ -138,19 +143,19 @@ def _read_top_k(params, tokens_BT, config, k):
     return top_k(forward_of(config)(params, split_rows(tokens_BT, axis=0), config)[0], k)
 
 
-def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
+def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
     """tokens_BN: continue every row from its first token, one coin per token, in one cache."""
-    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, how))
+    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, sampling))
 
 
-@partial(jax.jit, static_argnames=("config", "how"))
-def _write_rows(params, first_B, coins_NB, config, how):
+@partial(jax.jit, static_argnames=("config", "sampling"))
+def _write_rows(params, first_B, coins_NB, config, sampling):
 
     def step(carry, coin_B):
         token_B, cache = carry
         token_B = jnp.minimum(token_B, config.vocab_size - 1)
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
-        token_B = jax.vmap(partial(sample, how=how))(logits_BTV[:, 0], coin_B).astype(jnp.int32)
+        token_B = jax.vmap(partial(sample, sampling=sampling))(logits_BTV[:, 0], coin_B).astype(jnp.int32)
         return (token_B, cache), token_B
 
     carry, tokens = (split_rows(first_B, axis=0).astype(jnp.int32), init_cache(config, len(first_B), 0, params["norm"].dtype)), []
@@ -163,9 +168,9 @@ def _write_rows(params, first_B, coins_NB, config, how):
 def _longer(cache):
     """The same cache with ROOM for more keys and values."""
     more = ((0, 0), (0, ROOM), (0, 0))
-    return cache | {"layers": [{name: jnp.pad(kept_RSE, more) for name, kept_RSE in layer.items()} for layer in cache["layers"]]}
+    return cache | {"layers": [{name: jnp.pad(cache_RSE, more) for name, cache_RSE in layer.items()} for layer in cache["layers"]]}
 
 
-def settle(params):
+def to_device(params):
     """Move parameters to the device once, before many calls: a copy on every device."""
     return replicate(jax.tree.map(jnp.asarray, params))

@@ -20,27 +20,27 @@ from minillm.in_jax.pieces import read, stream
 ROOM = 64  # prompts and caches are padded to a multiple of this, so that few shapes are compiled
 
 
-@partial(jax.jit, static_argnames="how")
-def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
+@partial(jax.jit, static_argnames="sampling")
+def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
     """Sample a token by inverse CDF: `coin` is uniform in [0, 1).
 
     Returns the sentinel V if the logits contain NaN. The most probable token is found in two
     passes, because XLA's argmax over a large vocabulary is slow.
     """
     V = len(logits_V)
-    if how.repetition_penalty != 1 and seen_V is not None:
-        logits_V = penalize(logits_V, seen_V, how.repetition_penalty)
-    if how.temperature == 0:
+    if sampling.repetition_penalty != 1 and seen_V is not None:
+        logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
+    if sampling.temperature == 0:
         return jnp.min(jnp.where(logits_V == jnp.max(logits_V), jnp.arange(V), V))
-    p_V = softmax(logits_V / how.temperature)
+    p_V = softmax(logits_V / sampling.temperature)
     order_V = jnp.arange(V)
-    if how.top_k > 0 or how.top_p < 1:
-        order_V = (jax.lax.top_k(p_V, min(how.top_k, V))[1] if how.top_k
+    if sampling.top_k > 0 or sampling.top_p < 1:
+        order_V = (jax.lax.top_k(p_V, min(sampling.top_k, V))[1] if sampling.top_k
                    else jnp.argsort(-p_V, stable=True))
     p_V = p_V[order_V]
-    kept_V = p_V >= how.min_p * jnp.max(p_V)
-    if how.top_p < 1:
-        kept_V = kept_V & (jnp.cumsum(p_V) - p_V < how.top_p)
+    kept_V = p_V >= sampling.min_p * jnp.max(p_V)
+    if sampling.top_p < 1:
+        kept_V = kept_V & (jnp.cumsum(p_V) - p_V < sampling.top_p)
     upto_V = jnp.cumsum(jnp.where(kept_V, p_V, 0))
     return jnp.where(upto_V[-1] > 0, order_V[jnp.argmax(upto_V > coin * upto_V[-1])], V)
 
@@ -50,19 +50,21 @@ def penalize(logits_V, seen_V, penalty: float):
     return jnp.where(seen_V, jnp.where(logits_V > 0, logits_V / penalty, logits_V * penalty), logits_V)
 
 
-def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
+def decode_step(params, token, cache, seen_V, coin, config: ModelConfig,
+                sampling: GenerateConfig):
     """The token after `token`, and the cache with `token` added."""
     logits_BTV, cache = forward_of(config)(params, jnp.reshape(token, (1, 1)), config, cache)
-    return sample(logits_BTV[0, 0], coin, how, seen_V), cache
+    return sample(logits_BTV[0, 0], coin, sampling, seen_V), cache
 
 
-@partial(jax.jit, static_argnames=("config", "how"), donate_argnames="cache")
-def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how: GenerateConfig):
+@partial(jax.jit, static_argnames=("config", "sampling"), donate_argnames="cache")
+def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig,
+                 sampling: GenerateConfig):
     """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V."""
 
     def step(carry, coin):
         token, cache, seen_V = carry
-        token, cache = decode_step(params, token, cache, seen_V, coin, config, how)
+        token, cache = decode_step(params, token, cache, seen_V, coin, config, sampling)
         return (token.astype(jnp.int32), cache, mark(seen_V, token)), token
 
     (_, cache, seen_V), tokens = jax.lax.scan(step, (jnp.int32(token), cache, seen_V), coins_N)
@@ -74,7 +76,8 @@ def mark(seen_V, token):
     return seen_V | (jnp.arange(len(seen_V)) == token)
 
 
-def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
+def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig,
+            sampling: GenerateConfig):
     """Process the prompt in one pass. Returns the first new token and the cache with the prompt.
 
     The prompt is padded at its end. No query of the prompt sees the padding, and later tokens
@@ -84,28 +87,28 @@ def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelCon
     padded[: len(prompt)] = prompt
     x_BTD, cache = stream(params, padded[None], config, cache)
     logits_V = read(params, x_BTD[0, len(prompt) - 1])
-    return sample(logits_V, coin, how, seen_V), cache | {"length": jnp.int32(len(prompt))}
+    return sample(logits_V, coin, sampling, seen_V), cache | {"length": jnp.int32(len(prompt))}
 
 
-def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateConfig = GenerateConfig(),
-             stop: Sequence[int] = ()) -> Iterator[int]:
-    """Yield new token ids, at most `how.max_new_tokens`.
+def generate(params, prompt: Sequence[int], config: ModelConfig,
+             sampling: GenerateConfig = GenerateConfig(), stop: Sequence[int] = ()) -> Iterator[int]:
+    """Yield new token ids, at most `sampling.max_new_tokens`.
 
     Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's
-    generator with `how.seed`. Raises UserError if the prompt is empty, too long for the context, or
-    contains ids outside the vocabulary, or if the logits contain NaN.
+    generator with `sampling.seed`. Raises UserError if the prompt is empty, too long for the
+    context, or contains ids outside the vocabulary, or if the logits contain NaN.
     """
     check_prompt(prompt, config)
-    count = min(how.max_new_tokens, config.max_position_embeddings - len(prompt))
+    count = min(sampling.max_new_tokens, config.max_position_embeddings - len(prompt))
     if count == 0:
         return
     at_once = _tokens_per_dispatch(params, count - 1)
     params = jax.tree.map(jnp.asarray, params)                    # to the device once, not at every dispatch
     coins = np.zeros(1 + -(-(count - 1) // at_once) * at_once, np.float32)
-    coins[:count] = np.random.default_rng(how.seed).random(count, np.float32)
+    coins[:count] = np.random.default_rng(sampling.seed).random(count, np.float32)
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
-    token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, how)
+    token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
     check_token(int(token), config)
     if int(token) in stop:
         return
@@ -115,7 +118,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig, how: GenerateCo
         ready = tokens_N
         if done < count:                                          # computed while the reader reads what is ready
             coins_N = coins[done : done + at_once]
-            found = decode_steps(params, last, cache, seen_V, coins_N, config, how)
+            found = decode_steps(params, last, cache, seen_V, coins_N, config, sampling)
             tokens_N, cache, seen_V = found
             last = tokens_N[-1]
         for token in ready.tolist()[: count - begun]:

@@ -23,7 +23,7 @@ from minillm.architecture.rope import frequencies
 from minillm.config import IGNORE
 from minillm.in_jax.quantize import lookup, matmul
 
-GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
+SQRT_2_OVER_PI, GELU_CUBIC = 0.7978845608028654, 0.044715
 QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: see `attend`
 
 
@@ -124,7 +124,7 @@ def swiglu(gate, up):
 
 def gelu(x):
     """y = x Phi(x), in the tanh approximation."""
-    return 0.5 * x * (1 + jnp.tanh(GELU[0] * (x + GELU[1] * x * x * x)))
+    return 0.5 * x * (1 + jnp.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)))
 
 
 def sigmoid(x):

@@ -12,20 +12,20 @@ from functools import partial
 import jax
 
 from minillm.in_jax.family import module_of
-from minillm.in_jax.model import head
+from minillm.in_jax.model import unembedding
 from minillm.in_jax.ops import linear
 from minillm.in_jax.sharding import split_rows
 
 
 def stream(params, tokens_BT, config, cache=None):
     """(what the head reads (B, T, D), cache): texts from position 0, into an empty cache, if any."""
-    x_BTD, kept = _begin(params | {"layers": []}, tokens_BT, config), []
+    x_BTD, kv_layers = _begin(params | {"layers": []}, tokens_BT, config), []
     for i, layer in enumerate(params["layers"]):
-        past = None if cache is None else cache["layers"][i]
-        x_BTD, past = _waited(_through(layer, x_BTD, past, config))
-        kept.append(past)
+        kv = None if cache is None else cache["layers"][i]
+        x_BTD, kv = _waited(_through(layer, x_BTD, kv, config))
+        kv_layers.append(kv)
     x_BTD = _waited(_end(params | {"layers": []}, x_BTD, config))
-    return x_BTD, None if cache is None else {"length": tokens_BT.shape[1], "layers": kept}
+    return x_BTD, None if cache is None else {"length": tokens_BT.shape[1], "layers": kv_layers}
 
 
 def _waited(result):
@@ -38,9 +38,9 @@ def _begin(params, tokens_BT, config):
     return module_of(config).embed(params, split_rows(tokens_BT, axis=0), config)
 
 
-@partial(jax.jit, static_argnames="config", donate_argnames="past")
-def _through(layer, x_BTD, past, config):
-    return module_of(config).block_alone(layer, x_BTD, config, past=past)
+@partial(jax.jit, static_argnames="config", donate_argnames="kv")
+def _through(layer, x_BTD, kv, config):
+    return module_of(config).block_alone(layer, x_BTD, config, kv=kv)
 
 
 @partial(jax.jit, static_argnames="config")
@@ -55,4 +55,4 @@ def read(params, x):
 
 @jax.jit
 def _read(params, x):
-    return linear(x, head(params))
+    return linear(x, unembedding(params))

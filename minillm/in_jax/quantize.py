@@ -28,7 +28,7 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
     kept_On = None
     if columns is not None:
         kept_On = w_OI[:, columns].astype(jnp.float32)
-        w_OI = w_OI * outside(columns, w_OI.shape[1], w_OI.dtype)
+        w_OI = w_OI * inlier_mask(columns, w_OI.shape[1], w_OI.dtype)
     scales_OG, zeros_OG = fit(w_OI, scheme)
     integers_OI = to_integers(w_OI, scales_OG, zeros_OG, scheme)
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
@@ -57,9 +57,9 @@ def round_scales(reach, steps: float, scheme: Scheme):
 
 def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
     """round(w / scale) + zero, as int8 (O, I). Halves go to the even neighbour."""
-    steps_OI = jnp.round(w_OI / spread(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
+    steps_OI = jnp.round(w_OI / expand_scales(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
     if zeros_OG is not None:
-        steps_OI = steps_OI + spread(zeros_OG, w_OI.shape[1], scheme)
+        steps_OI = steps_OI + expand_scales(zeros_OG, w_OI.shape[1], scheme)
     return jnp.clip(steps_OI, scheme.lowest, scheme.highest).astype(jnp.int8)
 
 
@@ -72,7 +72,7 @@ def groups(w_OI, scheme: Scheme):
     return jnp.pad(w_OI, ((0, 0), (0, -w_OI.shape[1] % GROUP))).reshape(len(w_OI), -1, GROUP)
 
 
-def spread(scales_OG, width: int, scheme: Scheme):
+def expand_scales(scales_OG, width: int, scheme: Scheme):
     """A scale for each number, (O, I), if scales are per group; otherwise they broadcast as is.
 
     This is a broadcast, which XLA fuses with the operation that reads it; `repeat` would make an
@@ -106,8 +106,8 @@ def dequantize(w, dtype=jnp.float32):
     """The float matrix of a record, in the record's orientation: scale * (integer - zero)."""
     w_OI = integers(w).astype(dtype)
     if w.zeros is not None:
-        w_OI = w_OI - spread(w.zeros, w.width, w.scheme).astype(dtype)
-    w_OI = w_OI * spread(w.scales, w.width, w.scheme).astype(dtype)
+        w_OI = w_OI - expand_scales(w.zeros, w.width, w.scheme).astype(dtype)
+    w_OI = w_OI * expand_scales(w.scales, w.width, w.scheme).astype(dtype)
     if w.columns is not None:
         w_OI = w_OI.at[:, w.columns].set(w.kept.astype(dtype))
     return w_OI.T if w.transposed else w_OI
@@ -127,11 +127,11 @@ def lookup(tokens_BT, w):
 def matmul(x, w):
     """y = x w for a quantized w (in, out): x (..., in) -> (..., out)."""
     x_TI = x.reshape(-1, x.shape[-1])
-    times = times_integers if w.scheme.activations else times_weights
+    times = matmul_integers if w.scheme.activations else matmul_weight_only
     return times(x_TI, w).reshape(*x.shape[:-1], w.shape[1])
 
 
-def times_weights(x_TI, w):
+def matmul_weight_only(x_TI, w):
     """Integer weights, float activations: y = scale (sum of x w - zero * sum of x).
 
     One scale per output can be taken out of the sum. If a row has several scales, or outlier
@@ -148,7 +148,7 @@ def times_weights(x_TI, w):
     return sums_TO * w.scales[:, 0].astype(x_TI.dtype)
 
 
-def times_integers(x_TI, w):
+def matmul_integers(x_TI, w):
     """Integer weights and activations.
 
     y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x),  with integers in ( ).
@@ -158,7 +158,7 @@ def times_integers(x_TI, w):
     aside_TO = 0
     if w.columns is not None:
         aside_TO = x_TI[:, w.columns] @ w.kept.T.astype(x_TI.dtype)
-        x_TI = x_TI * outside(w.columns, w.width, x_TI.dtype)
+        x_TI = x_TI * inlier_mask(w.columns, w.width, x_TI.dtype)
     xq_TI, scale_T1 = quantize_tokens(x_TI)
     if w.scheme.scale_per != "group32":
         sums_TO = integer_product(xq_TI, integers(w))
@@ -176,7 +176,7 @@ def times_integers(x_TI, w):
     return jnp.sum(sums_OTG * w.scales[:, None].astype(x_TI.dtype), axis=-1).T * scale_T1 + aside_TO
 
 
-def outside(columns, width: int, dtype):
+def inlier_mask(columns, width: int, dtype):
     """A mask (width,): 0 in `columns`, 1 everywhere else."""
     return jnp.ones(width, dtype).at[columns].set(0)
 

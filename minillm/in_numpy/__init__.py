@@ -1,16 +1,16 @@
 """The LLaMA in NumPy, to be read: every operation with its backward by hand. Needs no JAX."""
 
 from minillm.in_numpy.distill import (
-    blend,
-    complete,
+    cached_distill_steps,
+    distill_loss,
     distill_loss_and_grads,
     distill_step,
     distill_steps,
+    expand_top_k,
     forward_kl,
-    kept_steps,
     read_top_k,
     reverse_kl,
-    settle,
+    to_device,
     top_k,
     write_rows,
 )
@@ -30,12 +30,12 @@ from minillm.in_numpy.model import (
     block,
     block_backward,
     forward,
-    head,
     init_cache,
     loss,
     loss_and_grads,
     mlp,
     mlp_backward,
+    unembedding,
 )
 from minillm.in_numpy.ops import linear
 from minillm.in_numpy.optimizer import (
@@ -52,9 +52,11 @@ from minillm.in_numpy.optimizer import (
 from minillm.in_numpy.pieces import read, stream
 from minillm.in_numpy.train import init_state, row_losses, train_step, train_steps
 
+head = unembedding  # its name before
+
 __all__ = ["adamw", "attention", "attention_backward", "block", "block_backward", "clip", "decode_step",
            "decode_steps", "forward", "forward_of", "generate", "global_norm", "head", "init_cache", "init_moments",
            "init_state", "learning_rate", "linear", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "muon",
            "orthogonalize", "penalize",
            "prefill", "read", "row_losses", "sample", "schedule", "stream", "train_step",
-           "train_steps", "update"]
+           "train_steps", "unembedding", "update"]

@@ -78,18 +78,19 @@ def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature:
     return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature
 
 
-def blend(logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
+def distill_loss(logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if how.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
-                                                     how.temperature)
-    return how.alpha * kl + (1 - how.alpha) * cross_entropy(logits_BTV, targets_BT)
+    kl = (reverse_kl if distill.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
+                                                         distill.temperature)
+    return distill.alpha * kl + (1 - distill.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
-def blend_backward(dloss, logits_BTV, teacher_BTV, targets_BT, how: DistillConfig):
+def distill_loss_backward(dloss, logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """dlogits: the gradients of both losses, weighted by alpha and 1 - alpha."""
-    kl_backward = reverse_kl_backward if how.reverse else forward_kl_backward
-    dkl_BTV = kl_backward(how.alpha * dloss, logits_BTV, teacher_BTV, targets_BT, how.temperature)
-    return dkl_BTV + cross_entropy_backward((1 - how.alpha) * dloss, logits_BTV, targets_BT)
+    kl_backward = reverse_kl_backward if distill.reverse else forward_kl_backward
+    dkl_BTV = kl_backward(distill.alpha * dloss, logits_BTV, teacher_BTV, targets_BT,
+                          distill.temperature)
+    return dkl_BTV + cross_entropy_backward((1 - distill.alpha) * dloss, logits_BTV, targets_BT)
 
 
 def top_k(logits_BTV, k: int):
@@ -99,7 +100,7 @@ def top_k(logits_BTV, k: int):
     return ids_BTC, np.take_along_axis(log_p_BTV, ids_BTC, axis=-1)
 
 
-def complete(ids_BTC, log_p_BTC, logits_BTV):
+def expand_top_k(ids_BTC, log_p_BTC, logits_BTV):
     """A teacher's logits from its `top_k`: log p of the kept tokens.
 
     The other tokens share the remaining probability in the student's proportions, so nothing is
@@ -116,43 +117,49 @@ def complete(ids_BTC, log_p_BTC, logits_BTV):
     return log_p_BTV
 
 
-def distill_loss_and_grads(params, tokens_BT, targets_BT, said, config: ModelConfig, how: DistillConfig):
-    """The loss of `blend` and its gradient, a tree like `params`; compare `loss_and_grads`.
+def distill_loss_and_grads(params, tokens_BT, targets_BT, teacher_targets, config: ModelConfig,
+                           distill: DistillConfig):
+    """The loss of `distill_loss` and its gradient, a tree like `params`; compare `loss_and_grads`.
 
-    `said` is the teacher's answer for these tokens: its logits_BTV, or the pair
+    `teacher_targets` is the teacher's answer for these tokens: its logits_BTV, or the pair
     (ids_BTC, log_p_BTC) of its `top_k`.
     """
-    seen = {}
-    logits_BTV, _ = forward(params, tokens_BT, config, tap=lambda name, x: seen.setdefault(name, x))
-    teacher_BTV = complete(*said, logits_BTV) if isinstance(said, tuple) else said
-    value = blend(logits_BTV, teacher_BTV, targets_BT, how)
-    dlogits_BTV = blend_backward(value.dtype.type(1), logits_BTV, teacher_BTV, targets_BT, how)
-    return value, forward_backward(dlogits_BTV, params, tokens_BT, seen, config)
+    activations = {}
+    logits_BTV, _ = forward(params, tokens_BT, config, tap=activations.setdefault)
+    teacher_BTV = teacher_targets
+    if isinstance(teacher_targets, tuple):
+        teacher_BTV = expand_top_k(*teacher_targets, logits_BTV)
+    value = distill_loss(logits_BTV, teacher_BTV, targets_BT, distill)
+    dlogits_BTV = distill_loss_backward(value.dtype.type(1), logits_BTV, teacher_BTV, targets_BT,
+                                        distill)
+    return value, forward_backward(dlogits_BTV, params, tokens_BT, activations, config)
 
 
-def distill_step(state, tokens_BT, targets_BT, said, config: ModelConfig, train: TrainConfig, how: DistillConfig):
+def distill_step(state, tokens_BT, targets_BT, teacher_targets, config: ModelConfig,
+                 train: TrainConfig, distill: DistillConfig):
     """`train_step` with a teacher: loss, gradient, clip, update."""
-    loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, said, config, how)
+    loss, grads = distill_loss_and_grads(state["params"], tokens_BT, targets_BT, teacher_targets,
+                                         config, distill)
     return take_step(state, loss, grads, train)
 
 
-def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig, train: TrainConfig,
-                  how: DistillConfig):
+def distill_steps(state, tokens_NBT, targets_NBT, teacher, teacher_config, config: ModelConfig,
+                  train: TrainConfig, distill: DistillConfig):
     """N steps with a teacher (its parameters) that reads every batch."""
     history = []
     for tokens_BT, targets_BT in zip(tokens_NBT, targets_NBT):
         teacher_BTV, _ = forward_of(teacher_config)(teacher, tokens_BT, teacher_config)
-        state, metrics = distill_step(state, tokens_BT, targets_BT, teacher_BTV, config, train, how)
+        state, metrics = distill_step(state, tokens_BT, targets_BT, teacher_BTV, config, train, distill)
         history.append(metrics)
     return state, {name: np.array([metrics[name] for metrics in history]) for name in history[0]}
 
 
-def kept_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig, train: TrainConfig,
-               how: DistillConfig):
+def cached_distill_steps(state, tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC, config: ModelConfig,
+                         train: TrainConfig, distill: DistillConfig):
     """N steps with a teacher's stored answers, its `top_k` for each batch. It does not run."""
     history = []
     for tokens_BT, targets_BT, ids_BTC, log_p_BTC in zip(tokens_NBT, targets_NBT, ids_NBTC, log_p_NBTC):
-        state, metrics = distill_step(state, tokens_BT, targets_BT, (ids_BTC, log_p_BTC), config, train, how)
+        state, metrics = distill_step(state, tokens_BT, targets_BT, (ids_BTC, log_p_BTC), config, train, distill)
         history.append(metrics)
     return state, {name: np.array([metrics[name] for metrics in history]) for name in history[0]}
 
@@ -162,7 +169,7 @@ def read_top_k(params, tokens_BT, config, k: int):
     return top_k(forward_of(config)(params, tokens_BT, config)[0], k)
 
 
-def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
+def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
     """tokens_BN: continue every row from its first token, one coin per token, in one cache.
 
     A token of V is a sentinel: the logits were not finite. See `sample`.
@@ -172,11 +179,11 @@ def write_rows(params, first_B, coins_NB, config, how: GenerateConfig):
     for coin_B in coins_NB:
         token_B = np.minimum(token_B, config.vocab_size - 1)
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
-        token_B = np.array([sample(logits_V, coin, how) for logits_V, coin in zip(logits_BTV[:, 0], coin_B)])
+        token_B = np.array([sample(logits_V, coin, sampling) for logits_V, coin in zip(logits_BTV[:, 0], coin_B)])
         tokens.append(token_B)
     return np.stack(tokens, axis=1)
 
 
-def settle(params):
+def to_device(params):
     """Move parameters to the device once, before many calls. A no-op in NumPy."""
     return params

@@ -17,7 +17,7 @@ from minillm.in_numpy.pieces import read, stream
 TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when it is there
 
 
-def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
+def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
     """Sample a token by inverse CDF: `coin` is uniform in [0, 1).
 
     p = softmax(logits / temperature); temperature 0 returns the most probable token. `seen_V` marks
@@ -29,18 +29,18 @@ def sample(logits_V, coin, how: GenerateConfig, seen_V=None):
       min_p   the tokens with p >= min_p * max(p) (Nguyen et al. 2024, arXiv:2407.01082)
     """
     V = len(logits_V)
-    if how.repetition_penalty != 1 and seen_V is not None:
-        logits_V = penalize(logits_V, seen_V, how.repetition_penalty)
-    if how.temperature == 0:
+    if sampling.repetition_penalty != 1 and seen_V is not None:
+        logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
+    if sampling.temperature == 0:
         return np.min(np.where(logits_V == np.max(logits_V), np.arange(V), V))
-    p_V = softmax(logits_V / how.temperature)
+    p_V = softmax(logits_V / sampling.temperature)
     order_V = np.arange(V)
-    if how.top_k > 0 or how.top_p < 1:
-        order_V = np.argsort(-p_V, stable=True)[: how.top_k or V]
+    if sampling.top_k > 0 or sampling.top_p < 1:
+        order_V = np.argsort(-p_V, stable=True)[: sampling.top_k or V]
     p_V = p_V[order_V]
-    kept_V = p_V >= how.min_p * np.max(p_V)
-    if how.top_p < 1:
-        kept_V = kept_V & (np.cumsum(p_V) - p_V < how.top_p)
+    kept_V = p_V >= sampling.min_p * np.max(p_V)
+    if sampling.top_p < 1:
+        kept_V = kept_V & (np.cumsum(p_V) - p_V < sampling.top_p)
     upto_V = np.cumsum(np.where(kept_V, p_V, 0))
     return np.where(upto_V[-1] > 0, order_V[np.argmax(upto_V > coin * upto_V[-1])], V)
 
@@ -53,17 +53,19 @@ def penalize(logits_V, seen_V, penalty: float):
     return np.where(seen_V, np.where(logits_V > 0, logits_V / penalty, logits_V * penalty), logits_V)
 
 
-def decode_step(params, token, cache, seen_V, coin, config: ModelConfig, how: GenerateConfig):
+def decode_step(params, token, cache, seen_V, coin, config: ModelConfig,
+                sampling: GenerateConfig):
     """The token after `token`, and the cache with `token` added."""
     logits_BTV, cache = forward_of(config)(params, np.reshape(token, (1, 1)), config, cache)
-    return sample(logits_BTV[0, 0], coin, how, seen_V), cache
+    return sample(logits_BTV[0, 0], coin, sampling, seen_V), cache
 
 
-def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig, how: GenerateConfig):
+def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig,
+                 sampling: GenerateConfig):
     """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V."""
     tokens = []
     for coin in coins_N:
-        token, cache = decode_step(params, token, cache, seen_V, coin, config, how)
+        token, cache = decode_step(params, token, cache, seen_V, coin, config, sampling)
         seen_V = mark(seen_V, token)
         tokens.append(token)
     return np.array(tokens), cache, seen_V
@@ -75,28 +77,28 @@ def mark(seen_V, token):
 
 
 def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig,
-            how: GenerateConfig):
+            sampling: GenerateConfig):
     """Process the prompt in one pass. Returns the first new token and the cache with the prompt."""
     x_BTD, cache = stream(params, np.array(prompt)[None], config, cache)
-    return sample(read(params, x_BTD[0, -1]), coin, how, seen_V), cache
+    return sample(read(params, x_BTD[0, -1]), coin, sampling, seen_V), cache
 
 
 def generate(params, prompt: Sequence[int], config: ModelConfig,
-             how: GenerateConfig = GenerateConfig(), stop: Sequence[int] = ()) -> Iterator[int]:
-    """Yield new token ids, at most `how.max_new_tokens`.
+             sampling: GenerateConfig = GenerateConfig(), stop: Sequence[int] = ()) -> Iterator[int]:
+    """Yield new token ids, at most `sampling.max_new_tokens`.
 
     Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's
-    generator with `how.seed`. Raises UserError if the prompt is empty, too long for the context, or
-    contains ids outside the vocabulary, or if the logits contain NaN.
+    generator with `sampling.seed`. Raises UserError if the prompt is empty, too long for the
+    context, or contains ids outside the vocabulary, or if the logits contain NaN.
     """
     check_prompt(prompt, config)
-    count = min(how.max_new_tokens, config.max_position_embeddings - len(prompt))
+    count = min(sampling.max_new_tokens, config.max_position_embeddings - len(prompt))
     if count == 0:
         return
-    coins = np.random.default_rng(how.seed).random(count, np.float32)
+    coins = np.random.default_rng(sampling.seed).random(count, np.float32)
     cache = init_cache(config, 1, len(prompt) + count, params["norm"].dtype)
     seen_V = np.isin(np.arange(config.vocab_size), prompt)
-    token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, how)
+    token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
     tokens, done, seen_V = [int(token)], 1, mark(seen_V, token)
     while True:
         for token in tokens:
@@ -108,5 +110,5 @@ def generate(params, prompt: Sequence[int], config: ModelConfig,
             return
         coins_N = coins[done : done + TOKENS_PER_DISPATCH]
         tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config,
-                                             how)
+                                             sampling)
         tokens, done = tokens.tolist(), done + len(coins_N)

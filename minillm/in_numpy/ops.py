@@ -24,7 +24,7 @@ from minillm.architecture.rope import frequencies
 from minillm.config import IGNORE
 from minillm.in_numpy.quantize import lookup, matmul
 
-GELU = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and what fits x Phi(x) best
+SQRT_2_OVER_PI, GELU_CUBIC = 0.7978845608028654, 0.044715
 
 
 def no_tap(name: str, x):
@@ -228,13 +228,14 @@ def gelu(x):
 
     Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
     """
-    return 0.5 * x * (1 + np.tanh(GELU[0] * (x + GELU[1] * x * x * x)))
+    return 0.5 * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)))
 
 
 def gelu_backward(dy, x):
     """dx = dy * (0.5 (1 + t) + 0.5 x (1 - t^2) u') with t = tanh(u)."""
-    t = np.tanh(GELU[0] * (x + GELU[1] * x * x * x))
-    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU[0] * (1 + 3 * GELU[1] * x * x))
+    t = np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x))
+    du = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x)
+    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
 
 
 def sigmoid(x):

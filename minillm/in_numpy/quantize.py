@@ -27,7 +27,7 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
     kept_On = None
     if columns is not None:
         kept_On = w_OI[:, columns].astype(np.float32)
-        w_OI = w_OI * outside(columns, w_OI.shape[1], w_OI.dtype)
+        w_OI = w_OI * inlier_mask(columns, w_OI.shape[1], w_OI.dtype)
     scales_OG, zeros_OG = fit(w_OI, scheme)
     integers_OI = to_integers(w_OI, scales_OG, zeros_OG, scheme)
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
@@ -61,9 +61,9 @@ def round_scales(reach, steps: float, scheme: Scheme):
 
 def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
     """round(w / scale) + zero, as int8 (O, I). Halves go to the even neighbour."""
-    steps_OI = np.round(w_OI / spread(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
+    steps_OI = np.round(w_OI / expand_scales(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
     if zeros_OG is not None:
-        steps_OI = steps_OI + spread(zeros_OG, w_OI.shape[1], scheme)
+        steps_OI = steps_OI + expand_scales(zeros_OG, w_OI.shape[1], scheme)
     return np.clip(steps_OI, scheme.lowest, scheme.highest).astype(np.int8)
 
 
@@ -80,7 +80,7 @@ def groups(w_OI, scheme: Scheme):
     return np.pad(w_OI, ((0, 0), (0, -w_OI.shape[1] % GROUP))).reshape(len(w_OI), -1, GROUP)
 
 
-def spread(scales_OG, width: int, scheme: Scheme):
+def expand_scales(scales_OG, width: int, scheme: Scheme):
     """A scale for each number, (O, I), if scales are per group; otherwise they broadcast as is."""
     return np.repeat(scales_OG, GROUP, axis=1)[:, :width] if scheme.scale_per == "group32" else scales_OG
 
@@ -108,8 +108,8 @@ def dequantize(w, dtype=np.float32):
     """The float matrix of a record, in the record's orientation: scale * (integer - zero)."""
     w_OI = integers(w).astype(dtype)
     if w.zeros is not None:
-        w_OI = w_OI - spread(w.zeros, w.width, w.scheme).astype(dtype)
-    w_OI = w_OI * spread(w.scales, w.width, w.scheme).astype(dtype)
+        w_OI = w_OI - expand_scales(w.zeros, w.width, w.scheme).astype(dtype)
+    w_OI = w_OI * expand_scales(w.scales, w.width, w.scheme).astype(dtype)
     if w.columns is not None:
         w_OI[:, w.columns] = w.kept
     return w_OI.T if w.transposed else w_OI
@@ -129,12 +129,12 @@ def lookup(tokens_BT, w):
 def matmul(x, w):
     """y = x w for a quantized w (in, out): x (..., in) -> (..., out), one block of w at a time."""
     x_TI = x.reshape(-1, x.shape[-1])
-    times = times_integers if w.scheme.activations else times_weights
+    times = matmul_integers if w.scheme.activations else matmul_weight_only
     y_TO = np.concatenate([times(x_TI, take_rows(w, slice(o, o + BLOCK))) for o in range(0, w.shape[1], BLOCK)], axis=1)
     return y_TO.reshape(*x.shape[:-1], w.shape[1])
 
 
-def times_weights(x_TI, w):
+def matmul_weight_only(x_TI, w):
     """Integer weights, float activations: y = scale (sum of x w - zero * sum of x).
 
     One scale per output can be taken out of the sum. If a row has several scales, or outlier
@@ -148,7 +148,7 @@ def times_weights(x_TI, w):
     return sums_TO * w.scales[:, 0].astype(x_TI.dtype)
 
 
-def times_integers(x_TI, w):
+def matmul_integers(x_TI, w):
     """Integer weights and activations.
 
     y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x),  with integers in ( ).
@@ -157,7 +157,7 @@ def times_integers(x_TI, w):
     aside_TO = 0
     if w.columns is not None:
         aside_TO = x_TI[:, w.columns] @ w.kept.T.astype(x_TI.dtype)
-        x_TI = x_TI * outside(w.columns, w.width, x_TI.dtype)
+        x_TI = x_TI * inlier_mask(w.columns, w.width, x_TI.dtype)
     xq_TI, scale_T1 = quantize_tokens(x_TI)
     wq_OI = integers(w)
     size = GROUP if w.scheme.scale_per == "group32" else w.width
@@ -170,7 +170,7 @@ def times_integers(x_TI, w):
     return y_TO * scale_T1 + aside_TO
 
 
-def outside(columns, width: int, dtype):
+def inlier_mask(columns, width: int, dtype):
     """A mask (width,): 0 in `columns`, 1 everywhere else."""
     mask = np.ones(width, dtype)
     mask[columns] = 0

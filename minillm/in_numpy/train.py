@@ -62,7 +62,7 @@ def _row_nats(params, x_BTD, targets_BT):
     return means_B * counts_B
 
 
-def damage(before_BTV, after_BTV, targets_BT):
+def prediction_change(before_BTV, after_BTV, targets_BT):
     """How quantization changed the predictions of each text: sums over its counted targets, (B, 5).
 
     The number of targets; nats before; nats after; KL(before || after); how often both models find

@@ -79,11 +79,11 @@ def as_read(weight, x) -> np.ndarray:
     """What a product with this weight reads of x (..., in): rounded to integers times a scale where the scheme does that."""
     if not getattr(getattr(weight, "scheme", None), "activations", False):
         return x
-    from minillm.in_numpy.quantize import outside, quantize_tokens
+    from minillm.in_numpy.quantize import inlier_mask, quantize_tokens
 
     x_TI = np.asarray(x).reshape(-1, x.shape[-1])
     inside_I = (1 if weight.columns is None
-                else outside(np.asarray(weight.columns), x_TI.shape[-1], x_TI.dtype))
+                else inlier_mask(np.asarray(weight.columns), x_TI.shape[-1], x_TI.dtype))
     integers_TI, scale_T1 = quantize_tokens(x_TI * inside_I)
     return (integers_TI * scale_T1 + x_TI * (1 - inside_I)).reshape(x.shape)
 

@@ -235,7 +235,7 @@ def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...],
 
 def gradients_by_hand(model: Model, tokens_BT, target: Target, names) -> dict[str, np.ndarray]:
     """`gradients` in NumPy, by the backward functions: `loss_and_grads` as far as activations."""
-    from minillm.in_numpy.model import block_backward, head, mlp_backward
+    from minillm.in_numpy.model import block_backward, mlp_backward, unembedding
     from minillm.in_numpy.ops import linear_backward, rmsnorm_backward, rotation
 
     params, config, T = model.params, model.config, tokens_BT.shape[1]
@@ -245,7 +245,7 @@ def gradients_by_hand(model: Model, tokens_BT, target: Target, names) -> dict[st
     dlogits_BTV[0, target.position, target.token] += 1
     if target.rival is not None:
         dlogits_BTV[0, target.position, target.rival] -= 1
-    dx_BTD, _, _ = linear_backward(dlogits_BTV, seen["final_norm"], head(params))
+    dx_BTD, _, _ = linear_backward(dlogits_BTV, seen["final_norm"], unembedding(params))
     last_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
     dx_BTD, _ = rmsnorm_backward(dx_BTD, last_BTD, params["norm"], config.rms_norm_eps)
     found = {}

@@ -18,7 +18,7 @@ from minillm.architecture.quantized import Quantized, Scheme
 from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.errors import UserError
 from minillm.in_numpy import module_of
-from minillm.in_numpy.model import head
+from minillm.in_numpy.model import unembedding
 from minillm.in_numpy.ops import no_tap
 from minillm.in_numpy.quantize import dequantize, quantize, smoothing
 from minillm.in_numpy.train import LOGITS_AT_ONCE
@@ -252,7 +252,7 @@ def drift(before, after, config, tokens_BT) -> list[dict]:
 
     `logits` is read off the residual stream by the float model's final norm and head, as a logit lens does.
     """
-    readout, rows = head(before), []
+    readout, rows = unembedding(before), []
     streams = [started(params, config, tokens_BT) for params in (before, after)]
     every = -(-tokens_BT.size * config.vocab_size // LENS_AT_ONCE)  # of a long text a part will do
     for i, layers in enumerate(zip(before["layers"], after["layers"])):
@@ -289,7 +289,8 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
         missing = batch - len(tokens_NT[i : i + batch])  # padded: one shape to compile
         tokens_BT = np.pad(tokens_NT[i : i + batch], ((0, missing), (0, 0)))
         targets_BT = np.pad(targets_NT[i : i + batch], ((0, missing), (0, 0)), constant_values=-1)
-        rows.append(damage(before, after, tokens_BT, targets_BT, config, twin)[: batch - missing])
+        changes = prediction_change(before, after, tokens_BT, targets_BT, config, twin)
+        rows.append(changes[: batch - missing])
     count_N, before_N, after_N, kl_N, same_N = np.concatenate(rows).T.astype(np.float64)
     total, change_N = count_N.sum(), after_N - before_N
     mean = change_N.sum() / total
@@ -301,8 +302,8 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
             "agreement": same_N.sum() / total}
 
 
-def damage(before, after, tokens_BT, targets_BT, config, twin: str):
-    """`damage` of train.py for a batch, (B, 5): both models' logits, slice by slice."""
+def prediction_change(before, after, tokens_BT, targets_BT, config, twin: str):
+    """`prediction_change` of train.py for a batch, (B, 5): both models' logits, slice by slice."""
     package, measure, total = twin_package(twin), measured(twin), 0
     streams = [package.stream(params, tokens_BT, config)[0] for params in (before, after)]
     outer = [params | {"layers": []} for params in (before, after)]
@@ -316,11 +317,12 @@ def damage(before, after, tokens_BT, targets_BT, config, twin: str):
 
 @cache
 def measured(twin: str):
-    """`damage` of two models' streams, by NumPy or compiled by JAX."""
+    """`prediction_change` of two models' streams, by NumPy or compiled by JAX."""
     package, module = twin_package(twin), import_module(f"minillm.in_{twin}.train")
 
     def run(before, after, x_BTD, y_BTD, targets_BT):
-        return module.damage(package.read(before, x_BTD), package.read(after, y_BTD), targets_BT)
+        return module.prediction_change(package.read(before, x_BTD), package.read(after, y_BTD),
+                                        targets_BT)
 
     if twin == "numpy":
         return run

@@ -26,6 +26,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from minillm.errors import UserError, printable
+from minillm.files import refuse_stand_in
 from minillm.text.tokenizer_json import (
     bpe_spec,
     character_spec,
@@ -467,7 +468,8 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
     _check_engine(engine)
     file = Path(path) / "tokenizer.json" if Path(path).is_dir() else Path(path)
     try:
-        text = file.read_text(encoding="utf-8")
+        refuse_stand_in(file)
+        text = file.read_text(encoding="utf-8-sig")
         check_merges(text)
         tokenizer = Library(text)
         if foreign_part(tokenizer.spec, character_spec({}, [])) is None:

@@ -28,7 +28,8 @@ from minillm.text import dataset as data, storyworld, tokenizer
 from minillm.text.corpora import Corpus
 from runs import DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt_at
 
-LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,), "blend": (DistillConfig(alpha=0.7, temperature=1.7),)}
+LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,),
+          "distill_loss": (DistillConfig(alpha=0.7, temperature=1.7),)}
 WAYS = {"soft": DistillConfig(alpha=0.7, temperature=1.5), "reverse": DistillConfig(objective="reverse"),
         "on-policy": DistillConfig(objective="on-policy", alpha=0.5), "kept": DistillConfig(kept=5)}
 
@@ -48,7 +49,7 @@ def logits_and_targets(rng, dtype=np.float64):
 def test_gradients_of_every_loss(name, objective, float64):
     for seed in range(2):
         logits, teacher, targets = logits_and_targets(np.random.default_rng(seed))
-        how = tuple(replace(a, objective=objective) if name == "blend" else a for a in LOSSES[name])
+        how = tuple(replace(a, objective=objective) if name == "distill_loss" else a for a in LOSSES[name])
         ours = getattr(numpy_distill, f"{name}_backward")(1.3, logits, teacher, targets, *how)
         value, grad = jax.jit(jax.value_and_grad(lambda logits: getattr(jax_distill, name)(logits, teacher, targets, *how)))(logits)
         assert_close(ours, 1.3 * grad, 1e-9, name)
@@ -97,7 +98,7 @@ def test_kept_targets_teach_one_event_more(reverse, float64):
             nats = jnp.sum(jnp.exp(q) * (q - p) if reverse else jnp.exp(p) * (p - q), axis=-1)
             return jnp.sum(jnp.where(targets != -100, nats, 0)) / np.sum(targets != -100)
 
-        full = numpy_distill.complete(ids, log_p, logits)
+        full = numpy_distill.expand_top_k(ids, log_p, logits)
         assert_close(np.exp(full).sum(-1), np.ones(targets.shape), 1e-9)
         name = "reverse_kl" if reverse else "forward_kl"
         value, grad = jax.jit(jax.value_and_grad(kl))(logits)
@@ -107,7 +108,7 @@ def test_kept_targets_teach_one_event_more(reverse, float64):
 
 def test_all_tokens_kept_is_the_teacher_itself():
     logits, teacher, targets = logits_and_targets(np.random.default_rng(0))
-    full = numpy_distill.complete(*numpy_distill.top_k(teacher, teacher.shape[-1]), logits)
+    full = numpy_distill.expand_top_k(*numpy_distill.top_k(teacher, teacher.shape[-1]), logits)
     assert_close(full, log_softmax(teacher), 1e-12)
 
 
@@ -353,7 +354,7 @@ def test_kept_targets_of_others_are_refused(known, teacher, tmp_path):
 
 def test_a_pass_that_broke_off_leaves_nothing(known, teacher, tmp_path):
     class Breaks:
-        settle = staticmethod(lambda params: params)
+        to_device = staticmethod(lambda params: params)
 
         @staticmethod
         def read_top_k(*_):

@@ -13,6 +13,7 @@ from minillm.errors import UserError
 from minillm.in_numpy import forward_of
 from minillm.in_numpy.quantize import (
     dequantize,
+    expand_scales,
     integer_product,
     integers,
     lookup,
@@ -20,7 +21,6 @@ from minillm.in_numpy.quantize import (
     pack,
     quantize,
     quantize_tokens,
-    spread,
     unpack,
 )
 from minillm.quantization.gptq import compensation, gptq, output_error
@@ -46,7 +46,8 @@ ROWS = {
 
 
 def within_half_a_step(w_OI, record, scheme):
-    steps = spread(record.scales, w_OI.shape[1], scheme).astype(np.float64) * np.ones(w_OI.shape)
+    scales = expand_scales(record.scales, w_OI.shape[1], scheme).astype(np.float64)
+    steps = scales * np.ones(w_OI.shape)
     off = np.abs(w_OI.astype(np.float64) - dequantize(record, np.float64))
     assert np.all(off <= steps * (0.5 + 1e-4)), np.max(off / steps)     # 1e-4: the division in float32 rounds too
 

@@ -60,24 +60,24 @@ def test_backward_of_a_part(name, float64):
         config = random_config(rng)
         layer = random_params(config, rng, np.float64)["layers"][0]
         x_BTD = rng.standard_normal((2, 5, config.hidden_size))
-        turn = rotation(np.arange(5), config, 5, np.float64)
+        cos_sin = rotation(np.arange(5), config, 5, np.float64)
         seen = {}
 
         def record(key, value):
             seen["at." + key] = value
             return value
 
-        numpy_model.block(layer, x_BTD, 0, turn, None, config, record)
+        numpy_model.block(layer, x_BTD, 0, cos_sin, None, config, record)
         start = {"mlp": "at.mlp_in", "attention": "at.attn_in", "block": "at.resid_pre"}[name]
         dy_BTD = rng.standard_normal(x_BTD.shape)
 
         def forward(layer, x):
             if name == "mlp":
                 return jax_model.mlp(layer, x)
-            return getattr(jax_model, name)(layer, x, 0, turn, None, config)[0]
+            return getattr(jax_model, name)(layer, x, 0, cos_sin, None, config)[0]
 
         dlayer, dx_BTD = jax.jit(lambda layer, x, dy: jax.vjp(forward, layer, x)[1](dy))(layer, seen[start], dy_BTD)
-        rest = {"mlp": (), "attention": (turn, config), "block": (turn, config)}[name]
+        rest = {"mlp": (), "attention": (cos_sin, config), "block": (cos_sin, config)}[name]
         actual_dx, actual = getattr(numpy_model, f"{name}_backward")(dy_BTD, layer, seen, "at.", *rest)
         assert_close(actual_dx, dx_BTD, 1e-9, f"{name} dx")
         for key in actual:

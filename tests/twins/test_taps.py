@@ -115,7 +115,7 @@ def test_every_suffixed_local_has_the_shape_it_names(twin, quickly_compiled):
             kept = (np.stack([np.asarray(part)] * 6) for part in (ids, log_p))
             batches, settings = (tokens[..., :-1], tokens[..., 1:]), (DISTINCT, TrainConfig(steps=6, warmup_steps=1), how)
             package.distill_steps(package.init_state(params), *batches, params, DISTINCT, *settings)
-            package.kept_steps(package.init_state(params), *batches, *kept, *settings)
+            package.cached_distill_steps(package.init_state(params), *batches, *kept, *settings)
         package.write_rows(params, tokens[0, :, 0], np.zeros((4, 3), np.float32), DISTINCT, GenerateConfig())
     finally:
         sys.setprofile(None)
@@ -147,12 +147,12 @@ def test_no_position_sees_a_later_one_in_numpy():
         rng = np.random.default_rng(seed)
         config = random_config(rng)
         layer = init(config, rng, np.float64)["layers"][0]
-        turn = rotation(np.arange(7), config, 7, np.float64)
+        cos_sin = rotation(np.arange(7), config, 7, np.float64)
         for t in range(7):
             seen = {}
-            numpy_model.block(layer, rng.standard_normal((1, 7, config.hidden_size)), 0, turn, None, config,
+            numpy_model.block(layer, rng.standard_normal((1, 7, config.hidden_size)), 0, cos_sin, None, config,
                               lambda name, x: seen.setdefault(name, x))
             dy_BTD = np.zeros((1, 7, config.hidden_size))
             dy_BTD[0, t] = rng.standard_normal(config.hidden_size)
-            dx_BTD, _ = numpy_model.block_backward(dy_BTD, layer, seen, "", turn, config)
+            dx_BTD, _ = numpy_model.block_backward(dy_BTD, layer, seen, "", cos_sin, config)
             assert np.all(dx_BTD[0, t + 1:] == 0) and np.any(dx_BTD[0, t] != 0)
