@@ -382,6 +382,19 @@ def test_taps_and_a_head_taken_out_equal_numpy(name, bare, models):
         assert_close(np.reshape(pattern, (H, -1)), expected_HS, 1e-5)
 
 
+def test_the_functions_are_the_twins_in_their_order():
+    """Every function of llama.js that the NumPy twin has comes where it has it, file after file."""
+    script = page.asset("llama.js")
+    names = re.findall(r"^(?:function\*?|const) (\w+)", script, re.MULTILINE)
+    own = {"add", "candidates"}
+    twin = []
+    for file in ("ops", "model", "pieces", "generate"):
+        text = (ROOT / "minillm" / "in_numpy" / f"{file}.py").read_text(encoding="utf-8")
+        twin += re.findall(r"^def (\w+)", text, re.MULTILINE)
+    assert [name for name in names if name not in own] == [name for name in twin if name in names]
+    assert len(names) == len(set(names)) > 20 and script.count("\n") < 240
+
+
 # ---- what is refused -------------------------------------------------------------------------
 
 

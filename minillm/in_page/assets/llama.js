@@ -106,50 +106,33 @@ function attend(q_THE, k_SKE, v_SKE, start, config, tap = no_tap) {   // z = sof
   return z_THE;
 }
 
-const swiglu = (gate, up) => gate.map((x, i) => x / (1 + Math.exp(-x)) * up[i]);   // silu(gate) * up
+function swiglu(gate, up) {                                    // silu(gate) * up
+  return gate.map((x, i) => x / (1 + Math.exp(-x)) * up[i]);
+}
+
 const add = (x, y) => x.map((value, i) => value + y[i]);
 
 // ---- the model -------------------------------------------------------------------------------------
 
-function forward(params, tokens_T, config, cache, tap = no_tap) {    // logits_TV; the cache is written to
-  return tap("logits", read(params, stream(params, tokens_T, config, cache, tap)));
-}
-
-function stream(params, tokens_T, config, cache, tap = no_tap) {     // as far as the head
-  const start = cache.length, turn = rotation(start, tokens_T.length, config);
-  let x_TD = embed(params, tokens_T, tap);
-  params.layers.forEach((layer, i) => {
-    x_TD = block(layer, x_TD, start, turn, cache.layers[i], config, tap_layer(tap, i));
-  });
-  cache.length = start + tokens_T.length;
-  return tap("final_norm", final_norm(params, x_TD, config));
-}
-
-const embed = (params, tokens_T, tap = no_tap) => tap("embed", embedding(tokens_T, params.embed_tokens));
-const head = (params) => params.lm_head || params.embed_tokens;      // tied: one matrix, used at both ends
-const read = (params, x_TD) => linear(x_TD, head(params));
-
-function block(layer, x_TD, start, turn, past, config, tap = no_tap) {
-  x_TD = tap("resid_pre", x_TD);
-  let normed_TD = tap("attn_in", rmsnorm(x_TD, layer.input_layernorm, config.rms_norm_eps));
-  const attn_out_TD = attention(layer, normed_TD, start, turn, past, config, tap);
-  const mid_TD = tap("resid_mid", add(x_TD, tap("attn_out", attn_out_TD)));
-  normed_TD = tap("mlp_in", rmsnorm(mid_TD, layer.post_attention_layernorm, config.rms_norm_eps));
-  return tap("resid_post", add(mid_TD, tap("mlp_out", mlp(layer, normed_TD, tap))));
-}
-
-const final_norm = (params, x_TD, config) => rmsnorm(x_TD, params.norm, config.rms_norm_eps);
-
-function attention(layer, x_TD, start, turn, past, config, tap = no_tap) {
+function attention(layer, x_TD, start, cos_sin, kv, config, tap = no_tap) {
   const E = config.head_dim;
   const q_THE = tap("q", linear(x_TD, layer.q_proj, layer.q_bias));
   const k_TKE = tap("k", linear(x_TD, layer.k_proj, layer.k_bias));
   const v_TKE = tap("v", linear(x_TD, layer.v_proj, layer.v_bias));
-  const rot_q_THE = tap("rot_q", rope(q_THE, turn, E));
-  write(past.k, tap("rot_k", rope(k_TKE, turn, E)), start, config);
-  write(past.v, v_TKE, start, config);
-  const z_THE = tap("z", attend(rot_q_THE, past.k, past.v, start, config, tap));
+  const rot_q_THE = tap("rot_q", rope(q_THE, cos_sin, E));
+  update_cache(kv.k, tap("rot_k", rope(k_TKE, cos_sin, E)), start, config);
+  update_cache(kv.v, v_TKE, start, config);
+  const z_THE = tap("z", attend(rot_q_THE, kv.k, kv.v, start, config, tap));
   return linear(z_THE, layer.o_proj, layer.o_bias);
+}
+
+function init_cache(config, length) {                          // keys and values (S, K, E) of each layer
+  const empty = () => new Float32Array(length * config.num_key_value_heads * config.head_dim);
+  return { length: 0, layers: Array.from({ length: config.num_hidden_layers }, () => ({ k: empty(), v: empty() })) };
+}
+
+function update_cache(cache_SKE, new_TKE, start, config) {
+  cache_SKE.set(new_TKE, start * config.num_key_value_heads * config.head_dim);
 }
 
 function mlp(layer, x_TD, tap = no_tap) {                      // down(silu(gate(x)) * up(x))
@@ -159,56 +142,88 @@ function mlp(layer, x_TD, tap = no_tap) {                      // down(silu(gate
   return linear(post_TF, layer.down_proj, layer.down_bias);
 }
 
-const tap_layer = (tap, i) => (tap === no_tap ? tap : (name, x) => tap(`layers.${i}.${name}`, x));
-
-function init_cache(config, length) {                          // keys and values (S, K, E) of each layer
-  const empty = () => new Float32Array(length * config.num_key_value_heads * config.head_dim);
-  return { length: 0, layers: Array.from({ length: config.num_hidden_layers }, () => ({ k: empty(), v: empty() })) };
+function block(layer, x_TD, start, cos_sin, kv, config, tap = no_tap) {
+  x_TD = tap("resid_pre", x_TD);
+  let normed_TD = tap("attn_in", rmsnorm(x_TD, layer.input_layernorm, config.rms_norm_eps));
+  const attn_out_TD = attention(layer, normed_TD, start, cos_sin, kv, config, tap);
+  const mid_TD = tap("resid_mid", add(x_TD, tap("attn_out", attn_out_TD)));
+  normed_TD = tap("mlp_in", rmsnorm(mid_TD, layer.post_attention_layernorm, config.rms_norm_eps));
+  return tap("resid_post", add(mid_TD, tap("mlp_out", mlp(layer, normed_TD, tap))));
 }
 
-function write(kept_SKE, new_TKE, start, config) {
-  kept_SKE.set(new_TKE, start * config.num_key_value_heads * config.head_dim);
+function embed(params, tokens_T, tap = no_tap) {
+  return tap("embed", embedding(tokens_T, params.embed_tokens));
+}
+
+function final_norm(params, x_TD, config) {
+  return rmsnorm(x_TD, params.norm, config.rms_norm_eps);
+}
+
+function unembedding(params) {                                 // tied: one matrix, used at both ends
+  return params.lm_head || params.embed_tokens;
+}
+
+function tap_layer(tap, i) {                                   // "q" becomes "layers.i.q"
+  return tap === no_tap ? tap : (name, x) => tap(`layers.${i}.${name}`, x);
+}
+
+function forward(params, tokens_T, config, cache, tap = no_tap) {    // logits_TV; the cache is written to
+  return tap("logits", read(params, stream(params, tokens_T, config, cache, tap)));
+}
+
+function stream(params, tokens_T, config, cache, tap = no_tap) {     // as far as the head
+  const start = cache.length, cos_sin = rotation(start, tokens_T.length, config);
+  let x_TD = embed(params, tokens_T, tap);
+  params.layers.forEach((layer, i) => {
+    x_TD = block(layer, x_TD, start, cos_sin, cache.layers[i], config, tap_layer(tap, i));
+  });
+  cache.length = start + tokens_T.length;
+  return tap("final_norm", final_norm(params, x_TD, config));
+}
+
+function read(params, x_TD) {                                  // logits of what `stream` gives
+  return linear(x_TD, unembedding(params));
 }
 
 // ---- writing ---------------------------------------------------------------------------------------
 
 /* The tokens that may come next and their p, which add up to 1: p = softmax(logits / temperature), of
    which the fewest most probable stay whose p add up to top_p. Temperature 0: the most probable. */
-function candidates(logits_V, how) {
+function candidates(logits_V, sampling) {
   let order_V = Array.from(logits_V.keys());
-  if (how.temperature === 0) return [[logits_V.indexOf(logits_V.reduce((a, b) => Math.max(a, b))), 1]];
-  const p_V = softmax(Float64Array.from(logits_V, (x) => x / how.temperature));
-  if (how.top_p < 1) order_V = order_V.sort((a, b) => p_V[b] - p_V[a] || a - b);
+  if (sampling.temperature === 0) return [[logits_V.indexOf(logits_V.reduce((a, b) => Math.max(a, b))), 1]];
+  const p_V = softmax(Float64Array.from(logits_V, (x) => x / sampling.temperature));
+  if (sampling.top_p < 1) order_V = order_V.sort((a, b) => p_V[b] - p_V[a] || a - b);
   let upto = 0, count = 0;
-  while (count < order_V.length && upto < how.top_p) upto += p_V[order_V[count++]];
+  while (count < order_V.length && upto < sampling.top_p) upto += p_V[order_V[count++]];
   return order_V.slice(0, count).map((token) => [token, p_V[token] / upto]);
 }
 
-function sample(logits_V, coin, how) {                         // by inverse CDF; V where logits are NaN
+function sample(logits_V, coin, sampling) {                         // by inverse CDF; V where logits are NaN
   if (logits_V.some((x) => !(x < Infinity))) return logits_V.length;
   let upto = 0, last = 0;
-  for (const [token, p] of candidates(logits_V, how)) {
+  for (const [token, p] of candidates(logits_V, sampling)) {
     if ((upto += p) > coin) return token;
     last = token;
   }
   return last;
 }
 
-function decode_step(params, token, cache, coin, config, how, tap = no_tap) {
-  return sample(forward(params, [token], config, cache, tap), coin, how);
+function decode_step(params, token, cache, coin, config, sampling, tap = no_tap) {
+  return sample(forward(params, [token], config, cache, tap), coin, sampling);
 }
 
-function prefill(params, prompt, cache, coin, config, how, tap = no_tap) {
+function prefill(params, prompt, cache, coin, config, sampling, tap = no_tap) {
   const x_TD = stream(params, prompt, config, cache, tap);
-  return sample(read(params, x_TD.subarray(-config.hidden_size)), coin, how);
+  return sample(read(params, x_TD.subarray(-config.hidden_size)), coin, sampling);
 }
 
-function* generate(params, prompt, config, how, coins, tap = no_tap) {
+function* generate(params, prompt, config, sampling, coins, tap = no_tap) {
   const cache = init_cache(config, prompt.length + coins.length);
-  let token = prefill(params, prompt, cache, coins[0], config, how, tap);
+  let token = prefill(params, prompt, cache, coins[0], config, sampling, tap);
   for (let n = 1; token < config.vocab_size && !config.end_tokens.includes(token); n++) {
     yield token;
     if (n === coins.length) return;
-    token = decode_step(params, token, cache, coins[n], config, how, tap);
+    token = decode_step(params, token, cache, coins[n], config, sampling, tap);
   }
 }
