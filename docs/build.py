@@ -29,6 +29,8 @@ from minillm.course.opened import lesson_table  # noqa: E402
 from minillm.course.pages import PageError  # noqa: E402
 from minillm.errors import UserError  # noqa: E402
 from minillm.files import read_json  # noqa: E402
+from minillm.in_page import page as in_page  # noqa: E402
+from minillm.loading import load  # noqa: E402
 from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
@@ -100,6 +102,23 @@ class Site(pages.Maker):
             theirs = right.split(": ")[-1] if isinstance(right, str) else "the same value"
             rows.append(f"| {row['about']} | {row['here']} | {theirs} ({row['reference']}) |")
         return "\n".join(rows)
+
+    def make_story(self, _):
+        """The model of lesson 15 in the page, and the head that carries the name in its story."""
+        folder = lessons_folder() / "15_inside"
+        shown = demos.read_results(folder)["exact"]["shown"]
+        layer, head = map(int, shown["carrier"].split("."))
+        story = in_page.story(load(folder / "model"), shown["text"], head=[layer, head])
+        write("assets/javascripts/story.js", story)
+        script, lesson = (relative(self.at, path)
+                          for path in ("assets/javascripts/story.js", "lessons/15_inside.md"))
+        return (f"""<div class="in-page" id="playground"><noscript>Here the model of
+lesson 15 writes a story, by a script that your browser does not run.</noscript></div>
+<script src="{script}" defer></script>
+
+The model of [lesson 15]({lesson}) runs in this page. The lesson finds which head carries the name
+from where it was read to where it is needed. In this story it is head {shown["carrier"]}: take it
+out, and *{shown["names"][0]}* is forgotten.""")
 
     def make_modules(self, names):
         """The public functions of modules, by mkdocstrings."""
@@ -244,6 +263,7 @@ def build():
     shutil.copytree(ROOT / "docs" / "assets", OUT / "assets")
     for name in ("content.css", "noto-sans-math.woff2"):
         shutil.copy(ROOT / "minillm" / "course" / "assets" / name, OUT / "assets" / "stylesheets")
+    write("assets/stylesheets/playground.css", in_page.asset("playground.css"))
     make_code()
     for lesson in all_lessons():
         make_lesson(lesson)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 from functools import cache
 from importlib.resources import files
@@ -18,22 +19,37 @@ from minillm.in_page.embedding import LARGEST, embedded
 from minillm.loading import Model
 
 SCRIPTS = ("llama.js", "tokenizer.js", "loading.js", "playground.js")
-START = """const data = JSON.parse(document.getElementById("data").textContent);
-Playground(document.getElementById("playground"), load(data), data.settings);"""
+HOST = 'document.getElementById("playground")'
+START = f"""const data = JSON.parse(document.getElementById("data").textContent);
+Playground({HOST}, load(data), data.settings);"""
+STILL = 'matchMedia("(prefers-reduced-motion: reduce)").matches'
 TITLE = b"<title>Playground: "
 
 
 def playground(model: Model, title: str, prompt: str = "", largest: int = LARGEST) -> str:
     """The page of `minillm playground`. Raises UserError for what does not run in a page."""
-    data = embedded(model, largest)
-    beginning = model.config.bos_token_id
-    data["settings"] = {"prompt": prompt, "temperature": 0.8, "length": 100, "pause": 0,
-                        "begin": False, "empty": [] if beginning is None else [beginning]}
+    data = contents(model, prompt, largest)
     style, code = asset("playground.css"), script(START)
     return template("playground.html").render(
         policy=policy(style, code), style=Markup(style), script=Markup(code), data=data,
         title=printable(title, 80, quoted=False), family=data["family"], version=__version__,
         parameters=f"{data['parameters']:,}", size=megabytes(data["bytes"]))
+
+
+def contents(model: Model, prompt: str, largest: int = LARGEST, **settings) -> dict:
+    """The model and what its page begins with. Raises UserError."""
+    beginning = model.config.bos_token_id
+    usual = {"prompt": prompt, "temperature": 0.8, "length": 100, "pause": 0, "begin": False,
+             "head": [0, 0], "empty": [] if beginning is None else [beginning]}
+    return embedded(model, largest) | {"settings": usual | settings}
+
+
+def story(model: Model, prompt: str, **settings) -> str:
+    """A script for a page of the site: a playground in its #playground, which begins to write."""
+    data = contents(model, prompt, length=50, pause=45, **settings)  # about reading speed
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return script(f"const data = {text};\ndata.settings.begin = !{STILL};\n"
+                  f"Playground({HOST}, load(data), data.settings);")
 
 
 def script(start: str) -> str:

@@ -26,6 +26,7 @@ from minillm.architecture.quantized import scheme_named
 from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.config import GenerateConfig, RopeScaling
+from minillm.course.demos import read_results
 from minillm.errors import UserError
 from minillm.formats import checkpoint
 from minillm.formats.gguf_tokenizer import GPT2, LLAMA3, QWEN2
@@ -393,6 +394,21 @@ def test_the_functions_are_the_twins_in_their_order():
         twin += re.findall(r"^def (\w+)", text, re.MULTILINE)
     assert [name for name in names if name not in own] == [name for name in twin if name in names]
     assert len(names) == len(set(names)) > 20 and script.count("\n") < 240
+
+
+def test_the_home_page_says_what_is_true():
+    """Its story needs the head that it names: with it Farid comes, without it someone else."""
+    shown = read_results(NANO.parent)["exact"]["shown"]
+    layer, head = map(int, shown["carrier"].split("."))
+    model = load(NANO)
+    without = [zero(f"layers.{layer}.z", heads=[head])]
+    first = [
+        model.tokenizer.decode(
+            [int(logits_of(model, shown["text"], edits, twin="numpy")[0, -1].argmax())]
+        )
+        for edits in ((), without)
+    ]
+    assert first[0] == f" {shown['names'][0]}" != first[1]
 
 
 # ---- what is refused -------------------------------------------------------------------------

@@ -61,7 +61,7 @@ function Reader(model, without) {
 function Playground(host, model, settings) {
   const { config, tokenizer } = model, begin = model.begin;
   const L = config.num_hidden_layers, H = config.num_attention_heads;
-  const state = { prompt: [], ids: [], at: 0, head: [0, 0], out: new Set(), whole: null, seed: 1, busy: 0,
+  const state = { prompt: [], ids: [], at: 0, head: settings.head, out: new Set(), whole: null, seed: 1, busy: 0,
                   seen: null, before: null, rate: 0, said: "" };
   let reader = Reader(model, state.out), complete = reader;
   const how = () => ({ temperature: Number(temperature.value), top_p: Number(top_p.value) });
@@ -84,6 +84,7 @@ function Playground(host, model, settings) {
   const prompt = el("textarea", { id: "prompt", rows: 2, spellcheck: "false", maxlength: 8 * config.context,
     keydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) afresh(); } });
   prompt.value = settings.prompt;
+  prompt.rows = Math.min(5, 2 + Math.floor(settings.prompt.length / 120));
   function slider(id, words, value, most, explain) {
     const read = el("output", { for: id }, value.toFixed(2));
     const input = el("input", { id, type: "range", min: id === "top-p" ? 0.05 : 0, max: most, step: 0.05, value,
@@ -145,6 +146,7 @@ function Playground(host, model, settings) {
       span.style.setProperty("--look", t <= at && row[t] ? Math.sqrt(row[t]).toFixed(3) : 0);
     });
     if (at >= first) tokens.setAttribute("aria-activedescendant", "token-" + at);
+    looking.setAttribute("aria-live", state.busy ? "off" : "polite");
     if (state.busy) tokens.scrollTop = tokens.scrollHeight;
     const most = Array.from(row, (p, t) => [p, t]).sort((a, b) => b[0] - a[0]).slice(0, 3);
     looking.textContent = row.length ? `Head ${l}.${h} at ${quoted(ids[at])} looks at ` + most.map(([p, t]) =>
