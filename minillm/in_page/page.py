@@ -18,7 +18,8 @@ from minillm.files import megabytes
 from minillm.in_page.embedding import LARGEST, embedded
 from minillm.loading import Model
 
-SCRIPTS = ("llama.js", "tokenizer.js", "loading.js", "playground.js")
+SCRIPTS = ("llama.js", "tokenizer.js", "loading.js", "elements.js", "playground.js")
+WIDGET = ("llama.js", "elements.js")  # and its own
 HOST = 'document.getElementById("playground")'
 START = f"""const data = JSON.parse(document.getElementById("data").textContent);
 Playground({HOST}, load(data), data.settings);"""
@@ -52,9 +53,16 @@ def story(model: Model, prompt: str, **settings) -> str:
                   f"Playground({HOST}, load(data), data.settings);")
 
 
-def script(start: str) -> str:
-    """All scripts as one, in a scope of its own, which then runs `start`."""
-    return "\n".join(['"use strict";', "(() => {", *map(asset, SCRIPTS), start, "})();"])
+def widget(name: str, data) -> str:
+    """A script for a page of a lesson: NAME.js of assets/ draws `data` in #widget-NAME."""
+    start = (f'{name.capitalize()}(document.getElementById("widget-{name}"), '
+             f"{json.dumps(data, allow_nan=False)});")
+    return script(start, (*WIDGET, f"{name}.js"))
+
+
+def script(start: str, names=SCRIPTS) -> str:
+    """Scripts as one, in a scope of its own, which then runs `start`."""
+    return "\n".join(['"use strict";', "(() => {", *map(asset, names), start, "})();"])
 
 
 def asset(name: str) -> str:

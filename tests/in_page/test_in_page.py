@@ -26,7 +26,7 @@ from minillm.architecture.quantized import scheme_named
 from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.config import GenerateConfig, RopeScaling
-from minillm.course.demos import read_results
+from minillm.course.demos import load as load_demo, read_results
 from minillm.errors import UserError
 from minillm.formats import checkpoint
 from minillm.formats.gguf_tokenizer import GPT2, LLAMA3, QWEN2
@@ -322,13 +322,26 @@ def test_ids_equal_python(name, bare, models, texts):
     assert decoded == [model.tokenizer.decode(ids) for ids in expected]
 
 
+SAMPLERS = (
+    (1, 0, 1, 0),
+    (0.7, 0, 0.9, 0),
+    (1.5, 0, 0.5, 0.1),
+    (0, 0, 1, 0),
+    (1, 0, 0.05, 0),
+    (1, 5, 1, 0),
+    (2, 12, 0.8, 0.05),
+    (1.2, 0, 1, 0.2),
+)
+
+
 def test_sampling_equals_numpy(bare):
     rng = np.random.default_rng(2)
-    for temperature, top_p in ((1, 1), (0.7, 0.9), (1.5, 0.5), (0, 1), (1, 0.05)):
+    for temperature, top_k, top_p, min_p in SAMPLERS:
         logits_NV = (3 * rng.standard_normal((40, 60))).astype(np.float32)
         coins_N = rng.random(40, np.float32)
+        how = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
         expected = [
-            int(sample(logits_V, coin, GenerateConfig(temperature=temperature, top_p=top_p)))
+            int(sample(logits_V, coin, GenerateConfig(**how)))
             for logits_V, coin in zip(logits_NV, coins_N)
         ]
         found = bare(
@@ -337,7 +350,7 @@ def test_sampling_equals_numpy(bare):
             return rows.map((row, i) => of.sample(Float32Array.from(row), coins[i], how));""",
             logits_NV.tolist(),
             coins_N.tolist(),
-            {"temperature": temperature, "top_p": top_p},
+            how,
         )
         assert found == expected
     assert (
@@ -648,7 +661,7 @@ def test_the_page_by_keyboard(browser, models, tmp_path):
         )
 
     browser.execute_script("document.querySelector('#length').value = '20'")
-    browser.find_element(By.ID, "temperature").send_keys(Keys.HOME)
+    browser.find_element(By.ID, "set-temperature").send_keys(Keys.HOME)
     browser.find_element(By.ID, "prompt").send_keys(" Farid", Keys.CONTROL, Keys.ENTER)
     until(browser, IDLE)
     model = models["nano in int8"]
@@ -674,9 +687,9 @@ def test_the_page_by_keyboard(browser, models, tmp_path):
     until(browser, IDLE + " && !document.querySelector('.head.off')")
     assert text("#tokens").replace("↵", "") == written
     shares = [text(".next .share")]
-    browser.find_element(By.ID, "temperature").send_keys(Keys.END)
+    browser.find_element(By.ID, "set-temperature").send_keys(Keys.END)
     shares.append(text(".next .share"))
-    browser.find_element(By.ID, "top-p").send_keys(Keys.HOME)
+    browser.find_element(By.ID, "set-top-p").send_keys(Keys.HOME)
     shares.append(text(".next .share"))
     assert shares[0] == shares[2] == "100%" and shares[1] != "100%"
     word = text(".next .word")
@@ -710,6 +723,53 @@ def test_the_page_by_mouse_on_a_phone(browser, models, tmp_path):
     until(browser, IDLE + " && document.querySelector('.head.off')?.textContent === '1.0'")
     browser.find_element(By.XPATH, "//button[text()='Put all heads back']").click()
     until(browser, IDLE + " && !document.querySelector('.head.off')")
+    assert browser.get_log("browser") == []
+
+
+def test_the_widget_of_lesson_09_says_what_its_demo_measured(browser, tmp_path):
+    """Tokens kept and the share of right draws, by slider and by keyboard, as in results.json."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    lesson = ROOT / "lessons" / "09_writing"
+    data = dict(load_demo(lesson)["widgets"](read_results(lesson)))["sampling"]
+    file = tmp_path / "widget.html"
+    host = (
+        '<!doctype html><meta charset="utf-8"><div id="widget-sampling"></div><script>%s</script>'
+    )
+    file.write_text(host % page.widget("sampling", data), encoding="utf-8")
+    browser.get(file.as_uri())
+    steps = {
+        "as it is": (),
+        "min-p 0.05": (("min-p", Keys.ARROW_RIGHT),),
+        "min-p 0.1": (("min-p", Keys.ARROW_RIGHT),),
+        "top-p 0.95": (("min-p", Keys.HOME), ("top-p", Keys.ARROW_LEFT)),
+        "top-p 0.9": (("top-p", Keys.ARROW_LEFT),),
+        "temperature 0.5": (("top-p", Keys.END), ("temperature", Keys.ARROW_LEFT * 10)),
+    }
+    measured = read_results(lesson)["exact"]["samplers"]
+    for name in ("many", "one"):
+        place = browser.find_element(By.ID, "set-place")
+        place.send_keys(Keys.HOME if name == "many" else Keys.ARROW_DOWN)
+        for slider in ("temperature", "top-p", "min-p"):
+            value = {"temperature": 1, "top-p": 1, "min-p": 0}[slider]
+            browser.execute_script(
+                "const [id, value] = arguments, at = document.getElementById(id);"
+                "at.value = value; at.dispatchEvent(new Event('input'))",
+                f"set-{slider}",
+                value,
+            )
+        for how, keys in steps.items():
+            for slider, key in keys:
+                browser.find_element(By.ID, f"set-{slider}").send_keys(key)
+            said = browser.find_element(By.CSS_SELECTOR, ".status").text
+            kept, right = re.match(r"([\d,]+) tokens? can be drawn; ([\d.]+)% of", said).groups()
+            expected = measured[how][name]
+            assert abs(float(right) / 100 - expected["right"]) < 0.002, how
+            if "-p" in how:  # of all tokens, the coins of the demo draw the probable ones alone
+                assert int(kept.replace(",", "")) == expected["kept"], how
+    browser.find_element(By.CSS_SELECTOR, "button").click()
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".drawn-words span")) == 10
     assert browser.get_log("browser") == []
 
 

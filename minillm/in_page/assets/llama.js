@@ -187,16 +187,23 @@ function read(params, x_TD) {                                  // logits of what
 
 // ---- writing ---------------------------------------------------------------------------------------
 
-/* The tokens that may come next and their p, which add up to 1: p = softmax(logits / temperature), of
-   which the fewest most probable stay whose p add up to top_p. Temperature 0: the most probable. */
-function candidates(logits_V, sampling) {
-  let order_V = Array.from(logits_V.keys());
-  if (sampling.temperature === 0) return [[logits_V.indexOf(logits_V.reduce((a, b) => Math.max(a, b))), 1]];
-  const p_V = softmax(Float64Array.from(logits_V, (x) => x / sampling.temperature));
-  if (sampling.top_p < 1) order_V = order_V.sort((a, b) => p_V[b] - p_V[a] || a - b);
-  let upto = 0, count = 0;
-  while (count < order_V.length && upto < sampling.top_p) upto += p_V[order_V[count++]];
-  return order_V.slice(0, count).map((token) => [token, p_V[token] / upto]);
+/* The tokens that may come next and their p, which add up to 1: p = softmax(logits / temperature), and
+   of these what passes each filter, as in `sample` of generate.py. Temperature 0: the most probable. */
+function candidates(logits_V, { temperature, top_k = 0, top_p = 1, min_p = 0 }) {
+  if (temperature === 0) return [[logits_V.indexOf(logits_V.reduce((a, b) => Math.max(a, b))), 1]];
+  const p_V = softmax(Float64Array.from(logits_V, (x) => x / temperature)), kept = [];
+  const order_V = Array.from(p_V.keys());
+  if (top_k > 0 || top_p < 1) order_V.sort((a, b) => p_V[b] - p_V[a] || a - b);
+  const least = min_p * p_V.reduce((a, b) => Math.max(a, b));
+  let upto = 0, total = 0;
+  for (const token of order_V.slice(0, top_k || order_V.length)) {
+    if (top_p < 1 && upto >= top_p) break;
+    upto += p_V[token];
+    if (p_V[token] < least) continue;
+    kept.push(token);
+    total += p_V[token];
+  }
+  return kept.map((token) => [token, p_V[token] / total]);
 }
 
 function sample(logits_V, coin, sampling) {                         // by inverse CDF; V where logits are NaN

@@ -3,26 +3,6 @@
 
 const OPTIONS = 10;                            // next tokens that are listed
 
-function el(tag, attributes, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (typeof value === "function") made.addEventListener(name, value);
-    else if (value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children.flat());
-  return made;
-}
-
-function coins(seed) {                         // numbers in [0, 1), the same for the same seed (mulberry32)
-  let state = seed * 2654435761 >>> 0;
-  return () => {
-    state = state + 0x6d2b79f5 | 0;
-    let x = Math.imul(state ^ state >>> 15, 1 | state);
-    x = x + Math.imul(x ^ x >>> 7, 61 | x) ^ x;
-    return ((x ^ x >>> 14) >>> 0) / 4294967296;
-  };
-}
-
 /* The model with some heads taken out, and its cache of the text so far. */
 function Reader(model, without) {
   const { config, params } = model, cache = init_cache(config, config.context), E = config.head_dim;
@@ -78,22 +58,15 @@ function Playground(host, model, settings) {
       : "\\u{" + c.codePointAt(0).toString(16).toUpperCase() + "}").join("");
   }
   const quoted = (id) => "“" + (shown(id).trim() || shown(id)) + "”";
-  const percent = (p) => p >= 0.995 ? "100%" : p >= 0.0995 ? Math.round(100 * p) + "%" : p >= 0.0005 ? (100 * p).toFixed(1) + "%" : p > 0 ? "<0.1%" : "0%";
 
   // ---- controls ----
   const prompt = el("textarea", { id: "prompt", rows: 2, spellcheck: "false", maxlength: 8 * config.context,
     keydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) afresh(); } });
   prompt.value = settings.prompt;
   prompt.rows = Math.min(5, 2 + Math.floor(settings.prompt.length / 120));
-  function slider(id, words, value, most, explain) {
-    const read = el("output", { for: id }, value.toFixed(2));
-    const input = el("input", { id, type: "range", min: id === "top-p" ? 0.05 : 0, max: most, step: 0.05, value,
-      input: () => { read.textContent = Number(input.value).toFixed(2); draw_next(); } });
-    return [input, el("div", { class: "slider" }, el("label", { for: id }, words + " ", read), input, el("p", {}, explain))];
-  }
-  const [temperature, temperature_box] = slider("temperature", "Temperature", settings.temperature, 2,
+  const [temperature, temperature_box] = slider("temperature", "Temperature", settings.temperature, [0, 2], draw_next,
     "0: always the most probable; above 1: flatter than the model's own");
-  const [top_p, top_p_box] = slider("top-p", "Top-p", 1, 1, "only the most probable tokens that add up to this");
+  const [top_p, top_p_box] = slider("top-p", "Top-p", 1, [0.05, 1], draw_next, "only the most probable tokens that add up to this");
   const length = el("select", { id: "length" }, [20, 50, 100, 200].map((n) => el("option", { value: n }, String(n))));
   length.value = String(settings.length);
   const button = (words, click, kind) => el("button", { type: "button", class: kind || null, click }, words);
