@@ -43,7 +43,7 @@ def per_token(twin: str, config, length: int):
 
     def run():
         cache = package.init_cache(config, 1, -(-(length + COUNT) // 64) * 64)
-        token, cache = generation.prefill(params, prompt, cache, seen, 0.5, config, GREEDY)
+        token, cache, _ = generation.prefill(params, prompt, cache, seen, 0.5, config, GREEDY)
         jax.block_until_ready((token, cache)) if twin == "jax" else None
         return seconds(lambda: generation.decode_steps(params, int(token), cache, jax.numpy.asarray(seen) if twin == "jax" else seen,
                                                        coins, config, GREEDY)[0]) / COUNT
@@ -93,7 +93,7 @@ def streamed_and_whole(config):
         def run():
             cache = package.init_cache(config, 1, 256)
             seen = jax.numpy.zeros(config.vocab_size, bool)
-            token, cache = generation.prefill(params, [1], cache, seen, 0.0, config, how)
+            token, cache, _ = generation.prefill(params, [1], cache, seen, 0.0, config, how)
             return generation.decode_steps(params, token, cache, seen, np.zeros(NEW_TOKENS - 1, np.float32), config, how)[0]
         return seconds(run)
 

@@ -160,7 +160,7 @@ class Bench:
         """The share of stories written by a model that the grammar could have written."""
         coins_NB = np.random.default_rng(7).random((TRAIN.context, WRITTEN), np.float32)
         first_B = np.full(WRITTEN, config.bos_token_id, np.int32)
-        tokens_BN = np.asarray(in_jax.write_rows(in_jax.to_device(params), first_B, coins_NB, config, GenerateConfig()))
+        tokens_BN = np.asarray(in_jax.write_rows(in_jax.to_device(params), first_B, coins_NB, config, GenerateConfig())[0])
         possible = 0
         for row in tokens_BN:
             ends = np.flatnonzero(np.isin(row, config.end_tokens))

@@ -267,9 +267,9 @@ def end_tokens(config) -> tuple[int, ...]:
     return ends if isinstance(ends, tuple) else () if ends is None else (ends,)
 
 
-def check_token(token: int, config):
-    """Refuse what `sample` gives where the logits are no numbers. Raises UserError."""
-    if token >= config.vocab_size:
+def check_finite(finite):
+    """Refuse logits of which `are_finite` was false. Raises UserError."""
+    if not finite:
         raise UserError("the model's logits are not finite numbers: its weights, or products of them, are NaN or infinite")
 
 

@@ -190,6 +190,7 @@ def case(name, twin, rng, dtype):
         "prediction_change": lambda: (logits, teacher, targets),
         "sample": lambda: (3 * normal(rng, dtype, config.vocab_size), float(rng.random()), how, seen),
         "penalize": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, 1.3),
+        "are_finite": lambda: (normal(rng, dtype, 2, n),),
         "mark": lambda: (seen, 2),
         "decode_step": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen, 0.4, config, how),
         "log_softmax": lambda: (10 * normal(rng, dtype, 3, n, d),),

@@ -75,7 +75,7 @@ def costs(console):
 
     def with_cache(n):
         cache = init_cache(config, 1, n)
-        _, cache = prefill(params, tokens[: n - 1], cache, unseen, 0.5, config, how)
+        _, cache, _ = prefill(params, tokens[: n - 1], cache, unseen, 0.5, config, how)
         return lambda: decode_step(params, tokens[n - 1], cache, unseen, 0.5, config, how)
 
     def without(n):

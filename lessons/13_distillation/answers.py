@@ -49,7 +49,7 @@ def measure(log_p, log_q):
 def text_of(model):
     """What it writes by the same coins, from the beginning of a text."""
     coins = np.random.default_rng(3).random((TOKENS, 1), np.float32)
-    written = np.asarray(in_jax.write_rows(in_jax.to_device(model.params), np.array([model.config.bos_token_id], np.int32), coins, model.config, GenerateConfig()))
+    written = np.asarray(in_jax.write_rows(in_jax.to_device(model.params), np.array([model.config.bos_token_id], np.int32), coins, model.config, GenerateConfig())[0])
     return " ".join(model.tokenizer.decode(written[0].tolist()).split())
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm import training
-from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_token
+from minillm.config import DistillConfig, GenerateConfig, ModelConfig, TrainConfig, check_finite
 from minillm.distillation.pruning import pruned
 from minillm.errors import UserError, printable, require
 from minillm.files import read_json, sha256_of, write_json
@@ -172,10 +172,10 @@ def written(model, params, tokens_NBT, config: ModelConfig, settings: DistillCon
     N, B, T = tokens_NBT.shape
     first_B = tokens_NBT[..., 0].reshape(-1)
     coins_NB = rng.random((T, N * B), np.float32)
-    new_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config,
-                                         GenerateConfig(temperature=settings.writing_temperature)))
-    check_token(int(new_BN.max()), config)
-    rows_NBT = np.concatenate([first_B[:, None], new_BN],
+    new_BN, finite = model.write_rows(params, first_B, coins_NB, config,
+                                      GenerateConfig(temperature=settings.writing_temperature))
+    check_finite(finite)
+    rows_NBT = np.concatenate([first_B[:, None], np.asarray(new_BN)],
                               axis=1).reshape(N, B, T + 1).astype(np.int32)
     return rows_NBT[..., :-1], rows_NBT[..., 1:]
 
@@ -228,10 +228,10 @@ def write_texts(teacher: Model, settings: DistillConfig, length: int, seed: int 
     for begin in range(0, settings.responses, ROWS):
         coins_NB = np.random.default_rng([seed, begin, 2]).random((length, ROWS), np.float32)
         first_B = np.full(ROWS, config.bos_token_id, np.int32)
-        tokens_BN = np.asarray(model.write_rows(params, first_B, coins_NB, config, GenerateConfig(
-                                                    temperature=settings.writing_temperature)))
-        check_token(int(tokens_BN.max()), config)
-        for row in tokens_BN[: settings.responses - begin]:
+        tokens_BN, finite = model.write_rows(params, first_B, coins_NB, config, GenerateConfig(
+            temperature=settings.writing_temperature))
+        check_finite(finite)
+        for row in np.asarray(tokens_BN)[: settings.responses - begin]:
             ends = np.flatnonzero(np.isin(row, config.end_tokens))
             yield teacher.tokenizer.decode((row[: ends[0]] if len(ends) else row).tolist()), len(
                 ends) > 0

@@ -16,6 +16,7 @@ from minillm.in_jax.distill import (
 )
 from minillm.in_jax.family import forward_of, module_of
 from minillm.in_jax.generate import (
+    are_finite,
     decode_step,
     decode_steps,
     generate,

@@ -13,7 +13,7 @@ from jax.lax import stop_gradient
 
 from minillm.config import IGNORE, DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.in_jax.family import forward_of
-from minillm.in_jax.generate import ROOM, sample
+from minillm.in_jax.generate import ROOM, are_finite, sample
 from minillm.in_jax.model import forward, init_cache
 from minillm.in_jax.ops import cross_entropy, log_softmax, softmax
 from minillm.in_jax.sharding import replicate, split_rows
@@ -144,7 +144,8 @@ def _read_top_k(params, tokens_BT, config, k):
 
 
 def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
-    """tokens_BN: continue every row from its first token, one coin per token, in one cache."""
+    """tokens_BN, and whether all logits were finite: continue every row from its first token, one
+    coin per token, in one cache."""
     return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, sampling))
 
 
@@ -152,17 +153,20 @@ def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
 def _write_rows(params, first_B, coins_NB, config, sampling):
 
     def step(carry, coin_B):
-        token_B, cache = carry
-        token_B = jnp.minimum(token_B, config.vocab_size - 1)
+        token_B, cache, finite = carry
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
-        token_B = jax.vmap(partial(sample, sampling=sampling))(logits_BTV[:, 0], coin_B).astype(jnp.int32)
-        return (token_B, cache), token_B
+        finite = finite & are_finite(logits_BTV)
+        token_B = jax.vmap(partial(sample, sampling=sampling))(logits_BTV[:, 0], coin_B)
+        return (token_B.astype(jnp.int32), cache, finite), token_B
 
-    carry, tokens = (split_rows(first_B, axis=0).astype(jnp.int32), init_cache(config, len(first_B), 0, params["norm"].dtype)), []
-    for begin in range(0, len(coins_NB), ROOM):                  # the cache grows with the text: a short one is read sooner
-        carry, new_NB = jax.lax.scan(step, (carry[0], _longer(carry[1])), split_rows(coins_NB[begin : begin + ROOM], axis=1))
+    token_B, tokens, finite = split_rows(first_B, axis=0).astype(jnp.int32), [], True
+    cache = init_cache(config, len(first_B), 0, params["norm"].dtype)
+    for begin in range(0, len(coins_NB), ROOM):   # the cache grows with the text
+        coins = split_rows(coins_NB[begin : begin + ROOM], axis=1)
+        carry = token_B, _longer(cache), finite
+        (token_B, cache, finite), new_NB = jax.lax.scan(step, carry, coins)
         tokens.append(new_NB)
-    return jnp.concatenate(tokens).T
+    return jnp.concatenate(tokens).T, finite
 
 
 def _longer(cache):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_token
+from minillm.config import GenerateConfig, ModelConfig, check_finite, check_prompt
 from minillm.in_jax.family import forward_of
 from minillm.in_jax.model import init_cache
 from minillm.in_jax.ops import softmax
@@ -24,14 +24,14 @@ ROOM = 64  # prompts and caches are padded to a multiple of this, so that few sh
 def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
     """Sample a token by inverse CDF: `coin` is uniform in [0, 1).
 
-    Returns the sentinel V if the logits contain NaN. The most probable token is found in two
-    passes, because XLA's argmax over a large vocabulary is slow.
+    The most probable token is found in two passes, because XLA's argmax over a large vocabulary is
+    slow. If the logits are not finite the token says nothing: see `are_finite`.
     """
     V = len(logits_V)
     if sampling.repetition_penalty != 1 and seen_V is not None:
         logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
     if sampling.temperature == 0:
-        return jnp.min(jnp.where(logits_V == jnp.max(logits_V), jnp.arange(V), V))
+        return jnp.min(jnp.where(logits_V == jnp.max(logits_V), jnp.arange(V), V - 1))
     p_V = softmax(logits_V / sampling.temperature)
     order_V = jnp.arange(V)
     if sampling.top_k > 0 or sampling.top_p < 1:
@@ -42,7 +42,13 @@ def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
     if sampling.top_p < 1:
         kept_V = kept_V & (jnp.cumsum(p_V) - p_V < sampling.top_p)
     upto_V = jnp.cumsum(jnp.where(kept_V, p_V, 0))
-    return jnp.where(upto_V[-1] > 0, order_V[jnp.argmax(upto_V > coin * upto_V[-1])], V)
+    return order_V[jnp.argmax(upto_V > coin * upto_V[-1])]
+
+
+@jax.jit
+def are_finite(logits):
+    """Are the largest logits (..., V) finite? They are NaN if any is; -inf may rule a token out."""
+    return jnp.all(jnp.isfinite(jnp.max(logits, axis=-1)))
 
 
 def penalize(logits_V, seen_V, penalty: float):
@@ -52,33 +58,35 @@ def penalize(logits_V, seen_V, penalty: float):
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig,
                 sampling: GenerateConfig):
-    """The token after `token`, and the cache with `token` added."""
+    """The token after `token`, the cache with `token` added, and whether the logits are finite."""
     logits_BTV, cache = forward_of(config)(params, jnp.reshape(token, (1, 1)), config, cache)
-    return sample(logits_BTV[0, 0], coin, sampling, seen_V), cache
+    return sample(logits_BTV[0, 0], coin, sampling, seen_V), cache, are_finite(logits_BTV)
 
 
 @partial(jax.jit, static_argnames=("config", "sampling"), donate_argnames="cache")
 def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig,
                  sampling: GenerateConfig):
-    """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V."""
+    """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V;
+    for each token whether its logits are finite."""
 
     def step(carry, coin):
         token, cache, seen_V = carry
-        token, cache = decode_step(params, token, cache, seen_V, coin, config, sampling)
-        return (token.astype(jnp.int32), cache, mark(seen_V, token)), token
+        token, cache, is_finite = decode_step(params, token, cache, seen_V, coin, config, sampling)
+        return (token.astype(jnp.int32), cache, mark(seen_V, token)), (token, is_finite)
 
-    (_, cache, seen_V), tokens = jax.lax.scan(step, (jnp.int32(token), cache, seen_V), coins_N)
-    return tokens, cache, seen_V
+    begin = jnp.int32(token), cache, seen_V
+    (_, cache, seen_V), (tokens, finite) = jax.lax.scan(step, begin, coins_N)
+    return tokens, cache, seen_V, finite
 
 
 def mark(seen_V, token):
-    """`seen_V` with `token` marked. The sentinel V changes nothing."""
+    """`seen_V` with `token` marked."""
     return seen_V | (jnp.arange(len(seen_V)) == token)
 
 
 def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig,
             sampling: GenerateConfig):
-    """Process the prompt in one pass. Returns the first new token and the cache with the prompt.
+    """Read the prompt in one pass. Returns what `decode_step` does for the first new token.
 
     The prompt is padded at its end. No query of the prompt sees the padding, and later tokens
     overwrite it.
@@ -87,7 +95,8 @@ def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelCon
     padded[: len(prompt)] = prompt
     x_BTD, cache = stream(params, padded[None], config, cache)
     logits_V = read(params, x_BTD[0, len(prompt) - 1])
-    return sample(logits_V, coin, sampling, seen_V), cache | {"length": jnp.int32(len(prompt))}
+    cache = cache | {"length": jnp.int32(len(prompt))}
+    return sample(logits_V, coin, sampling, seen_V), cache, are_finite(logits_V)
 
 
 def generate(params, prompt: Sequence[int], config: ModelConfig,
@@ -108,21 +117,22 @@ def generate(params, prompt: Sequence[int], config: ModelConfig,
     coins[:count] = np.random.default_rng(sampling.seed).random(count, np.float32)
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
-    token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
-    check_token(int(token), config)
+    token, cache, finite = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
+    check_finite(finite)
     if int(token) in stop:
         return
     yield int(token)                                      # before the loop over the others is compiled
-    last, tokens_N, begun, done, seen_V = token, np.array([], int), 1, 1, mark(seen_V, token)
+    last, begun, done, seen_V = token, 1, 1, mark(seen_V, token)
+    tokens_N, finite = np.array([], int), np.array([], bool)
     while begun < count:
-        ready = tokens_N
+        ready, ready_finite = tokens_N, finite
         if done < count:                                          # computed while the reader reads what is ready
             coins_N = coins[done : done + at_once]
-            found = decode_steps(params, last, cache, seen_V, coins_N, config, sampling)
-            tokens_N, cache, seen_V = found
+            tokens_N, cache, seen_V, finite = decode_steps(params, last, cache, seen_V, coins_N,
+                                                           config, sampling)
             last = tokens_N[-1]
-        for token in ready.tolist()[: count - begun]:
-            check_token(token, config)
+        for token, is_finite in zip(ready[: count - begun].tolist(), ready_finite.tolist()):
+            check_finite(is_finite)
             if token in stop:
                 return
             yield token

@@ -16,6 +16,7 @@ from minillm.in_numpy.distill import (
 )
 from minillm.in_numpy.family import forward_of, module_of
 from minillm.in_numpy.generate import (
+    are_finite,
     decode_step,
     decode_steps,
     generate,

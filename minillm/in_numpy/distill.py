@@ -18,7 +18,7 @@ import numpy as np
 
 from minillm.config import IGNORE, DistillConfig, GenerateConfig, ModelConfig, TrainConfig
 from minillm.in_numpy.family import forward_of
-from minillm.in_numpy.generate import sample
+from minillm.in_numpy.generate import are_finite, sample
 from minillm.in_numpy.model import forward, forward_backward, init_cache
 from minillm.in_numpy.ops import cross_entropy, cross_entropy_backward, log_softmax, softmax
 from minillm.in_numpy.train import take_step
@@ -170,18 +170,17 @@ def read_top_k(params, tokens_BT, config, k: int):
 
 
 def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
-    """tokens_BN: continue every row from its first token, one coin per token, in one cache.
-
-    A token of V is a sentinel: the logits were not finite. See `sample`.
-    """
+    """tokens_BN, and whether all logits were finite: continue every row from its first token, one
+    coin per token, in one cache."""
     cache = init_cache(config, len(first_B), len(coins_NB), params["norm"].dtype)
-    token_B, tokens = first_B, []
+    token_B, tokens, finite = first_B, [], True
     for coin_B in coins_NB:
-        token_B = np.minimum(token_B, config.vocab_size - 1)
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
-        token_B = np.array([sample(logits_V, coin, sampling) for logits_V, coin in zip(logits_BTV[:, 0], coin_B)])
+        finite = finite & are_finite(logits_BTV)
+        token_B = np.array([sample(logits_V, coin, sampling)
+                            for logits_V, coin in zip(logits_BTV[:, 0], coin_B)])
         tokens.append(token_B)
-    return np.stack(tokens, axis=1)
+    return np.stack(tokens, axis=1), finite
 
 
 def to_device(params):

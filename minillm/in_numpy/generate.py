@@ -8,21 +8,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from minillm.config import GenerateConfig, ModelConfig, check_prompt, check_token
+from minillm.config import GenerateConfig, ModelConfig, check_finite, check_prompt
 from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.model import init_cache
 from minillm.in_numpy.ops import softmax
 from minillm.in_numpy.pieces import read, stream
-
-TOKENS_PER_DISPATCH = 1  # nothing to gain from more: each token is yielded when it is there
 
 
 def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
     """Sample a token by inverse CDF: `coin` is uniform in [0, 1).
 
     p = softmax(logits / temperature); temperature 0 returns the most probable token. `seen_V` marks
-    the tokens of the text so far, for the repetition penalty. Returns the sentinel V if the logits
-    contain NaN. All three filters use the same p; a token must pass each of them:
+    the tokens of the text so far, for the repetition penalty. If the logits are not finite the
+    token says nothing: see `are_finite`. A token must pass all three filters, which use the same p:
       top_k   the k most probable tokens (0: all)
       top_p   the fewest most probable tokens whose p add up to at least top_p
               (Holtzman et al. 2020, arXiv:1904.09751, eq. 2)
@@ -32,7 +30,7 @@ def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
     if sampling.repetition_penalty != 1 and seen_V is not None:
         logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
     if sampling.temperature == 0:
-        return np.min(np.where(logits_V == np.max(logits_V), np.arange(V), V))
+        return np.min(np.where(logits_V == np.max(logits_V), np.arange(V), V - 1))
     p_V = softmax(logits_V / sampling.temperature)
     order_V = np.arange(V)
     if sampling.top_k > 0 or sampling.top_p < 1:
@@ -42,7 +40,12 @@ def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
     if sampling.top_p < 1:
         kept_V = kept_V & (np.cumsum(p_V) - p_V < sampling.top_p)
     upto_V = np.cumsum(np.where(kept_V, p_V, 0))
-    return np.where(upto_V[-1] > 0, order_V[np.argmax(upto_V > coin * upto_V[-1])], V)
+    return order_V[np.argmax(upto_V > coin * upto_V[-1])]
+
+
+def are_finite(logits):
+    """Are the largest logits (..., V) finite? They are NaN if any is; -inf may rule a token out."""
+    return np.all(np.isfinite(np.max(logits, axis=-1)))
 
 
 def penalize(logits_V, seen_V, penalty: float):
@@ -55,32 +58,35 @@ def penalize(logits_V, seen_V, penalty: float):
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig,
                 sampling: GenerateConfig):
-    """The token after `token`, and the cache with `token` added."""
+    """The token after `token`, the cache with `token` added, and whether the logits are finite."""
     logits_BTV, cache = forward_of(config)(params, np.reshape(token, (1, 1)), config, cache)
-    return sample(logits_BTV[0, 0], coin, sampling, seen_V), cache
+    return sample(logits_BTV[0, 0], coin, sampling, seen_V), cache, are_finite(logits_BTV)
 
 
 def decode_steps(params, token, cache, seen_V, coins_N, config: ModelConfig,
                  sampling: GenerateConfig):
-    """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V."""
-    tokens = []
+    """The N tokens after `token`, one per coin; the cache with all but the last; the new seen_V;
+    for each token whether its logits are finite."""
+    tokens, finite = [], []
     for coin in coins_N:
-        token, cache = decode_step(params, token, cache, seen_V, coin, config, sampling)
+        token, cache, is_finite = decode_step(params, token, cache, seen_V, coin, config, sampling)
         seen_V = mark(seen_V, token)
         tokens.append(token)
-    return np.array(tokens), cache, seen_V
+        finite.append(is_finite)
+    return np.array(tokens), cache, seen_V, np.array(finite)
 
 
 def mark(seen_V, token):
-    """`seen_V` with `token` marked. The sentinel V changes nothing."""
+    """`seen_V` with `token` marked."""
     return seen_V | (np.arange(len(seen_V)) == token)
 
 
 def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelConfig,
             sampling: GenerateConfig):
-    """Process the prompt in one pass. Returns the first new token and the cache with the prompt."""
+    """Read the prompt in one pass. Returns what `decode_step` does for the first new token."""
     x_BTD, cache = stream(params, np.array(prompt)[None], config, cache)
-    return sample(read(params, x_BTD[0, -1]), coin, sampling, seen_V), cache
+    logits_V = read(params, x_BTD[0, -1])
+    return sample(logits_V, coin, sampling, seen_V), cache, are_finite(logits_V)
 
 
 def generate(params, prompt: Sequence[int], config: ModelConfig,
@@ -98,17 +104,13 @@ def generate(params, prompt: Sequence[int], config: ModelConfig,
     coins = np.random.default_rng(sampling.seed).random(count, np.float32)
     cache = init_cache(config, 1, len(prompt) + count, params["norm"].dtype)
     seen_V = np.isin(np.arange(config.vocab_size), prompt)
-    token, cache = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
-    tokens, done, seen_V = [int(token)], 1, mark(seen_V, token)
-    while True:
-        for token in tokens:
-            check_token(token, config)
-            if token in stop:
-                return
-            yield token
-        if done == count:
+    token, cache, is_finite = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
+    for coin in [*coins[1:], None]:
+        check_finite(is_finite)
+        if token in stop:
             return
-        coins_N = coins[done : done + TOKENS_PER_DISPATCH]
-        tokens, cache, seen_V = decode_steps(params, tokens[-1], cache, seen_V, coins_N, config,
-                                             sampling)
-        tokens, done = tokens.tolist(), done + len(coins_N)
+        yield int(token)
+        if coin is not None:
+            seen_V = mark(seen_V, token)
+            token, cache, is_finite = decode_step(params, token, cache, seen_V, coin, config,
+                                                  sampling)

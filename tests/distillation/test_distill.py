@@ -375,10 +375,11 @@ def test_many_rows_at_once_are_the_rows_one_by_one(twin):
     params, model = random_params(config, rng), twin_package(twin)
     how = GenerateConfig(max_new_tokens=70, temperature=0.8, top_k=5)
     coins = [np.random.default_rng(seed).random(70, np.float32) for seed in range(2)]
-    rows = np.asarray(model.write_rows(params, np.array([1, 2]), np.stack(coins, axis=1), config, how))
+    rows, finite = model.write_rows(params, np.array([1, 2]), np.stack(coins, axis=1), config, how)
     for seed in range(2):
         expected = list(model.generate(params, [seed + 1], config, replace(how, seed=seed)))
         assert rows[seed].tolist() == expected
+    assert finite
 
 
 @pytest.mark.parametrize("twin", ["numpy", pytest.param("jax", marks=pytest.mark.slow)])

@@ -116,6 +116,35 @@ def test_sampling_keeps_the_distribution(seed, top_k, top_p, min_p, temperature)
     np.testing.assert_allclose(hits, expected / expected.sum(), atol=1.5 / 2000)
 
 
+@TWINS
+@pytest.mark.parametrize("temperature", [0, 0.8])
+def test_logits_that_are_not_finite_are_one_error(twin, temperature):
+    """At once, or after a token whose embedding is NaN: what came before is written."""
+    rng = np.random.default_rng(0)
+    config = random_config(rng, tie_word_embeddings=False)
+    params, how = init(config, rng), GenerateConfig(20, temperature=temperature, seed=1)
+    whole = list(twin.generate(params, [1, 2], config, how))
+    new = next(i for i, token in enumerate(whole) if token not in (1, 2))
+    for broken, written in ((2, []), (whole[new], whole[: new + 1])):
+        table = params["embed_tokens"].copy()
+        table[broken] = np.nan
+        tokens, got = twin.generate({**params, "embed_tokens": table}, [1, 2], config, how), []
+        with pytest.raises(UserError, match="logits are not finite"):
+            got.extend(tokens)
+        assert got == written
+
+
+@TWINS
+def test_the_largest_logit_of_each_row_says_whether_they_are_finite(twin):
+    rows = np.zeros((2, 3), np.float32)
+    assert twin.are_finite(rows)
+    for value, finite in ((-np.inf, True), (np.inf, False), (np.nan, False)):
+        rows[1, 1] = value
+        assert bool(twin.are_finite(rows)) == finite
+    rows[1] = -np.inf
+    assert not twin.are_finite(rows)
+
+
 def test_a_cache_costs_no_more_than_it_holds():
     """In NumPy attention reads only the keys that are there: a longer cache changes nothing, not even NaN in it."""
     config = random_config(np.random.default_rng(0))
