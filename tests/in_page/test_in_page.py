@@ -31,7 +31,7 @@ from minillm.errors import UserError
 from minillm.formats import checkpoint
 from minillm.formats.gguf_tokenizer import GPT2, LLAMA3, QWEN2
 from minillm.in_numpy import forward
-from minillm.in_numpy.generate import sample
+from minillm.in_numpy.generate import are_finite, sample
 from minillm.in_page import page
 from minillm.in_page.embedding import embedded
 from minillm.inspection import logits_of, zero
@@ -52,7 +52,7 @@ HOSTILE = [
 NANO = ROOT / "lessons" / "15_inside" / "model"
 BARE = """<!doctype html><meta charset="utf-8"><title>bare</title>
 <script type="application/json" id="data">%s</script><script>%s</script>"""
-OPEN = """window.of = {forward, init_cache, generate, sample, softmax, Reader,
+OPEN = """window.of = {forward, init_cache, generate, sample, are_finite, softmax, Reader,
              models: JSON.parse(document.getElementById("data").textContent).map(load)};"""
 
 
@@ -353,13 +353,10 @@ def test_sampling_equals_numpy(bare):
             how,
         )
         assert found == expected
-    assert (
-        bare(
-            "biases",
-            "return of.sample(Float32Array.from([1, NaN, 2]), 0.5, {temperature: 1, top_p: 1})",
-        )
-        == 3
-    )
+    told = "return arguments[0].map((row) => of.are_finite(Float32Array.from(row, Number)))"
+    rows = [["1", "NaN", "2"], ["1", "Infinity"], ["1", "-Infinity"], ["-Infinity"] * 2, ["1", "2"]]
+    expected = [bool(are_finite(np.array(row, float))) for row in rows]
+    assert bare("biases", told, rows) == expected == [False, False, True, False, True]
 
 
 @pytest.mark.parametrize("name", ["stretched", "nano in int8"])

@@ -206,31 +206,34 @@ function candidates(logits_V, { temperature, top_k = 0, top_p = 1, min_p = 0 }) 
   return kept.map((token) => [token, p_V[token] / total]);
 }
 
-function sample(logits_V, coin, sampling) {                         // by inverse CDF; V where logits are NaN
-  if (logits_V.some((x) => !(x < Infinity))) return logits_V.length;
-  let upto = 0, last = 0;
-  for (const [token, p] of candidates(logits_V, sampling)) {
-    if ((upto += p) > coin) return token;
-    last = token;
-  }
-  return last;
+function sample(logits_V, coin, sampling) {                    // by inverse CDF: coin is uniform in [0, 1)
+  const kept = candidates(logits_V, sampling);
+  let upto = 0;
+  const found = kept.find(([, p]) => (upto += p) > coin) || kept[kept.length - 1];
+  return found ? found[0] : 0;
+}
+
+function are_finite(logits_V) {                                // NaN if any is; -inf may rule a token out
+  return Number.isFinite(logits_V.reduce((a, b) => Math.max(a, b)));
 }
 
 function decode_step(params, token, cache, coin, config, sampling, tap = no_tap) {
-  return sample(forward(params, [token], config, cache, tap), coin, sampling);
+  const logits_V = forward(params, [token], config, cache, tap);
+  return [sample(logits_V, coin, sampling), are_finite(logits_V)];
 }
 
 function prefill(params, prompt, cache, coin, config, sampling, tap = no_tap) {
   const x_TD = stream(params, prompt, config, cache, tap);
-  return sample(read(params, x_TD.subarray(-config.hidden_size)), coin, sampling);
+  const logits_V = read(params, x_TD.subarray(-config.hidden_size));
+  return [sample(logits_V, coin, sampling), are_finite(logits_V)];
 }
 
 function* generate(params, prompt, config, sampling, coins, tap = no_tap) {
   const cache = init_cache(config, prompt.length + coins.length);
-  let token = prefill(params, prompt, cache, coins[0], config, sampling, tap);
-  for (let n = 1; token < config.vocab_size && !config.end_tokens.includes(token); n++) {
+  let [token, is_finite] = prefill(params, prompt, cache, coins[0], config, sampling, tap);
+  for (let n = 1; is_finite && !config.end_tokens.includes(token); n++) {
     yield token;
     if (n === coins.length) return;
-    token = decode_step(params, token, cache, coins[n], config, sampling, tap);
+    [token, is_finite] = decode_step(params, token, cache, coins[n], config, sampling, tap);
   }
 }

@@ -225,7 +225,7 @@ function Playground(host, model, settings) {
       await look();
       spent += state.seen.milliseconds;
       const token = sample(state.seen.logits_V, draw_coin(), how());
-      if (token === config.vocab_size) end = "The model's logits are not finite numbers: it cannot go on.";
+      if (!are_finite(state.seen.logits_V)) end = "The model's logits are not finite numbers: it cannot go on.";
       else if (config.end_tokens.includes(token)) end = "The model ended the text here.";
       else if (state.ids.length >= config.context) end = `The text has ${config.context} tokens: this page reads no more.`;
       else { state.ids = state.ids.concat(token); made++; }
