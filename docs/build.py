@@ -30,10 +30,12 @@ from minillm.course.opened import lesson_table  # noqa: E402
 from minillm.course.pages import PageError  # noqa: E402
 from minillm.errors import UserError  # noqa: E402
 from minillm.files import read_json  # noqa: E402
+from minillm.in_page import page as in_page  # noqa: E402
+from minillm.loading import load  # noqa: E402
 from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
-CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "minillm/in_page/assets/*.js", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
 SHOWS = {"benchmarks.md": "11_int8"}       # pages with tables and numbers of a lesson's demo.py
 BOOST = {"lessons": 2, "glossary.md": 3, "reference": 0.3}      # in the search: what explains comes first
@@ -101,6 +103,23 @@ class Site(pages.Maker):
             theirs = right.split(": ")[-1] if isinstance(right, str) else "the same value"
             rows.append(f"| {row['about']} | {row['here']} | {theirs} ({row['reference']}) |")
         return "\n".join(rows)
+
+    def make_story(self, _):
+        """The model of lesson 15 in the page, and the head that carries the name in its story."""
+        folder = lessons_folder() / "15_inside"
+        shown = demos.read_results(folder)["exact"]["shown"]
+        layer, head = map(int, shown["carrier"].split("."))
+        story = in_page.story(load(folder / "model"), shown["text"], head=[layer, head])
+        write("assets/javascripts/story.js", story)
+        script, lesson = (relative(self.at, path)
+                          for path in ("assets/javascripts/story.js", "lessons/15_inside.md"))
+        return (f"""<div class="in-page" id="playground"><noscript>Here the model of
+lesson 15 writes a story, by a script that your browser does not run.</noscript></div>
+<script src="{script}" defer></script>
+
+The model of [lesson 15]({lesson}) runs in this page. The lesson finds which head carries the name
+from where it was read to where it is needed. In this story it is head {shown["carrier"]}: take it
+out, and *{shown["names"][0]}* is forgotten.""")
 
     def make_modules(self, names):
         """What is public in modules, and in those that packages name in __all__, by mkdocstrings."""
@@ -253,7 +272,8 @@ def make_code():
         for path in sorted(ROOT.glob(pattern)):
             name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8").rstrip()
             known.append(name)
-            language = {".py": "python", ".md": "markdown", ".json": "json", ".c": "c"}[path.suffix]
+            language = {".py": "python", ".md": "markdown", ".json": "json", ".c": "c",
+                        ".js": "javascript"}[path.suffix]
             write(f"code/{name}.md", f'---\nsearch:\n  exclude: true\nhide:\n  - toc\n---\n\n# {name}\n\n````` {{ .{language} linenums="1" }}\n{text}\n`````\n')
     listed = "\n".join(f"- [{name}]({name}.md)" for name in known)
     write("code/index.md", f"# Source files\n\nEvery file that a page links to, as it was when the site was built.\n\n{listed}\n")
@@ -264,6 +284,7 @@ def build():
     shutil.copytree(ROOT / "docs" / "assets", OUT / "assets")
     for name in ("content.css", "noto-sans-math.woff2"):
         shutil.copy(ROOT / "minillm" / "course" / "assets" / name, OUT / "assets" / "stylesheets")
+    write("assets/stylesheets/playground.css", in_page.asset("playground.css"))
     make_code()
     for lesson in all_lessons():
         make_lesson(lesson)

@@ -13,6 +13,7 @@ from minillm.cli import (
     inspect,
     lesson,
     measure,
+    playground,
     quantize,
     text,
     train,
@@ -22,7 +23,7 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 
-JOURNEYS = (demo, train, tune, write, measure, bench, inspect, quantize, get, text, lesson,
+JOURNEYS = (demo, train, tune, write, measure, bench, inspect, playground, quantize, get, text, lesson,
             assignment)
 
 
