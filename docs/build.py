@@ -93,6 +93,15 @@ class Site(pages.Maker):
         """Sizes and losses along the path of one model, in both colour schemes."""
         return self.drawn(pictures.path_of_a_model)
 
+    def make_further_cases(self, _):
+        """What is odd about a file, what minillm and the reference do: further_cases.json."""
+        rows = ["| what is odd | minillm | the reference |", "|---|---|---|"]
+        for row in read_json(ROOT / "tests" / "further_cases.json").values():
+            right = row["right"]
+            theirs = right.split(": ")[-1] if isinstance(right, str) else "the same value"
+            rows.append(f"| {row['about']} | {row['here']} | {theirs} ({row['reference']}) |")
+        return "\n".join(rows)
+
     def make_modules(self, names):
         """What is public in modules, and in those that packages name in __all__, by mkdocstrings."""
         shown = []

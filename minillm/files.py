@@ -12,14 +12,31 @@ from minillm.errors import UserError, printable
 def read_json(path: Path) -> dict:
     """The object in a JSON file. Raises UserError."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")           # editors on Windows begin with a mark
+        values = json.loads(text)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (OSError, ValueError, RecursionError) as error:
+        refuse_stand_in(path)
         raise UserError(f"{path}: not readable as JSON ({printable(error)})") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: holds {type(values).__name__} where an object {{...}} is needed")
     return values
+
+
+def refuse_stand_in(path: Path):
+    """Raise UserError where a file is not what its name says but what stands for it: a pointer of
+    Git LFS, or a web page."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(200).lstrip().lower()
+    except OSError:
+        return
+    if begin.startswith(b"version https://git-lfs"):
+        raise UserError(
+            f"{path}: a pointer of Git LFS, not the file itself: git lfs pull fetches it")
+    if begin.startswith((b"<!doctype html", b"<html")):
+        raise UserError(f"{path}: a web page, not the file itself: download it from the page")
 
 
 def write_json(path: Path, values: dict):

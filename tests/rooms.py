@@ -17,7 +17,7 @@ FLOORS = (
     ("formats",),
     ("loading",),
     ("training", "quantization"),
-    ("inspection", "distillation", "course"),
+    ("inspection", "distillation", "tuning", "course"),
     ("assignments",),
     ("cli",),
     ("__main__",),

@@ -107,6 +107,7 @@ def plan(weights, config: BloomConfig) -> dict[str, tuple[str, bool]]:
         raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
                         f"{config.num_hidden_layers} layers of config.json")
     prefix = "transformer."
+    weights.unwrap()
     usual_names(weights, prefix, ("word_embeddings", "h.", "ln_f."), config)
     wanted = {}
     for ours, shape in flatten(table(config)).items():

@@ -24,12 +24,15 @@ from minillm.formats import (
     quantized as quantized_folder,
     qwen2,
     qwen3,
+    smollm3,
     weights,
 )
+from minillm.formats.added_tokens import with_added
 from minillm.text import tokenizer as tokenizers
 
 MODEL = "model.safetensors"
-FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "bloom": bloom}
+FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "smollm3": smollm3,
+           "bloom": bloom}
 KINDS = {"F32": np.float32, "F64": np.float64}
 
 
@@ -61,11 +64,17 @@ def save_description(folder, config, params, tokenizer=None, dtype: str = "float
     write_json(folder / "generation_config.json",
                {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id})
     if tokenizer is not None:
-        about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
-        if template is not None:
-            about["chat_template"] = template
-        tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
-        write_json(folder / "tokenizer_config.json", about)
+        save_tokenizer(folder, config, tokenizer, add_bos_token, template, marks)
+
+
+def save_tokenizer(folder: Path, config, tokenizer, add_bos_token: bool = True,
+                   template: str | None = None, marks: dict[str, str] | None = None):
+    """Write what belongs to the tokenizer, the chat template included. Raises UserError."""
+    about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
+    if template is not None:
+        about["chat_template"] = template
+    tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
+    write_json(folder / "tokenizer_config.json", about)
 
 
 def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
@@ -104,7 +113,8 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
 def copy_texts(source: Path, out: Path):
     """Bring a folder's own tokenizer files, chat template and generation_config.json along, as they are. Raises UserError."""
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                 "chat_template.jinja", "chat_template.json", "generation_config.json"):
+                 "added_tokens.json", "chat_template.jinja", "chat_template.json",
+                 "generation_config.json"):
         if (source / name).is_file():
             with replacing(out / name) as beside:
                 beside.write_bytes((source / name).read_bytes())
@@ -158,7 +168,7 @@ def load_tokenizer(folder, config):
     path = Path(folder) / "tokenizer.json"
     if not path.exists():
         return None
-    tokenizer = tokenizers.load(folder)
+    tokenizer = with_added(tokenizers.load(folder), Path(folder))
     added = {entry["id"] for entry in tokenizer.spec["added_tokens"]}
     highest = max((i for i in tokenizer.vocab.values() if i not in added), default=-1)
     if highest >= config.vocab_size:
@@ -188,6 +198,9 @@ def no_tokenizer(source: str) -> str:
     """Why text cannot become tokens, and what to do."""
     if (Path(source) / "tokenizer.model").is_file():
         return ("there is only a tokenizer.model (SentencePiece), no tokenizer.json: make one with transformers: "
+                "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
+    if (Path(source) / "vocab.json").is_file():
+        return ("there is only a vocab.json, no tokenizer.json: make one with transformers: "
                 "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)")
     return "there is no tokenizer.json, so text cannot become tokens"
 

@@ -20,7 +20,6 @@ from minillm.formats import (
 from minillm.formats.gguf_file import Gguf
 from minillm.formats.kind import kind_of
 
-FLOATS = ("F32", "F16", "BF16")
 PARTS = {"embedding": ("embed_tokens",), "attention": ("q_", "k_", "v_", "o_"), "feed-forward": ("gate_", "up_", "down_"),
          "head": ("lm_head",), "norms": ("",)}                                # the first that begins a name has it
 
@@ -44,13 +43,13 @@ def describe(path) -> dict:
     if is_ours(values):
         found["format"] += f", quantized by minillm: {printable(values['quantization_config'].get('scheme'))}"
     opened = attempt(found, lambda: weights.open_folder(path, quantized_folder.KINDS
-                                                        if is_ours(values) else FLOATS))
+                                                        if is_ours(values) else weights.FLOATS))
     if opened is not None:
         with opened:
             found["files"] = describe_files(opened)
             if config is not None and is_ours(values):
-                attempt(found, lambda: quantized_folder.plan(opened, config,
-                                                             quantized_folder.scheme(path, values)))
+                attempt(found, lambda: quantized_folder.plan(
+                    opened, config, quantized_folder.schemes(path, config, values)))
             elif config is not None:
                 attempt(found, lambda: format.plan(opened, config))
     if config is None:

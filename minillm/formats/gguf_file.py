@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm.errors import UserError, missing, printable
+from minillm.files import refuse_stand_in
 
 MAGIC, VERSIONS = b"GGUF", (2, 3)
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q",
@@ -58,6 +59,7 @@ class Gguf:
 
     def _read_header(self):
         if bytes(self._bytes[:4]) != MAGIC:
+            refuse_stand_in(self.path)
             raise UserError("not a GGUF file: it does not begin with GGUF")
         self._at = 4
         version = self._number("I")

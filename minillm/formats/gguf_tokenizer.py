@@ -38,6 +38,9 @@ RULE_OF = {other: name
            for name, others in SAME.items() for other in (name, *others)} | {"tekken": "tekken"}
 WHOLE_WORDS = ("llama-bpe", "tekken")                # rules with which a word that is a token is never merged from parts
 BEGINS = ("llama-bpe", "tekken")  # ... with which a text begins with its mark where nothing is said
+# Tokens that llama.cpp knows by their text to end a turn or a text, whatever the metadata say.
+ENDS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>",
+        "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "<｜end▁of▁sentence｜>", "<end_of_utterance>")
 NEAREST = "llama-bpe"  # to the rule of the tokenizers that minillm trains
 
 REMARK = (
@@ -54,17 +57,19 @@ def read(fields: dict):
     if kind in (None, "none", "no_vocab"):
         return None, ()
     if kind not in ("gpt2", "llama"):
-        raise UserError(f"tokenizer.ggml.model is {printable(kind)}: gpt2 (byte-level BPE) and llama (SentencePiece) are read")
+        raise UserError(f"tokenizer.ggml.model is {printable(kind)}: gpt2 (byte-level BPE) and llama "
+                        "(SentencePiece) are read")
     names = texts(fields, "tokens")
     kinds = fields.get("tokenizer.ggml.token_type", [NORMAL] * len(names))
     if not isinstance(kinds, list) or len(kinds) != len(names):
         raise UserError(
             f"tokenizer.ggml.token_type is not a list of {len(names)} numbers, one for each token")
+    kinds = [kind if name else UNUSED for name, kind in zip(names, kinds)]   # "" stands for no text
     vocab = {name: i for i, name in enumerate(names) if kinds[i] != UNUSED}
     added = [(name, i, kinds[i] in (CONTROL, UNKNOWN)) for name, i in vocab.items()
              if kinds[i] in (CONTROL, UNKNOWN, USER_DEFINED)]
-    if len(vocab) < sum(kind != UNUSED for kind in kinds) or "" in vocab:
-        raise UserError("tokenizer.ggml.tokens has a token that is empty or stands there twice")
+    if len(vocab) < sum(kind != UNUSED for kind in kinds):
+        raise UserError("tokenizer.ggml.tokens has a token that stands there twice")
     prefix = fields.get("tokenizer.ggml.add_space_prefix", kind == "llama") is True
     if kind == "gpt2":
         rule = fields.get("tokenizer.ggml.pre", "default")

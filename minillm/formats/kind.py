@@ -1,13 +1,16 @@
 """Which format a file or folder is of, and for what is none of ours the tool that opens it."""
 
-import json
-from contextlib import nullcontext
+import re
+import zipfile
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from minillm.errors import UserError, printable
+from minillm.files import refuse_stand_in
 from minillm.formats.gguf_file import Gguf
-from minillm.formats.weights import STORED, open_folder
+from minillm.formats.weights import STORED, adapter, open_folder
 
+OLD_GGML = (b"lmgg", b"fmgg", b"tjgg", b"algg")         # "ggml", "ggmf", "ggjt", "ggla" as numbers
 CONVERT = "open it with transformers, on a machine where you trust it, and write it with save_pretrained(DIR)"
 
 
@@ -19,8 +22,10 @@ def kind_of(path: Path) -> str:
             raise UserError(f"{path / 'config.json'}: there is no such file{instead(path)}")
         return "folder"
     if not path.exists():
+        page = re.match(r"https?:/+(?:www\.)?huggingface\.co/([^/]+/[^/]+)", path.as_posix())
         hub = len(path.parts) == 2 and path.suffix == "" and not path.is_absolute() and not path.parent.exists()
-        download = f"; to take it from the Hugging Face hub: minillm get {path.as_posix()}" if hub else ""
+        name = page[1] if page else path.as_posix() if hub else ""
+        download = f"; to take it from the Hugging Face hub: minillm get {name}" if name else ""
         raise UserError(f"{path}: there is no such file or folder{download}")
     try:
         with open(path, "rb") as file:
@@ -29,6 +34,12 @@ def kind_of(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({printable(error)})") from None
     if path.suffix == ".gguf" or begin[:4] == b"GGUF":
         return "gguf"
+    refuse_stand_in(path)
+    if begin[:4] in OLD_GGML:
+        raise UserError(f"{path}: llama.cpp's format from before GGUF, which nothing opens today: "
+                        "take a .gguf file of the model")
+    if begin[:4] == b"PK\3\4" and is_folder(path):
+        raise UserError(f"{path}: a zip of a model: unpack it, and give the folder")
     # a llama2.c file begins with its width, which may be 640 = b"\x80\x02\0\0"
     if begin[:4] == b"PK\3\4" or begin[:1] == b"\x80" and 2 <= begin[1] <= 5 and begin[
         2:4] != b"\0\0":
@@ -41,6 +52,14 @@ def kind_of(path: Path) -> str:
         raise UserError(f"{path}: not a checkpoint: give a folder with config.json and model.safetensors, a .gguf file, or a "
                         "llama2.c .bin file")
     return "llama2.c"
+
+
+def is_folder(path: Path) -> bool:
+    """Is a zip one of a model's folder? PyTorch's pickles are zips too."""
+    with suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return any(name.endswith(("config.json", ".safetensors", ".gguf"))
+                   for name in archive.namelist())
+    return False
 
 
 def stored_dtype(path) -> str:
@@ -63,23 +82,17 @@ def instead(folder: Path) -> str:
     if found:
         return f", but a GGUF file: give its name ({found[0]})"
     if (folder / "adapter_config.json").is_file():
-        return (f": an adapter ({base_of(folder / 'adapter_config.json')}), not a whole model: with peft, "
-                "merge_and_unload() it and save_pretrained(DIR)")
-    inner = sorted((path.parent for path in folder.glob("*/config.json")),
+        return adapter(folder)
+    inner = sorted((path.parent for pattern in ("*", "snapshots/*")
+                    for path in folder.glob(f"{pattern}/config.json")),
                    key=lambda path: (len(path.name), path.name))
     if inner:
         return f", but a model in a folder inside: give {inner[-1]}"
     if any(folder.glob("consolidated*.pth")):
         return ": Meta's own format (.pth, pickled), which is never opened: take the model's Hugging Face folder instead"
+    if (folder / "params.json").is_file():
+        return ": Mistral's own format (params.json): take the model's Hugging Face folder instead"
     if any(folder.glob("*.safetensors")):
         return ": weights alone: config.json of the same model must lie beside them"
     return ""
 
-
-def base_of(path: Path) -> str:
-    """Of which model an adapter is."""
-    try:
-        return printable(
-            json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path"), 80)
-    except (OSError, ValueError, AttributeError):
-        return "of an unknown model"

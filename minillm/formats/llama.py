@@ -107,6 +107,7 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
     if config.num_hidden_layers > len(weights.names):
         raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
                         f"{config.num_hidden_layers} layers of config.json")
+    weights.unwrap()
     usual_names(weights, "model.", ("embed_tokens.", "layers.", "norm."), config)
     wanted = {}
     for ours, shape in flatten(family(config).shapes(config)).items():
@@ -114,8 +115,6 @@ def plan(weights, config: ModelConfig) -> dict[str, tuple[str, bool]]:
         check_shape(weights, name, shape, transposed)
         wanted[ours] = (name, transposed)
     spare = set(weights.names) - {name for name, _ in wanted.values()}
-    # old files hold it, config.json decides
-    spare -= {name for name in spare if name.endswith("rotary_emb.inv_freq")}
     if config.tie_word_embeddings and "lm_head.weight" in spare:
         check_tied(weights)
         spare.discard("lm_head.weight")
@@ -191,8 +190,9 @@ def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULT
     """What a config.json says, as a config of this kind. Raises UserError."""
     if values.get("model_type") != kind.model_type:
         raise UserError(
-            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3 "
-            "and bloom are supported; transformers opens others, llama.cpp many of them as GGUF"
+            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3, "
+            "smollm3 and bloom are supported; transformers opens others, llama.cpp many of them as "
+            "GGUF"
         )
     values = without_idle(defaults | values)
     if values.get("sliding_window") is not None and values.get("use_sliding_window") is not False:
@@ -213,21 +213,27 @@ def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULT
     if not is_number(found["initializer_range"]) or found["initializer_range"] <= 0:
         # of no concern to a model that is trained
         found["initializer_range"] = DEFAULTS["initializer_range"]
-    found["eos_token_id"] = as_tuple(found["eos_token_id"])
-    names = [field.name for field in fields(ModelConfig) if field.compare]
+    for mark in ("bos_token_id", "eos_token_id"):
+        found[mark] = as_tuple(within(found[mark], found["vocab_size"]))
+    names = [field.name for field in fields(kind) if field.compare]
     return kind(**{name: found[name] for name in names})
 
 
 def without_idle(values: dict) -> dict:
-    """config.json without fields that ask for nothing: a window switched off or as wide as the
-    context, layers all full."""
+    """config.json without fields that ask for nothing: a window switched off, as wide as the
+    context or of layers that are not there; layers all full."""
     window, context = values.get("sliding_window"), values.get("max_position_embeddings",
                                                                DEFAULTS["max_position_embeddings"])
     idle = set()
-    if values.get("use_sliding_window") is False or is_count(window) and is_count(
+    if window is None or values.get("use_sliding_window") is False or is_count(window) and is_count(
         context) and window >= context:
         idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
-    kinds = values.get("layer_types")
+    kinds, first, layers = (values.get(name) for name in ("layer_types", "max_window_layers",
+                                                          "num_hidden_layers"))
+    if values.get("use_sliding_window") is True and (
+        kinds is None and is_count(first) and is_count(layers) and first >= layers
+        or isinstance(kinds, list) and set(kinds) == {"full_attention"}):   # as Qwen2 reads it
+        idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
     if isinstance(kinds, list) and all(kind == "full_attention" or kind == "sliding_attention"
                                        and "sliding_window" in idle for kind in kinds):
         idle.add("layer_types")
@@ -285,9 +291,21 @@ def with_end_of_text(folder, config):
     path = Path(folder) / "generation_config.json"
     ends = read_json(path).get("eos_token_id") if path.is_file() else None
     try:
-        return config if ends is None else replace(config, eos_token_id=as_tuple(ends))
+        if ends is None:
+            return config
+        return replace(config, eos_token_id=as_tuple(within(ends, config.vocab_size)))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def within(tokens, vocab_size):
+    """Without ids that the vocabulary does not have (-1 in old files): no text has those tokens."""
+    def beyond(token):
+        return isinstance(token, int) and is_count(vocab_size) and not 0 <= token < vocab_size
+
+    if isinstance(tokens, list):
+        return [token for token in tokens if not beyond(token)]
+    return None if beyond(tokens) else tokens
 
 
 def as_tuple(tokens):

@@ -9,6 +9,7 @@ parameters do. Nothing is ever unpickled.
 """
 
 import json
+import re
 import struct
 from contextlib import ExitStack
 from math import prod
@@ -18,16 +19,21 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from minillm.errors import UserError, printable
-from minillm.files import read_json
+from minillm.files import read_json, refuse_stand_in
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I32": "<i4", "I8": "i1",
           "U8": "u1"}  # how NumPy reads the numbers of each kind
+FLOATS = ("F32", "F16", "BF16", "F64")
 BLOCK = 2**20                                                          # numbers read at once
+# What lies beside the weights and is no part of a language model: tables of the rotary embedding,
+# which config.json decides, and the value head of reinforcement learning.
+BESIDE = re.compile(r"rotary_emb\.\w+$|(^|\.)v_head\.")
+WRAPPERS = ("_orig_mod.", "module.")         # before every name: of torch.compile, of DataParallel
 
 
-def open_folder(folder: Path, numbers: tuple[str, ...] = ("F32", "F16", "BF16")) -> "Weights":
+def open_folder(folder: Path, numbers: tuple[str, ...] = FLOATS) -> "Weights":
     """The weights of a Hugging Face folder. Raises UserError."""
     if (folder / SINGLE).is_file():
         return Weights([folder / SINGLE], numbers)
@@ -37,7 +43,30 @@ def open_folder(folder: Path, numbers: tuple[str, ...] = ("F32", "F16", "BF16"))
     if pickles:
         raise UserError(f"{folder / pickles[0]}: pickled weights can run any program, so they are never opened: convert them "
                         f"to {SINGLE} first (transformers: save_pretrained)")
-    raise UserError(f"{folder / SINGLE}: there is no such file, and no {INDEX} either")
+    raise UserError(
+        f"{folder / SINGLE}: there is no such file, and no {INDEX} either{beside(folder)}")
+
+
+def beside(folder: Path) -> str:
+    """What a folder without weights that can be opened holds, and what to do, as the end of a
+    sentence."""
+    if (folder / "adapter_config.json").is_file():
+        return adapter(folder)
+    shards = sorted(path.name for path in folder.glob("model-*-of-*.safetensors"))
+    if len(shards) == 1 and shards[0].endswith("-of-00001.safetensors"):
+        return f": {shards[0]} is the whole model: rename it to {SINGLE}"
+    return (f", but {len(shards)} shards: download {INDEX} too, which says what is where"
+            if shards else "")
+
+
+def adapter(folder: Path) -> str:
+    """Of which model an adapter is and how to merge it, as the end of a sentence."""
+    try:
+        base = read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+    except UserError:
+        base = "of an unknown model"
+    return (f": an adapter ({printable(base, 80)}), not a whole model: with peft, "
+            "merge_and_unload() it and save_pretrained(DIR)")
 
 
 def open_shards(folder: Path, numbers) -> "Weights":
@@ -53,7 +82,8 @@ def open_shards(folder: Path, numbers) -> "Weights":
             link = Path(shard).name == shard and (folder / shard).is_symlink()
             raise UserError(f"{path}: the shard {printable(shard)} " + (
                 "is a link out of this folder, to a place that is not Hugging Face's cache: copy the file itself here"
-                if link else "is not a file of this folder"))
+                if link else "is not a file of this folder: is the download complete?"))
+    places = {name: shard for name, shard in places.items() if not BESIDE.search(name)}
     weights = Weights([folder / shard for shard in shards], numbers, path)
     for name, shard in places.items():
         if name not in weights.tensors or weights.tensors[name][0] != folder / shard:
@@ -107,7 +137,8 @@ class Weights:
                 raise UserError(f"{path}: a pickle or a zip of pickles, not safetensors: it can run any program, "
                                 "so it is never opened")
             with safe_open(path, framework="numpy") as library:
-                kinds = {name: library.get_slice(name).get_dtype() for name in library.keys()}
+                kinds = {name: library.get_slice(name).get_dtype() for name in library.keys()
+                         if not BESIDE.search(name)}
                 self.metadata |= library.metadata() or {}
             file = self._files.enter_context(open(path, "rb"))
             length = struct.unpack("<Q", file.read(8))[0]
@@ -118,6 +149,7 @@ class Weights:
             raise UserError(f"{path}: there is no such file") from None
         except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError,
                 struct.error) as error:
+            refuse_stand_in(path)
             raise UserError(
                 f"{path}: not a readable safetensors file ({printable(error)})") from None
         self._open[path] = file
@@ -140,6 +172,13 @@ class Weights:
     def close(self):
         """Close the files."""
         self._files.close()
+
+    def unwrap(self):
+        """Leave out what a wrapper puts before every name."""
+        for wrapper in WRAPPERS * 2:
+            if self.tensors and all(name.startswith(wrapper) for name in self.tensors):
+                self.tensors = {name.removeprefix(wrapper): place
+                                for name, place in self.tensors.items()}
 
     def rename(self, name: str, other: str):
         """What the file calls `name` is `other` to us."""

@@ -1,119 +1,142 @@
 """Ablation: remove a part and measure what the model loses, with a control for each part.
 
 The effect at a position is by how many nats the text's next token becomes more surprising, and the
-divergence KL(whole model || without the part). The control uses a random vector of the same norm as
-the part's output: if its effect is as large, the size matters and not the content.
+divergence KL(whole model || without the part). A part is replaced by zeros, or by what `instead`
+holds under its name: the mean over other texts (means.py), or a record of another prompt. The
+control changes what the part writes by a random vector as long as the real change: if its effect is
+as large, the size matters and not the content.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from minillm.errors import UserError
 from minillm.in_numpy.ops import log_softmax
+from minillm.inspection.activations import shape_of
 from minillm.inspection.attribution import head_outputs
 from minillm.inspection.dispatch import each_text, outer, prompt_tokens
 from minillm.inspection.edit import Edit
 from minillm.inspection.record import in_slices, run, through_head
-from minillm.inspection.restart import one_head_each, random_like, restart
+from minillm.inspection.restart import one_part_each, random_like, restart
+from minillm.inspection.shown import Result
 from minillm.loading import Model
 
 
 @dataclass(frozen=True)
-class Ablation:
+class Ablation(Result):
     """Effects of N parts of each layer at each position, in nats.
 
     The last position has no next token, so its surprise is NaN. `control_kl_LNT` and
-    `control_surprise_LNT` are the same for a random vector of the same norm.
+    `control_surprise_LNT` are the same for a random change as long. `instead` says what took the
+    place of the parts.
     """
 
     surprise_LNT: np.ndarray
     kl_LNT: np.ndarray
     control_surprise_LNT: np.ndarray
     control_kl_LNT: np.ndarray
+    instead: str = "zeros"
 
 
 @each_text
-def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = "jax") -> Ablation:
-    """Set each head's output z to zero, one head at a time: N = H.
+def ablate_heads(model: Model, prompt, seed: int = 0, only_LH=None, twin: str = "jax",
+                 instead: Mapping | None = None) -> Ablation:
+    """Replace each head's output z by zeros, or by `instead`, one head at a time: N = H.
 
-    The control removes a random vector from attn_out.
-
-    `only_LH` limits the work to some heads; the others' effects are NaN.
+    The control adds a random vector to attn_out. `only_LH` limits the work to some heads; the
+    others' effects are NaN.
     """
-    model = model.on(twin)
-    masks, H = one_head_each(model.config), model.config.num_attention_heads
-    chosen_LH = np.ones((model.config.num_hidden_layers, H), bool) if only_LH is None else only_LH
+    model, config = model.on(twin), model.config
+    chosen_LH = (np.ones((config.num_hidden_layers, config.num_attention_heads), bool)
+                 if only_LH is None else only_LH)
 
     def rows(i, seen, rng):
-        written_HTD, heads = head_outputs(model, seen, i), np.flatnonzero(chosen_LH[i])
+        heads, z_BKGTE = np.flatnonzero(chosen_LH[i]), seen[f"layers.{i}.z"]
         if not len(heads):
             return []
-        return [
-            ("z", "replace", masks[heads], np.zeros((1, 1, 1, 1, 1), written_HTD.dtype)),
-            (
-                "attn_out",
-                "add",
-                np.ones((len(heads), 1, 1), bool),
-                -random_like(written_HTD, rng)[heads],
-            ),
-        ]
+        other = in_place(instead, f"layers.{i}.z", z_BKGTE, config)
+        written_HTD = head_outputs(model, seen, i)
+        if instead is not None:
+            again = {f"layers.{i}.z": np.broadcast_to(other, z_BKGTE.shape)}
+            written_HTD = written_HTD - head_outputs(model, again, i)
+        masks = one_part_each("z", "head", config, z_BKGTE.shape[-2], heads)
+        every = np.ones((len(heads), 1, 1), bool)
+        return [("z", "replace", masks, other),
+                ("attn_out", "add", every, -random_like(written_HTD, rng)[heads])]
 
-    return _ablate(model, prompt, ["*.z"], rows, seed, twin, chosen_LH)
+    return _ablate(model, prompt, ["*.z"], rows, seed, twin, chosen_LH, instead)
 
 
 @each_text
-def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax", only_L=None) -> Ablation:
-    """Set each layer's MLP output to zero: N = 1. `only_L` limits the work to some layers."""
-    model = model.on(twin)
-    chosen_L = np.ones(model.config.num_hidden_layers, bool) if only_L is None else only_L
+def ablate_mlps(model: Model, prompt, seed: int = 0, twin: str = "jax", only_L=None,
+                instead: Mapping | None = None) -> Ablation:
+    """Replace each layer's MLP output by zeros, or by `instead`: N = 1. `only_L` limits the work to
+    some layers."""
+    model, config = model.on(twin), model.config
+    chosen_L = np.ones(config.num_hidden_layers, bool) if only_L is None else only_L
 
     def rows(i, seen, rng):
         if not chosen_L[i]:
             return []
         out, mask = seen[f"layers.{i}.mlp_out"], np.ones((1, 1, 1), bool)
-        return [("mlp_out", "replace", mask, np.zeros_like(out)),
-                ("mlp_out", "add", mask, -random_like(out, rng))]
+        other = np.broadcast_to(in_place(instead, f"layers.{i}.mlp_out", out, config), out.shape)
+        return [("mlp_out", "replace", mask, other),
+                ("mlp_out", "add", mask, -random_like(out - other, rng))]
 
-    return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin, chosen_L[:, None])
+    return _ablate(model, prompt, ["*.mlp_out"], rows, seed, twin, chosen_L[:, None], instead)
 
 
 @each_text
-def ablate_neurons(model: Model, prompt, layer: int, units: Sequence[int], seed: int = 0,
-                   twin: str = "jax") -> Ablation:
-    """Set each of the neurons `units` of one layer to zero: N = len(units).
+def ablate_neurons(model: Model, prompt, neurons: Sequence[tuple[int, int]], seed: int = 0,
+                   twin: str = "jax", instead: Mapping | None = None) -> Ablation:
+    """Replace each of N neurons (layer, unit) by zero, or by `instead`; L is 1.
 
-    The control removes a random neuron instead.
+    The control does the same to a random other neuron of the same layer.
     """
-    model = model.on(twin)
-    F = model.params["layers"][layer]["down_proj"].shape[0]
-    units = np.asarray(units)
+    model, config = model.on(twin), model.config
+    layer_N, unit_N = np.array(neurons, int).reshape(-1, 2).T
+    where_LN = layer_N == np.arange(config.num_hidden_layers)[:, None]
+    units = np.arange(shape_of("layers.0.mlp_post", config, 1, 1)[-1])
+    for layer, unit in zip(layer_N, unit_N):
+        if not (0 <= layer < config.num_hidden_layers and 0 <= unit < len(units)):
+            raise UserError(f"there is no neuron {unit} in layer {layer}: there are "
+                            f"{config.num_hidden_layers} layers of {len(units)}")
 
     def rows(i, seen, rng):
-        if i != layer:
+        mine = unit_N[where_LN[i]]
+        if not len(mine):
             return []
-        zero = np.zeros((1, 1, 1), seen[f"layers.{i}.resid_pre"].dtype)
-        others = rng.choice(np.setdiff1d(np.arange(F), units), len(units))
-        return [("mlp_post", "replace", (np.arange(F) == chosen[:, None])[:, None], zero)
-                for chosen in (units, others)]
+        x_BTD = seen[f"layers.{i}.resid_pre"]
+        like = np.broadcast_to(x_BTD.dtype.type(0), (1, x_BTD.shape[1], len(units)))
+        other = in_place(instead, f"layers.{i}.mlp_post", like, config)
+        rest = np.setdiff1d(units, mine)
+        others = rng.choice(rest, len(mine)) if len(rest) else mine
+        return [("mlp_post", "replace", (units == chosen[:, None])[:, None], other)
+                for chosen in (mine, others)]
 
-    where = np.zeros((model.config.num_hidden_layers, len(units)), bool)
-    where[layer] = True
-    found = _ablate(model, prompt, [], rows, seed, twin, where)
-    return Ablation(
-        *(
-            array[layer : layer + 1]
-            for array in (
-                found.surprise_LNT,
-                found.kl_LNT,
-                found.control_surprise_LNT,
-                found.control_kl_LNT,
-            )
-        )
-    )
+    found = _ablate(model, prompt, [], rows, seed, twin, where_LN, instead)
+    arrays = (found.surprise_LNT, found.kl_LNT, found.control_surprise_LNT, found.control_kl_LNT)
+    n = np.arange(len(layer_N))
+    return Ablation(*(array[layer_N, n][None] for array in arrays), found.instead)
 
 
-def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
+def in_place(instead: Mapping | None, name: str, x, config) -> np.ndarray:
+    """What takes an activation's place: zeros, or what `instead` holds. Raises UserError."""
+    if instead is None:
+        return np.zeros((1,) * x.ndim, x.dtype)
+    if name not in instead:
+        raise UserError(f"what is to be put instead has no {name}: record or average it")
+    value = np.asarray(instead[name], x.dtype)
+    if value.ndim != x.ndim or any(size not in (1, wanted)
+                                   for size, wanted in zip(value.shape, x.shape)):
+        raise UserError(f"what is to be put instead of {name} has shape {value.shape}, which does "
+                        f"not fit its {x.shape}: give a mean, or a record of as many tokens")
+    return value
+
+
+def _ablate(model, prompt, names, rows, seed, twin, chosen_LN, instead) -> Ablation:
     """Effects at every position of the changes that `rows` makes, and of the control's."""
     tokens_BT = prompt_tokens(model, prompt)
     logits_BTV, seen = run(model, tokens_BT, ["*.resid_pre", *names], (), twin)
@@ -124,7 +147,8 @@ def _ablate(model, prompt, names, rows, seed, twin, chosen_LN) -> Ablation:
             x_RTD = restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin)
             found[2 * which : 2 * which + 2, i,
                   chosen_LN[i]] = effects_of_rows(model, x_RTD, log_p_TV, tokens_BT[0], twin)
-    return Ablation(*found)
+    about = "zeros" if instead is None else getattr(instead, "about", "another record")
+    return Ablation(*found, about)
 
 
 def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T,

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.architecture.family import family
+from minillm.errors import UserError
 from minillm.inspection.dispatch import as_read, each_text, head_matrix, matrix, norm, prompt_tokens
 from minillm.inspection.record import run
+from minillm.inspection.shown import Result
 from minillm.loading import Model
 
 
 @dataclass(frozen=True)
-class Attribution:
+class Attribution(Result):
     """What each part adds to the logit of one token at each position; together they are `logit_T`.
 
     `bias_TL` is for the bias of each layer's o_proj, `norm_T` for that of a BLOOM's final norm
@@ -106,6 +108,8 @@ def through_norm(model: Model, last_TD, direction_TD):
 def head_outputs(model: Model, seen: dict, i: int) -> np.ndarray:
     """The output of each head of layer i to the residual stream: (H, T, D)."""
     z_BKGTE = seen[f"layers.{i}.z"]
+    if len(z_BKGTE) > 1:
+        raise UserError(f"the record is of {len(z_BKGTE)} texts: take one of them apart at a time")
     z_HTE, o_proj = z_BKGTE[0].reshape(-1, *z_BKGTE.shape[-2:]), model.params["layers"][i]["o_proj"]
     H, T, E = z_HTE.shape
     z_HTE = (as_read(o_proj, z_HTE.transpose(1, 0, 2).reshape(T, H * E)).reshape(T, H, E).transpose(

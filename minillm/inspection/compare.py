@@ -7,13 +7,14 @@ import numpy as np
 from minillm.errors import UserError
 from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.activations import tap_names
-from minillm.inspection.dispatch import prompt_tokens
+from minillm.inspection.dispatch import one_text
 from minillm.inspection.record import record
+from minillm.inspection.shown import Result, labelled
 from minillm.loading import Model
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Result):
     """`error_LN`: norm of the difference / norm of the other's activation, for each tap in `taps`.
 
     `kl_T` is KL(the other model's answer || this model's) at each position, in nats; `same_T` is
@@ -36,14 +37,15 @@ def compare(model: Model, other: Model, prompt, twin: str = "jax") -> Comparison
             or ours.num_attention_heads != theirs.num_attention_heads:
         raise UserError(f"{other.source}: its layers, sizes or heads differ from {model.source}: "
                         "compare checkpoints of the same shape")
-    tokens_BT = prompt_tokens(model, prompt)
+    tokens_BT = one_text(model, prompt, "a comparison")
     names = [f"*.{tap}" for tap in TAPS] + ["logits"]
     mine, others = (record(each, tokens_BT, names, twin=twin) for each in (model, other))
     error_LN = np.array([[relative(mine[f"layers.{i}.{tap}"], others[f"layers.{i}.{tap}"])
                           for tap in TAPS] for i in range(ours.num_hidden_layers)])
     log_p_TV, log_q_TV = log_softmax(others["logits"][0]), log_softmax(mine["logits"][0])
     kl_T = np.sum(np.exp(log_p_TV) * (log_p_TV - log_q_TV), -1)
-    return Comparison(TAPS, error_LN, kl_T, log_p_TV.argmax(-1) == log_q_TV.argmax(-1))
+    found = Comparison(TAPS, error_LN, kl_T, log_p_TV.argmax(-1) == log_q_TV.argmax(-1))
+    return labelled(found, model.tokenizer, tokens_BT[0])
 
 
 def relative(ours, theirs) -> float:

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from functools import wraps
+from inspect import signature
 
 import numpy as np
 
 from minillm.architecture.tree import tree_map
 from minillm.errors import UserError
 from minillm.inspection.activations import axes_of
+from minillm.inspection.shown import labelled
 from minillm.loading import Model, twin_package
 
 
@@ -32,19 +34,49 @@ def prompt_tokens(model: Model, prompt) -> np.ndarray:
     return np.stack(rows)
 
 
+def one_text(model: Model, prompt, what: str) -> np.ndarray:
+    """Token ids (1, T) of a prompt that must be one text. Raises UserError for several."""
+    rows = prompt_rows(model, prompt)
+    if len(rows) > 1:
+        raise UserError(f"{what} is about one text, and here are {len(rows)}: give one at a time")
+    return rows[0][None]
+
+
 def each_text(function):
-    """Let a function of one text take a batch: several texts give a list, what each would give alone."""
+    """Let a function of one text take a batch: several texts give a list, what each would give
+    alone. Token choices (`token_T`, `rival_T`) of a batch are a list, one for each text."""
+    names = [name for name in signature(function).parameters][2:]
 
     @wraps(function)
-    def over(model: Model, prompt, *arguments, seen: dict | None = None, **options):
-        rows = prompt_rows(model, prompt)
-        kept = ([{}] * len(rows) if seen is None
-                else [{"seen": row_of(seen, i, len(rows[i]))} for i in range(len(rows))])
-        found = [function(model, row[None], *arguments, **options, **more)
-                 for row, more in zip(rows, kept, strict=True)]
+    def over(model: Model, prompt, *arguments, **options):
+        rows, options = prompt_rows(model, prompt), dict(zip(names, arguments)) | options
+        each = [own_options(options, rows, i) for i in range(len(rows))]
+        found = [function(model, row[None], **own) for row, own in zip(rows, each, strict=True)]
+        found = [labelled(one, model.tokenizer, row) for one, row in zip(found, rows)]
         return found[0] if len(found) == 1 else found
 
     return over
+
+
+def own_options(options: dict, rows: list[np.ndarray], i: int) -> dict:
+    """The options of one text of a batch. Raises UserError."""
+    own, length = dict(options), len(rows[i])
+    if own.get("seen") is not None:
+        texts = len(next(iter(own["seen"].values())))
+        if texts != len(rows):
+            raise UserError(f"the record is of {texts} texts and the prompt of {len(rows)}")
+        own["seen"] = row_of(own["seen"], i, length)
+    for name in ("token_T", "rival_T"):
+        chosen = own.get(name)
+        if chosen is not None:
+            if len(rows) > 1 and len(chosen) == len(rows):
+                chosen = chosen[i]
+            own[name] = np.asarray(chosen)
+            if own[name].shape != (length,):
+                each = ", for each text" if len(rows) > 1 else ""
+                raise UserError(f"{name} has shape {own[name].shape}: give a token for each of the "
+                                f"{length} positions{each}")
+    return own
 
 
 def row_of(seen: dict, row: int, length: int) -> dict:

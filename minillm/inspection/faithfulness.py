@@ -19,11 +19,12 @@ import numpy as np
 from minillm.architecture.tree import tree_map
 from minillm.inspection.activations import tap_names
 from minillm.inspection.attribution import attribute_logits, parts_of_stream
-from minillm.inspection.dispatch import head_matrix, in_numpy, matrix, norm, prompt_tokens, widened
+from minillm.inspection.dispatch import head_matrix, in_numpy, matrix, norm, one_text, widened
 from minillm.inspection.edit import padded, prepared, swap
 from minillm.inspection.patching import patch
 from minillm.inspection.record import before_layers, ended, record, run, through_block, through_head
 from minillm.inspection.restart import restart
+from minillm.inspection.shown import html
 from minillm.loading import Model
 from minillm.text.lengths import padded_length
 
@@ -59,6 +60,13 @@ class Check:
                 else "fails")
 
 
+class Checks(list):
+    """Several checks; a notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+
 class NotHere(Exception):
     """Raised if an identity cannot be measured here; the message says why."""
 
@@ -74,12 +82,12 @@ def difference(ours, theirs) -> float:
 
 
 def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin: str = "jax",
-              look=lambda i, layer: None, say=lambda line: None) -> list[Check]:
+              look=lambda i, layer: None, say=lambda line: None) -> Checks:
     """Check all identities on a prompt; `corrupt` is a prompt of equal length, for patching.
 
     `seen` is a record of at least NEEDED. `look(i, layer)` is shown the whole record of each layer, which is not kept.
     """
-    tokens_BT = prompt_tokens(model, prompt)
+    tokens_BT = one_text(model, prompt, "a check")
     seen = seen or record(model, tokens_BT, NEEDED, twin=twin)
     kind = seen["logits"].dtype.name
     tolerance = TOLERANCES.get(kind, 1e-2)
@@ -90,7 +98,7 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
                            if twin == "jax" else (0.0, "not a bit"))
     L = model.config.num_hidden_layers
     last = f"layers.{L - 1}.resid_post"
-    other = prompt_tokens(model, corrupt) if corrupt is not None else shuffled(tokens_BT)
+    other = one_text(model, corrupt, "a check") if corrupt is not None else shuffled(tokens_BT)
     worst = by_layer(model, tokens_BT, seen, twin, look, say)
     jobs: list[tuple[str, str, float, Callable[[], float]]] = [
         (
@@ -162,7 +170,7 @@ def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin
             lambda: worst["recording"],
         ),
     ]
-    found = []
+    found = Checks()
     for name, *rest in jobs:
         say(f"checking: {name}")
         found.append(measured(name, *rest))

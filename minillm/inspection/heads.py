@@ -13,15 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minillm.errors import UserError
 from minillm.inspection.dispatch import each_text, prompt_tokens
 from minillm.inspection.record import run
+from minillm.inspection.shown import Result
 from minillm.loading import Model
 
 KINDS = ("previous", "duplicate", "induction")
 
 
 @dataclass(frozen=True)
-class HeadScores:
+class HeadScores(Result):
     """Scores (layers, heads) from 0 to 1, and those of uniform attention; NaN if undefined."""
 
     previous_LH: np.ndarray
@@ -58,8 +60,13 @@ def score_patterns(pattern_LHTS, tokens_T) -> HeadScores:
         uniform={kind: float(mean_attention(uniform_TS[None], kinds[kind])[0]) for kind in KINDS})
 
 
-def patterns(seen: dict, config, row: int = 0) -> np.ndarray:
-    """The patterns of a record as (layers, heads, T, S)."""
+def patterns(seen: dict, config, row: int | None = None) -> np.ndarray:
+    """The patterns of one text of a record as (layers, heads, T, S). Raises UserError where there
+    are several and none is chosen."""
+    texts = len(seen["layers.0.pattern"])
+    if row is None and texts > 1:
+        raise UserError(f"the record is of {texts} texts: say the row of one")
+    row = row or 0
     each = [seen[f"layers.{i}.pattern"][row] for i in range(config.num_hidden_layers)]
     return np.stack([pattern.reshape(-1, *pattern.shape[-2:]) for pattern in each])
 

@@ -12,11 +12,12 @@ import numpy as np
 from minillm.in_numpy.ops import log_softmax
 from minillm.inspection.dispatch import each_text, outer, prompt_tokens
 from minillm.inspection.record import in_slices, run, through_head
+from minillm.inspection.shown import Result
 from minillm.loading import Model
 
 
 @dataclass(frozen=True)
-class Lens:
+class Lens(Result):
     """N = L + 1 rows, before the first and after each layer, each with its M most probable tokens.
 
     `kl_NT` is KL(the model's answer || the row's) in nats. `next_NT` is p of the text's next token,

@@ -1,7 +1,11 @@
 """MLP neurons: the most active on a prompt, what activates them in a text, what they promote.
 
-A neuron writes its activation times its row of down_proj. Neurons are ranked by the norm of that
-product, because a large activation times a small row does little.
+A neuron writes its activation times its row of down_proj. It can be ranked
+
+share   by the norm of what it writes, relative to the norm of the stream that it writes into:
+        streams grow from layer to layer, so by norm alone the last layers would always win
+norm    by the norm of what it writes
+logit   by what it adds to the logit of the next token, on the direct path (attribution.py)
 """
 
 from collections.abc import Sequence
@@ -10,36 +14,64 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.architecture.family import family
-from minillm.inspection.dispatch import each_text, head_matrix, matrix, prompt_tokens
+from minillm.errors import UserError
+from minillm.inspection.attribution import through_norm
+from minillm.inspection.dispatch import as_read, each_text, head_matrix, matrix, prompt_tokens
 from minillm.inspection.lens import largest
 from minillm.inspection.record import run
+from minillm.inspection.shown import Result
 from minillm.loading import Model
+
+RANKINGS = ("share", "norm", "logit")
 
 
 @dataclass(frozen=True)
-class Neurons:
-    """The N strongest neurons at each position: layer, unit, activation, norm of the output."""
+class Neurons(Result):
+    """The N strongest neurons at each position: layer, unit, activation, norm of the output, and
+    the number by which they were ranked (the largest absolute value first)."""
 
     layer_TN: np.ndarray
     unit_TN: np.ndarray
     activation_TN: np.ndarray
     norm_TN: np.ndarray
+    score_TN: np.ndarray
+    by: str
 
 
 @each_text
-def top_neurons(model: Model, prompt, count: int = 5, seen: dict | None = None,
-                twin: str = "jax") -> Neurons:
-    """The neurons with the largest outputs at each position of a prompt."""
-    tokens_BT, L = prompt_tokens(model, prompt), model.config.num_hidden_layers
-    seen = seen or run(model, tokens_BT, "*.mlp_post", (), twin)[1]
-    active_TLF = np.stack([seen[f"layers.{i}.mlp_post"][0] for i in range(L)], 1)
-    rows_LF = np.stack(
-        [np.linalg.norm(matrix(layer["down_proj"]), axis=-1) for layer in model.params["layers"]])
-    active_TN, norm_TN = (x.reshape(len(x), -1) for x in (active_TLF, np.abs(active_TLF) * rows_LF))
-    best_TN = largest(norm_TN, min(count, norm_TN.shape[-1]))
-    layer_TN, unit_TN = np.divmod(best_TN, active_TLF.shape[-1])
-    return Neurons(layer_TN, unit_TN, np.take_along_axis(active_TN, best_TN, -1),
-                   np.take_along_axis(norm_TN, best_TN, -1))
+def top_neurons(model: Model, prompt, count: int = 5, seen: dict | None = None, twin: str = "jax",
+                by: str = "share", layers: Sequence[int] | None = None, token_T=None) -> Neurons:
+    """The strongest neurons at each position of a prompt, of all layers or of some.
+
+    `token_T` are the tokens of the logits, by default the next ones. Raises UserError.
+    """
+    tokens_BT, config = prompt_tokens(model, prompt), model.config
+    if by not in RANKINGS:
+        raise UserError(f"neurons cannot be ranked by {by!r}: choose {', '.join(RANKINGS)}")
+    layers = range(config.num_hidden_layers) if layers is None else layers
+    if not len(layers) or any(not 0 <= i < config.num_hidden_layers for i in layers):
+        raise UserError(f"layers are {list(layers)}: name some of 0 to "
+                        f"{config.num_hidden_layers - 1}")
+    last = f"layers.{config.num_hidden_layers - 1}.resid_post"
+    seen = seen or run(model, tokens_BT, ["*.mlp_post", "*.resid_pre", last, "logits"], (), twin)[1]
+    if by == "logit":
+        best = np.append(tokens_BT[0, 1:], np.argmax(seen["logits"][0, -1]))
+        read_TD = head_matrix(model)[:, best if token_T is None else token_T].T
+        direction_TD = through_norm(model, seen[last][0], read_TD)[0]
+    parts = []
+    for i in layers:
+        active_TF, down_FD = seen[f"layers.{i}.mlp_post"][0], model.params["layers"][i]["down_proj"]
+        read_TF, down_FD = as_read(down_FD, active_TF), matrix(down_FD)
+        norm_TF = np.abs(read_TF) * np.linalg.norm(down_FD, axis=-1)
+        stream_T1 = np.linalg.norm(seen[f"layers.{i}.resid_pre"][0], axis=-1, keepdims=True)
+        score_TF = (norm_TF if by == "norm" else norm_TF / np.maximum(stream_T1, 1e-30)
+                    if by == "share" else read_TF * (direction_TD @ down_FD.T))
+        best_TN = largest(np.abs(score_TF), min(count, score_TF.shape[-1]))
+        kept = (np.take_along_axis(x, best_TN, -1) for x in (active_TF, norm_TF, score_TF))
+        parts.append((np.full_like(best_TN, i), best_TN, *kept))
+    every = [np.concatenate(each, -1) for each in zip(*parts)]
+    best_TN = largest(np.abs(every[-1]), min(count, every[-1].shape[-1]))
+    return Neurons(*(np.take_along_axis(each, best_TN, -1) for each in every), by)
 
 
 def top_tokens(model: Model, rows_BT, neurons: Sequence[tuple[int, int]], count: int = 8,

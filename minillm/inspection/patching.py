@@ -12,25 +12,21 @@ et al. 2023, arXiv:2310.10348, eq. 2). Use the estimates to rank places, not to 
 
 from dataclasses import dataclass, replace
 from functools import wraps
+from inspect import signature
+from math import prod
 
 import numpy as np
 
-from minillm.architecture.family import family
 from minillm.errors import UserError, printable
-from minillm.inspection.dispatch import matrix, prompt_rows, prompt_tokens
+from minillm.inspection.activations import axes_of
+from minillm.inspection.dispatch import prompt_rows, prompt_tokens
+from minillm.inspection.gradients import gradients
 from minillm.inspection.record import run
-from minillm.inspection.restart import (
-    one_head_each,
-    one_position_each,
-    position_axis,
-    random_like,
-    restart,
-    scores_at,
-)
-from minillm.inspection.shown import shown
+from minillm.inspection.restart import one_part_each, parts_of, random_like, restart, scores_at
+from minillm.inspection.shown import Result, labelled, shown
 from minillm.loading import Model
 
-SITES = ("resid_pre", "attn_out", "mlp_out", "z")
+SITES = ("resid_pre", "attn_out", "mlp_out", "q", "k", "v", "pattern", "z")
 
 
 @dataclass(frozen=True)
@@ -43,11 +39,12 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Patching:
-    """The target's score after patching `site`, for every layer and position (or head).
+class Patching(Result):
+    """The target's score after patching `site`, for every layer and position, head, or both.
 
     `exact_LN` is false where the score is an estimate by gradient. `clean` and `corrupt` are the
-    scores of the two runs.
+    scores of the two runs. `parts` are the lengths of what N counts: (T,), (K, G) or (K, G, T);
+    k and v have no G.
     """
 
     site: str
@@ -57,21 +54,35 @@ class Patching:
     corrupt: float
     score_LN: np.ndarray
     exact_LN: np.ndarray
+    parts: tuple[int, ...]
 
     @property
     def recovered_LN(self) -> np.ndarray:
         """(score - corrupt) / (clean - corrupt): 0 for the corrupt run, 1 for the clean one."""
         return (self.score_LN - self.corrupt) / (self.clean - self.corrupt)
 
+    @property
+    def recovered_LHT(self) -> np.ndarray:
+        """The same by layer, head and position, where it was patched by "head and position"."""
+        return self.recovered_LN.reshape(len(self.score_LN), -1, self.parts[-1])
+
 
 def each_pair(function):
-    """Let a function of two prompts take batches: several pairs give a list, what each would give alone."""
+    """Let a function of two prompts take batches: several pairs give a list, what each would give
+    alone. `target` may then be a list, one for each pair."""
+    names = [name for name in signature(function).parameters][3:]
 
     @wraps(function)
     def over(model: Model, clean, corrupt, *arguments, **options):
-        pairs = equally_long(model, clean, corrupt)
-        found = [function(model, *(row[None] for row in pair), *arguments, **options)
-                 for pair in pairs]
+        pairs, options = equally_long(model, clean, corrupt), dict(zip(names, arguments)) | options
+        targets = options.pop("target", None)
+        several = isinstance(targets, (list, tuple)) and not isinstance(targets, Target)
+        if several and len(targets) != len(pairs):
+            raise UserError(f"there are {len(targets)} targets for {len(pairs)} pairs of prompts")
+        found = [function(model, *(row[None] for row in pair), **options,
+                          target=targets[i] if several else targets)
+                 for i, pair in enumerate(pairs)]
+        found = [labelled(one, model.tokenizer, pair[1]) for one, pair in zip(found, pairs)]
         return found[0] if len(found) == 1 else found
 
     return over
@@ -120,11 +131,12 @@ def one_token(model: Model, token) -> int:
     return ids[0]
 
 
-def two_runs(model: Model, clean, corrupt, site: str, target: Target | None, twin: str):
+def two_runs(model: Model, clean, corrupt, site: str, by: str, target: Target | None, twin: str):
     """(Target, clean record, corrupt record, their scores). Raises UserError if lengths differ."""
     tokens = [prompt_tokens(model, prompt) for prompt in (clean, corrupt)]
     if site not in SITES:
         raise UserError(f"site {site!r} cannot be patched: choose {', '.join(SITES)}")
+    parts_of(site, by, model.config, 1)
     names = ["*.resid_pre"] + ([] if site == "resid_pre" else [f"*.{site}"])
     (logits, seen), (other_logits, other) = (run(model, each, names, (), twin) for each in tokens)
     target = target or default_target(logits[0, -1], other_logits[0, -1], logits.shape[1] - 1)
@@ -155,31 +167,31 @@ def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "posi
           twin: str = "jax") -> Patching:
     """Patch `site` of the clean run into the corrupt run, for each layer and position.
 
-    For the site z, patch each head instead of each position. `only_LN` limits the work to some
-    places; elsewhere the score is NaN. `control_seed` gives the control: the patch is the corrupt
-    run's own activation plus a random vector, as long as the difference from the clean one.
+    `by` may also be "head", or "head and position", for the sites that have heads: q, k, v,
+    pattern and z. `only_LN` limits the work to some places; elsewhere the score is NaN.
+    `control_seed` gives the control: the patch is the corrupt run's own activation plus a random
+    vector, as long as the difference from the clean one.
     """
     model = model.on(twin)
-    target, seen, other, (clean_score,
-                          corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
-    if (by == "head") != (site == "z"):
-        raise UserError(f"site {site} cannot be patched by {by}: z by head, the others by position")
-    L, T = model.config.num_hidden_layers, next(iter(seen.values())).shape[1]
-    masks = (one_head_each(model.config) if by == "head"
-             else one_position_each(T, 3, position_axis(site)))
+    target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, by,
+                                                                 target, twin)
+    L, T = model.config.num_hidden_layers, other["layers.0.resid_pre"].shape[1]
+    parts = parts_of(site, by, model.config, T)
     rng = np.random.default_rng(control_seed)
-    score_LN = np.full((L, len(masks)), np.nan)
+    score_LN = np.full((L, prod(parts.values())), np.nan)
     for i in range(L):
-        name, rows = (f"layers.{i}.{site}",
-                      (np.arange(len(masks)) if only_LN is None else np.flatnonzero(only_LN[i])))
+        name = f"layers.{i}.{site}"
+        rows = np.arange(score_LN.shape[1]) if only_LN is None else np.flatnonzero(only_LN[i])
         value = (seen[name] if control_seed is None
                  else other[name] + random_like(seen[name] - other[name], rng))
         if len(rows):
-            x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks[rows],
-                            value, twin)
+            masks = one_part_each(site, by, model.config, T, rows)
+            x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks, value,
+                            twin)
             score_LN[i, rows] = scores_at(model, x_RTD, target.position, target.token, target.rival,
                                           twin)
-    return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN))
+    return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN),
+                    tuple(parts.values()))
 
 
 @each_pair
@@ -187,17 +199,16 @@ def rank_by_gradient(model: Model, clean, corrupt, site: str = "resid_pre", by: 
                      target: Target | None = None, twin: str = "jax") -> Patching:
     """Estimate `patch` by (d score / d activation of the corrupt run) times (clean - corrupt)."""
     model = model.on(twin)
-    target, seen, other, (clean_score,
-                          corrupt_score) = two_runs(model, clean, corrupt, site, target, twin)
+    target, seen, other, (clean_score, corrupt_score) = two_runs(model, clean, corrupt, site, by,
+                                                                 target, twin)
     names = tuple(f"layers.{i}.{site}" for i in range(model.config.num_hidden_layers))
     gradient = gradients(model, prompt_tokens(model, corrupt), target, names, twin)
-    products = [gradient[name] * (seen[name] - other[name]) for name in names]
-    if by == "head":
-        estimate_LN = np.array([product[0].sum((-1, -2)).reshape(-1) for product in products])
-    else:
-        estimate_LN = np.array([product[0].sum(-1) for product in products])
+    parts = parts_of(site, by, model.config, other[names[0]].shape[axes_of(names[0]).index("T")])
+    inside = tuple(axis for axis, letter in enumerate(axes_of(names[0])) if letter not in parts)
+    estimate_LN = np.array([np.sum(gradient[name] * (seen[name] - other[name]), inside).reshape(-1)
+                            for name in names])
     return Patching(site, by, target, clean_score, corrupt_score, corrupt_score + estimate_LN,
-                    np.zeros(estimate_LN.shape, bool))
+                    np.zeros(estimate_LN.shape, bool), tuple(parts.values()))
 
 
 @each_pair
@@ -210,56 +221,3 @@ def patch_best(model: Model, clean, corrupt, site: str, by: str, target: Target 
     found = patch(model, clean, corrupt, site, by, ranked.target, only_LN, twin=twin)
     return replace(found, score_LN=np.where(only_LN, found.score_LN, ranked.score_LN),
                    exact_LN=only_LN)
-
-
-def gradients(model: Model, tokens_BT, target: Target, names: tuple[str, ...],
-              twin: str) -> dict[str, np.ndarray]:
-    """d score / d activations of a target. Raises UserError where NumPy has no backward pass."""
-    if twin == "jax":
-        from minillm.inspection import compiled
-
-        rival = -1 if target.rival is None else target.rival
-        found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival,
-                                   model.config, names)
-        return {name: np.asarray(found[name]) for name in names}
-    if not family(model.config).backward_by_hand:
-        raise UserError(
-            f"gradients of a {family(model.config).name} need the jax twin: NumPy has no backward pass for it"
-        )
-    if hasattr(model.params["layers"][0]["o_proj"], "scheme"):
-        raise UserError(
-            "gradients of a quantized model need the jax twin: NumPy's backward is for float matrices"
-        )
-    return gradients_by_hand(model, tokens_BT, target, names)
-
-
-def gradients_by_hand(model: Model, tokens_BT, target: Target, names) -> dict[str, np.ndarray]:
-    """`gradients` in NumPy, by the backward functions: `loss_and_grads` as far as activations."""
-    from minillm.in_numpy.model import block_backward, mlp_backward, unembedding
-    from minillm.in_numpy.ops import linear_backward, rmsnorm_backward, rotation
-
-    params, config, T = model.params, model.config, tokens_BT.shape[1]
-    logits_BTV, seen = run(model, tokens_BT, "*", (), "numpy")
-    turn = rotation(np.arange(T), config, T, params["norm"].dtype)
-    dlogits_BTV = np.zeros_like(logits_BTV)
-    dlogits_BTV[0, target.position, target.token] += 1
-    if target.rival is not None:
-        dlogits_BTV[0, target.position, target.rival] -= 1
-    dx_BTD, _, _ = linear_backward(dlogits_BTV, seen["final_norm"], unembedding(params))
-    last_BTD = seen[f"layers.{config.num_hidden_layers - 1}.resid_post"]
-    dx_BTD, _ = rmsnorm_backward(dx_BTD, last_BTD, params["norm"], config.rms_norm_eps)
-    found = {}
-    for i in reversed(range(config.num_hidden_layers)):
-        layer, at = params["layers"][i], f"layers.{i}."
-        dmlp_in_BTD, _ = mlp_backward(dx_BTD, layer, seen, at)
-        dmid_BTD = (dx_BTD
-                    + rmsnorm_backward(dmlp_in_BTD, seen[at + "resid_mid"],
-                                       layer["post_attention_layernorm"], config.rms_norm_eps)[0])
-        z_shape = seen[at + "z"].shape
-        dz_BTO = dmid_BTD @ matrix(layer["o_proj"]).T
-        dz_BKGTE = dz_BTO.reshape(*dmid_BTD.shape[:2], *z_shape[1:3],
-                                  z_shape[-1]).transpose(0, 2, 3, 1, 4)
-        found |= {at + "mlp_out": dx_BTD, at + "attn_out": dmid_BTD, at + "z": dz_BKGTE}
-        dx_BTD, _ = block_backward(dx_BTD, layer, seen, at, turn, config)
-        found[at + "resid_pre"] = dx_BTD
-    return {name: found[name] for name in names}

@@ -1,13 +1,17 @@
 """Restart a model from the layer that changes, and run many changes as one batch."""
 
+from math import prod
+
 import numpy as np
 
-from minillm.inspection.activations import axes_of, estimate
+from minillm.errors import UserError
+from minillm.inspection.activations import axes_of, estimate, sizes
 from minillm.inspection.edit import padded
 from minillm.inspection.record import through_block, through_head
 from minillm.loading import Model
 from minillm.text.lengths import padded_length
 
+BY = {"position": "T", "head": "KG", "head and position": "KGT"}  # axes of the parts
 BATCH_BYTES = 2**27  # of one layer's activations: how many rows run at once
 
 
@@ -46,22 +50,26 @@ def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value,
     return np.concatenate(found)
 
 
-def one_position_each(length: int, rank: int, axis: int) -> np.ndarray:
-    """Masks (T, ...) of T rows: row t changes position t, along `axis` of an activation of `rank` axes."""
-    shape = [length] + [1] * (rank - 1)
-    shape[axis] = length
-    return np.eye(length, dtype=bool).reshape(shape)
+def parts_of(site: str, by: str, config, length: int) -> dict[str, int]:
+    """The axes of an activation of a layer along which it is cut into parts, and their lengths.
+
+    The heads of k and v are the key/value heads. Raises UserError for parts that it has not.
+    """
+    axes, size = axes_of(f"layers.0.{site}"), sizes(config, 1, length)
+    found = {axis: size[axis] for axis in BY.get(by, "") if axis in axes}
+    if by not in BY or "head" in by and "K" not in found:
+        fitting = [each for each in BY if "head" not in each or "K" in axes]
+        raise UserError(f"site {site} cannot be patched by {by}: choose {', '.join(fitting)}")
+    return found
 
 
-def one_head_each(config) -> np.ndarray:
-    """Masks (H, K, G, 1, 1) of H rows: row h changes query head h of z."""
-    H, K = config.num_attention_heads, config.num_key_value_heads
-    return np.eye(H, dtype=bool).reshape(H, K, H // K, 1, 1)
-
-
-def position_axis(site: str) -> int:
-    """Which axis of an activation of a layer is the position."""
-    return axes_of(f"layers.0.{site}").index("T")
+def one_part_each(site: str, by: str, config, length: int, rows=None) -> np.ndarray:
+    """Masks (N, ...): row n changes the n-th part of an activation, or the n-th of `rows`."""
+    parts = parts_of(site, by, config, length)
+    count = prod(parts.values())
+    rows = np.arange(count) if rows is None else np.asarray(rows)
+    shape = [parts.get(axis, 1) for axis in axes_of(f"layers.0.{site}")[1:]]
+    return (rows[:, None] == np.arange(count)).reshape(len(rows), *shape)
 
 
 def random_like(vectors, rng: np.random.Generator) -> np.ndarray:

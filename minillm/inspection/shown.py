@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from html import escape
 
 from minillm.text.tokenizer import Tokenizer
 
@@ -44,3 +47,43 @@ def segments(data: bytes) -> list[list]:
 def shown(tokenizer: Tokenizer | None, token: int) -> list[list]:
     """A token as segments."""
     return segments(token_bytes(tokenizer, token))
+
+
+@dataclass(frozen=True)
+class Words:
+    """How the tokens of a result are called: its text's ids, and the tokenizer that knows others."""
+
+    tokenizer: Tokenizer | None
+    tokens: tuple[int, ...] = ()
+
+    def __call__(self, token) -> str:
+        """A token as text that can be shown anywhere; spaces are a faint dot."""
+        parts = shown(self.tokenizer, int(token))
+        return "".join(text if escaped else text.replace(" ", "·") for text, escaped in parts)
+
+    def positions(self) -> list[str]:
+        """The tokens of the text."""
+        return [self(token) for token in self.tokens]
+
+
+@singledispatch
+def html(found) -> str:
+    """A result as HTML for a notebook; notebook.py has one for each kind."""
+    return f"<pre>{escape(repr(found))}</pre>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a function of inspection found; a notebook shows it as a table or a heat map."""
+
+    words: Words | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+
+def labelled(result, tokenizer: Tokenizer | None, tokens=()):
+    """The result with names for its tokens, where it is one that has them."""
+    if not isinstance(result, Result):
+        return result
+    return replace(result, words=Words(tokenizer, tuple(int(token) for token in tokens)))

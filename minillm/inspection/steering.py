@@ -13,7 +13,7 @@ import numpy as np
 from minillm.config import GenerateConfig, check_finite, check_prompt
 from minillm.errors import UserError
 from minillm.inspection.activations import axes_of, matching
-from minillm.inspection.dispatch import forward, prompt_tokens
+from minillm.inspection.dispatch import forward, one_text, prompt_rows
 from minillm.inspection.edit import Edit, editor, prepared
 from minillm.inspection.record import run
 from minillm.loading import Model, twin_package
@@ -25,9 +25,11 @@ ROOM = 64  # prompts and caches are padded to a multiple of this in JAX, so that
 def contrast(model: Model, for_these: Sequence, against_these: Sequence, layer: int,
              twin: str = "jax") -> np.ndarray:
     """The direction (D,) between two kinds of prompts: the difference of mean last resid_pre."""
-    means = [np.mean([run(model, prompt, [f"layers.{layer}.resid_pre"], (),
-                          twin)[1][f"layers.{layer}.resid_pre"][0, -1] for prompt in prompts],
-                     axis=0) for prompts in (for_these, against_these)]
+    name = f"layers.{layer}.resid_pre"
+    last = lambda prompt: [run(model, row[None], [name], (), twin)[1][name][0, -1]
+                           for row in prompt_rows(model, prompt)]
+    means = [np.mean([x_D for prompt in prompts for x_D in last(prompt)], axis=0)
+             for prompts in (for_these, against_these)]
     return means[0] - means[1]
 
 
@@ -51,7 +53,7 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*",
     whole text: a step has one position.
     """
     how, model, config = GenerateConfig(**options), model.on(twin), model.config
-    ids = prompt_tokens(model, prompt)[0].tolist()
+    ids = one_text(model, prompt, "a continuation")[0].tolist()
     check_prompt(ids, config)
     if any(edit.positions is not None for edit in edits):
         raise UserError("edits while generating change every position: leave positions out")

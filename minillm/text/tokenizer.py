@@ -26,6 +26,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from minillm.errors import UserError, printable
+from minillm.files import refuse_stand_in
 from minillm.text.tokenizer_json import (
     bpe_spec,
     character_spec,
@@ -467,7 +468,8 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
     _check_engine(engine)
     file = Path(path) / "tokenizer.json" if Path(path).is_dir() else Path(path)
     try:
-        text = file.read_text(encoding="utf-8")
+        refuse_stand_in(file)
+        text = file.read_text(encoding="utf-8-sig")
         check_merges(text)
         tokenizer = Library(text)
         if foreign_part(tokenizer.spec, character_spec({}, [])) is None:
@@ -486,6 +488,14 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
             f"{file}: {error.strerror}; give a tokenizer.json or the folder holding it") from None
     except ValueError as error:  # a UserError, or text that is not UTF-8
         raise UserError(f"{file}: {error}") from None
+
+
+def same_tokenizer(ours, theirs) -> bool:
+    """Do two tokenizers cut text alike: the same ids of tokens, the same merges in their order?"""
+    def merges(made):
+        return [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair)
+                for pair in made.spec["model"].get("merges", [])]
+    return ours.vocab == theirs.vocab and merges(ours) == merges(theirs)
 
 
 def _checked_special(special_tokens):

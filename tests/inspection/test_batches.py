@@ -7,6 +7,7 @@ from helpers import assert_close, random_bloom, random_config, random_params
 from minillm import inspection
 from minillm.config import IGNORE
 from minillm.errors import UserError
+from minillm.inspection import attribution, compare, heads
 from minillm.inspection.dispatch import row_of
 from minillm.loading import Model
 from minillm.text import tokenizer
@@ -134,3 +135,76 @@ def test_few_lengths_and_no_more_columns_than_are_used():
     tokens, targets = np.arange(60).reshape(2, 30), np.full((2, 30), IGNORE)
     targets[1, :9] = 1
     assert trimmed(tokens, targets)[0].shape == (2, 10)
+
+
+def test_no_function_takes_the_first_of_several_texts_in_silence(model):
+    """Every public function of one text gives a list, or refuses."""
+    texts, twin = texts_of(model, (6, 4)), {"twin": "numpy"}
+    others = [np.roll(text, 1) for text in texts]
+    of_one = {
+        "ablate_heads": lambda t: inspection.ablate_heads(model, t, **twin),
+        "ablate_mlps": lambda t: inspection.ablate_mlps(model, t, **twin),
+        "ablate_neurons": lambda t: inspection.ablate_neurons(model, t, [(0, 1)], **twin),
+        "attribute_logits": lambda t: inspection.attribute_logits(model, t, **twin),
+        "effect_of": lambda t: inspection.effect_of(
+            model, t, [inspection.zero("layers.0.z")], **twin
+        ),
+        "head_scores": lambda t: inspection.head_scores(model, t, **twin),
+        "logit_lens": lambda t: inspection.logit_lens(model, t, **twin),
+        "top_neurons": lambda t: inspection.top_neurons(model, t, **twin),
+    }
+    for name, function in of_one.items():
+        many, alone = function(texts), [function(text) for text in texts]
+        assert isinstance(many, list) and len(many) == 2, name
+        for ours, theirs in zip(many, alone):
+            ours, theirs = (
+                each if isinstance(each, tuple) else tuple(vars(each).values())
+                for each in (ours, theirs)
+            )
+            for x, y in zip(ours, theirs, strict=True):
+                if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+                    np.testing.assert_array_equal(np.isnan(x), np.isnan(y), name)
+                    assert_close(np.nan_to_num(x), np.nan_to_num(y), 1e-6, name)
+    for site, by in (
+        ("q" if model.config.model_type == "llama" else "k", "head"),
+        ("z", "head and position"),
+    ):
+        targets = [inspection.Target(-1, 1, 2), inspection.Target(-1, 3, None)]
+        many = inspection.patch(model, texts, others, site, by, targets, **twin)
+        for i in range(2):
+            alone = inspection.patch(model, texts[i], others[i], site, by, targets[i], **twin)
+            assert_close(many[i].score_LN, alone.score_LN, 1e-6)
+    seen = inspection.record(model, texts, **twin)
+    for refused in (
+        lambda: inspection.check_all(model, texts, **twin),
+        lambda: compare.compare(model, model, texts, **twin),
+        lambda: next(inspection.record_generation(model, texts, **twin)),
+        lambda: heads.patterns(seen, model.config),
+        lambda: attribution.head_outputs(model, seen, 0),
+        lambda: inspection.logit_lens(model, texts[0], seen=seen, **twin),
+        lambda: inspection.attribute_logits(model, texts, np.ones(6, int), **twin),
+        lambda: inspection.patch(model, texts, others, target=[targets[0]], **twin),
+    ):
+        with pytest.raises(UserError):
+            refused()
+    chosen = [np.arange(len(text)) for text in texts]
+    both = inspection.attribute_logits(model, texts, chosen, **twin)
+    assert_close(
+        both[1].logit_T,
+        inspection.attribute_logits(model, texts[1], chosen[1], **twin).logit_T,
+        1e-6,
+    )
+    direction, means = inspection.contrast(model, [texts], [texts[:1]], 1, **twin), []
+    for some in (texts, texts[:1]):
+        means.append(
+            np.mean(
+                [
+                    inspection.record(model, text, "layers.1.resid_pre", **twin)[
+                        "layers.1.resid_pre"
+                    ][0, -1]
+                    for text in some
+                ],
+                0,
+            )
+        )
+    assert_close(direction, means[0] - means[1], 1e-6)

@@ -262,8 +262,8 @@ def test_ranking_by_gradient_finds_what_patching_confirms():
 
 def test_patching_pairs_that_do_not_fit_are_refused():
     model = random_model(34)
-    for arguments in ((tokens_of(model, 0, 5), tokens_of(model, 0, 6)), (tokens_of(model), tokens_of(model), "q"),
-                      (tokens_of(model), tokens_of(model), "z", "position")):
+    for arguments in ((tokens_of(model, 0, 5), tokens_of(model, 0, 6)), (tokens_of(model), tokens_of(model), "scores"),
+                      (tokens_of(model), tokens_of(model), "mlp_out", "head"), (tokens_of(model), tokens_of(model), "z", "layer")):
         with pytest.raises(UserError):
             inspection.patch(model, *arguments)
 
@@ -274,10 +274,12 @@ def test_ablation_is_an_edit_and_its_effect(make, which, float64):
     model = random_model(40, make, np.float64, num_hidden_layers=2)
     tokens_BT = tokens_of(model, 0, 6)
     found, mlps = inspection.ablate_heads(model, tokens_BT, twin=which), inspection.ablate_mlps(model, tokens_BT, twin=which)
-    neurons = inspection.ablate_neurons(model, tokens_BT, 1, [0, 2], twin=which)
+    units = [(1, 0), (1, 2), (0, 1)]
+    neurons = inspection.ablate_neurons(model, tokens_BT, units, twin=which)
     assert np.isnan(found.surprise_LNT[..., -1]).all() and np.isfinite(found.control_kl_LNT).all()
     cases = [(found, (1, 0), inspection.zero("layers.1.z", heads=[0])), (mlps, (0, 0), inspection.zero("layers.0.mlp_out")),
-             (neurons, (0, 1), inspection.zero("layers.1.mlp_post", units=[2]))]
+             (neurons, (0, 1), inspection.zero("layers.1.mlp_post", units=[2])),
+             (neurons, (0, 2), inspection.zero("layers.0.mlp_post", units=[1]))]
     for ablation, place, edit in cases:
         surprise_T, kl_T = inspection.effect_of(model, tokens_BT, [edit], which)
         assert_close(ablation.surprise_LNT[place][:-1], surprise_T[:-1], 1e-6)
@@ -348,11 +350,26 @@ def test_neurons_are_found_where_they_are_most_active(make):
         expected = sign * np.sort(-sign * active[..., unit], axis=None)[:4] * -1
         np.testing.assert_allclose(activation_NM[n], expected, rtol=1e-4)
         np.testing.assert_allclose(active[row_NM[n], position_NM[n], unit], expected, rtol=1e-4)
-    found = inspection.top_neurons(model, rows_BT[:1], 3)
-    seen = inspection.record(model, rows_BT[:1], "*.mlp_post")
+    found = inspection.top_neurons(model, rows_BT[:1], 3, by="norm")
+    seen = inspection.record(model, rows_BT[:1])
     norms = np.stack([np.abs(seen[f"layers.{i}.mlp_post"][0]) * np.linalg.norm(model.params["layers"][i]["down_proj"], axis=1)
                       for i in range(2)], 1)
     np.testing.assert_allclose(found.norm_TN, -np.sort(-norms.reshape(6, -1), -1)[:, :3], rtol=1e-4)
+    streams = np.stack([np.linalg.norm(seen[f"layers.{i}.resid_pre"][0], axis=-1) for i in range(2)], 1)
+    shares = norms / streams[..., None]
+    found = inspection.top_neurons(model, rows_BT[:1], 3)
+    np.testing.assert_allclose(found.score_TN, -np.sort(-shares.reshape(6, -1), -1)[:, :3], rtol=1e-4)
+    found = inspection.top_neurons(model, rows_BT[:1], 3, layers=[1], by="logit")
+    assert (found.layer_TN == 1).all()
+    for t in range(5):                                       # an MLP that writes nothing else adds as much
+        unit = found.unit_TN[t, 0]
+        written_D = seen["layers.1.mlp_post"][0, t, unit] * model.params["layers"][1]["down_proj"][unit]
+        only = {**seen, "layers.1.mlp_out": np.tile(written_D, (1, 6, 1))}
+        one = inspection.attribute_logits(model, rows_BT[:1], seen=only)
+        assert found.score_TN[t, 0] == pytest.approx(one.mlp_TL[t, 1], rel=1e-3, abs=1e-6)
+    for wrong in (dict(by="size"), dict(layers=[2]), dict(layers=[])):
+        with pytest.raises(UserError):
+            inspection.top_neurons(model, rows_BT[:1], **wrong)
 
 
 # ---- while writing -----------------------------------------------------------------------------------------------------------------
