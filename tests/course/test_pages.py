@@ -12,7 +12,7 @@ from helpers import ROOT
 from minillm.course import demos, pages
 from minillm.course.lessons import all_lessons, load_module
 from minillm.course.opened import EXTENSIONS, Pages
-from minillm.course.pages import Maker, PageError
+from minillm.course.pages import PageError, PageRenderer
 from minillm.errors import UserError
 
 LESSONS = {lesson.name: lesson for lesson in all_lessons()}
@@ -45,7 +45,7 @@ def opened(tmp_path_factory):
 @pytest.fixture
 def maker():
     lesson = next(iter(LESSONS.values()))
-    return lambda form="html": Maker(Path("page.md"), form, lesson.folder)
+    return lambda form="html": PageRenderer(Path("page.md"), form, lesson.folder)
 
 
 def test_the_pages_of_lesson_open_are_whole(opened):
@@ -117,7 +117,7 @@ def test_a_notebook_has_the_same_order_and_no_links(monkeypatch):
 
 def test_a_live_page_is_linked_on_the_site_alone():
     lesson = LESSONS["15_inside"]
-    maker = lambda form: Maker(lesson.folder / "lesson.md", form, lesson.folder)
+    maker = lambda form: PageRenderer(lesson.folder / "lesson.md", form, lesson.folder)
     assert maker("site").page("{{ live the report }}") == "[the report](15_inside/report.html)"
     assert maker("html").page("{{ live the report }}") == "the report"
 
