@@ -219,7 +219,7 @@ def inlier_mask(columns, width: int, dtype):
 def quantize_tokens(x_TI):
     """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
     scale_T1 = jnp.maximum(jnp.max(jnp.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
-    return jnp.round(x_TI / scale_T1).astype(jnp.int8), scale_T1
+    return jnp.round(x_TI * (1 / scale_T1)).astype(jnp.int8), scale_T1
 
 
 def integer_product(x_TI, w_OI):

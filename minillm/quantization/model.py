@@ -176,7 +176,8 @@ def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda 
             rounded |= dict(zip(names, records))
         done["layers"].append(rounded)
         plain = rounded if scheme.activations else dequantize_params(rounded)
-        streams = [through(plain, x_BTD, config, twin)[0] for x_BTD in streams]
+        if i + 1 < len(params["layers"]) or "lm_head" in params:
+            streams = [through(plain, x_BTD, config, twin)[0] for x_BTD in streams]
     if "lm_head" in params:
         norm = module_of(config).final_norm
         read = [norm(done, x_BTD, config).reshape(-1, x_BTD.shape[-1]) for x_BTD in streams]

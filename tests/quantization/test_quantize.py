@@ -120,6 +120,40 @@ def test_a_product_of_integers_is_the_product_of_what_they_stand_for(scheme):
         assert_close(matmul(x, record), seen @ dequantize(record, np.float64), 1e-12)
 
 
+def activations(rng, rows: int, width: int):
+    """Tokens of many sizes; a quarter of them full of numbers half way between two integers."""
+    x = rng.standard_normal((rows, width)) * np.exp(3 * rng.standard_normal((rows, 1)))
+    ties = rng.integers(-127, 127, (rows // 4, width)) + 0.5
+    ties[:, 0] = 127
+    x[: rows // 4] = ties * 2.0 ** rng.integers(-9, 9, (rows // 4, 1))
+    x[rows // 4] = 0
+    return x.astype(np.float32)
+
+
+def test_activations_become_the_same_integers_in_both_twins():
+    import jax
+
+    from minillm.in_jax import quantize as in_jax
+    x = activations(np.random.default_rng(16), 2000, 96)
+    ours = quantize_tokens(x)
+    for theirs in (in_jax.quantize_tokens(x), jax.jit(in_jax.quantize_tokens)(x)):
+        for a, b in zip(ours, theirs):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name, zero", [named for named in NAMED if "group32" not in named[0]])
+def test_products_of_integers_are_the_same_bit_for_bit_in_both_twins(name, zero):
+    """One scale for a row: an exact sum, then the same two products of floats."""
+    import jax
+
+    from minillm.in_jax import quantize as in_jax
+    rng = np.random.default_rng(17)
+    x, w = activations(rng, 200, 96), rng.standard_normal((96, 40)).astype(np.float32)
+    record = quantize(w, scheme_named(name, zero, True))
+    for rows in (x, x[:1]):
+        np.testing.assert_array_equal(jax.jit(in_jax.matmul)(rows, record), matmul(rows, record))
+
+
 def test_one_row_at_a_time_is_the_same_as_all_in_jax():
     import jax
 
