@@ -187,7 +187,7 @@ def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "posi
         if len(rows):
             masks = one_part_each(site, by, model.config, T, rows)
             x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks, value,
-                            twin)
+                            twin, some=only_LN is not None)
             score_LN[i, rows] = scores_at(model, x_RTD, target.position, target.token, target.rival,
                                           twin)
     return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN),
