@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from minillm.cli.measure import add_context, check_length, context_of, warn_of_memory
 from minillm.cli.options import add_checkpoint, add_encoding, add_twin, read_file
 from minillm.cli.parsing import add_command
 from minillm.cli.progress import telling
@@ -39,6 +40,7 @@ def add_commands(commands):
         "--panels", default=",".join(PANELS), metavar="NAMES",
         help="what to measure of what takes time, with commas between; the rest is always there")
     add_reading(command)
+    add_context(command, "tokens of a prompt")
     command.add_argument(
         "--out", metavar="FILE",
         help="the page (default: report.html, or the first of report-2.html, ... that is free)")
@@ -69,7 +71,7 @@ def add_reading(command):
 
 def inspect(options) -> int:
     """0, or 1 where an identity that must hold fails, or the model's numbers are not finite."""
-    from minillm.inspection import patching, report
+    from minillm.inspection import estimate, patching, report
     from minillm.loading import load
 
     out = options.out or report.free_name()
@@ -81,6 +83,9 @@ def inspect(options) -> int:
     if not options.effort > 0:
         raise UserError(f"--effort is {options.effort}: it must be above 0")
     prompts = [prompt_of(model, text, options) for text in (options.prompt, options.corrupt)]
+    longest = max(len(prompt) for prompt in prompts if prompt is not None)
+    check_length(longest, context_of(options, model), "the prompt")
+    warn_of_memory(model, longest, options.twin, 1, estimate(model.config, longest))
     if options.rival is not None and options.target is None:
         raise UserError("--rival needs --target: the token whose logit it is taken from")
     target = None

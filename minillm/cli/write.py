@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from minillm.cli.measure import warn_of_memory
 from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, flag
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig, check_prompt
@@ -61,6 +62,7 @@ def generate(options):
         prompts, stop = ([unescaped(text) for text in texts] for texts in (prompts, stop))
     # all are accepted before the first is shown
     lengths = [len(model.prompt_ids(prompt, begin, options.special)) for prompt in prompts]
+    warn_of_memory(model, max(lengths), options.twin)
     model = model.on(options.twin)
     for i, prompt in enumerate(prompts):
         times = [time.perf_counter()]
