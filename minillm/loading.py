@@ -1,9 +1,10 @@
 """`minillm.load`: a checkpoint, whoever made it, as one record to run, write with and save."""
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -11,14 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from minillm import chat_template
+from minillm.architecture.adapted import adapt, merged
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
-from minillm.errors import UserError, require
-from minillm.formats import checkpoint
+from minillm.errors import UserError, is_count, require
+from minillm.formats import adapter, checkpoint
 from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.formats.kind import kind_of
-from minillm.text.tokenizer import Tokenizer, decode_stream
+from minillm.text.tokenizer import Tokenizer, decode_stream, same_tokenizer
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Model:
 
     def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (),
                  on_token=None, begin: bool = True, allow_special: bool = False,
-                 **options) -> Iterator[str]:
+                 draft: "Draft | None" = None, **options) -> Iterator[str]:
         """Yield the prompt and what the model writes after it, piece by piece; options are those of
         `GenerateConfig`.
 
@@ -114,18 +116,27 @@ class Model:
 
         def tokens():
             yield from ids[start:]
-            yield from self.continuation(ids, twin, sampling, on_token)
+            yield from self.continuation(ids, twin, sampling, on_token, draft=draft)
 
         return until(decode_stream(self.tokenizer, tokens()), stop,
                      len(self.tokenizer.decode(ids[start:])))
 
     def continuation(self, ids: Sequence[int], twin: str = "jax",
                      how: GenerateConfig = GenerateConfig(), on_token=None,
-                     ends: tuple[int, ...] | None = None) -> Iterator[int]:
+                     ends: tuple[int, ...] | None = None,
+                     draft: "Draft | None" = None) -> Iterator[int]:
         """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those
-        of the config)."""
+        of the config). With a draft the ids are others, of the same distribution."""
         ends = (*self.config.end_tokens, *self.ends) if ends is None else ends
-        for token in self._package(twin).generate(self.params, ids, self.config, how, ends):
+        package = self._package(twin)
+        if draft is None:
+            new = package.generate(self.params, ids, self.config, how, ends)
+        else:
+            draft.check(self, twin)
+            new = package.speculate(self.params, draft.model.params, ids, self.config,
+                                    draft.model.config, how, ends, draft.ahead,
+                                    draft.accepted.append)
+        for token in new:
             if on_token:
                 on_token()
             yield token
@@ -155,15 +166,40 @@ class Model:
         return twin_package(twin)
 
 
-def load(path, tokenizer=None, dtype: str = "float32") -> Model:
+@dataclass(frozen=True)
+class Draft:
+    """A small model that drafts `ahead` tokens at a time for a large one to check in one pass: see
+    in_numpy/speculative.py. `accepted` is how many of them each pass accepted."""
+
+    model: Model
+    ahead: int = 4
+    accepted: list[int] = field(default_factory=list)
+
+    def __post_init__(self):
+        require(is_count(self.ahead), "draft tokens", self.ahead, "a whole number of at least 1")
+
+    def check(self, model: Model, twin: str):
+        """Refuse a draft for a model with another tokenizer. Raises UserError."""
+        self.model.check_twin(twin)
+        ours = self.model.tokenizer
+        if ours is None or not same_tokenizer(ours, model.tokenizer):
+            raise UserError(
+                f"{self.model.source}: has another tokenizer than {model.source}: a draft writes "
+                "the same tokens as the model that checks them; choose another")
+
+
+def load(path, tokenizer=None, dtype: str = "float32", integers: bool = False) -> Model:
     """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, a GGUF or a
     llama2.c .bin file.
 
     `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file.
-    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). Raises UserError for
-    whatever is damaged or not supported, by name.
+    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). `integers`: a GGUF file of
+    several kinds of integers that we have is not made float either. Raises UserError for whatever
+    is damaged or not supported, by name.
     """
     path = Path(path)
+    if adapter.is_adapter(path):
+        return load_adapted(path, dtype)
     kind = kind_of(path)
     if tokenizer is not None and kind != "llama2.c":
         raise UserError(f"{path}: has its own tokenizer; --tokenizer is for llama2.c's .bin files: leave it out")
@@ -177,7 +213,7 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
     if kind == "gguf":
         from minillm.formats import gguf, gguf_tokenizer
         config, params, tokenizer, begin, template, marks = gguf.load(
-            path, checkpoint.number_kind(dtype))
+            path, checkpoint.number_kind(dtype), integers)
         vocab = tokenizer.vocab if tokenizer else {}
         ends = tuple(vocab[name] for name in gguf_tokenizer.ENDS if name in vocab)
         return Model(config, params, tokenizer, str(path), begin, template, marks, ends)
@@ -188,6 +224,46 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
         template = chat_template.find(path)
     return Model(config, params, tokenizer, str(path), begin, template,
                  chat_template.special_tokens(path))
+
+
+def load_adapted(path: Path, dtype: str = "float32") -> Model:
+    """The model of an adapter's folder: its base with the change merged into it, or beside it where
+    the base is quantized. Raises UserError."""
+    base, scale = adapter.load_config(path)
+    model = load(base, dtype=dtype)
+    changes, of = adapter.load_adapters(path, model.params)
+    if of is not None and dtype == "float32" and of != fingerprint(model):
+        raise UserError(f"{path}: is an adapter of another model than {base} holds now: put that "
+                        "one back, or tune anew")
+    template = chat_template.find(path)
+    return replace(model, params=merged(adapt(model.params, changes, scale)), source=str(path),
+                   chat_template=template or model.chat_template,
+                   marks=model.marks | chat_template.special_tokens(path))
+
+
+def fingerprint(model: Model) -> str:
+    """SHA-256 of a model: its config and every number of its parameters, whatever their tree."""
+    digest = hashlib.sha256(repr(model.config).encode())
+
+    def add(path, node):
+        if isinstance(node, dict):
+            for name in sorted(node):
+                add(f"{path}.{name}", node[name])
+        elif isinstance(node, (list, tuple)):
+            for i, part in enumerate(node):
+                add(f"{path}.{i}", part)
+        elif is_dataclass(node):  # a matrix in fewer bits: integers, scales, how they are meant
+            for field in fields(node):
+                add(f"{path}.{field.name}", getattr(node, field.name))
+        elif hasattr(node, "dtype"):
+            array = np.ascontiguousarray(node)
+            digest.update(f"{path} {array.shape} {array.dtype}".encode())
+            digest.update(array.tobytes())
+        else:
+            digest.update(f"{path} {node!r}".encode())
+
+    add("", model.params)
+    return digest.hexdigest()
 
 
 def longest(config) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 import minillm
 from helpers import random_bloom, random_config, random_params, random_relative
+from minillm.architecture.adapted import init_adapters
 from minillm.architecture.quantized import Scheme
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.smollm3 import SmolLM3Config
@@ -109,10 +110,13 @@ def quantize_case(name, twin, rng, dtype, n):
     """Random matrices under the n-th of all schemes, their groups cut short, outlier inputs in every other."""
     quantize = importlib.import_module(f"minillm.{twin}.quantize")
     scheme = Scheme((8, 4)[n % 2], ("tensor", "channel", "group32")[n % 3], n // 6 % 2 == 1, (n // 12 + n) % 2 == 1)
+    if n >= 24:
+        scheme = Scheme(4, "group32", activations=n % 2 == 1, minimum=True)
     rows, width = ((2, 3), (39, 33), (17, 64), (5, 79))[n // 2 % 4]
     columns = np.array([0, width - 1], np.int32) if n % 3 else None
     w, x = normal(rng, dtype, rows, width), normal(rng, dtype, 2, 1 + n % 3 * 2, width)
-    scales, zeros = (None if part is None else np.asarray(part) for part in quantize.fit(w, scheme))
+    scales, offsets = (None if part is None else np.asarray(part)
+                       for part in quantize.fit(w, scheme))
     tokens, scattered = rng.integers(0, rows, 5), rng.integers(0, rows, (2, 3))
 
     def record():                                              # compiled only where it is asked for
@@ -120,9 +124,10 @@ def quantize_case(name, twin, rng, dtype, n):
 
     cases = {
         "quantize": lambda: (w, scheme, n % 2 == 0, None), "fit": lambda: (w, scheme), "groups": lambda: (w, scheme),
-        "to_integers": lambda: (w, scales, zeros, scheme),
-        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme),
-        "expand_scales": lambda: (scales, width, scheme),
+        "to_integers": lambda: (w, scales, offsets, scheme),
+        "record": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8), scales, offsets,
+                           scheme, n % 2 == 0),
+        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "expand_scales": lambda: (scales, width, scheme),
         "pack": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
         "unpack": lambda: (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
         "take_rows": lambda: (record(), tokens), "dequantize": lambda: (record(), dtype), "integers": lambda: (record(),),
@@ -156,10 +161,15 @@ def case(name, twin, rng, dtype):
     logits, teacher = (5 * normal(rng, dtype, *tokens.shape, config.vocab_size) for _ in range(2))
     lesson = DistillConfig(objective=("soft", "reverse")[n % 2], alpha=0.7, temperature=1.7)
     kept = (np.tile(rng.permuted(np.arange(config.vocab_size))[:4], (*tokens.shape, 1)), np.log(np.full((*tokens.shape, 4), 0.2, dtype)))
+    adapters = tree_map(lambda leaf: normal(rng, dtype, *leaf.shape), init_adapters(
+        params, ("q_proj", "down_proj"), 2, rng))
     larger = random_config(rng, vocab_size=config.vocab_size)
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
         "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out), normal(rng, dtype, out)),
+        "adapted": lambda: (*(normal(rng, dtype, *shape)
+                              for shape in ((3, n, d), (d, out), (d, 2), (2, out))),
+                            1.5, normal(rng, dtype, out)),
         "embedding": lambda: (rng.integers(0, 11, (2, n)), normal(rng, dtype, 11, d)),
         "rmsnorm": lambda: (normal(rng, dtype, 2, n, d + 1), normal(rng, dtype, d + 1), 1e-5),
         "layernorm": lambda: (normal(rng, dtype, 2, n, d + 1), *normal(rng, dtype, 2, d + 1), 1e-5),
@@ -211,6 +221,7 @@ def case(name, twin, rng, dtype):
         "counted_mean": lambda: (normal(rng, dtype, *targets.shape), targets),
         "forward_kl": lambda: (logits, teacher, targets, 1.7),
         "reverse_kl": lambda: (logits, teacher, targets, 1.7),
+        "jsd": lambda: (logits, teacher, targets, 1.7, 0.3),
         "distill_loss": lambda: (logits, teacher, targets, lesson),
         "top_k": lambda: (logits, 4),
         "expand_top_k": lambda: (*kept, logits),
@@ -222,12 +233,36 @@ def case(name, twin, rng, dtype):
                                *(np.stack([part] * 3) for part in kept), config, train, replace(lesson, objective="soft")),
         "read_top_k": lambda: (params, tokens, config, 4),
         "write_rows": lambda: (params, tokens[:, 0], rng.random((9, len(tokens)), np.float32), config,
-                               GenerateConfig(temperature=0.7)),
+                               GenerateConfig(temperature=0.7),
+                               np.where(rng.random((9, len(tokens))) < 0.4, 3, -1)),
+        "adapter_loss_and_grads": lambda: (adapters, params, tokens, targets, config, 1.5),
+        "adapter_step": lambda: (adapters_of(twin, adapters), params, tokens, targets, config,
+                                 train, 1.5),
+        "adapter_steps": lambda: (adapters_of(twin, adapters), params, np.stack([tokens] * 3),
+                                  np.stack([targets] * 3), config, train, 1.5),
         "to_device": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
+        "candidates": lambda: (3 * normal(rng, dtype, config.vocab_size), how),
+        "distribution": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, how),
+        "pick": lambda: (rng.dirichlet(np.ones(d)).astype(dtype), float(rng.random())),
+        "within": lambda: (tokens[0] + config.vocab_size // 2, config),
+        "as_wide": lambda: (normal(rng, dtype, out), d),
+        "verify": lambda: (*(rng.dirichlet(np.ones(4), n + 1).astype(dtype) for _ in "pq"),
+                           rng.integers(0, 4, n + 1), rng.random(n + 1, np.float32)),
+        "draft_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
+                                rng.random(4, np.float32), config, how),
+        "speculative_step": lambda: (
+            params, draft := random_params(larger, rng, dtype), 3,
+            cached(twin, config, params, tokens[:1], dtype),
+            cached(twin, larger, draft, tokens[:1], dtype), seen, rng.random((2, 4), np.float32),
+            config, larger, how),
     }
     return cases[name]() if name in cases else None
+
+
+def adapters_of(twin, adapters):
+    return importlib.import_module(f"minillm.{twin}.train").init_state(adapters)
 
 
 def state_of(twin, state):

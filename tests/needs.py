@@ -16,8 +16,8 @@ import pytest
 PROGRAMS = {"bubblewrap": (("bwrap",), "bubblewrap"),
             "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
             "chromedriver": (("chromedriver",), "chromium-driver"), "git": (("git",), "git")}
-EXTRAS = {"torch": "parity", "transformers": "parity", "accelerate": "parity", "xllamacpp": "parity", "mkdocs": "docs", "material": "docs",
-          "mkdocstrings": "docs"}
+EXTRAS = {"torch": "parity", "transformers": "parity", "accelerate": "parity", "xllamacpp": "parity",
+          "peft": "parity", "mkdocs": "docs", "material": "docs", "mkdocstrings": "docs"}
 MISSING = "is not installed"
 REASON = re.compile(r"Skipped: needs ([\w-]+), which (.*)")
 

@@ -1,5 +1,5 @@
 """Chat templates of checkpoints, rendered in a process of their own."""
 
-from minillm.chat_template.process import find, render, special_tokens
+from minillm.chat_template.process import find, render, render_each, special_tokens
 
-__all__ = ["find", "render", "special_tokens"]
+__all__ = ["find", "render", "render_each", "special_tokens"]

@@ -1,7 +1,8 @@
 """Renders one chat template, in a process of its own: run as a script by process.py, never imported.
 
 A template is a program of whoever made the checkpoint. It runs in Jinja's sandbox, and this process has little time and
-memory. In: JSON {"template", "variables"} on standard input; out: JSON {"text"} or {"error"}. Only jinja2 is needed.
+memory. In: JSON {"template", "each": [variables, ...]} on standard input; out: a JSON list of
+{"text"} or {"error"}. Only jinja2 is needed.
 """
 
 import json
@@ -55,19 +56,33 @@ def environment():
     return sandbox
 
 
-def render(template, variables) -> dict:
-    """{"text": what the template gives} or {"error": why not}."""
+def render(template, each) -> list[dict]:
+    """For each set of variables {"text": what the template gives} or {"error": why not}."""
     try:
-        text = environment().from_string(template).render(**variables)
-    except MemoryError:
-        return {"error": "it needs too much memory"}
+        compiled = environment().from_string(template)
     except Exception as error:                     # whatever a stranger's program raises
-        return {"error": f"{type(error).__name__}: {str(error)[:300]}"}
+        return [refused(error)] * len(each)
+    return [one(compiled, variables) for variables in each]
+
+
+def one(compiled, variables) -> dict:
+    """What `render` gives for one set of variables."""
+    try:
+        text = compiled.render(**variables)
+    except Exception as error:                     # whatever a stranger's program raises
+        return refused(error)
     return {"text": text} if len(text) <= LONGEST else {
         "error": f"it writes {len(text):,} characters"}
+
+
+def refused(error) -> dict:
+    """Why not, in words."""
+    if isinstance(error, MemoryError):
+        return {"error": "it needs too much memory"}
+    return {"error": f"{type(error).__name__}: {str(error)[:300]}"}
 
 
 if __name__ == "__main__":
     limit_memory()
     asked = json.loads(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(json.dumps(render(asked["template"], asked["variables"])).encode())
+    sys.stdout.buffer.write(json.dumps(render(asked["template"], asked["each"])).encode())

@@ -57,21 +57,31 @@ def render(template: str, messages: list[dict], special: dict[str, str],
     messages: [{"role": "system"|"user"|"assistant", "content": text}, ...]. Raises UserError for a template that does not
     work, refuses the conversation, reaches outside its sandbox, or needs more time or memory than a template should.
     """
+    answer, = render_each(template, [(messages, add_generation_prompt)], special, seconds)
+    if "error" in answer:
+        raise UserError(
+            f"the chat template does not work: {printable(answer['error'], quoted=False)}")
+    return answer["text"]
+
+
+def render_each(template: str, conversations: list[tuple[list[dict], bool]],
+                special: dict[str, str], seconds: float = SECONDS) -> list[dict]:
+    """Many conversations in one process, each with whether an answer is to begin at its end.
+
+    Returns for each {"text"}, or {"error"} where the template refuses it. Raises UserError for a
+    template that ends its process, or that needs too much time.
+    """
     if find_spec("jinja2") is None:
         raise UserError("a chat template needs the jinja2 package: pip install jinja2")
-    variables = special | {"messages": messages, "add_generation_prompt": add_generation_prompt,
-                           "tools": None, "documents": None}
-    asked = json.dumps({"template": template, "variables": variables}).encode()
+    each = [special | {"messages": messages, "add_generation_prompt": begins, "tools": None,
+                       "documents": None} for messages, begins in conversations]
+    asked = json.dumps({"template": template, "each": each}).encode()
     try:                # -I: no module from the working folder or the user's environment
         done = subprocess.run([sys.executable, "-I", str(CHILD)], input=asked, capture_output=True,
                               timeout=seconds)
-        answer = json.loads(done.stdout)
+        return json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         raise UserError(f"the chat template was stopped after {seconds:g} s") from None
     except ValueError:
         raise UserError(
             "the chat template ended its process: it needs too much memory, or worse") from None
-    if "error" in answer:
-        raise UserError(
-            f"the chat template does not work: {printable(answer['error'], quoted=False)}")
-    return answer["text"]

@@ -13,15 +13,18 @@ from minillm.cli import (
     inspect,
     lesson,
     measure,
+    playground,
     quantize,
     text,
     train,
+    tune,
     write,
 )
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 
-JOURNEYS = (demo, train, write, measure, bench, inspect, quantize, get, text, lesson, assignment)
+JOURNEYS = (demo, train, tune, write, measure, bench, inspect, playground, quantize, get, text, lesson,
+            assignment)
 
 
 def main(arguments: list[str] | None = None) -> int:

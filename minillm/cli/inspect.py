@@ -71,10 +71,11 @@ def add_reading(command):
 
 def inspect(options) -> int:
     """0, or 1 where an identity that must hold fails, or the model's numbers are not finite."""
+    from minillm.in_page.page import free_name
     from minillm.inspection import estimate, patching, report
     from minillm.loading import load
 
-    out = options.out or report.free_name()
+    out = options.out or free_name("report")
     report.may_write(out, options.force)
     panels = [name for name in options.panels.split(",") if name]
     for name in set(panels) - set(PANELS):

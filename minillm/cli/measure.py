@@ -15,6 +15,7 @@ from minillm.cli.options import (
 )
 from minillm.cli.parsing import add_command
 from minillm.cli.progress import telling
+from minillm.cli.task import add_task, evaluate_task
 from minillm.config import IGNORE
 from minillm.errors import UserError
 from minillm.files import gigabytes
@@ -35,7 +36,8 @@ def add_commands(commands):
 
 def add_evaluate(commands):
     command = add_command(commands, "evaluate", evaluate, "measure a model's loss on text",
-                          "minillm evaluate runs/nano --text book.txt --json")
+                          "minillm evaluate runs/nano --text book.txt --json\n"
+                          "  minillm evaluate runs/sums --task sums")
     add_checkpoint(command)
     what = command.add_mutually_exclusive_group()
     what.add_argument("--text", metavar="FILE",
@@ -43,6 +45,7 @@ def add_evaluate(commands):
     what.add_argument(
         "--data", metavar="DIR",
         help="a dataset folder: its validation split (default: the one the model was trained on)")
+    add_task(command)
     add_encoding(command)
     add_context(command)
     command.add_argument("--batch-size", type=int, default=16, metavar="N", help=HELP["batch_size"])
@@ -51,6 +54,9 @@ def add_evaluate(commands):
 
 
 def evaluate(options):
+    if options.task:
+        return evaluate_task(options, lambda some, model: rows_to_measure(
+            some, model, context_of(some, model)))
     import numpy as np
 
     from minillm import training
@@ -144,7 +150,6 @@ def rows_to_measure(options, model, context: int):
     import numpy as np
 
     from minillm import training
-    from minillm.distillation.loop import same_tokenizer
     from minillm.text import tokenizer as tokenizers
     from minillm.text.dataset import open_dataset, windows
 
@@ -163,7 +168,7 @@ def rows_to_measure(options, model, context: int):
     if dataset.vocab_size > model.config.vocab_size:
         raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has "
                         f"{model.config.vocab_size}")
-    if model.tokenizer and not same_tokenizer(tokenizers.load(folder), model.tokenizer):
+    if model.tokenizer and not tokenizers.same_tokenizer(tokenizers.load(folder), model.tokenizer):
         raise UserError(
             f"{folder}: was cut into tokens by another tokenizer than {options.path} has: its "
             "numbers mean other tokens; give the text itself with --text")

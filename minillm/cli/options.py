@@ -5,7 +5,15 @@ import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-from minillm.config import OPTIMIZERS, PRECISIONS, ModelConfig, TrainConfig, preset, with_options
+from minillm.config import (
+    OPTIMIZERS,
+    PRECISIONS,
+    TUNE_METHODS,
+    ModelConfig,
+    TrainConfig,
+    preset,
+    with_options,
+)
 
 HELP = {
     "steps": "training steps, one batch each",
@@ -32,6 +40,10 @@ HELP = {
     "matmul_precision": "precision of matrix products; bfloat16 is for accelerators",
     "cpu_devices": "split a CPU into this many devices, which share each batch (jax); at most the "
     "number of cores",
+    "method": "sft: train everything; lora: train a small change of each matrix",
+    "rank": "rank of LoRA's changes",
+    "alpha": "LoRA's alpha: the change counts alpha / rank times",
+    "targets": "matrices that LoRA changes",
     "max_new_tokens": "write at most this many tokens",
     "temperature": "0: always take the most probable token",
     "top_k": "sample from the k most probable tokens; 0: from all",
@@ -54,7 +66,7 @@ SHAPE = {  # the help of the options that override what a preset or a depth sets
     "o_proj_init_gain": "o_proj starts as so many times the transpose of v_proj; 0: random, as "
     "other matrices (default: 0; 6 where the text is the story world)",
 }
-CHOICES = {"optimizer": OPTIMIZERS, "matmul_precision": PRECISIONS}
+CHOICES = {"method": TUNE_METHODS, "optimizer": OPTIMIZERS, "matmul_precision": PRECISIONS}
 
 
 # ---- Options ---------------------------------------------------------------------------------

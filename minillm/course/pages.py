@@ -10,6 +10,8 @@
                                       results_full.json
     {{ picture NAME }}                a drawing of minillm/course/pictures.py
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
+    {{ widget NAME }}                 assets/NAME.js of minillm/in_page, with the data of shown.py's
+                                      `widgets`; a notebook has none
     {{ live the report }}             a link to the page that the lesson's report.py writes; elsewhere
                                       than on the site the words alone
     ```python run                     a block that is run now; what it prints is shown below it
@@ -34,6 +36,7 @@ from minillm.course import demos, pictures
 from minillm.course.lessons import PACKAGE, Lesson, duration, lessons_folder, load_module
 from minillm.course.source import source_of
 from minillm.errors import UserError
+from minillm.in_page import page as in_page
 
 REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
 BLOCK = re.compile(r"^```python (run|hidden)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -170,6 +173,14 @@ class Maker:
         if not (self.folder / "report.py").is_file():
             raise KeyError(f"{self.folder.name} has no report.py")
         return f"[{words}]({self.folder.name}/report.html)" if self.form == "site" else words
+
+    def make_widget(self, name):
+        if self.form == "notebook":                             # reads it without scripts
+            return ""
+        file, data = f"{self.folder.name}/{name}.js", dict(self.demo["widgets"](self.results()))
+        self.files[file] = in_page.widget(name, data[name])
+        return (f'<div class="in-page" id="widget-{name}"><noscript>With scripts allowed, sliders '
+                f'are here.</noscript></div>\n<script src="{file}" defer></script>')
 
     # ---- What the exercise asks -----------------------------------------------------------------------
 

@@ -64,11 +64,17 @@ def save_description(folder, config, params, tokenizer=None, dtype: str = "float
     write_json(folder / "generation_config.json",
                {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id})
     if tokenizer is not None:
-        about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
-        if template is not None:
-            about["chat_template"] = template
-        tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
-        write_json(folder / "tokenizer_config.json", about)
+        save_tokenizer(folder, config, tokenizer, add_bos_token, template, marks)
+
+
+def save_tokenizer(folder: Path, config, tokenizer, add_bos_token: bool = True,
+                   template: str | None = None, marks: dict[str, str] | None = None):
+    """Write what belongs to the tokenizer, the chat template included. Raises UserError."""
+    about = tokenizer_config(config, tokenizer, add_bos_token) | (marks or {})
+    if template is not None:
+        about["chat_template"] = template
+    tokenizer.save(folder, about["bos_token"] if about["add_bos_token"] else None)
+    write_json(folder / "tokenizer_config.json", about)
 
 
 def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
@@ -107,7 +113,8 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
 def copy_texts(source: Path, out: Path):
     """Bring a folder's own tokenizer files, chat template and generation_config.json along, as they are. Raises UserError."""
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                 "added_tokens.json", "chat_template.jinja", "chat_template.json", "generation_config.json"):
+                 "added_tokens.json", "chat_template.jinja", "chat_template.json",
+                 "generation_config.json"):
         if (source / name).is_file():
             with replacing(out / name) as beside:
                 beside.write_bytes((source / name).read_bytes())

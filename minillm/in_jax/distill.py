@@ -6,6 +6,7 @@ gradient: only the student's parameters are differentiated.
 """
 
 from functools import partial
+from math import log
 
 import jax
 import jax.numpy as jnp
@@ -44,10 +45,23 @@ def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
+def jsd(logits_BTV, teacher_BTV, targets_BT, temperature: float, beta: float):
+    """Mean of T^2 (beta KL(p || m) + (1 - beta) KL(q || m)), m = beta p + (1 - beta) q, in nats."""
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
+    log_m_BTV = jnp.logaddexp(log(beta) + log_p_BTV, log(1 - beta) + log_q_BTV)
+    nats_BTV = beta * jnp.exp(log_p_BTV) * (log_p_BTV - log_m_BTV)
+    nats_BTV = nats_BTV + (1 - beta) * jnp.exp(log_q_BTV) * (log_q_BTV - log_m_BTV)
+    return counted_mean(temperature**2 * jnp.sum(nats_BTV, axis=-1), targets_BT)
+
+
 def distill_loss(logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if distill.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
-                                                         distill.temperature)
+    said = logits_BTV, teacher_BTV, targets_BT, distill.temperature
+    if 0 < distill.beta < 1:
+        kl = jsd(*said, distill.beta)
+    else:
+        kl = (reverse_kl if distill.beta else forward_kl)(*said)
     return distill.alpha * kl + (1 - distill.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
@@ -143,28 +157,34 @@ def _read_top_k(params, tokens_BT, config, k):
     return top_k(forward_of(config)(params, split_rows(tokens_BT, axis=0), config)[0], k)
 
 
-def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
+def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig, given_NB=None):
     """tokens_BN, and whether all logits were finite: continue every row from its first token, one
-    coin per token, in one cache."""
-    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, sampling))
+    coin per token, in one cache.
+
+    Where `given_NB` is not below 0, that token is taken instead of a sampled one.
+    """
+    given_NB = jnp.full(coins_NB.shape, -1) if given_NB is None else given_NB
+    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, given_NB, config, sampling))
 
 
 @partial(jax.jit, static_argnames=("config", "sampling"))
-def _write_rows(params, first_B, coins_NB, config, sampling):
+def _write_rows(params, first_B, coins_NB, given_NB, config, sampling):
 
-    def step(carry, coin_B):
-        token_B, cache, finite = carry
+    def step(carry, drawn):
+        (token_B, cache, finite), (coin_B, given_B) = carry, drawn
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
         finite = finite & are_finite(logits_BTV)
         token_B = jax.vmap(partial(sample, sampling=sampling))(logits_BTV[:, 0], coin_B)
-        return (token_B.astype(jnp.int32), cache, finite), token_B
+        token_B = jnp.where(given_B < 0, token_B, given_B).astype(jnp.int32)
+        return (token_B, cache, finite), token_B
 
     token_B, tokens, finite = split_rows(first_B, axis=0).astype(jnp.int32), [], True
     cache = init_cache(config, len(first_B), 0, params["norm"].dtype)
     for begin in range(0, len(coins_NB), ROOM):   # the cache grows with the text
-        coins = split_rows(coins_NB[begin : begin + ROOM], axis=1)
+        drawn = tuple(split_rows(part[begin : begin + ROOM], axis=1)
+                      for part in (coins_NB, given_NB))
         carry = token_B, _longer(cache), finite
-        (token_B, cache, finite), new_NB = jax.lax.scan(step, carry, coins)
+        (token_B, cache, finite), new_NB = jax.lax.scan(step, carry, drawn)
         tokens.append(new_NB)
     return jnp.concatenate(tokens).T, finite
 

@@ -18,6 +18,7 @@ Citations and formulas stand in the twin's docstrings; here stand the difference
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
+from minillm.architecture.adapted import Adapted
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.rope import frequencies
 from minillm.config import IGNORE
@@ -34,8 +35,15 @@ def no_tap(name: str, x):
 
 def linear(x, w, b=None):
     """y = x w + b, or x w if b is None. x (..., in), w (in, out), b (out,) -> (..., out)."""
+    if isinstance(w, Adapted):
+        return adapted(x, w.w, w.a, w.b, w.scale, b)
     y = matmul(x, w) if isinstance(w, Quantized) else x @ w
     return y if b is None else y + b
+
+
+def adapted(x, w, a, b, scale: float, bias=None):
+    """y = x w + scale (x a) b + bias: a matrix w that stays, and LoRA's change of it."""
+    return linear(x, w, bias) + scale * (x @ a) @ b
 
 
 def embedding(tokens_BT, table_VD):

@@ -171,8 +171,9 @@ def forward_backward(dlogits_BTV, params, tokens_BT, activations, config: ModelC
     dembed_VD = embedding_backward(dx_BTD, tokens_BT, params["embed_tokens"])
     if "lm_head" in params:
         return {"embed_tokens": dembed_VD, "layers": dlayers, "norm": dnorm, "lm_head": dhead_DV}
-    # tied: one matrix, used at both ends
-    return {"embed_tokens": dembed_VD + dhead_DV.T, "layers": dlayers, "norm": dnorm}
+    if dhead_DV is not None:        # None: quantized, not trained
+        dembed_VD = dembed_VD + dhead_DV.T                   # tied: one matrix, used at both ends
+    return {"embed_tokens": dembed_VD, "layers": dlayers, "norm": dnorm}
 
 
 def block_backward(dy_BTD, layer, activations, prefix: str, cos_sin, config: ModelConfig):

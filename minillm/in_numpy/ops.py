@@ -19,10 +19,11 @@ d(loss)/dx. Backward is forward read upwards: each step names the forward line t
 
 import numpy as np
 
+from minillm.architecture.adapted import Adapted
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.rope import frequencies
 from minillm.config import IGNORE
-from minillm.in_numpy.quantize import lookup, matmul
+from minillm.in_numpy.quantize import dequantize, lookup, matmul
 
 SQRT_2_OVER_PI, GELU_CUBIC = 0.7978845608028654, 0.044715
 
@@ -34,6 +35,8 @@ def no_tap(name: str, x):
 
 def linear(x, w, b=None):
     """y = x w + b, or x w if b is None. x (..., in), w (in, out), b (out,) -> (..., out)."""
+    if isinstance(w, Adapted):
+        return adapted(x, w.w, w.a, w.b, w.scale, b)
     y = matmul(x, w) if isinstance(w, Quantized) else x @ w
     return y if b is None else y + b
 
@@ -41,15 +44,44 @@ def linear(x, w, b=None):
 def linear_backward(dy, x, w, b=None):
     """dx = dy w^T,  dw = x^T dy,  db = sum of dy over rows (None if b is None).
 
-    The rows of all texts count, so x and dy become matrices first: (rows, in) and (rows, out).
+    The rows of all texts count, so x and dy become matrices first: (rows, in) and (rows, out). A
+    quantized w is not trained: its dw is None. Of an adapted one, dw is that of the adapter alone.
     """
+    if isinstance(w, Adapted):
+        dx, da, db, dbias = adapted_backward(dy, x, w.w, w.a, w.b, w.scale, b)
+        return dx, {"a": da, "b": db}, dbias
     rows_x = x.reshape(-1, x.shape[-1])
     rows_dy = dy.reshape(-1, dy.shape[-1])
     # y + b: every row used the same b, so the rows add up
     db = None if b is None else np.sum(rows_dy, axis=0)
+    if isinstance(w, Quantized):
+        return dy @ dequantize(w, dy.dtype).T, None, db
     dx = dy @ w.T                                            # y = x @ w
     dw = rows_x.T @ rows_dy                                  # y = x @ w: and the same w
     return dx, dw, db
+
+
+def adapted(x, w, a, b, scale: float, bias=None):
+    """y = x w + scale (x a) b + bias: a matrix w that stays, and LoRA's change of it.
+
+    x (..., in), w (in, out), a (in, r), b (r, out). Hu et al. 2021, arXiv:2106.09685, eq. 3.
+    """
+    return linear(x, w, bias) + scale * (x @ a) @ b
+
+
+def adapted_backward(dy, x, w, a, b, scale: float, bias=None):
+    """With h = x a:  dh = scale dy b^T,  dx = dy w^T + dh a^T,  da = x^T dh,  db = scale h^T dy.
+
+    Returns dx, da, db, dbias; w is a constant, so that its gradient takes neither time nor memory.
+    """
+    rows_x, rows_dy = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
+    dbias = None if bias is None else np.sum(rows_dy, axis=0)    # y = ... + bias
+    db = scale * (rows_x @ a).T @ rows_dy                        # y = ... + scale h @ b
+    dh = scale * dy @ b.T                                        # y = ... + scale h @ b
+    da = rows_x.T @ dh.reshape(-1, dh.shape[-1])                 # h = x @ a
+    w_IO = dequantize(w, dy.dtype) if isinstance(w, Quantized) else w
+    dx = dy @ w_IO.T + dh @ a.T                                  # x went two ways
+    return dx, da, db, dbias
 
 
 def embedding(tokens_BT, table_VD):
@@ -58,7 +90,10 @@ def embedding(tokens_BT, table_VD):
 
 
 def embedding_backward(dx_BTD, tokens_BT, table_VD):
-    """dtable: each row sums dx over all positions of its token. Token ids have no derivative."""
+    """dtable: each row sums dx over all positions of its token. Token ids have no derivative, and a
+    quantized table is not trained: None."""
+    if isinstance(table_VD, Quantized):
+        return None
     dtable_VD = np.zeros_like(table_VD)
     # x = table[tokens]: a row used twice is added to twice
     np.add.at(dtable_VD, tokens_BT, dx_BTD)

@@ -6,13 +6,10 @@ probabilities in one byte each (the square root, 0 to 255), the rest in two or f
 """
 
 import base64
-import hashlib
 import json
-import os
 import re
 from datetime import datetime
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +21,7 @@ from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.files import write_atomically
 from minillm.in_numpy.ops import log_softmax
+from minillm.in_page.page import may_write as page_may_write, policy
 from minillm.inspection import compare as comparing, faithfulness
 from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps
 from minillm.inspection.attribution import attribute_logits, head_outputs
@@ -480,13 +478,6 @@ def page(data: dict) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], html)
 
 
-def policy(css: str, js: str) -> str:
-    """A Content-Security-Policy: load nothing, and run only this style and this script."""
-    style, script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-                     for text in (css, js))
-    return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
-
-
 def embedded(data: dict) -> str:
     """JSON that is safe inside a script element: no <, > or &, and no U+2028 or U+2029."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
@@ -502,28 +493,8 @@ def title(data: dict) -> str:
 
 
 def may_write(path, replace: bool = False):
-    """Check before long work that the page can be written. Raises UserError.
-
-    Only with `replace` is a page overwritten, and never a file that is not a page of `minillm inspect`.
-    """
-    path = Path(path)
-    if path.is_dir() or not path.resolve().parent.is_dir():
-        raise UserError(f"{path}: "
-                        + ("is a folder" if path.is_dir() else f"there is no folder {path.parent}")
-                        + ": name a file for the page")
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise UserError(f"{path}: the folder {path.resolve().parent} cannot be written to")
-    if path.exists() and b"<title>Inside " not in path.read_bytes()[:5000]:
-        raise UserError(
-            f"{path}: exists and is not a page of minillm inspect: choose another --out")
-    if path.exists() and not replace:
-        raise UserError(f"{path}: already exists: choose another --out, or replace it with --force")
-
-
-def free_name(name: str = "report") -> Path:
-    """report.html, or the first of report-2.html, report-3.html, ... that does not exist."""
-    names = (Path(f"{name}{'' if n == 1 else f'-{n}'}.html") for n in count(1))
-    return next(path for path in names if not path.exists())
+    """Check before long work that the page can be written, as `in_page.page.may_write` does. Raises UserError."""
+    page_may_write(path, replace, b"<title>Inside ")
 
 
 def write(path, data: dict) -> int:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -52,18 +52,30 @@ KEEP = ("best", "last")
 
 @dataclass(frozen=True)
 class Method:
-    """How a run differs from plain training of a fresh model. Distillation gives its own.
+    """How a run differs from plain training of a fresh model. Distillation and tuning give theirs.
 
     `begin()` returns the first parameters; `take(state, first, end)` takes the steps from `first`
     up to `end` and returns the next state and metrics, as `train_steps` does; `origin` is what else
     must be equal when the run is resumed: names and values; `describe(folder)` writes all of the
     checkpoint but its parameters, once, where the run does not do it itself.
+
+    Where not all of a model is trained, `whole(trained)` returns its parameters, `shapes` is the
+    tree of what is trained, and `save(folder, trained)` and `read(folder)` keep that in the folder.
+    `rows(count)` are the held-out rows and `epochs(step)` how often the data was read, where the
+    data is no text; `sample(params, step)` writes the sample of a step.
     """
 
     begin: Callable[[], dict] | None = None
     take: Callable | None = None
     origin: dict | None = None
     describe: Callable[[Path], None] | None = None
+    whole: Callable[[dict], dict] = lambda trained: trained
+    shapes: dict | None = None
+    save: Callable[[Path, dict], None] | None = None
+    read: Callable[[Path], dict] | None = None
+    rows: Callable[[int | None], HeldOut] | None = None
+    epochs: Callable[[int], float] | None = None
+    sample: Callable[[dict, int], str] | None = None
 
 
 def steps(model, state, text, config: ModelConfig, train: TrainConfig, take=None) -> Iterator:
@@ -109,10 +121,11 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     if twin == "jax":
         import_module("minillm.in_jax.sharding").use_cpu_devices(train.cpu_devices)
     folder = prepare_folder(folder, resume)
-    # refuses a text that is too short
-    batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)
-    progress = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep, callbacks
-                    or Callbacks(), method, held_out(dataset, train.context, train.eval_rows))
+    if method.rows is None:  # refuses a text that is too short
+        batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)
+    progress = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep,
+                    callbacks or Callbacks(), method,
+                    rows_of(method, dataset, train, train.eval_rows))
     state = progress.resume() if resume else progress.begin()
     step = first = int(state["step"])
     began, clock = time.perf_counter(), _Clock(train.batch_size * train.context)
@@ -132,7 +145,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
         seconds, tokens = time.perf_counter() - began, (step - first) * clock.tokens_per_step
         summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": tokens,
                    "tokens_per_second": clock.speed or tokens / seconds,
-                   "epochs": epochs(dataset, train, step)}
+                   "epochs": (method.epochs or partial(epochs, dataset, train))(step)}
         summary |= progress.measured_at_the_end(state) if summary["done"] else {}
         summary |= {"keep": keep, "model_step": progress.best["step"] if progress.best else step}
         if summary["done"]:
@@ -171,22 +184,22 @@ class _Run:
             state = self.model.init_state(self.method.begin())
         self._save_description(state)                            # a run with a state has all of it
         self._save_state(state)
-        checkpoint.save_params(self.folder, self.config, state["params"])
+        self._save_model(state)
         return state
 
     def resume(self) -> dict:
         """The state in the folder, and the log cut where it ends."""
         saved = load_training(self.folder, self.config, self.train, self.dataset.fingerprint,
-                              self.method.origin)
+                              self.method.origin, self.method.shapes)
         state = self.model.init_state(**saved)
         self.saved_step = saved["step"]
         self.evaluations = held_out_losses(truncate_metrics(self.folder / METRICS, saved["step"]))
         if self.method.describe is None:
             self._save_description(state)                        # a kill may have left half of it
-        if self.keep == "best" and (self.folder / checkpoint.MODEL).exists():
+        if self.keep == "best" and any(self.folder.glob("*model.safetensors")):
             self.best = training_notes(self.folder).get("best")
         if self.best is None:
-            checkpoint.save_params(self.folder, self.config, state["params"])
+            self._save_model(state)
         return state
 
     def look(self, state):
@@ -195,7 +208,11 @@ class _Run:
         if step % train.eval_every == 0:
             self.evaluate(state, self.rows)
         if train.sample_every and step and step % train.sample_every == 0:
-            text = write_sample(self.model, state["params"], self.config, self.tokenizer, step)
+            params = self.method.whole(state["params"])
+            if self.method.sample is None:
+                text = write_sample(self.model, params, self.config, self.tokenizer, step)
+            else:
+                text = self.method.sample(params, step)
             self.callbacks.sampled(step, text)
 
     def evaluate(self, state, rows: HeldOut, **about) -> dict:
@@ -212,13 +229,13 @@ class _Run:
         better = self.best is None or record["held_out"] < self.best["held_out"]
         if self.keep == "best" and step > 0 and better:
             self.best = {"step": step, "held_out": record["held_out"]}
-            checkpoint.save_params(self.folder, self.config, state["params"])
+            self._save_model(state)
         self.callbacks.evaluated(record | {"lowest": lowest_evaluation(self.evaluations)})
         return record
 
     def measured_at_the_end(self, state) -> dict:
         """The losses of the model in the folder on all held-out rows, and the lowest evaluation."""
-        everything = held_out(self.dataset, self.train.context)
+        everything = rows_of(self.method, self.dataset, self.train)
         if self.keep == "last":
             some = self._losses(state["params"], self.rows)["held_out"]
             losses = self.evaluate(state, everything, on_eval_rows=some)
@@ -226,7 +243,8 @@ class _Run:
             self.evaluate(state, self.rows)
             params = state["params"]
             if self.best["step"] != int(state["step"]):
-                params = checkpoint.load_model(self.folder)[1]
+                read = self.method.read or (lambda folder: checkpoint.load_model(folder)[1])
+                params = read(self.folder)
             losses = self._losses(params, everything)
         return losses | {"lowest": lowest_evaluation(self.evaluations)}
 
@@ -248,8 +266,14 @@ class _Run:
     def save(self, state):
         """Write the state, and the model where it is the last one that is kept."""
         if self.best is None:                                    # keep="last", or no evaluation yet
-            checkpoint.save_params(self.folder, self.config, state["params"])
+            self._save_model(state)
         self._save_state(state)
+
+    def _save_model(self, state):
+        if self.method.save is None:
+            checkpoint.save_params(self.folder, self.config, state["params"])
+        else:
+            self.method.save(self.folder, state["params"])
 
     def _save_state(self, state):
         notes = {"text": self.dataset.name} | ({"best": self.best} if int(state["step"]) else {})
@@ -263,7 +287,8 @@ class _Run:
         else:
             self.method.describe(self.folder)
 
-    def _losses(self, params, rows: HeldOut) -> dict:
+    def _losses(self, trained, rows: HeldOut) -> dict:
+        params = self.method.whole(trained)
         return evaluate(self.model, params, self.config, rows, self.train.batch_size)
 
     def _diverged(self, what: str) -> UserError:
@@ -309,6 +334,13 @@ def starts_of_rows(dataset: Dataset, context: int):
     """Where training rows begin: at documents where the exact floor is known, anywhere (None) elsewhere."""
     return None if dataset.floor_nats is None else row_starts(dataset.train_starts,
                                                               len(dataset.train), context)
+
+
+def rows_of(method: Method, dataset, train: TrainConfig, count: int | None = None) -> HeldOut:
+    """The held-out rows of a run, or about `count` of them."""
+    if method.rows is not None:
+        return method.rows(count)
+    return held_out(dataset, train.context, count)
 
 
 def epochs(dataset: Dataset, train: TrainConfig, step: int) -> float:

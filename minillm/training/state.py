@@ -42,8 +42,9 @@ def save_training(folder, state, config: ModelConfig, train: TrainConfig, data_f
 
 
 def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerprint: str,
-                  origin: dict | None = None):
-    """The state that `save_training` wrote, its arrays NumPy's.
+                  origin: dict | None = None, trained: dict | None = None):
+    """The state that `save_training` wrote, its arrays NumPy's. `trained` is the tree of what is
+    trained, where that is not the whole model.
 
     Raises UserError where there is none, where it is damaged, or where the run it belongs to had
     another model, other settings or other data: going on from it would be neither run. A setting
@@ -61,7 +62,7 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
     model, origin = json.loads(json.dumps(asdict(config))), origin or {}
     for then, now, names in ((before["model"], model, before["model"]),
                              (before["train"], asdict(train), before["train"]),
-                             (before["origin"], origin, origin | before["origin"])):
+                             (before["origin"], origin, before["origin"] or origin)):
         changed = [f"{name} ({then.get(name)!r} then, {now.get(name)!r} now)" for name in names
                    if then.get(name) != now.get(name)]
         if changed:
@@ -70,7 +71,7 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
     if metadata.get("data") != data_fingerprint:
         raise UserError(f"{path}: the run was started with other data: "
                         "resume with the same, or start anew in another folder")
-    shape = table(config)
+    shape = trained or table(config)
     shape = {"params": shape, "moments": {"mean": shape, "square": shape}}
     for name, parameter in flatten(shape).items():
         if name not in tensors or tensors[name].shape != parameter.shape:

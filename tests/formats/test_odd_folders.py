@@ -198,8 +198,10 @@ def files(folder, **contents):
 @pytest.mark.parametrize(
     "contents, path, words",
     [({"m_DOT_gguf": b"GGUF"}, "", "give its name .*m.gguf"),
-     ({"adapter_config_DOT_json": b'{"base_model_name_or_path": "a/b"}'}, "",
-      "adapter .*a/b.*merge_and_unload"),
+     ({"adapter_config_DOT_json": b'{"peft_type": "LORA", "r": 4, "lora_alpha": 8, '
+                                  b'"base_model_name_or_path": "a/b"}'}, "",
+      "base model .*a/b.* is not there|adapter .*a/b.*merge_and_unload"),
+     ({"adapter_config_DOT_json": b"{}"}, "", "only LORA.*merge_and_unload|an adapter"),
      ({"checkpoint-9__config_DOT_json": b"{}", "checkpoint-500__config_DOT_json": b"{}"}, "",
       "give .*checkpoint-500"), ({"consolidated_DOT_00_DOT_pth": b"PK"}, "", "Meta's own format"),
      ({"model_DOT_safetensors": b""}, "", "weights alone"),

@@ -96,7 +96,7 @@ def test_our_tokenizer_cuts_there_as_here_but_for_what_the_remark_says(tmp_path)
     assert "combining marks" in gguf.gguf_tokenizer.remark(TOKENIZER)
 
 
-@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32"])
+@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32", "int4-group32-min"])
 def test_quantized_files_open(tmp_path, scheme):
     ours = model(ModelConfig, 1)
     params = quantize_model(ours.params, ours.config, scheme_named(scheme))

@@ -17,6 +17,8 @@ from minillm.in_numpy.ops import rotation
 OPS = sorted(name.removesuffix("_backward") for name in public_functions("in_numpy", "ops") if name.endswith("_backward"))
 # Nothing to learn in them; the losses that use log_softmax have gradients of their own.
 WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance", "log_softmax"}
+# the arguments that have a derivative where others are constants: angles, slopes, what LoRA leaves
+CONSTANTS = {"rope": [0], "attend": [0, 1, 2], "adapted": [0, 2, 3, 5]}
 
 
 def test_every_op_has_a_backward_right_under_it():
@@ -34,8 +36,8 @@ def test_backward_of_an_op(name, float64):
         rng = np.random.default_rng(seed)
         arguments = case(name, "in_numpy", rng, np.float64)
         counted = [i for i, a in enumerate(arguments) if isinstance(a, np.ndarray) and a.dtype == np.float64]
-        if name in ("rope", "attend"):
-            counted = [0] if name == "rope" else [0, 1, 2]     # angles and slopes are constants
+        if name in CONSTANTS:
+            counted = CONSTANTS[name]
 
         def of_counted(*values):
             full = list(arguments)

@@ -1,0 +1,64 @@
+"""Sums and word problems in the words of the story world, graded exactly.
+
+Numbers are written in digits. `difficulty` is how many digits the largest one that is asked for
+has. What is held out is a pair of numbers: a pair of the validation split occurs in no question of
+the training split, whichever way round, neither added nor taken away.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from minillm.errors import require
+from minillm.text.storyworld_words import NAMES, VARIABLES
+from minillm.tuning.examples import SPLITS, Example, one_in, pattern_of
+
+HELD_OUT = 5  # one pair of numbers in so many
+DIFFICULTIES = (1, 2, 3)
+FRUITS = VARIABLES["fruit"]
+# {t} is the sum of {a} and {b}: what is asked for, or what is given where something is taken away.
+ADDED = ("What is {a} and {b}?",
+         "{hero} picked {a} {fruit} and {friend} picked {b}. How many {fruit} were there?",
+         "{hero} had {a} {fruit} and found {b} more. How many {fruit} were there?",
+         "There were {a} {fruit} in a basket and {b} on the table. How many {fruit} were there?")
+TAKEN = ("What is {t} without {a}?",
+         "{hero} had {t} {fruit} and gave {friend} {a}. How many {fruit} were left?",
+         "There were {t} {fruit} in a basket, and {hero} took {a}. How many {fruit} were left?")
+PATTERNS = [(pattern_of(template), template) for template in ADDED + TAKEN]
+
+
+def examples(split: str, seed: int = 0, difficulty: int = 2) -> Iterator[Example]:
+    """The endless examples of a split. Raises UserError for a difficulty that does not exist."""
+    require(difficulty in DIFFICULTIES, "difficulty", difficulty, "1, 2 or 3 (digits)")
+    rng = np.random.default_rng([seed, SPLITS.index(split), difficulty])
+    templates = ADDED + TAKEN
+    while True:
+        a, b = (int(n) for n in rng.integers(0, 10**difficulty, 2))
+        hero, friend = rng.choice(NAMES, 2, replace=False)
+        template, fruit = templates[rng.integers(len(templates))], FRUITS[rng.integers(len(FRUITS))]
+        if is_held_out(a, b) == (split == "validation"):
+            question = template.format(a=a, b=b, t=a + b, hero=hero, friend=friend, fruit=fruit)
+            kind = "word problem" if "{fruit}" in template else "sum"
+            yield Example(question, truth(question), kind)
+
+
+def is_held_out(a: int, b: int) -> bool:
+    """Does the pair belong to the validation split?"""
+    return one_in(HELD_OUT, f"{min(a, b)} {max(a, b)}")
+
+
+def truth(question: str) -> str | None:
+    """The right answer to a question of this grammar, None for any other text."""
+    for pattern, template in PATTERNS:
+        match = pattern.fullmatch(question)
+        if match:
+            said = match.groupdict()
+            a = int(said["a"])
+            number = a + int(said["b"]) if "b" in said else int(said["t"]) - a
+            return f"{number} {said['fruit']}" if "fruit" in said else str(number)
+    return None
+
+
+def reward(question: str, answer: str) -> float:
+    """1 for exactly the right answer, white space around it aside; 0 for any other."""
+    return float(answer.strip() == truth(question))

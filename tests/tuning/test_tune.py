@@ -1,0 +1,150 @@
+"""Promises of tuning: a run is resumed bit for bit, whatever it trains; answers learned are given;
+the command line does it all, and mistakes are one line."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from minillm import cli, load, training, tuning
+from minillm.config import GenerateConfig, TrainConfig, TuneConfig
+from minillm.errors import UserError
+from minillm.formats import adapter
+from minillm.tuning.conversations import Conversation
+
+TRAIN = TrainConfig(steps=14, batch_size=2, context=64, learning_rate=3e-3, warmup_steps=2,
+                    optimizer="adamw", weight_decay=0.0, steps_per_dispatch=3, eval_every=4,
+                    eval_rows=4, save_every=5, sample_every=6, cpu_devices=1)
+LORA = TuneConfig(method="lora", rank=2, targets="q_proj,down_proj")
+WAYS = {"sft": TuneConfig(), "lora": LORA}
+
+
+def data_of(model):
+    task = tuning.task_of("desk")
+    return tuning.of_conversations("desk", model, 64, task.conversations("train", 40),
+                                   task.conversations("validation", 8), task=task)
+
+
+class Interrupt(training.Callbacks):
+    """Ctrl-C, where a dispatch has ended at step 6."""
+
+    def stepped(self, step, loss, speed):
+        if step == 6:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def base(small, tmp_path_factory):
+    """The small model in a folder, with a template."""
+    folder = tmp_path_factory.mktemp("base")
+    small.save(folder / "model")
+    return tuning.with_template(load(folder / "model"))
+
+
+@pytest.mark.parametrize("way, twin", [("sft", "numpy"), ("lora", "numpy"), ("lora", "jax"),
+                                       pytest.param("sft", "jax", marks=pytest.mark.slow)])
+def test_resumed_it_is_the_uninterrupted_run(way, twin, base, tmp_path):
+    data, how = data_of(base), WAYS[way]
+    said = []
+
+    class Listen(training.Callbacks):
+        def sampled(self, step, text):
+            said.append((step, text))
+
+    tuning.run(tmp_path / "whole", base, TRAIN, how, data, twin=twin, callbacks=Listen())
+    with pytest.raises(KeyboardInterrupt):
+        tuning.run(tmp_path / "parts", base, TRAIN, how, data, twin=twin, callbacks=Interrupt())
+    tuning.run(tmp_path / "parts", base, TRAIN, how, data, twin=twin, resume=True)
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    model = {"sft": "model.safetensors", "lora": adapter.MODEL}[way]
+    assert {model, "metrics.jsonl", "training_state.safetensors", "tokenizer_config.json"} <= names
+    for name in (model, "metrics.jsonl"):
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("whole", "parts"))
+        assert one == other, name
+    assert [step for step, _ in said] == [6, 12] and all(" -> " in text for _, text in said)
+    losses = [r["held_out"] for r in training.read_metrics(tmp_path / "whole" / "metrics.jsonl")
+              if "held_out" in r]
+    assert losses[-1] < losses[0]
+    opened = load(tmp_path / "whole")
+    assert opened.chat_template == base.chat_template and opened.config == base.config
+
+
+def test_another_method_or_base_is_not_resumed(base, tmp_path):
+    data = data_of(base)
+    short = replace(TRAIN, steps=2)
+    tuning.run(tmp_path, base, short, LORA, data, twin="numpy")
+    for model, how, says in ((base, replace(LORA, alpha=3.0), "tune alpha"),
+                             (replace(base, params=base.params | {"norm": base.params["norm"] * 2}),
+                              LORA, "base")):
+        with pytest.raises(UserError, match=f"another {says}"):
+            tuning.run(tmp_path, model, short, how, data, twin="numpy", resume=True)
+
+
+def test_what_is_learned_is_answered(base, tmp_path):
+    talks = [[{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+             for question, answer in (("What is 2 and 3?", "5"), ("Where is the kite?", "Here."))]
+    talks = [Conversation(talk, "here") for talk in talks * 4]
+    data = tuning.of_conversations("talks", base, 96, talks, talks[:2])
+    train = replace(TRAIN, steps=60, context=96, optimizer="muon", learning_rate=1e-2,
+                    muon_learning_rate=0.05, sample_every=0, eval_every=20)
+    tuning.run(tmp_path, base, train, TuneConfig(), data, twin="jax")
+    model = load(tmp_path)
+    prompts = tuning.prompts(model, [talk.messages[0]["content"] for talk in talks[:2]], 8)
+    for twin in ("numpy", "jax"):
+        how = GenerateConfig(max_new_tokens=8, temperature=0)
+        written = tuning.write(model, prompts, how, twin)
+        assert tuning.texts(model, written) == ["5", "Here."]
+    alone = list(model.continuation(prompts[1], "numpy", how, None, model.answer_ends))
+    assert written[1][:-1] == alone
+
+
+def test_pass_at_k_is_what_counting_says():
+    rng = np.random.default_rng(0)
+    for right, times, k in ((0, 5, 3), (2, 6, 3), (5, 5, 1), (1, 4, 4)):
+        draws = [rng.permutation(times)[:k].min() < right for _ in range(4000)]
+        assert abs(tuning.pass_at(k, right, times) - np.mean(draws)) < 0.03
+
+
+FLAGS = ["--twin", "numpy", "--steps", "4", "--batch-size", "2", "--context", "64", "--eval-every",
+         "2", "--eval-rows", "2", "--examples", "30", "--sample-every", "2", "--rank", "2"]
+
+
+@pytest.mark.parametrize("method", WAYS)
+def test_the_command_line_tunes_and_grades(method, base, tmp_path, capsys):
+    out = str(tmp_path / "run")
+    assert cli.main(["tune", base.source, "--data", "sums", "--method", method, "--out", out,
+                     *FLAGS]) == 0
+    shown = capsys.readouterr().out
+    for words in ("conversations in", "[[", "writes:", "trained", f"evaluate {out} --task sums"):
+        assert words in " ".join(shown.split()), words
+    assert cli.main(["tune", "--resume", "--out", out]) == 0
+    text = tmp_path / "text.txt"
+    text.write_text("What is 2 and 3? " * 20, encoding="utf-8")
+    capsys.readouterr()
+    assert cli.main(["evaluate", out, "--task", "sums", "--questions", "6", "--times", "2",
+                     "--text", str(text), "--twin", "numpy", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["answers"] == 12 and set(result["by_kind"]) <= {"sum", "word problem"}
+    assert result["accuracy_95"][0] <= result["accuracy"] <= result["accuracy_95"][1]
+    before, after = result["forgetting"]["held_out"]
+    assert before > 0 and after != before and result["before"] == base.source
+    assert cli.main(["evaluate", out, "--task", "desk", "--questions", "3", "--twin", "numpy"]) == 0
+    assert "right" in capsys.readouterr().out
+
+
+MISTAKES = {"no data": ([], "--data is missing"),
+            "no file": (["--data", "gone.jsonl"], "not a task"),
+            "target": (["--data", "desk", "--method", "lora", "--targets", "q_proj,x"],
+                       "target 'x'"),
+            "context": (["--data", "desk", "--context", "999"], "reads 96 tokens at most"),
+            "rank": (["--data", "desk", "--rank", "0"], "rank is 0")}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_are_one_line(name, base, tmp_path, capsys):
+    flags, says = MISTAKES[name]
+    assert cli.main(["tune", base.source, "--out", str(tmp_path / "run"), *flags]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
