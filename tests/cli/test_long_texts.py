@@ -13,7 +13,8 @@ from minillm.training import evaluation
 TOKENIZER = tokenizers.train(["the cat sat on the mat. "] * 20, 270)
 LONG = "the cat sat on the mat. " * 2                                  # 14 tokens
 COMMANDS = {"score": ("--prompt", LONG, "--options", " a", " b"),
-            "parity": ("--prompt", LONG, "--against", "numpy"), "inspect": (LONG, "--panels", "lens")}
+            "parity": ("--prompt", LONG, "--against", "numpy"),
+            "inspect": (LONG, "--panels", "lens")}
 
 
 @pytest.fixture(scope="module")
