@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from minillm.cli.measure import add_context, check_length, context_of, warn_of_memory
 from minillm.cli.options import add_checkpoint, add_encoding, add_twin, read_file
 from minillm.cli.parsing import add_command
 from minillm.cli.progress import telling
@@ -47,6 +48,7 @@ def add_commands(commands):
         "--panels", default=",".join(PANELS), metavar="NAMES",
         help="what to measure of what takes time, with commas between; the rest is always there")
     add_reading(command)
+    add_context(command, "tokens of a prompt")
     command.add_argument(
         "--out", metavar="FILE",
         help="the page (default: report.html, or the first of report-2.html, ... that is free)")
@@ -78,7 +80,7 @@ def add_reading(command):
 def inspect(options) -> int:
     """0, or 1 where an identity that must hold fails, or the model's numbers are not finite."""
     from minillm.in_page.page import free_name
-    from minillm.inspection import patching, report
+    from minillm.inspection import estimate, patching, report
     from minillm.loading import load
 
     out = options.out or free_name("report")
@@ -101,6 +103,9 @@ def inspect(options) -> int:
         for line in read_file(options.mean, options).splitlines() if line.strip()]
     if options.mean is not None and not mean_texts:
         raise UserError(f"{options.mean}: holds no prompt: one a line")
+    longest = max(len(prompt) for prompt in [*prompts, *mean_texts] if prompt is not None)
+    check_length(longest, context_of(options, model), "the prompt")
+    warn_of_memory(model, longest, options.twin, 1, estimate(model.config, longest))
     if options.rival is not None and options.target is None:
         raise UserError("--rival needs --target: the token whose logit it is taken from")
     target = None
@@ -165,23 +170,23 @@ def prompt_of(model, text: str | None, options):
                 f"{text!r} holds something that is not a token id: with --ids, give numbers with "
                 "spaces between") from None
     if options.chat:
-        return with_special(model, as_message(options.path, text), begin=False)
+        return with_special(model, as_message(model, options.path, text), begin=False)
     return with_special(model, text) if options.special else model.prompt_ids(text)
 
 
-def as_message(path, text: str) -> str:
+def as_message(model, path, text: str) -> str:
     """A user's message in the checkpoint's chat template, as far as where the answer begins.
 
     Raises UserError.
     """
     from minillm import chat_template
 
-    folder = Path(path)
-    template = chat_template.find(folder) if folder.is_dir() else None
+    template = model.chat_template
+    if template is None and Path(path).is_dir():
+        template = chat_template.find(Path(path))  # says what is wrong with a damaged one
     if template is None:
         raise UserError(f"{path}: has no chat template: leave --chat out")
-    messages = [{"role": "user", "content": text}]
-    return chat_template.render(template, messages, chat_template.special_tokens(folder))
+    return chat_template.render(template, [{"role": "user", "content": text}], model.marks)
 
 
 def with_special(model, text: str, begin: bool = True) -> list[int]:
