@@ -145,7 +145,8 @@ class PageRenderer:
         return "\n\n".join([f"**`{name.split('.')[-1]}`**\n{{ .function }}", *tabs])
 
     def make_picture(self, name):
-        drawing = getattr(pictures, name)()
+        draw = getattr(pictures, name)
+        drawing = draw(self.results()) if draw.__code__.co_argcount else draw()
         return f"*Drawing: {drawing.title}*" if self.target == "notebook" else drawing.svg()
 
     # ---- What the demo made ---------------------------------------------------------------------------
