@@ -176,7 +176,7 @@ class PageRenderer:
         return f"[{words}]({self.folder.name}/report.html)" if self.target == "site" else words
 
     def make_widget(self, name):
-        if self.form == "notebook":                             # reads it without scripts
+        if self.target == "notebook":                             # reads it without scripts
             return ""
         file, data = f"{self.folder.name}/{name}.js", dict(self.demo["widgets"](self.results()))
         self.files[file] = in_page.widget(name, data[name])
