@@ -20,7 +20,8 @@ import numpy as np
 from scipy import linalg  # which comes with JAX
 
 from minillm.architecture.quantized import GROUP, Quantized, Scheme
-from minillm.in_numpy.quantize import dequantize, fit, record, take_rows, to_integers
+from minillm.in_numpy.quantize import dequantize, record, take_rows, to_integers
+from minillm.quantization.search import fit
 
 BLOCK = GROUP  # inputs, a multiple of GROUP; the paper has 128, but fewer stay in the cache
 DAMPING = 0.01  # this share of the mean diagonal is added to H, so that inputs that hardly occur do not divide by nothing

@@ -19,10 +19,11 @@ from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.errors import UserError
 from minillm.in_numpy import module_of
 from minillm.in_numpy.model import unembedding
-from minillm.in_numpy.quantize import dequantize, quantize, smoothing
+from minillm.in_numpy.quantize import dequantize, smoothing
 from minillm.in_numpy.train import LOGITS_AT_ONCE
 from minillm.loading import twin_package
 from minillm.quantization.gptq import compensated_together, compensation, gptq
+from minillm.quantization.search import quantize
 from minillm.text.lengths import rows_at_once, trimmed
 
 LENS_AT_ONCE = 2**21  # numbers: the logits of a layer that `drift` looks at

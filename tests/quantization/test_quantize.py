@@ -23,6 +23,7 @@ from minillm.in_numpy.quantize import (
     quantize_tokens,
     unpack,
 )
+from minillm.quantization import search
 from minillm.quantization.gptq import (
     compensated,
     compensated_together,
@@ -324,6 +325,26 @@ def test_calibration_is_the_same_by_either_twin(method):
         if a.ndim > 1:
             assert np.mean(a.integers == b.integers) > 0.99, path
             assert_close(dequantize(a), dequantize(b), 0.02, path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_searched_groups_have_no_larger_errors_than_their_ranges(seed):
+    rng, scheme = np.random.default_rng(seed), scheme_named("int4-group32-min")
+    w = (rng.standard_t(4, (9, 96)) * np.exp(rng.standard_normal((9, 1)))).astype(np.float32)
+    found, before = (np.square(dequantize(made(w, scheme, False), np.float64) - w)
+                     .reshape(9, 3, 32).sum(-1) for made in (search.quantize, quantize))
+    assert np.all(found <= before * (1 + 1e-5)) and found.sum() < 0.97 * before.sum()
+    columns = np.array([3, 50], np.int32)
+    np.testing.assert_array_equal(dequantize(search.quantize(w, scheme, False, columns))[:, columns],
+                                  w[:, columns])
+
+
+def test_searched_scales_keep_numbers_that_lie_on_a_grid():
+    rng, scheme = np.random.default_rng(18), scheme_named("int4-group32-min")
+    on_grid = dequantize(quantize(rng.standard_normal((40, 96)).astype(np.float32), scheme, False))
+    np.testing.assert_array_equal(dequantize(search.quantize(on_grid, scheme, False)), on_grid)
+    np.testing.assert_array_equal(dequantize(search.quantize(np.ones((2, 32)), scheme, False)), 1)
 
 
 def test_the_figures_of_the_report():
