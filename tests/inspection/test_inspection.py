@@ -315,6 +315,10 @@ def test_lens_and_attribution_end_at_the_model(make, dtype):
         assert_close(lens.p_NTM[-1], -np.sort(-p_TV, -1)[:, :3], TOLERANCE[dtype])
         assert_close(lens.entropy_NT[-1], -np.sum(p_TV * np.log(p_TV), -1), TOLERANCE[dtype])
         assert_close(lens.next_NT[-1, :-1], p_TV[np.arange(8), tokens_BT[0, 1:]], TOLERANCE[dtype])
+        ranks = (p_TV[:8] > p_TV[np.arange(8), tokens_BT[0, 1:]][:, None]).sum(1) + 1
+        np.testing.assert_array_equal(lens.rank_NT[-1], [*ranks, 1])
+        by_numpy = inspection.logit_lens(model, tokens_BT, 3, twin="numpy")
+        np.testing.assert_array_equal(by_numpy.rank_NT, lens.rank_NT)
         assert lens.kl_NT.min() > -1e-6 and abs(lens.kl_NT[-1]).max() < 1e-6
         assert_close(lens.next_NT[-1, -1], p_TV[-1].max(), TOLERANCE[dtype])
         for against_mean in (False, True):
