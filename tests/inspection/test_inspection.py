@@ -359,7 +359,7 @@ def test_neurons_are_found_where_they_are_most_active(make):
     norms = np.stack([np.abs(seen[f"layers.{i}.mlp_post"][0]) * np.linalg.norm(model.params["layers"][i]["down_proj"], axis=1)
                       for i in range(2)], 1)
     np.testing.assert_allclose(found.norm_TN, -np.sort(-norms.reshape(6, -1), -1)[:, :3], rtol=1e-4)
-    streams = np.stack([np.linalg.norm(seen[f"layers.{i}.resid_pre"][0], axis=-1) for i in range(2)], 1)
+    streams = np.stack([np.linalg.norm(seen[f"layers.{i}.resid_post"][0], axis=-1) for i in range(2)], 1)
     shares = norms / streams[..., None]
     found = inspection.top_neurons(model, rows_BT[:1], 3)
     np.testing.assert_allclose(found.score_TN, -np.sort(-shares.reshape(6, -1), -1)[:, :3], rtol=1e-4)
