@@ -122,7 +122,7 @@ def contents(model: Model, prompt, corrupt=None, against: Model | None = None, t
     page.add_patterns()
     if corrupt is not None and "patching" in panels:
         page.add_patching(corrupt, target, 1 / (1 + bool(pairs)), twin, say)
-    elif corrupt is None:
+    elif corrupt is None and "patching" in panels:
         page.left_out("patching", "it needs a second prompt of as many tokens: --corrupt TEXT")
     if pairs:
         page.add_pairs(pairs, twin, say)
