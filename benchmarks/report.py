@@ -17,6 +17,7 @@
     two_humps.json        benchmarks/two_humps.py --json
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
+    real_checkpoint.json  benchmarks/real_checkpoint.py (rows are kept that are not measured again)
 """
 
 import ast
@@ -96,7 +97,36 @@ def figures() -> str:
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
     return "\n".join(lines + quantization() + real_quantization() + int8_speed()
-                     + distillation(read("distillation.json")) + inspection())
+                     + distillation(read("distillation.json")) + inspection() + real_checkpoint())
+
+
+def real_checkpoint() -> list[str]:
+    """What a model that people use costs, beside transformers and llama.cpp."""
+    lines = []
+    for row, about in read("real_checkpoint.json").items():
+        machine, found = about["machine"], about["found"]
+        written = row == "generate"
+        lines += ["", f"- **SmolLM2-135M, {row}** ({machine['processor']}, {machine['cores']} "
+                  f"cores; every figure of a process of its own): {REAL[row]}", "",
+                  f"  | who | {'tokens/s | over transformers' if written else 'seconds'} | "
+                  "peak memory (MB) | |", "  |---|---:|" + "---:|" * (1 + written) + "---|"]
+        base = found.get("transformers float32")
+        for name, run in found.items():
+            if written:
+                rate = statistics.median(run["write"])
+                figures = f"{rate:,.1f} | {rate / statistics.median(base['write']):.2f}"
+            else:
+                figures = f"{run['seconds']:.1f}"
+            note = f"loss {run['loss']:.4f}" if "loss" in run else run.get("verdict", "")
+            lines.append(f"  | {name} | {figures} | {run['peak_bytes'] / 1e6:,.0f} | {note} |")
+    return lines
+
+
+REAL = {"evaluate": "the loss of 2,001 tokens of Python's documentation, compiling included.",
+        "inspect": "a page about so many tokens, compilation included.",
+        "gptq": "int4-group32 by GPTQ from 16,384 tokens.",
+        "first": "from the command to the first token; cold: nothing compiled before.",
+        "generate": "48 new tokens after 64, medians of rounds in which everyone takes a turn."}
 
 
 def quantization() -> list[str]:

@@ -63,6 +63,18 @@ def test_out_and_in_again_bit_for_bit(smollm2, tmp_path):
                                                                 smollm2.chat_template)
 
 
+def test_fields_are_those_that_llama_cpp_s_converter_wrote(path, smollm2, tmp_path):
+    """But for what tells of the model (its name, its licence) and the kind of its numbers."""
+    gguf.export(tmp_path / "m.gguf", smollm2)
+    theirs, ours = Gguf(path).fields, Gguf(tmp_path / "m.gguf").fields
+    telling = {f"general.{name}" for name in ("basename", "file_type", "finetune", "languages",
+                                              "license", "name", "organization")}
+    assert {name for name in theirs if ours.get(name) != theirs[name]} <= telling
+    size = f"attention.{{}}_length={smollm2.config.head_dim}"
+    assert {f"{name}={ours[name]}" for name in set(ours) - set(theirs)} == {
+        f"llama.{size.format(name)}" for name in ("key", "value")}
+
+
 @pytest.mark.needs("torch", "transformers", "accelerate")
 def test_logits_are_those_of_transformers(path, smollm2):
     import torch
