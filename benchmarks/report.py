@@ -4,6 +4,7 @@
 
     demo.json             summary.json of a finished `minillm demo`, copied
     init_ablation.json    benchmarks/init_ablation.py --json
+    shakespeare.jsonl     benchmarks/shakespeare.py --json, a call for each recipe
     decoding_speed.json   benchmarks/decoding_speed.py --json
     decoding_cost.json    benchmarks/decoding_cost.py --json
     training_speed.json   benchmarks/training_speed.py --json
@@ -64,7 +65,7 @@ def figures() -> str:
         stories, letters = tasks["above_floor"], tasks["shakespeare"]
         lines.append(f"  | {name} | {100 * statistics.mean(stories):.1f}% ± {100 * statistics.stdev(stories):.1f} | "
                      f"{statistics.mean(letters):.3f} ± {statistics.stdev(letters):.3f} |")
-    lines.append("")
+    lines += ["", *shakespeare()]
     race = read("nanogpt_race.json")
     if race:
         gpt, last = race["gpt"], race["minillm"][-1]
@@ -127,6 +128,33 @@ REAL = {"evaluate": "the loss of 2,001 tokens of Python's documentation, compili
         "gptq": "int4-group32 by GPTQ from 16,384 tokens.",
         "first": "from the command to the first token; cold: nothing compiled before.",
         "generate": "48 new tokens after 64, medians of rounds in which everyone takes a turn."}
+
+
+def recipes() -> dict[tuple, list[float]]:
+    """{(rows, steps, Muon's rate): losses of the seeds} of tiny shakespeare, nanoGPT's first."""
+    found = {(12, 2000, 0.02): read("init_ablation.json")["random"]["shakespeare"]}
+    file = RESULTS / "shakespeare.jsonl"
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
+        said = json.loads(line)
+        recipe = tuple(said["settings"].get(name, usual) for name, usual in
+                       (("batch_size", 12), ("steps", 2000), ("muon_learning_rate", 0.02)))
+        found.setdefault(recipe, []).extend(said["losses"])
+    return found
+
+
+def shakespeare() -> list[str]:
+    """Other recipes for the same tokens of tiny shakespeare, seeds paired."""
+    plain, lines = next(iter(recipes().values())), [
+        "- **Tiny shakespeare's recipe**, the random start and nanoGPT's 1,536,000 tokens; "
+        "differences are means over equal seeds (`benchmarks/shakespeare.py`):", "",
+        "  | rows | steps | Muon's peak rate | seeds | nats a character | against the first |",
+        "  |---:|---:|---:|---:|---:|---:|"]
+    for (rows, steps, rate), losses in recipes().items():
+        less = statistics.mean(a - b for a, b in zip(losses, plain))
+        spread = f" ± {statistics.stdev(losses):.3f}" if len(losses) > 1 else ""
+        lines.append(f"  | {rows} | {steps:,} | {rate:g} | {len(losses)} | "
+                     f"{statistics.mean(losses):.3f}{spread} | {less:+.3f} |")
+    return [*lines, ""]
 
 
 def quantization() -> list[str]:

@@ -21,6 +21,7 @@ def results(console, folder: Path) -> dict:
     larger = json.loads((HERE.parents[1] / "benchmarks" / "results" / "init_ablation.json").read_text(encoding="utf-8"))
     scale = {f"{text}_{name}": float(np.mean(larger[key][text])) for name, key in (("random", "random"), ("ours", "6 x transpose of v_proj"))
              for text in ("above_floor", "shakespeare")}
+    scale["recipes"] = budget(larger["random"]["shakespeare"])
     parts = compared(variants, runs, ablation.SEEDS), broken(runs, ablation)
     return {"exact": parts[0][0] | parts[1][0] | {"larger": scale}, "measured": parts[0][1] | parts[1][1]}
 
@@ -28,6 +29,20 @@ def results(console, folder: Path) -> dict:
 def beside(name: str):
     """Another file of this lesson, as a module."""
     return load_module(HERE / f"{name}.py", name)
+
+
+def budget(plain: list[float]) -> list[list]:
+    """Recipes for nanoGPT's tokens of shakespeare: rows, steps, Muon's rate, losses of the seeds.
+
+    `plain` are the losses of nanoGPT's batches, the others lines of benchmarks/shakespeare.py.
+    """
+    found = {(12, 2000, 0.02): plain}
+    file = HERE.parents[1] / "benchmarks" / "results" / "shakespeare.jsonl"
+    for line in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+        recipe = tuple(line["settings"].get(name, usual) for name, usual in
+                       (("batch_size", 12), ("steps", 2000), ("muon_learning_rate", 0.02)))
+        found[recipe] = found.get(recipe, []) + line["losses"]
+    return [[*recipe, losses] for recipe, losses in found.items()]
 
 
 def compared(variants, runs: dict, seeds) -> tuple[dict, dict]:
@@ -91,6 +106,15 @@ def tables(exact, found):
         choice, ours, other = exact["choices"][name]
         ranking.add_row(f"{choice}: {ours}", other, *cells)
     yield "ranking", ranking
+    recipes = Table("rows", "steps", "Muon's peak rate", "seeds", "nats per character",
+                    "against the first", title="Tiny shakespeare, 1,536,000 tokens, seeds paired")
+    plain = exact["larger"]["recipes"][0][-1]
+    for rows, steps, rate, losses in exact["larger"]["recipes"]:
+        spread = f" ± {np.std(losses, ddof=1):.3f}" if len(losses) > 1 else ""
+        less = np.mean(np.subtract(losses, plain[: len(losses)]))
+        recipes.add_row(str(rows), f"{steps:,}", f"{rate:g}", str(len(losses)),
+                        f"{np.mean(losses):.3f}{spread}", f"{less:+.3f}")
+    yield "recipes", recipes
     normal = Table("what is wrong", "what minillm compare-curve says", title=f"The first {exact['broken_steps']} steps of minillm demo")
     for i, name in enumerate(exact["broken"]):
         lines, fine = curves.compare(as_curve(exact, found, i), curves.references()["demo"], exact["broken_vocabulary"])
