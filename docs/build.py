@@ -42,7 +42,7 @@ BOOST = {"lessons": 2, "glossary.md": 3, "reference": 0.3}      # in the search:
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-class Site(pages.Maker):
+class Site(pages.PageRenderer):
     """References that only pages of the site have; {{ benchmark demo.seconds:.0f }} is a number of benchmarks/results/demo.json."""
 
     NUMBERS = ("results", "full", "benchmark", "curves", "option")

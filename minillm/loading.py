@@ -211,13 +211,13 @@ def load(path, tokenizer=None, dtype: str = "float32", integers: bool = False) -
         from minillm.formats import llama2c
         config, params, tokenizer = llama2c.load(path, tokenizer)
         params = tree_map(lambda leaf: leaf if leaf.ndim < 2
-                          else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
+                          else leaf.astype(checkpoint.dtype_named(dtype), copy=False), params)
         return Model(config, params, tokenizer.fit(config.vocab_size), f"{path} (llama2.c)",
                      (config.bos_token_id,))
     if kind == "gguf":
         from minillm.formats import gguf, gguf_tokenizer
         config, params, tokenizer, begin, template, marks = gguf.load(
-            path, checkpoint.number_kind(dtype), integers)
+            path, checkpoint.dtype_named(dtype), integers)
         vocab = tokenizer.vocab if tokenizer else {}
         ends = tuple(vocab[name] for name in gguf_tokenizer.ENDS if name in vocab)
         return Model(config, params, tokenizer, str(path), begin, template, marks, ends)

@@ -351,9 +351,12 @@ def size(config) -> str:
     """A model in a few words."""
     from minillm.architecture.llama import count
 
+    tables = config.vocab_size * config.hidden_size * (1 if config.tie_word_embeddings else 2)
+    most = (f"; most parameters ({tables:,}) are for the vocabulary of {config.vocab_size:,}"
+            if 2 * tables > count(config) else "")
     return (f"{count(config):,} parameters; layers: {config.num_hidden_layers} of width "
             f"{config.hidden_size}; heads: {config.num_attention_heads} for queries, "
-            f"{config.num_key_value_heads} for keys and values")
+            f"{config.num_key_value_heads} for keys and values{most}")
 
 
 def reading(dataset, train) -> str:

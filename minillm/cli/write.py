@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from minillm.cli.measure import warn_of_memory
 from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, flag
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig, check_draft, check_prompt
@@ -72,6 +73,7 @@ def generate(options):
         prompts, stop = ([unescaped(text) for text in texts] for texts in (prompts, stop))
     # all are accepted before the first is shown
     lengths = [len(model.prompt_ids(prompt, begin, options.special)) for prompt in prompts]
+    warn_of_memory(model, max(lengths), options.twin)
     model = model.on(options.twin, writing=True)
     if draft:
         for length in lengths:

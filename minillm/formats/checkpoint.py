@@ -93,7 +93,7 @@ def save_params(folder, config, params, dtype: str = "float32"):
         return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params),
                              {"format": "pt"})
     _, tensors = format_of(config.model_type).to_hugging_face(config, params)
-    tensors = {name: np.ascontiguousarray(array, number_kind(dtype))
+    tensors = {name: np.ascontiguousarray(array, dtype_named(dtype))
                for name, array in tensors.items()}
     write_tensors(Path(folder) / MODEL, tensors, {"format": "pt"})
 
@@ -125,7 +125,7 @@ def format_of(model_type: str):
     return FORMATS.get(model_type, llama) if isinstance(model_type, str) else llama
 
 
-def number_kind(name: str) -> np.dtype:
+def dtype_named(name: str) -> np.dtype:
     """float32, float16 or bfloat16 as a dtype; bfloat16 is not NumPy's own but comes with JAX. Raises UserError."""
     if name == "bfloat16":
         try:
@@ -156,7 +156,7 @@ def load_model(folder, dtype: str = "float32"):
                 f"{folder}: its matrices are quantized: {dtype} is for those that are float")
         config, params = quantized_folder.load(folder, format.load_config(folder), values)
     else:
-        config, params = format.load(folder, number_kind(dtype))
+        config, params = format.load(folder, dtype_named(dtype))
     return config, params, load_tokenizer(folder, config)
 
 

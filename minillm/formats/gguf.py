@@ -28,7 +28,7 @@ from minillm.architecture.rope import frequencies, keep_llama3
 from minillm.architecture.smollm3 import SmolLM3Config, every
 from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ModelConfig, RopeScaling
-from minillm.errors import UserError, missing, printable
+from minillm.errors import UserError, is_count, missing, printable
 from minillm.files import replacing
 from minillm.formats import gguf_tokenizer
 from minillm.formats.gguf_file import Gguf, groups
@@ -111,12 +111,13 @@ def read_config(file: Gguf) -> ModelConfig:
         if field(key, E) != E:
             raise UserError(
                 f"{name}.{key} is {field(key)}: only the size of a head ({E}) is supported")
-    further = ({"no_rope_layers": every(NO_ROPE, min(field("block_count"), len(file.tensors)))}
-               if CONFIGS[name] is SmolLM3Config else {})
+    further, layers = {}, field("block_count")
+    if CONFIGS[name] is SmolLM3Config and is_count(layers) and layers <= len(file.tensors):
+        further = {"no_rope_layers": every(NO_ROPE, layers)}
     return CONFIGS[name](
         vocab_size=file.shape("token_embd.weight")[0] if "token_embd.weight" in file.tensors else 0,
         hidden_size=D, intermediate_size=field("feed_forward_length"),
-        num_hidden_layers=field("block_count"), num_attention_heads=H,
+        num_hidden_layers=layers, num_attention_heads=H,
         num_key_value_heads=field("attention.head_count_kv", H), head_dim=E,
         max_position_embeddings=field("context_length"),
         rms_norm_eps=field("attention.layer_norm_rms_epsilon"),

@@ -241,7 +241,7 @@ def quantize_tokens(x_TI):
 def _round_tokens(x_TI):
     """`quantize_tokens`, the integers as floats."""
     scale_T1 = jnp.maximum(jnp.max(jnp.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
-    return jnp.round(x_TI / scale_T1), scale_T1
+    return jnp.round(x_TI * (1 / scale_T1)), scale_T1
 
 
 def integer_product(x_TI, w_OI):

@@ -202,8 +202,8 @@ def matmul_integers(x_TI, w):
         if w.lows is not None:
             sum_T1 = np.sum(xq_TI[:, i : i + size], axis=1, keepdims=True, dtype=np.int32)
             sums_TO = sums_TO - sum_T1 * np.int32(w.scheme.lowest)
-            y_TO += sum_T1 * w.lows[:, g].astype(x_TI.dtype)
-        y_TO += sums_TO * w.scales[:, g].astype(x_TI.dtype)
+            y_TO += sum_T1.astype(x_TI.dtype) * w.lows[:, g].astype(x_TI.dtype)
+        y_TO += sums_TO.astype(x_TI.dtype) * w.scales[:, g].astype(x_TI.dtype)
     return y_TO * scale_T1 + aside_TO
 
 
@@ -218,7 +218,7 @@ def quantize_tokens(x_TI):
     """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
     scale_T1 = np.maximum(np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127),
                           2.0**-100).astype(x_TI.dtype)
-    return np.round(x_TI / scale_T1).astype(np.int8), scale_T1
+    return np.round(x_TI * (1 / scale_T1)).astype(np.int8), scale_T1
 
 
 def integer_product(x_TI, w_OI):

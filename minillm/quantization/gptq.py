@@ -17,10 +17,11 @@ arXiv:2210.17323, Algorithm 1; Hassibi and Stork 1992 for the update.
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import lapack  # which comes with JAX
+from scipy import linalg  # which comes with JAX
 
 from minillm.architecture.quantized import GROUP, Quantized, Scheme
-from minillm.in_numpy.quantize import dequantize, fit, record, take_rows, to_integers
+from minillm.in_numpy.quantize import dequantize, record, take_rows, to_integers
+from minillm.quantization.search import fit
 
 BLOCK = GROUP  # inputs, a multiple of GROUP; the paper has 128, but fewer stay in the cache
 DAMPING = 0.01  # this share of the mean diagonal is added to H, so that inputs that hardly occur do not divide by nothing
@@ -91,8 +92,8 @@ def compensation(hessian_II, damping: float = DAMPING):
     hessian_II = np.array(hessian_II, np.float64)
     mean = np.mean(np.diag(hessian_II))
     hessian_II[np.diag_indices_from(hessian_II)] += damping * mean if mean > 0 else 1.0
-    lower_II = np.linalg.cholesky(hessian_II[::-1, ::-1])
-    return np.ascontiguousarray(lapack.dtrtri(lower_II, lower=1)[0][::-1, ::-1])
+    lower_II = linalg.cholesky(hessian_II[::-1, ::-1], lower=True)
+    return np.ascontiguousarray(linalg.lapack.dtrtri(lower_II, lower=1)[0][::-1, ::-1])
 
 
 def output_error(w, record: Quantized, hessian_II) -> float:

@@ -19,10 +19,11 @@ from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.errors import UserError
 from minillm.in_numpy import module_of
 from minillm.in_numpy.model import unembedding
-from minillm.in_numpy.quantize import dequantize, quantize, smoothing
+from minillm.in_numpy.quantize import dequantize, smoothing
 from minillm.in_numpy.train import LOGITS_AT_ONCE
 from minillm.loading import twin_package
 from minillm.quantization.gptq import compensated_together, compensation, gptq
+from minillm.quantization.search import quantize
 from minillm.text.lengths import rows_at_once, trimmed
 
 LENS_AT_ONCE = 2**21  # numbers: the logits of a layer that `drift` looks at
@@ -176,7 +177,8 @@ def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda 
             rounded |= dict(zip(names, records))
         done["layers"].append(rounded)
         plain = rounded if scheme.activations else dequantize_params(rounded)
-        streams = [through(plain, x_BTD, config, twin)[0] for x_BTD in streams]
+        if i + 1 < len(params["layers"]) or "lm_head" in params:
+            streams = [through(plain, x_BTD, config, twin)[0] for x_BTD in streams]
     if "lm_head" in params:
         norm = module_of(config).final_norm
         read = [norm(done, x_BTD, config).reshape(-1, x_BTD.shape[-1]) for x_BTD in streams]

@@ -152,7 +152,7 @@ def opened(tmp_path_factory):
     """What `minillm lesson open 3` writes, without the figures, which take seconds to draw."""
     from minillm.course.opened import Pages
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minillm.course.pages.Maker.make_figure", lambda self, name: "")
+        patch.setattr("minillm.course.pages.PageRenderer.make_figure", lambda self, name: "")
         pages = Pages(tmp_path_factory.mktemp("opened"))
         pages.write(find("3"))
         pages.write_missing()

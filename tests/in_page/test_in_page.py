@@ -403,7 +403,7 @@ def test_the_functions_are_the_twins_in_their_order():
         text = (ROOT / "minillm" / "in_numpy" / f"{file}.py").read_text(encoding="utf-8")
         twin += re.findall(r"^def (\w+)", text, re.MULTILINE)
     assert [name for name in names if name not in own] == [name for name in twin if name in names]
-    assert len(names) == len(set(names)) > 20 and script.count("\n") < 240
+    assert len(names) == len(set(names)) > 20 and script.count("\n") < 250
 
 
 def test_the_home_page_says_what_is_true():

@@ -23,6 +23,7 @@ from minillm.in_numpy.quantize import (
     quantize_tokens,
     unpack,
 )
+from minillm.quantization import search
 from minillm.quantization.gptq import (
     compensated,
     compensated_together,
@@ -118,6 +119,40 @@ def test_a_product_of_integers_is_the_product_of_what_they_stand_for(scheme):
         xq, scale = quantize_tokens(rest.reshape(6, 70))
         seen = (xq * scale).reshape(x.shape) + (x - rest)
         assert_close(matmul(x, record), seen @ dequantize(record, np.float64), 1e-12)
+
+
+def activations(rng, rows: int, width: int):
+    """Tokens of many sizes; a quarter of them full of numbers half way between two integers."""
+    x = rng.standard_normal((rows, width)) * np.exp(3 * rng.standard_normal((rows, 1)))
+    ties = rng.integers(-127, 127, (rows // 4, width)) + 0.5
+    ties[:, 0] = 127
+    x[: rows // 4] = ties * 2.0 ** rng.integers(-9, 9, (rows // 4, 1))
+    x[rows // 4] = 0
+    return x.astype(np.float32)
+
+
+def test_activations_become_the_same_integers_in_both_twins():
+    import jax
+
+    from minillm.in_jax import quantize as in_jax
+    x = activations(np.random.default_rng(16), 2000, 96)
+    ours = quantize_tokens(x)
+    for theirs in (in_jax.quantize_tokens(x), jax.jit(in_jax.quantize_tokens)(x)):
+        for a, b in zip(ours, theirs):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name, zero", [named for named in NAMED if "group32" not in named[0]])
+def test_products_of_integers_are_the_same_bit_for_bit_in_both_twins(name, zero):
+    """One scale for a row: an exact sum, then the same two products of floats."""
+    import jax
+
+    from minillm.in_jax import quantize as in_jax
+    rng = np.random.default_rng(17)
+    x, w = activations(rng, 200, 96), rng.standard_normal((96, 40)).astype(np.float32)
+    record = quantize(w, scheme_named(name, zero, True))
+    for rows in (x, x[:1]):
+        np.testing.assert_array_equal(jax.jit(in_jax.matmul)(rows, record), matmul(rows, record))
 
 
 def test_one_row_at_a_time_is_the_same_as_all_in_jax():
@@ -290,6 +325,26 @@ def test_calibration_is_the_same_by_either_twin(method):
         if a.ndim > 1:
             assert np.mean(a.integers == b.integers) > 0.99, path
             assert_close(dequantize(a), dequantize(b), 0.02, path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_searched_groups_have_no_larger_errors_than_their_ranges(seed):
+    rng, scheme = np.random.default_rng(seed), scheme_named("int4-group32-min")
+    w = (rng.standard_t(4, (9, 96)) * np.exp(rng.standard_normal((9, 1)))).astype(np.float32)
+    found, before = (np.square(dequantize(made(w, scheme, False), np.float64) - w)
+                     .reshape(9, 3, 32).sum(-1) for made in (search.quantize, quantize))
+    assert np.all(found <= before * (1 + 1e-5)) and found.sum() < 0.97 * before.sum()
+    columns = np.array([3, 50], np.int32)
+    np.testing.assert_array_equal(dequantize(search.quantize(w, scheme, False, columns))[:, columns],
+                                  w[:, columns])
+
+
+def test_searched_scales_keep_numbers_that_lie_on_a_grid():
+    rng, scheme = np.random.default_rng(18), scheme_named("int4-group32-min")
+    on_grid = dequantize(quantize(rng.standard_normal((40, 96)).astype(np.float32), scheme, False))
+    np.testing.assert_array_equal(dequantize(search.quantize(on_grid, scheme, False)), on_grid)
+    np.testing.assert_array_equal(dequantize(search.quantize(np.ones((2, 32)), scheme, False)), 1)
 
 
 def test_the_figures_of_the_report():

@@ -15,21 +15,24 @@ const no_tap = (name, x) => x;
 
 function linear(x_TI, w, b) {                                  // y = x w + b
   const { numbers_OI, scales_O, O, I } = w, T = x_TI.length / I, y_TO = new Float32Array(T * O);
-  for (let o = 0; o < O; o++) {
-    const row = o * I, scale = scales_O ? scales_O[o] : 1, shift = b ? b[o] : 0;
+  for (let o = 0; o < O; o += 4) {                             // four outputs at a time: twice as fast
+    const p = Math.min(o + 1, O - 1), q = Math.min(o + 2, O - 1), r = Math.min(o + 3, O - 1);
+    const row_o = o * I, row_p = p * I, row_q = q * I, row_r = r * I;
     for (let t = 0; t < T; t++) {
-      const at = t * I;
-      let one = 0, two = 0, three = 0, four = 0, i = 0;        // four sums at a time: twice as fast
-      for (; i + 3 < I; i += 4) {
-        one += x_TI[at + i] * numbers_OI[row + i];
-        two += x_TI[at + i + 1] * numbers_OI[row + i + 1];
-        three += x_TI[at + i + 2] * numbers_OI[row + i + 2];
-        four += x_TI[at + i + 3] * numbers_OI[row + i + 3];
+      let sum_o = 0, sum_p = 0, sum_q = 0, sum_r = 0;
+      for (let i = 0; i < I; i++) {
+        const x = x_TI[t * I + i];
+        sum_o += x * numbers_OI[row_o + i];
+        sum_p += x * numbers_OI[row_p + i];
+        sum_q += x * numbers_OI[row_q + i];
+        sum_r += x * numbers_OI[row_r + i];
       }
-      for (; i < I; i++) one += x_TI[at + i] * numbers_OI[row + i];
-      y_TO[t * O + o] = (one + two + three + four) * scale + shift;
+      y_TO[t * O + o] = sum_o; y_TO[t * O + p] = sum_p; y_TO[t * O + q] = sum_q; y_TO[t * O + r] = sum_r;
     }
   }
+  if (scales_O || b)
+    for (let j = 0; j < y_TO.length; j++)
+      y_TO[j] = y_TO[j] * (scales_O ? scales_O[j % O] : 1) + (b ? b[j % O] : 0);
   return y_TO;
 }
 
