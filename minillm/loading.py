@@ -141,10 +141,14 @@ class Model:
                 on_token()
             yield token
 
-    def on(self, twin: str) -> "Model":
-        """The same model with its parameters on the twin's device: many calls then move them
-        once."""
+    def on(self, twin: str, writing: bool = False) -> "Model":
+        """The same model with its parameters on the twin's device: many calls then move them once.
+
+        With `writing` they lie as `generate` wants them, and serve nothing else.
+        """
         self.check_twin(twin)
+        if writing and twin == "jax":
+            return replace(self, params=self._package(twin).by_rows(self.params))
         return replace(self, params=to_device(self.params, twin))
 
     def save(self, folder, dtype: str = "float32", method: str = "round"):

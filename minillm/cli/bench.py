@@ -204,7 +204,7 @@ def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_to
     if scheme is not None:
         model = replace(model, params=quantize_model(model.params, config, scheme))
     size = bytes_a_token(model.params)
-    model, rng = model.on(twin), np.random.default_rng(0)
+    model, rng = model.on(twin, writing=True), np.random.default_rng(0)
 
     def once() -> list[float]:
         """When the call began, and when each token was there."""

@@ -74,12 +74,12 @@ def generate(options):
     # all are accepted before the first is shown
     lengths = [len(model.prompt_ids(prompt, begin, options.special)) for prompt in prompts]
     warn_of_memory(model, max(lengths), options.twin)
-    model = model.on(options.twin)
+    model = model.on(options.twin, writing=True)
     if draft:
         for length in lengths:
             check_draft(min(length + options.max_new_tokens, model.config.max_position_embeddings),
                         draft.model.config)
-        draft = replace(draft, model=draft.model.on(options.twin))
+        draft = replace(draft, model=draft.model.on(options.twin, writing=True))
     for i, prompt in enumerate(prompts):
         times = [time.perf_counter()]
         if i:
@@ -165,7 +165,7 @@ def chat(options):
     begin = [{"role": "system", "content": options.system}] if options.system else []
     if template:  # one that does not work is refused before the first question
         chat_template.render(template, [*begin, {"role": "user", "content": "a"}], special)
-    model = model.on(options.twin)  # once, not at every answer
+    model = model.on(options.twin, writing=True)  # once, not at every answer
     without = "this checkpoint has no chat template: it continues what you type; "
     print(f"[{'' if template else without}{COMMANDS_OF_CHAT}]", file=sys.stderr)
     messages = list(begin)

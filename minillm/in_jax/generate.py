@@ -17,6 +17,7 @@ from minillm.in_jax.family import forward_of
 from minillm.in_jax.model import init_cache
 from minillm.in_jax.ops import softmax
 from minillm.in_jax.pieces import read, stream
+from minillm.in_jax.rows import by_rows
 
 ROOM = 64  # prompts and caches are padded to a multiple of this, so that few shapes are compiled
 
@@ -137,7 +138,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig,
     if count == 0:
         return
     at_once = _tokens_per_dispatch(params, count - 1)
-    params = jax.tree.map(jnp.asarray, params)                    # to the device once, not at every dispatch
+    params = by_rows(params)                              # to the device once, not at every dispatch
     coins = np.zeros(1 + -(-(count - 1) // at_once) * at_once, np.float32)
     coins[:count] = np.random.default_rng(sampling.seed).random(count, np.float32)
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)

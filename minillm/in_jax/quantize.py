@@ -3,12 +3,11 @@
 The twin, minillm/in_numpy/quantize.py, has the formulas and citations. This file documents what XLA
 needs to be fast on a CPU, as measured:
 
-- An int8 matrix times an int8 vector takes a slow path, a matrix times a matrix a fast one. So a
-  single row is passed twice.
+- XLA turns integers into floats and multiplies them in one loop over the stored matrix, on all
+  cores, if the product is x w^T with w (out, in) and nothing else is fused with it: `_product`. A
+  product of int8 with int8 is slower for a single row.
 - XLA would move a conversion to float out of the loop over tokens and keep the whole float matrix
   in memory. `optimization_barrier` ties the matrix to the token, so that it stays integer.
-- Groups of 32: with one row of x per group, zero outside the group, a single matrix product
-  computes the sums of all groups.
 """
 
 from dataclasses import replace
@@ -20,6 +19,7 @@ from jax.lax import dot_general, optimization_barrier
 from minillm.architecture.quantized import GROUP, PARTS, STATIC, Quantized, Scheme
 
 FEW = 4  # rows (tokens at once) up to which a product is bound by reading the weights
+EXACT = 1024  # that many products of int8, 128 * 128 at most, add up to at most 2^24: exact in float32
 
 jax.tree_util.register_dataclass(Quantized, data_fields=list(PARTS), meta_fields=list(STATIC))
 
@@ -96,15 +96,17 @@ def groups(w_OI, scheme: Scheme):
     return jnp.pad(w_OI, ((0, 0), (0, -w_OI.shape[1] % GROUP))).reshape(len(w_OI), -1, GROUP)
 
 
-def expand_scales(scales_OG, width: int, scheme: Scheme):
-    """A scale for each number, (O, I), if scales are per group; otherwise they broadcast as is.
+def expand_scales(scales_OG, width: int, scheme: Scheme, size: int = GROUP):
+    """A scale for each number, (O, I), if scales are per group of `size`; otherwise they broadcast
+    as is.
 
     This is a broadcast, which XLA fuses with the operation that reads it; `repeat` would make an
     array.
     """
     if scheme.scale_per != "group32":
         return scales_OG
-    return jnp.broadcast_to(scales_OG[..., None], (*scales_OG.shape, GROUP)).reshape(len(scales_OG), -1)[:, :width]
+    repeated_OGN = jnp.broadcast_to(scales_OG[..., None], (*scales_OG.shape, size))
+    return repeated_OGN.reshape(len(scales_OG), -1)[:, :width]
 
 
 def pack(integers_OI):
@@ -115,8 +117,12 @@ def pack(integers_OI):
 
 def unpack(packed, width: int):
     """The inverse of `pack`: int8 (O, width). Shifting left, then right, extends the sign."""
-    low, high = (packed << 4).astype(jnp.int8) >> 4, packed.astype(jnp.int8) >> 4
-    return jnp.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
+    return jnp.stack(_halves(packed), axis=-1).reshape(len(packed), -1)[:, :width]
+
+
+def _halves(packed):
+    """The integers of the even inputs and of the odd ones, int8 (O, ceil(I / 2)) each."""
+    return (packed << 4).astype(jnp.int8) >> 4, packed.astype(jnp.int8) >> 4
 
 
 def take_rows(w, rows):
@@ -130,17 +136,25 @@ def take_rows(w, rows):
 def dequantize(w, dtype=jnp.float32):
     """The float matrix of a record, in the record's orientation: scale * (integer - zero), or
     scale * (integer - lowest) + low."""
-    w_OI = integers(w).astype(dtype)
-    if w.lows is not None:
-        w_OI = w_OI - w.scheme.lowest
-    if w.zeros is not None:
-        w_OI = w_OI - expand_scales(w.zeros, w.width, w.scheme).astype(dtype)
-    w_OI = w_OI * expand_scales(w.scales, w.width, w.scheme).astype(dtype)
-    if w.lows is not None:
-        w_OI = w_OI + expand_scales(w.lows, w.width, w.scheme).astype(dtype)
+    w_OI = _to_floats(integers(w), w, dtype)
     if w.columns is not None:
         w_OI = w_OI.at[:, w.columns].set(w.kept.astype(dtype))
     return w_OI.T if w.transposed else w_OI
+
+
+def _to_floats(integers_OI, w, dtype, size: int = GROUP):
+    """scale * (integer - zero), or scale * (integer - lowest) + low, of some inputs of a record:
+    `size` of them share a scale. (O, I)."""
+    def spread(part):
+        return expand_scales(part, integers_OI.shape[1], w.scheme, size).astype(dtype)
+
+    w_OI = integers_OI.astype(dtype)
+    if w.lows is not None:
+        w_OI = w_OI - w.scheme.lowest
+    if w.zeros is not None:
+        w_OI = w_OI - spread(w.zeros)
+    w_OI = w_OI * spread(w.scales)
+    return w_OI if w.lows is None else w_OI + spread(w.lows)
 
 
 def integers(w):
@@ -157,6 +171,7 @@ def lookup(tokens_BT, w):
 def matmul(x, w):
     """y = x w for a quantized w (in, out): x (..., in) -> (..., out)."""
     x_TI = x.reshape(-1, x.shape[-1])
+    x_TI, w = optimization_barrier((x_TI, w))
     times = matmul_integers if w.scheme.activations else matmul_weight_only
     return times(x_TI, w).reshape(*x.shape[:-1], w.shape[1])
 
@@ -165,50 +180,51 @@ def matmul_weight_only(x_TI, w):
     """Integer weights, float activations: y = scale (sum of x w - zero * sum of x).
 
     One scale per output can be taken out of the sum. If a row has several scales, or outlier
-    inputs, the weights are converted to float first. XLA fuses either way into a product that reads
-    integers, so there is nothing to gain by hand.
+    inputs, the weights are converted to float as they are read; of two integers in a byte, those of
+    the even inputs and those of the odd ones are two matrices.
     """
-    x_TI, stored = optimization_barrier((x_TI, jnp.asarray(w.integers)))
-    w = replace(w, integers=stored)
-    if w.scheme.scale_per == "group32" or w.columns is not None:
-        return x_TI @ dequantize(w, x_TI.dtype)
-    sums_TO = x_TI @ integers(w).astype(x_TI.dtype).T
+    if w.columns is not None:
+        return _product(x_TI, dequantize(w, x_TI.dtype))
+    parts = [(x_TI, w.integers, GROUP)]
+    if w.scheme.bits == 4:
+        even_OP, odd_OP = _halves(w.integers)
+        pairs_TP2 = jnp.pad(x_TI, ((0, 0), (0, w.width % 2))).reshape(len(x_TI), -1, 2)
+        # a sum, because XLA would pick x[:, ::2] anew for every output
+        x_even_TP, x_odd_TP = (jnp.sum(pairs_TP2 * jnp.asarray(mask, x_TI.dtype), axis=-1)
+                               for mask in ((1, 0), (0, 1)))
+        parts = [(x_even_TP, even_OP, GROUP // 2), (x_odd_TP, odd_OP, GROUP // 2)]
+    if w.scheme.scale_per == "group32":
+        return sum(_product(x, _to_floats(integers, w, x.dtype, size).T)
+                   for x, integers, size in parts)
+    sums_TO = sum(_product(x, integers.astype(x.dtype).T) for x, integers, _ in parts)
     if w.zeros is not None:
         sums_TO = sums_TO - jnp.sum(x_TI, axis=1, keepdims=True) * w.zeros[:, 0].astype(x_TI.dtype)
     return sums_TO * w.scales[:, 0].astype(x_TI.dtype)
+
+
+def _product(x_TI, w):
+    """x w, where XLA reads what w is computed from, number by number, and keeps no w."""
+    return optimization_barrier(optimization_barrier(x_TI) @ w)
 
 
 def matmul_integers(x_TI, w):
     """Integer weights and activations.
 
     y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x),  with integers in ( ).
-    With groups and many rows, the integers times their scales are multiplied in float: the same up
-    to rounding.
+    With groups, the integers times their scales are multiplied in float: the same up to rounding.
     """
     aside_TO = 0
     if w.columns is not None:
         aside_TO = x_TI[:, w.columns] @ w.kept.T.astype(x_TI.dtype)
         x_TI = x_TI * inlier_mask(w.columns, w.width, x_TI.dtype)
-    xq_TI, scale_T1 = quantize_tokens(x_TI)
-    if w.scheme.scale_per != "group32":
-        sums_TO = integer_product(xq_TI, integers(w))
-        if w.zeros is not None:
-            sums_TO = sums_TO - jnp.sum(xq_TI, axis=1, keepdims=True, dtype=jnp.int32) * w.zeros[:, 0].astype(jnp.int32)
-        return sums_TO * w.scales[:, 0].astype(x_TI.dtype) * scale_T1 + aside_TO
-    if len(xq_TI) > FEW:
+    xq_TI, scale_T1 = _round_tokens(x_TI)
+    if w.scheme.scale_per == "group32":
         whole = replace(w, columns=None, kept=None)
-        return (xq_TI.astype(x_TI.dtype) @ dequantize(whole, x_TI.dtype)) * scale_T1 + aside_TO
-    group_I = jnp.arange(w.width) // GROUP
-    xq_TGI = jnp.where(group_I == jnp.arange(w.scales.shape[1])[:, None], xq_TI[:, None], 0)
-    sums_OTG = dot_general(integers(w), xq_TGI, (((1,), (2,)), ((), ())), preferred_element_type=jnp.int32)
+        return matmul_weight_only(xq_TI, whole) * scale_T1 + aside_TO
+    sums_TO = integer_product(xq_TI, integers(w))
     if w.zeros is not None:
-        sums_OTG = sums_OTG - jnp.sum(xq_TGI, axis=2, dtype=jnp.int32) * w.zeros[:, None].astype(jnp.int32)
-    scales_O1G, low_OTG = w.scales[:, None].astype(x_TI.dtype), 0
-    if w.lows is not None:
-        sum_TG = jnp.sum(xq_TGI, axis=2, dtype=jnp.int32)
-        sums_OTG = sums_OTG - sum_TG * jnp.int32(w.scheme.lowest)
-        low_OTG = sum_TG * w.lows[:, None].astype(x_TI.dtype)
-    return jnp.sum(sums_OTG * scales_O1G + low_OTG, axis=-1).T * scale_T1 + aside_TO
+        sums_TO = sums_TO - jnp.sum(xq_TI.astype(jnp.int32), axis=1, keepdims=True) * w.zeros[:, 0].astype(jnp.int32)
+    return sums_TO * w.scales[:, 0].astype(x_TI.dtype) * scale_T1 + aside_TO
 
 
 def inlier_mask(columns, width: int, dtype):
@@ -218,15 +234,27 @@ def inlier_mask(columns, width: int, dtype):
 
 def quantize_tokens(x_TI):
     """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
+    whole_TI, scale_T1 = _round_tokens(x_TI)
+    return whole_TI.astype(jnp.int8), scale_T1
+
+
+def _round_tokens(x_TI):
+    """`quantize_tokens`, the integers as floats."""
     scale_T1 = jnp.maximum(jnp.max(jnp.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
-    return jnp.round(x_TI * (1 / scale_T1)).astype(jnp.int8), scale_T1
+    return jnp.round(x_TI * (1 / scale_T1)), scale_T1
 
 
 def integer_product(x_TI, w_OI):
-    """x w^T of int8 matrices, exactly, as int32 (T, O). A single row is passed twice."""
-    rows = jnp.concatenate([x_TI, x_TI]) if len(x_TI) == 1 else x_TI
-    sums_TO = dot_general(rows, w_OI, (((1,), (1,)), ((), ())), preferred_element_type=jnp.int32)
-    return optimization_barrier(sums_TO)[: len(x_TI)]
+    """x w^T of int8 matrices, exactly, as int32 (T, O).
+
+    Few rows are multiplied as floats: integers up to 2^24 are exact in float32.
+    """
+    if len(x_TI) > FEW:
+        return dot_general(x_TI.astype(jnp.int8), w_OI, (((1,), (1,)), ((), ())),
+                           preferred_element_type=jnp.int32)
+    parts = [slice(i, i + EXACT) for i in range(0, x_TI.shape[1], EXACT)]
+    return sum(_product(x_TI[:, part].astype(jnp.float32), w_OI[:, part].astype(jnp.float32).T)
+               .astype(jnp.int32) for part in parts)
 
 
 def smoothing(x_largest_I, w_largest_I, alpha: float):

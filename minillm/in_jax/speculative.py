@@ -16,6 +16,7 @@ from minillm.config import GenerateConfig, check_draft, check_finite, check_prom
 from minillm.in_jax.family import forward_of
 from minillm.in_jax.generate import ROOM, are_finite, distribution, mark, pick, prefill
 from minillm.in_jax.model import init_cache
+from minillm.in_jax.rows import by_rows
 
 
 def draft_steps(draft, token, cache, seen_V, coins_N, config, sampling: GenerateConfig):
@@ -98,7 +99,7 @@ def speculate(params, draft, prompt: Sequence[int], config, draft_config,
     check_draft(len(prompt) + count, draft_config)
     if count == 0:
         return
-    params, draft = jax.tree.map(jnp.asarray, (params, draft))    # to the device once
+    params, draft = by_rows(params), by_rows(draft)               # to the device once
     at_once = max(1, min(16, 10**8 // sum(leaf.size for leaf in jax.tree.leaves(params))))
     rng, room = np.random.default_rng(sampling.seed), len(prompt) + count + at_once * (ahead + 1)
     cache, draft_cache = (init_cache(one, 1, -(-room // ROOM) * ROOM, model["norm"].dtype)

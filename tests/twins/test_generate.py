@@ -11,8 +11,11 @@ import minillm.in_jax as in_jax
 import minillm.in_numpy as in_numpy
 from helpers import TOLERANCE, assert_close, random_config, random_params
 from minillm.architecture.llama import init
+from minillm.architecture.quantized import scheme_named
+from minillm.architecture.tree import flatten, tree_map
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
+from minillm.quantization.model import quantize_params
 
 TWINS = pytest.mark.parametrize("twin", [in_numpy, in_jax], ids=["numpy", "jax"])
 
@@ -192,3 +195,37 @@ def test_weights_that_are_no_numbers_are_said_so(twin, temperature):
     params["norm"] = params["norm"] * np.float32(np.nan)
     with pytest.raises(UserError, match="NaN or infinite"):
         list(twin.generate(params, [1], config, GenerateConfig(5, temperature=temperature)))
+
+
+@pytest.mark.parametrize("kept", ["float32", "float16", "bfloat16"])
+def test_matrices_by_rows_are_the_plain_ones(kept):
+    """Stored as (out, in), and in half precision, the logits are those of the plain float32."""
+    rng = np.random.default_rng(3)
+    config = random_config(rng)
+    params, tokens = init(config, rng), rng.integers(0, config.vocab_size, (2, 7))
+    stored = tree_map(lambda w: jax.numpy.asarray(w, kept) if w.ndim == 2 else w, params)
+    plain = tree_map(lambda w: np.asarray(w, np.float32), stored)
+    logits, _ = in_jax.forward(in_jax.by_rows(stored), tokens, config)
+    assert_close(logits, in_jax.forward(plain, tokens, config)[0], 1e-6)
+    how = GenerateConfig(20, temperature=0)
+    written = [list(in_jax.generate(each, [1, 2], config, how))
+               for each in (in_jax.by_rows(stored), stored)]
+    assert written[0] == written[1] == list(in_numpy.generate(plain, [1, 2], config, how))
+
+
+@pytest.mark.parametrize("kept", ["float16", "int8-channel"])
+def test_the_loop_over_tokens_keeps_matrices_small(kept):
+    """What the compiled loop holds beside its arguments is less than the matrices in float32."""
+    config = random_config(np.random.default_rng(0), hidden_size=64, intermediate_size=512,
+                           num_hidden_layers=2)
+    params = init(config, np.random.default_rng(1))
+    if kept == "float16":
+        small = tree_map(lambda w: w.astype(kept) if w.ndim == 2 else w, params)
+    else:
+        small = quantize_params(params, scheme_named(kept))
+    cache = in_jax.init_cache(config, 1, 8) | {"length": jax.numpy.int32(1)}
+    seen = np.zeros(config.vocab_size, bool)
+    loop = in_jax.decode_steps.lower(in_jax.by_rows(small), 1, cache, seen, np.zeros(4, np.float32),
+                                     config, GenerateConfig(temperature=0)).compile()
+    whole = sum(w.nbytes for w in flatten(params).values() if w.ndim == 2)
+    assert loop.memory_analysis().temp_size_in_bytes < whole / 4
