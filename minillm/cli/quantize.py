@@ -120,6 +120,7 @@ def quantize(options):
     result = {
         "path": str(out),
         "scheme": str(scheme),
+        "embedding": str(embedding or scheme),
         "method": options.method,
         **quantization.size(params),
         "file_bytes": (out / "model.safetensors").stat().st_size,
@@ -195,8 +196,10 @@ def show_quantized(result: dict):
 
     from minillm.files import megabytes
 
+    other = result["embedding"] != result["scheme"]
+    apart = f", embedding {result['embedding']}" if other else ""
     rows = [
-        ("scheme", f"{result['scheme']}, {result['method']}"),
+        ("scheme", f"{result['scheme']}, {result['method']}{apart}"),
         ("bits per weight", f"{result['bits_per_weight']:.2f}, scales included"),
         ("memory", f"{megabytes(result['bytes'])}, {result['of_float32']:.3f} of float32"),
         ("file", megabytes(result["file_bytes"])),

@@ -71,6 +71,16 @@ def test_an_embedding_may_have_a_scheme_of_its_own(tmp_path):
             minillm.load(tmp_path / "q")
 
 
+def test_the_command_gives_the_embedding_a_scheme_of_its_own(tmp_path, capsys):
+    folder(tmp_path / "float", None)
+    arguments = ["quantize", str(tmp_path / "float"), "--scheme", "int4-group32-min", "--embedding",
+                 "int8-group32", "--twin", "numpy", "--out", str(tmp_path / "q")]
+    assert cli.main(arguments) == 0
+    assert "int4-group32-min, round, embedding int8-group32" in capsys.readouterr().out
+    params = minillm.load(tmp_path / "q").params
+    assert str(params["embed_tokens"].scheme) == "int8-group32"
+
+
 def test_every_command_accepts_it(tmp_path, capsys):
     folder(tmp_path / "q", scheme_named("int4-group32", activations=True))
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
