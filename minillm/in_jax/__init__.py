@@ -48,12 +48,14 @@ from minillm.in_jax.optimizer import (
     update,
 )
 from minillm.in_jax.pieces import read, stream
+from minillm.in_jax.preference import compare_step, dpo, grpo, read_log_p, token_log_p
 from minillm.in_jax.train import init_state, row_losses, train_step, train_steps
 from minillm.in_jax.tune import adapter_loss_and_grads, adapter_step, adapter_steps
 
 head = unembedding  # its name before
 
-__all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps",
+__all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps", "compare_step",
+           "dpo", "grpo", "read_log_p", "token_log_p",
            "attention", "block", "clip", "decode_step", "decode_steps", "forward", "forward_of", "generate",
            "global_norm", "head", "init_cache", "init_moments", "init_state", "learning_rate", "linear", "loss",
            "loss_and_grads", "mark", "mlp", "muon", "orthogonalize", "penalize",

@@ -51,12 +51,14 @@ from minillm.in_numpy.optimizer import (
     update,
 )
 from minillm.in_numpy.pieces import read, stream
+from minillm.in_numpy.preference import compare_step, dpo, grpo, read_log_p, token_log_p
 from minillm.in_numpy.train import init_state, row_losses, train_step, train_steps
 from minillm.in_numpy.tune import adapter_loss_and_grads, adapter_step, adapter_steps
 
 head = unembedding  # its name before
 
-__all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps",
+__all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps", "compare_step",
+           "dpo", "grpo", "read_log_p", "token_log_p",
            "attention", "attention_backward", "block", "block_backward", "clip", "decode_step",
            "decode_steps", "forward", "forward_of", "generate", "global_norm", "head", "init_cache", "init_moments",
            "init_state", "learning_rate", "linear", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "muon",
