@@ -10,7 +10,7 @@ demo: $(BIN)/.installed
 	$(BIN)/minillm demo
 
 test: $(BIN)/.installed-test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 # The longer checks: resuming after kill -9, presets close to the floor.
 test-slow: $(BIN)/.installed-test

@@ -10,12 +10,14 @@
     nanogpt_race.json     benchmarks/nanogpt_race.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
     quantization.json     benchmarks/quantization.py --json
+    real_quantization.json  benchmarks/real_quantization.py --json
     int8_speed.json       benchmarks/int8_speed.py --json
     fewer_bits.json       benchmarks/fewer_bits.py --json (not here: in the tables of lessons 11 and 12)
     distillation.json     benchmarks/distillation.py --json
     two_humps.json        benchmarks/two_humps.py --json
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
+    real_checkpoint.json  benchmarks/real_checkpoint.py (rows are kept that are not measured again)
 """
 
 import ast
@@ -94,7 +96,37 @@ def figures() -> str:
                   for row in cost["context"]]
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
-    return "\n".join(lines + quantization() + int8_speed() + distillation(read("distillation.json")) + inspection())
+    return "\n".join(lines + quantization() + real_quantization() + int8_speed()
+                     + distillation(read("distillation.json")) + inspection() + real_checkpoint())
+
+
+def real_checkpoint() -> list[str]:
+    """What a model that people use costs, beside transformers and llama.cpp."""
+    lines = []
+    for row, about in read("real_checkpoint.json").items():
+        machine, found = about["machine"], about["found"]
+        written = row == "generate"
+        lines += ["", f"- **SmolLM2-135M, {row}** ({machine['processor']}, {machine['cores']} "
+                  f"cores; every figure of a process of its own): {REAL[row]}", "",
+                  f"  | who | {'tokens/s | over transformers' if written else 'seconds'} | "
+                  "peak memory (MB) | |", "  |---|---:|" + "---:|" * (1 + written) + "---|"]
+        base = found.get("transformers float32")
+        for name, run in found.items():
+            if written:
+                rate = statistics.median(run["write"])
+                figures = f"{rate:,.1f} | {rate / statistics.median(base['write']):.2f}"
+            else:
+                figures = f"{run['seconds']:.1f}"
+            note = f"loss {run['loss']:.4f}" if "loss" in run else run.get("verdict", "")
+            lines.append(f"  | {name} | {figures} | {run['peak_bytes'] / 1e6:,.0f} | {note} |")
+    return lines
+
+
+REAL = {"evaluate": "the loss of 2,001 tokens of Python's documentation, compiling included.",
+        "inspect": "a page about so many tokens, compilation included.",
+        "gptq": "int4-group32 by GPTQ from 16,384 tokens.",
+        "first": "from the command to the first token; cold: nothing compiled before.",
+        "generate": "48 new tokens after 64, medians of rounds in which everyone takes a turn."}
 
 
 def quantization() -> list[str]:
@@ -126,6 +158,42 @@ def quantization() -> list[str]:
             *table("  Calibrated (stories260K: on the first half of the text, all measured on the second half):", "calibrated"),
             *table("  One channel of every norm times 1024, undone by the matrices behind it, so that the float model is the same "
                    "(arXiv:2208.07339, arXiv:2211.10438):", "planted")]
+
+
+def real_quantization() -> list[str]:
+    """What four bits with a smallest number cost stories260K, and every scheme SmolLM2-135M: the
+    rows that were run."""
+    found = read("real_quantization.json")
+    if not found:
+        return []
+    lines = ["", "- **Four bits with a smallest number of each group** (`int4-group32-min`, "
+             "llama.cpp's Q4_1), searched for the smallest error, on stories260K as in the table of "
+             "calibrated rows:", "",
+             "  | scheme, method | embedding | bits per weight | loss |", "  |---|---|---:|---:|"]
+    lines += [f"  | {row['scheme']}, {row['method']} | {row['embedding'] or 'the same'} | "
+              f"{row['bits_per_weight']:.2f} | {change(row)} |" for row in found["stories260K"]]
+    rows = found["rows"]
+    if len(rows) < 2:
+        return lines
+    lines += ["", "- **SmolLM2-135M on Python's documentation** "
+              f"({found['tokens']:,} tokens, Python {found['python']}), calibrated on "
+              f"{found['calibration_tokens']:,} others: the change of the loss. Its file is Q4_1 "
+              "and its numbers lie on that grid; in `mixed`, the same numbers come in another "
+              "order, in which no group has a grid. CPU seconds and peak memory are of loading and "
+              "quantizing. llama.cpp also rounds the activations of every product.", "",
+              "  | | bits per weight | loss | CPU seconds | peak, MB |",
+              "  |---|---:|---:|---:|---:|"]
+    columns = (("bits_per_weight", 1, 2), ("cpu_seconds", 1, 0), ("peak_bytes", 1e6, 0))
+    for name, row in rows.items():
+        bits, seconds, peak = (f"{row[key] / unit:.{digits}f}" if key in row else ""
+                               for key, unit, digits in columns)
+        lines.append(f"  | {name} | {bits} | {change(row)} | {seconds} | {peak} |")
+    return lines
+
+
+def change(row) -> str:
+    """"+0.0123 ± 0.0045"."""
+    return f"{row['difference']:+.4f} ± {row['standard_error']:.4f}"
 
 
 def int8_speed() -> list[str]:

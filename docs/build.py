@@ -8,6 +8,7 @@ Everything goes to build/docs, which is not committed; mkdocs.yml reads that fol
 """
 
 import argparse
+import ast
 import html
 import os
 import re
@@ -29,17 +30,19 @@ from minillm.course.opened import lesson_table  # noqa: E402
 from minillm.course.pages import PageError  # noqa: E402
 from minillm.errors import UserError  # noqa: E402
 from minillm.files import read_json  # noqa: E402
+from minillm.in_page import page as in_page  # noqa: E402
+from minillm.loading import load  # noqa: E402
 from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
-CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "minillm/in_page/assets/*.js", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
 SHOWS = {"benchmarks.md": "11_int8"}       # pages with tables and numbers of a lesson's demo.py
 BOOST = {"lessons": 2, "glossary.md": 3, "reference": 0.3}      # in the search: what explains comes first
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-class Site(pages.Maker):
+class Site(pages.PageRenderer):
     """References that only pages of the site have; {{ benchmark demo.seconds:.0f }} is a number of benchmarks/results/demo.json."""
 
     NUMBERS = ("results", "full", "benchmark", "curves", "option")
@@ -101,9 +104,31 @@ class Site(pages.Maker):
             rows.append(f"| {row['about']} | {row['here']} | {theirs} ({row['reference']}) |")
         return "\n".join(rows)
 
+    def make_story(self, _):
+        """The model of lesson 15 in the page, and the head that carries the name in its story."""
+        folder = lessons_folder() / "15_inside"
+        shown = demos.read_results(folder)["exact"]["shown"]
+        layer, head = map(int, shown["carrier"].split("."))
+        story = in_page.story(load(folder / "model"), shown["text"], head=[layer, head])
+        write("assets/javascripts/story.js", story)
+        script, lesson = (relative(self.at, path)
+                          for path in ("assets/javascripts/story.js", "lessons/15_inside.md"))
+        return (f"""<div class="in-page" id="playground"><noscript>Here the model of
+lesson 15 writes a story, by a script that your browser does not run.</noscript></div>
+<script src="{script}" defer></script>
+
+The model of [lesson 15]({lesson}) runs in this page. The lesson finds which head carries the name
+from where it was read to where it is needed. In this story it is head {shown["carrier"]}: take it
+out, and *{shown["names"][0]}* is forgotten.""")
+
     def make_modules(self, names):
-        """The public functions of modules, by mkdocstrings."""
-        return "\n\n".join(f"## {name}\n\n{self.make_link(name.replace('.', '/') + '.py')}\n\n::: {name}" for name in names.split())
+        """What is public in modules, and in those that packages name in __all__, by mkdocstrings."""
+        shown = []
+        for module, members in (pair for name in names.split() for pair in face(name).items()):
+            link = self.make_link(module.replace(".", "/") + ".py")
+            options = f"\n    options:\n      members: {members}" if members else ""
+            shown.append(f"## {module}\n\n{link}\n\n::: {module}{options}")
+        return "\n\n".join(shown)
 
     def make_tests(self, paths):
         """Files of tests, each with what it promises: the first paragraph of its docstring."""
@@ -117,6 +142,21 @@ class Site(pages.Maker):
                 write(f"{Path(self.at).parent.as_posix()}/{name}-{scheme}.svg", picture)
                 shown.append(f"![{description}]({name}-{scheme}.svg#only-{scheme})")
         return "\n".join(shown)
+
+
+def face(name: str) -> dict[str, list[str]]:
+    """{module: its public names, [] for all}: of a module, or what a package's __all__ names."""
+    file = ROOT.joinpath(*name.split("."), "__init__.py")
+    if not file.is_file():
+        return {name: []}
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    listed = next(ast.literal_eval(part.value) for part in body
+                  if isinstance(part, ast.Assign) and part.targets[0].id == "__all__")
+    parts = {part.module: [alias.name for alias in part.names if alias.name in listed]
+             for part in body if isinstance(part, ast.ImportFrom)}
+    files = set(listed) - {imported for names in parts.values() for imported in names}
+    whole = {f"{name}.{entry}": [] for entry in files if file.with_name(f"{entry}.py").is_file()}
+    return dict(sorted((parts | whole).items()))
 
 
 def relative(at: str, target: str) -> str:
@@ -232,7 +272,8 @@ def make_code():
         for path in sorted(ROOT.glob(pattern)):
             name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8").rstrip()
             known.append(name)
-            language = {".py": "python", ".md": "markdown", ".json": "json", ".c": "c"}[path.suffix]
+            language = {".py": "python", ".md": "markdown", ".json": "json", ".c": "c",
+                        ".js": "javascript"}[path.suffix]
             write(f"code/{name}.md", f'---\nsearch:\n  exclude: true\nhide:\n  - toc\n---\n\n# {name}\n\n````` {{ .{language} linenums="1" }}\n{text}\n`````\n')
     listed = "\n".join(f"- [{name}]({name}.md)" for name in known)
     write("code/index.md", f"# Source files\n\nEvery file that a page links to, as it was when the site was built.\n\n{listed}\n")
@@ -243,6 +284,7 @@ def build():
     shutil.copytree(ROOT / "docs" / "assets", OUT / "assets")
     for name in ("content.css", "noto-sans-math.woff2"):
         shutil.copy(ROOT / "minillm" / "course" / "assets" / name, OUT / "assets" / "stylesheets")
+    write("assets/stylesheets/playground.css", in_page.asset("playground.css"))
     make_code()
     for lesson in all_lessons():
         make_lesson(lesson)

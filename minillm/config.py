@@ -196,15 +196,18 @@ OBJECTIVES = ("soft", "reverse", "on-policy", "responses")
 class DistillConfig:
     """How a student learns from a teacher (see in_numpy/distill.py). Raises UserError for what is no way to learn.
 
-    `student_share` is for on-policy: the share of dispatches whose rows the student writes itself. `kept` is how many
-    tokens a position the teacher's answer was cut to, 0 for all. `responses` and `writing_temperature` are for text
-    that the teacher writes. `start` is where the student begins: random, or layers and widths of the teacher.
+    For on-policy: `student_share` is the share of dispatches whose rows the student writes itself,
+    `jsd_beta` is 1 for KL(student || teacher), 0 for KL(teacher || student), between for JSD.
+    `kept` is how many tokens a position the teacher's answer was cut to, 0 for all. `responses` and
+    `writing_temperature` are for text that the teacher writes. `start` is where the student begins:
+    random, or layers and widths of the teacher.
     """
 
     objective: str = "soft"
     alpha: float = 1.0
     temperature: float = 1.0
     student_share: float = 0.5
+    jsd_beta: float = 1.0
     kept: int = 0
     responses: int = 10_000
     writing_temperature: float = 1.0
@@ -212,7 +215,7 @@ class DistillConfig:
 
     def __post_init__(self):
         check(self, one_of(OBJECTIVES, ", ".join(OBJECTIVES)), "objective")
-        check(self, SHARE, "alpha", "student_share")
+        check(self, SHARE, "alpha", "student_share", "jsd_beta")
         check(self, POSITIVE, "temperature", "writing_temperature")
         require(self.kept == 0 or is_count(self.kept), "top-k", self.kept,
                 "a whole number of at least 1")
@@ -222,9 +225,9 @@ class DistillConfig:
         check(self, one_of(("random", "pruned")), "start")
 
     @property
-    def reverse(self) -> bool:
-        """KL(student || teacher) instead of KL(teacher || student)."""
-        return self.objective in ("reverse", "on-policy")
+    def beta(self) -> float:
+        """Which divergence: 0 is KL(teacher || student), 1 KL(student || teacher), JSD between."""
+        return {"reverse": 1.0, "on-policy": self.jsd_beta}.get(self.objective, 0.0)
 
 
 TUNE_METHODS = ("sft", "lora", "dpo", "grpo")
@@ -321,6 +324,14 @@ def check_prompt(prompt, config: ModelConfig):
     for token in prompt:
         require(0 <= token < config.vocab_size, "a token of the prompt", int(token),
                 f"at least 0 and below vocab_size ({config.vocab_size})")
+
+
+def check_draft(length: int, config):
+    """Refuse a draft model that cannot read a text of `length` tokens. Raises UserError."""
+    if length > config.max_position_embeddings:
+        raise UserError(
+            f"the draft reads {config.max_position_embeddings} tokens, new ones included, and "
+            f"{length} may come: lower --max-new-tokens, or choose another draft")
 
 
 # The dial. One number sets a whole model: `depth` layers, `depth` heads of 32, so width = 32 * depth.

@@ -16,11 +16,11 @@ from minillm.architecture.adapters import adapt, merged
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
-from minillm.errors import UserError, require
+from minillm.errors import UserError, is_count, require
 from minillm.formats import adapter, checkpoint
 from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.formats.kind import kind_of
-from minillm.text.tokenizer import Tokenizer, decode_stream
+from minillm.text.tokenizer import Tokenizer, decode_stream, same_tokenizer
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Model:
 
     def generate(self, prompt: str = "", twin: str = "jax", stop: tuple[str, ...] = (),
                  on_token=None, begin: bool = True, allow_special: bool = False,
-                 **options) -> Iterator[str]:
+                 draft: "Draft | None" = None, **options) -> Iterator[str]:
         """Yield the prompt and what the model writes after it, piece by piece; options are those of
         `GenerateConfig`.
 
@@ -116,18 +116,27 @@ class Model:
 
         def tokens():
             yield from ids[start:]
-            yield from self.continuation(ids, twin, sampling, on_token)
+            yield from self.continuation(ids, twin, sampling, on_token, draft=draft)
 
         return until(decode_stream(self.tokenizer, tokens()), stop,
                      len(self.tokenizer.decode(ids[start:])))
 
     def continuation(self, ids: Sequence[int], twin: str = "jax",
                      how: GenerateConfig = GenerateConfig(), on_token=None,
-                     ends: tuple[int, ...] | None = None) -> Iterator[int]:
+                     ends: tuple[int, ...] | None = None,
+                     draft: "Draft | None" = None) -> Iterator[int]:
         """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those
-        of the config)."""
+        of the config). With a draft the ids are others, of the same distribution."""
         ends = (*self.config.end_tokens, *self.ends) if ends is None else ends
-        for token in self._package(twin).generate(self.params, ids, self.config, how, ends):
+        package = self._package(twin)
+        if draft is None:
+            new = package.generate(self.params, ids, self.config, how, ends)
+        else:
+            draft.check(self, twin)
+            new = package.speculate(self.params, draft.model.params, ids, self.config,
+                                    draft.model.config, how, ends, draft.ahead,
+                                    draft.accepted.append)
+        for token in new:
             if on_token:
                 on_token()
             yield token
@@ -157,13 +166,36 @@ class Model:
         return twin_package(twin)
 
 
-def load(path, tokenizer=None, dtype: str = "float32") -> Model:
+@dataclass(frozen=True)
+class Draft:
+    """A small model that drafts `ahead` tokens at a time for a large one to check in one pass: see
+    in_numpy/speculative.py. `accepted` is how many of them each pass accepted."""
+
+    model: Model
+    ahead: int = 4
+    accepted: list[int] = field(default_factory=list)
+
+    def __post_init__(self):
+        require(is_count(self.ahead), "draft tokens", self.ahead, "a whole number of at least 1")
+
+    def check(self, model: Model, twin: str):
+        """Refuse a draft for a model with another tokenizer. Raises UserError."""
+        self.model.check_twin(twin)
+        ours = self.model.tokenizer
+        if ours is None or not same_tokenizer(ours, model.tokenizer):
+            raise UserError(
+                f"{self.model.source}: has another tokenizer than {model.source}: a draft writes "
+                "the same tokens as the model that checks them; choose another")
+
+
+def load(path, tokenizer=None, dtype: str = "float32", integers: bool = False) -> Model:
     """The model at `path`: a Hugging Face folder of a LLaMA or a BLOOM, one of our own, a GGUF or a
     llama2.c .bin file.
 
     `tokenizer` names a tokenizer.bin for the latter, where it is not the only one beside the file.
-    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). Raises UserError for
-    whatever is damaged or not supported, by name.
+    `dtype` is how matrices are kept: float32, float16, bfloat16 (jax). `integers`: a GGUF file of
+    several kinds of integers that we have is not made float either. Raises UserError for whatever
+    is damaged or not supported, by name.
     """
     path = Path(path)
     if adapter.is_adapter(path):
@@ -175,13 +207,13 @@ def load(path, tokenizer=None, dtype: str = "float32") -> Model:
         from minillm.formats import llama2c
         config, params, tokenizer = llama2c.load(path, tokenizer)
         params = tree_map(lambda leaf: leaf if leaf.ndim < 2
-                          else leaf.astype(checkpoint.number_kind(dtype), copy=False), params)
+                          else leaf.astype(checkpoint.dtype_named(dtype), copy=False), params)
         return Model(config, params, tokenizer.fit(config.vocab_size), f"{path} (llama2.c)",
                      (config.bos_token_id,))
     if kind == "gguf":
         from minillm.formats import gguf, gguf_tokenizer
         config, params, tokenizer, begin, template, marks = gguf.load(
-            path, checkpoint.number_kind(dtype))
+            path, checkpoint.dtype_named(dtype), integers)
         vocab = tokenizer.vocab if tokenizer else {}
         ends = tuple(vocab[name] for name in gguf_tokenizer.ENDS if name in vocab)
         return Model(config, params, tokenizer, str(path), begin, template, marks, ends)

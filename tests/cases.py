@@ -13,6 +13,7 @@ from helpers import random_bloom, random_config, random_params, random_relative
 from minillm.architecture.adapters import init_adapters
 from minillm.architecture.quantized import Scheme
 from minillm.architecture.qwen3 import Qwen3Config
+from minillm.architecture.smollm3 import SmolLM3Config
 from minillm.architecture.tree import tree_map
 from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig, TuneConfig
 
@@ -82,6 +83,19 @@ def qwen3_case(name, rng, dtype):
     return cases.get(name)
 
 
+def smollm3_case(name, rng, dtype):
+    config = random_relative(SmolLM3Config, rng, num_hidden_layers=2)
+    config = replace(config, no_rope_layers=(0, 1))
+    params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
+    cos_sin = [normal(rng, dtype, 5, config.head_dim // 2) for _ in range(2)]
+    cases = {"forward": (params, rng.integers(0, config.vocab_size, (2, 5)), config),
+             "block": (params["layers"][0], x, 0, cos_sin, None, config),
+             "attention": (params["layers"][0], x, 0, cos_sin, None, config),
+             "layer_cos_sin": (params["layers"][0], cos_sin),
+             "block_alone": (params["layers"][0], x, config)}
+    return cases.get(name)
+
+
 def bloom_case(name, rng, dtype):
     config = random_bloom(rng)
     params, x = random_params(config, rng, dtype), normal(rng, dtype, 2, 5, config.hidden_size)
@@ -96,10 +110,13 @@ def quantize_case(name, twin, rng, dtype, n):
     """Random matrices under the n-th of all schemes, their groups cut short, outlier inputs in every other."""
     quantize = importlib.import_module(f"minillm.{twin}.quantize")
     scheme = Scheme((8, 4)[n % 2], ("tensor", "channel", "group32")[n % 3], n // 6 % 2 == 1, (n // 12 + n) % 2 == 1)
+    if n >= 24:
+        scheme = Scheme(4, "group32", activations=n % 2 == 1, minimum=True)
     rows, width = ((2, 3), (39, 33), (17, 64), (5, 79))[n // 2 % 4]
     columns = np.array([0, width - 1], np.int32) if n % 3 else None
     w, x = normal(rng, dtype, rows, width), normal(rng, dtype, 2, 1 + n % 3 * 2, width)
-    scales, zeros = (None if part is None else np.asarray(part) for part in quantize.fit(w, scheme))
+    scales, offsets = (None if part is None else np.asarray(part)
+                       for part in quantize.fit(w, scheme))
     tokens, scattered = rng.integers(0, rows, 5), rng.integers(0, rows, (2, 3))
 
     def record():                                              # compiled only where it is asked for
@@ -107,9 +124,10 @@ def quantize_case(name, twin, rng, dtype, n):
 
     cases = {
         "quantize": lambda: (w, scheme, n % 2 == 0, None), "fit": lambda: (w, scheme), "groups": lambda: (w, scheme),
-        "to_integers": lambda: (w, scales, zeros, scheme),
-        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme),
-        "expand_scales": lambda: (scales, width, scheme),
+        "to_integers": lambda: (w, scales, offsets, scheme),
+        "record": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8), scales, offsets,
+                           scheme, n % 2 == 0),
+        "round_scales": lambda: (np.abs(normal(rng, dtype, rows)), 127.0, scheme), "expand_scales": lambda: (scales, width, scheme),
         "pack": lambda: (rng.integers(-8, 8, (rows, width)).astype(np.int8),),
         "unpack": lambda: (rng.integers(0, 256, (rows, -(-width // 2))).astype(np.uint8), width),
         "take_rows": lambda: (record(), tokens), "dequantize": lambda: (record(), dtype), "integers": lambda: (record(),),
@@ -206,6 +224,7 @@ def case(name, twin, rng, dtype):
         "counted_mean": lambda: (normal(rng, dtype, *targets.shape), targets),
         "forward_kl": lambda: (logits, teacher, targets, 1.7),
         "reverse_kl": lambda: (logits, teacher, targets, 1.7),
+        "jsd": lambda: (logits, teacher, targets, 1.7, 0.3),
         "distill_loss": lambda: (logits, teacher, targets, lesson),
         "top_k": lambda: (logits, 4),
         "expand_top_k": lambda: (*kept, logits),
@@ -237,6 +256,20 @@ def case(name, twin, rng, dtype):
         "to_device": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),
+        "candidates": lambda: (3 * normal(rng, dtype, config.vocab_size), how),
+        "distribution": lambda: (3 * normal(rng, dtype, config.vocab_size), seen, how),
+        "pick": lambda: (rng.dirichlet(np.ones(d)).astype(dtype), float(rng.random())),
+        "within": lambda: (tokens[0] + config.vocab_size // 2, config),
+        "as_wide": lambda: (normal(rng, dtype, out), d),
+        "verify": lambda: (*(rng.dirichlet(np.ones(4), n + 1).astype(dtype) for _ in "pq"),
+                           rng.integers(0, 4, n + 1), rng.random(n + 1, np.float32)),
+        "draft_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
+                                rng.random(4, np.float32), config, how),
+        "speculative_step": lambda: (
+            params, draft := random_params(larger, rng, dtype), 3,
+            cached(twin, config, params, tokens[:1], dtype),
+            cached(twin, larger, draft, tokens[:1], dtype), seen, rng.random((2, 4), np.float32),
+            config, larger, how),
     }
     return cases[name]() if name in cases else None
 

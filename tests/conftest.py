@@ -24,6 +24,20 @@ jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_num_cpu_devices", 2)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--shuffle", metavar="SEED",
+                     help="run files, and the tests of each, in the random order of this seed")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With --shuffle SEED, another order: a test that needs the one before it fails."""
+    if seed := config.getoption("--shuffle"):
+        rng = random.Random(seed)
+        place = {path: rng.random() for path in sorted({item.path for item in items})}
+        rng.shuffle(items)
+        items.sort(key=lambda item: place[item.path])     # the tests of a file share its fixtures
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_programs():
     """What was compiled for one file is of no use to the next, and takes gigabytes."""

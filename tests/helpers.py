@@ -66,11 +66,13 @@ def random_bloom(rng, **fixed) -> BloomConfig:
 
 
 def random_relative(kind, rng, **fixed):
-    """A small Mistral, Qwen2 or Qwen3 of random shape, `kind` being its config class; biases only
-    where it may have them."""
+    """A small Mistral, Qwen2, Qwen3 or SmolLM3 of random shape, `kind` being its config class;
+    biases only where it may have them."""
     values = asdict(random_config(rng, mlp_bias=False, **fixed))
-    return kind(**values
-                | {"attention_bias": values["attention_bias"] and kind.model_type == "qwen3"})
+    values["attention_bias"] &= kind.model_type in ("qwen3", "smollm3")
+    if kind.model_type == "smollm3":
+        values["no_rope_layers"] = tuple(map(int, rng.integers(0, 2, values["num_hidden_layers"])))
+    return kind(**values)
 
 
 def random_params(config, rng, dtype=np.float32) -> dict:

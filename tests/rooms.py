@@ -16,7 +16,7 @@ FLOORS = (
     ("in_numpy", "in_jax"),
     ("formats",),
     ("loading",),
-    ("training", "quantization"),
+    ("training", "quantization", "in_page"),
     ("inspection", "distillation", "tuning", "course"),
     ("assignments",),
     ("cli",),

@@ -827,38 +827,12 @@ def test_two_graders_do_not_write_one_folder(tmp_path):
 def test_without_a_sandbox_nothing_is_run_unless_asked_for(made, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sandbox, "works", lambda way, *_: "not here")
     (tmp_path / "s" / "ada").mkdir(parents=True)
-    assert (
-        main(
-            [
-                "assignment",
-                "grade",
-                str(tmp_path / "s"),
-                "--key",
-                str(made),
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 2
-    )
+    grade = ["assignment", "grade", str(tmp_path / "s"), "--key", str(made),
+             "--out", str(tmp_path / "out")]
+    assert main(grade) == 2
     assert "no submission is run here" in capsys.readouterr().err
     monkeypatch.setattr(sandbox, "works", lambda way, *_: "" if way == "none" else "not here")
-    assert (
-        main(
-            [
-                "assignment",
-                "grade",
-                str(tmp_path / "s"),
-                "--key",
-                str(made),
-                "--out",
-                str(tmp_path / "out"),
-                "--sandbox",
-                "none",
-            ]
-        )
-        == 0
-    )
+    assert main([*grade, "--sandbox", "none"]) == 0
     assert "WARNING" in capsys.readouterr().out
 
 

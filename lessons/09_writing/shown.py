@@ -1,5 +1,8 @@
 """What lesson 09 shows of results.json: the tables of samplers and costs and their figures."""
 
+import json
+from pathlib import Path
+
 from minillm.course.demos import values
 
 
@@ -31,6 +34,11 @@ def tables(results):
     for name, size in exact["caches"].items():
         caches.add_row(name, f"{size['bytes']:,}", f"{size['ungrouped']:,}", f"{8192 * size['bytes'] / 2**30:.2f}")
     yield "caches", caches
+
+
+def widgets(results):
+    told = json.loads(Path(__file__).with_name("stories.json").read_text(encoding="utf-8"))
+    yield "sampling", told["places"]
 
 
 def figures(results, new):

@@ -7,7 +7,7 @@ FAMILIES here, MODULES in in_numpy/family.py and in_jax/family.py, FORMATS in fo
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from minillm.architecture import bloom, llama, qwen3
+from minillm.architecture import bloom, llama, qwen3, smollm3
 from minillm.architecture.tree import tree_map
 
 
@@ -49,7 +49,9 @@ FAMILIES = {
     "mistral": Family("Mistral", shapes_of(llama.table), backward_by_hand=True, gguf="llama",
                       gguf_neighbours=True),
     "qwen2": Family("Qwen2", shapes_of(llama.table), backward_by_hand=True, gguf="qwen2"),
-    "qwen3": Family("Qwen3", shapes_of(qwen3.table), gguf="qwen3"), "bloom": Family(
+    "qwen3": Family("Qwen3", shapes_of(qwen3.table), gguf="qwen3"),
+    "smollm3": Family("SmolLM3", shapes_of(smollm3.table), gguf="smollm3", gguf_neighbours=True),
+    "bloom": Family(
         "BLOOM", bloom.table, ("embed", "embed_norm"), ("rot_q", "rot_k", "mlp_pre"),
         ("queries and keys after rotation, the MLP's gate",
          "a BLOOM has no rotary positions (its attention falls off with distance) and no gate"),

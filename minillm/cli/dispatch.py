@@ -13,6 +13,7 @@ from minillm.cli import (
     inspect,
     lesson,
     measure,
+    playground,
     quantize,
     text,
     train,
@@ -22,8 +23,8 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 
-JOURNEYS = (demo, train, tune, write, measure, bench, inspect, quantize, get, text, lesson,
-            assignment)
+JOURNEYS = (demo, train, tune, write, measure, bench, inspect, playground, quantize, get, text,
+            lesson, assignment)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except (OSError, MemoryError) as error:
         print(f"minillm: {' '.join(str(error).split()) or 'out of memory'}", file=sys.stderr)
-    except RuntimeError as error:  # JAX's error where memory runs out is one
-        if "RESOURCE_EXHAUSTED" not in str(error):
+    except RuntimeError as error:  # those of JAX and PyTorch where memory runs out
+        if not any(word in str(error) for word in ("RESOURCE_EXHAUSTED", "t allocate memory")):
             raise
         print("minillm: out of memory: give fewer tokens, rows or a smaller batch", file=sys.stderr)
     except KeyboardInterrupt:

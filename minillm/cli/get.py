@@ -9,8 +9,8 @@ def add_commands(commands):
                           "minillm get smollm2\n  minillm get HuggingFaceTB/SmolLM2-135M")
     command.add_argument(
         "name", metavar="NAME",
-        help="smollm2 (135M parameters, answers questions), stories260K, OWNER/NAME of the "
-        "Hugging Face hub, or OWNER/NAME/FILE.gguf")
+        help="smollm2 (135M parameters, answers questions), stories260K, stories15M, stories110M, "
+        "OWNER/NAME of the Hugging Face hub, or OWNER/NAME/FILE.gguf")
     command.add_argument("--out", metavar="DIR",
                          help="where to put it (default: your cache folder)")
 

@@ -4,13 +4,14 @@ import shlex
 import sys
 from pathlib import Path
 
+from minillm.cli.measure import add_context, check_length, context_of, warn_of_memory
 from minillm.cli.options import add_checkpoint, add_encoding, add_twin, read_file
 from minillm.cli.parsing import add_command
 from minillm.cli.progress import telling
 from minillm.errors import UserError
 
-EFFORT = 1.5  # inspection.report has the same: this file imports nothing heavy
-PANELS = ("checks", "lens", "ablation", "patching", "neurons")
+# inspection.report has the same: this file imports nothing heavy
+PANELS = ("checks", "lens", "ablation", "patching", "neurons", "circuits")
 
 
 def add_commands(commands):
@@ -21,7 +22,8 @@ def add_commands(commands):
         'minillm inspect runs/nano "Once there was a doctor named Amara"\n'
         '  minillm inspect runs/nano "... Amara gave" --corrupt "... Bjorn gave"')
     add_checkpoint(command)
-    command.add_argument("prompt", metavar="TEXT", help="what the model reads")
+    command.add_argument("prompt", metavar="TEXT", nargs="?",
+                         help="what the model reads (with --pairs, the first pair if left out)")
     command.add_argument("--corrupt", metavar="TEXT",
                          help="a second prompt of as many tokens, to patch between the two")
     command.add_argument("--against", metavar="PATH",
@@ -29,16 +31,24 @@ def add_commands(commands):
     command.add_argument(
         "--text", metavar="FILE",
         help="a text in which to look for what activates neurons (default: the model writes one)")
+    command.add_argument(
+        "--pairs", metavar="FILE",
+        help="patch heads in every pair of prompts and average: clean, corrupt, target and rival "
+        "token of a pair a line, tabs between")
+    command.add_argument(
+        "--mean", metavar="FILE",
+        help="take heads and MLPs out by their mean over these prompts too, one a line")
     add_encoding(command)
     add_target(command)
     command.add_argument(
-        "--effort", type=float, default=EFFORT, metavar="X",
-        help="operations to spend on ablation and patching, in 10^12; beyond that, "
-        "heads are left out or estimated")
+        "--effort", type=float, metavar="SECONDS",
+        help="time for what --panels names, estimated for two cores (default: 25 and a tenth for "
+        "each token); what does not fit is estimated or left out, and the page says what brings it")
     command.add_argument(
         "--panels", default=",".join(PANELS), metavar="NAMES",
         help="what to measure of what takes time, with commas between; the rest is always there")
     add_reading(command)
+    add_context(command, "tokens of a prompt")
     command.add_argument(
         "--out", metavar="FILE",
         help="the page (default: report.html, or the first of report-2.html, ... that is free)")
@@ -69,23 +79,40 @@ def add_reading(command):
 
 def inspect(options) -> int:
     """0, or 1 where an identity that must hold fails, or the model's numbers are not finite."""
-    from minillm.inspection import patching, report
+    from minillm.in_page.page import free_name
+    from minillm.inspection import estimate, patching, report
     from minillm.loading import load
 
-    out = options.out or report.free_name()
+    out = options.out or free_name("report")
     report.may_write(out, options.force)
     panels = [name for name in options.panels.split(",") if name]
     for name in set(panels) - set(PANELS):
         raise UserError(f"--panels: {name!r} is not one of {', '.join(PANELS)}")
     model = load(options.path, options.tokenizer, options.dtype).on(options.twin)
-    if not options.effort > 0:
+    if options.effort is not None and not options.effort > 0:
         raise UserError(f"--effort is {options.effort}: it must be above 0")
-    prompts = [prompt_of(model, text, options) for text in (options.prompt, options.corrupt)]
+    pairs = pairs_of(model, options)
+    if options.prompt is None:
+        if not pairs:
+            raise UserError("there is no TEXT: give what the model shall read, or --pairs FILE")
+        prompts = [pairs[0].clean, pairs[0].corrupt]
+    else:
+        prompts = [prompt_of(model, text, options) for text in (options.prompt, options.corrupt)]
+    mean_texts = [] if options.mean is None else [
+        prompt_of(model, line, options)
+        for line in read_file(options.mean, options).splitlines() if line.strip()]
+    if options.mean is not None and not mean_texts:
+        raise UserError(f"{options.mean}: holds no prompt: one a line")
+    longest = max(len(prompt) for prompt in [*prompts, *mean_texts] if prompt is not None)
+    check_length(longest, context_of(options, model), "the prompt")
+    warn_of_memory(model, longest, options.twin, 1, estimate(model.config, longest))
     if options.rival is not None and options.target is None:
         raise UserError("--rival needs --target: the token whose logit it is taken from")
     target = None
     if options.target is not None:
         target = patching.target(model, options.target, options.rival)
+    elif options.prompt is None:
+        target = patching.target(model, pairs[0].target, pairs[0].rival)
     against = text = None
     if options.against is not None:
         against = load(options.against, options.tokenizer, options.dtype)
@@ -93,7 +120,8 @@ def inspect(options) -> int:
         text = read_file(options.text, options)
     with telling("reading") as tell:
         page = report.contents(model, *prompts, against, text, options.effort, options.twin, tell,
-                               panels, target, f"minillm {shlex.join(sys.argv[1:])}")
+                               panels, target, f"minillm {shlex.join(sys.argv[1:])}", pairs,
+                               mean_texts)
     size = report.write(out, page)
     broken = page.get("broken")
     failed = [check["name"] for check in page["checks"] if check["verdict"] == "fails"]
@@ -103,9 +131,30 @@ def inspect(options) -> int:
     elif failed:
         verdict = f"FAILS: {', '.join(failed)}"
     else:
-        verdict = f"{holding} identities hold"
+        verdict = f"{holding} identities hold" if holding else "Not checked"
     print(f"{out}: {size / 1e6:.2f} MB, {len(page['tokens'])} tokens. {verdict}")
     return 1 if failed or broken else 0
+
+
+def pairs_of(model, options) -> list:
+    """The pairs of --pairs, their prompts as tokens. Raises UserError."""
+    from minillm.inspection import patching
+    from minillm.inspection.pairs import Pair, read_pairs
+
+    if options.pairs is None:
+        return []
+    found = []
+    for number, pair in enumerate(read_pairs(read_file(options.pairs, options), options.pairs), 1):
+        try:
+            clean, corrupt = (prompt_of(model, text, options)
+                              for text in (pair.clean, pair.corrupt))
+            patching.equally_long(model, clean, corrupt)
+            wanted = patching.target(model, *(word if not options.ids or word is None else int(word)
+                                              for word in (pair.target, pair.rival)))
+        except (UserError, ValueError) as error:
+            raise UserError(f"{options.pairs}: pair {number}: {error}") from None
+        found.append(Pair(clean, corrupt, wanted.token, wanted.rival))
+    return found
 
 
 def prompt_of(model, text: str | None, options):
@@ -121,23 +170,23 @@ def prompt_of(model, text: str | None, options):
                 f"{text!r} holds something that is not a token id: with --ids, give numbers with "
                 "spaces between") from None
     if options.chat:
-        return with_special(model, as_message(options.path, text), begin=False)
+        return with_special(model, as_message(model, options.path, text), begin=False)
     return with_special(model, text) if options.special else model.prompt_ids(text)
 
 
-def as_message(path, text: str) -> str:
+def as_message(model, path, text: str) -> str:
     """A user's message in the checkpoint's chat template, as far as where the answer begins.
 
     Raises UserError.
     """
     from minillm import chat_template
 
-    folder = Path(path)
-    template = chat_template.find(folder) if folder.is_dir() else None
+    template = model.chat_template
+    if template is None and Path(path).is_dir():
+        template = chat_template.find(Path(path))  # says what is wrong with a damaged one
     if template is None:
         raise UserError(f"{path}: has no chat template: leave --chat out")
-    messages = [{"role": "user", "content": text}]
-    return chat_template.render(template, messages, chat_template.special_tokens(folder))
+    return chat_template.render(template, [{"role": "user", "content": text}], model.marks)
 
 
 def with_special(model, text: str, begin: bool = True) -> list[int]:

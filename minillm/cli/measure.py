@@ -95,11 +95,11 @@ def evaluate(options):
         print(f"{name.replace('_', ' '):20} {shown}")
 
 
-def add_context(command):
-    """How long the rows are that a text is cut into."""
+def add_context(command, what: str = "tokens in a row"):
+    """How long the rows are that a text is cut into, or how long a text may be."""
     command.add_argument(
         "--context", type=int, metavar="N",
-        help=f"tokens in a row (default: the model's context, but at most {CONTEXT})")
+        help=f"{what}, at least 1 (default: the model's context, but at most {CONTEXT})")
 
 
 def context_of(options, model) -> int:
@@ -111,16 +111,26 @@ def context_of(options, model) -> int:
     return context
 
 
-def warn_of_memory(model, length: int, twin: str, copies: int = 1):
+def check_length(tokens: int, context: int, what: str = "the text"):
+    """Refuse a text longer than --context, which is there to be raised. Raises UserError."""
+    if tokens > context:
+        raise UserError(
+            f"{what} has {tokens:,} tokens, more than --context {context:,}: shorten it, or give "
+            f"--context {tokens} (time and memory grow with the square of the length)")
+
+
+def warn_of_memory(model, length: int, twin: str, copies: int = 1, recorded: int = 0):
     """Say on standard error how much memory is needed, where that is more than 2 GB.
 
     `copies`: how many such models are measured, each kept for NumPy and, in JAX, on its device.
+    `recorded`: bytes of activations that are kept.
     """
     from minillm.architecture.tree import flatten
     from minillm.training.evaluation import memory_needed
 
     kept = sum(leaf.nbytes for leaf in flatten(model.params).values())
     need = memory_needed(model.config, length, kept * copies * (2 if twin == "jax" else 1))
+    need += recorded
     if need > 2e9:
         print(f"[this needs about {gigabytes(need)} of memory]", file=sys.stderr)
 
@@ -140,7 +150,6 @@ def rows_to_measure(options, model, context: int):
     import numpy as np
 
     from minillm import training
-    from minillm.distillation.loop import same_tokenizer
     from minillm.text import tokenizer as tokenizers
     from minillm.text.dataset import open_dataset, windows
 
@@ -159,7 +168,7 @@ def rows_to_measure(options, model, context: int):
     if dataset.vocab_size > model.config.vocab_size:
         raise UserError(f"{folder}: made with a vocabulary of {dataset.vocab_size}, the model has "
                         f"{model.config.vocab_size}")
-    if model.tokenizer and not same_tokenizer(tokenizers.load(folder), model.tokenizer):
+    if model.tokenizer and not tokenizers.same_tokenizer(tokenizers.load(folder), model.tokenizer):
         raise UserError(
             f"{folder}: was cut into tokens by another tokenizer than {options.path} has: its "
             "numbers mean other tokens; give the text itself with --text")
@@ -184,6 +193,7 @@ def add_score(commands):
         "the first of them the one that is expected")
     command.add_argument("--options", nargs="+", metavar="TEXT",
                          help="continuations; a word of its own begins with a space")
+    add_context(command, "tokens of a prompt with an option")
     add_encoding(command)
     add_json(command)
     add_twin(command)
@@ -195,6 +205,11 @@ def score(options):
 
     prompts, choices = prompts_and_options(options)
     model = load(options.path, options.tokenizer, options.dtype)
+    model.check_twin(options.twin)
+    longest = max(len(scoring.continued(model, prompt, option)[0])
+                  for prompt, some in zip(prompts, choices) for option in some)
+    check_length(longest, context_of(options, model), "the longest prompt with its option")
+    warn_of_memory(model, longest, options.twin)
     with telling("reading") as tell:
         found = scoring.score(model, prompts, choices, options.twin, row_by_row(tell, options.twin))
     rows = [{"prompt": prompt, "options": [{"option": each.option, "log_p": each.log_p,
@@ -286,6 +301,7 @@ def add_parity(commands):
     command.add_argument("--save", metavar="FILE", help="write the activations as a golden file")
     command.add_argument("--prompt", metavar="TEXT",
                          help="the text to compare on (default: random tokens)")
+    add_context(command, "tokens of the text")
     command.add_argument("--seed", type=int, default=0, metavar="N",
                          help="seed of the random tokens")
     command.add_argument("--tolerance", type=float, default=1e-4, metavar="X",
@@ -296,6 +312,7 @@ def add_parity(commands):
 
 def parity(options) -> int:
     """0 where all activations agree, 1 where they do not."""
+    from minillm import inspection
     from minillm.inspection import parity as check
     from minillm.loading import load
 
@@ -311,6 +328,10 @@ def parity(options) -> int:
     else:
         tokens_BT, theirs = check.golden(options.against)
         check_tokens(tokens_BT, options.against, model.config.vocab_size)
+    rows, length = tokens_BT.shape
+    check_length(length, context_of(options, model))
+    recorded = 2 * inspection.estimate(model.config, length, rows)
+    warn_of_memory(model, length, options.twin, 2, recorded)
     ours = check.record(model, tokens_BT, options.twin)
     if options.save:
         check.save(options.save, tokens_BT, ours)

@@ -48,7 +48,10 @@ def add_quantize(commands):
     add_tokenizer_bin(command)
     command.add_argument("--scheme", required=True, metavar="NAME",
                          help="int8 or int4, with a scale per tensor, channel or 32 numbers: "
-                         "int8-channel, int8-group32, int4-group32 ...")
+                         "int8-channel, int8-group32, int4-group32 ...; int4-group32-min: with the "
+                         "smallest number of each group too")
+    command.add_argument("--embedding", metavar="NAME",
+                         help="another scheme for the embedding, and the head where they are one")
     command.add_argument(
         "--zero-point", action="store_true",
         help="map the smallest to the largest number to integers, not a range around 0")
@@ -94,6 +97,7 @@ def quantize(options):
 
     source, out = Path(options.path), new_folder(options)
     scheme = scheme_named(options.scheme, options.zero_point, options.activations)
+    embedding = options.embedding and scheme_named(options.embedding, False, options.activations)
     fewest = min(options.rows, options.measured_rows)
     require(fewest >= 1, "--rows and --measured-rows", fewest, "at least 1")
     require(0 <= options.alpha <= 1, "--alpha", options.alpha, "between 0 and 1")
@@ -106,7 +110,7 @@ def quantize(options):
         with telling(f"rounding {model.source}") as tell:
             params = quantization.quantize_model(model.params, model.config, scheme, options.method,
                                                  calibration_rows(options, model), options.alpha,
-                                                 options.threshold, tell)
+                                                 options.threshold, tell, embedding, options.twin)
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
     replace(model, params=params).save(out, method=options.method)
@@ -224,12 +228,17 @@ def add_convert(commands):
     command = add_command(
         commands, "convert", convert,
         "write a checkpoint as a Hugging Face folder, for transformers, vLLM, llama.cpp",
-        "minillm convert stories260K.bin --out stories260K --dtype bfloat16")
+        "minillm convert stories260K.bin --out stories260K --dtype bfloat16\n"
+        "  minillm convert smollm2.Q4_1.gguf --quantized --out smollm2-q4")
     add_path(command)
     add_tokenizer_bin(command)
     command.add_argument("--out", required=True, metavar="DIR", help="the new folder")
-    command.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
-                         help="how its numbers are stored")
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
+                      help="how its numbers are stored")
+    what.add_argument("--quantized", action="store_true",
+                      help="keep the integers of a GGUF file of Q8_0, Q4_0 and Q4_1 bit for bit, "
+                      "in a folder that minillm alone opens")
 
 
 def convert(options):
@@ -238,15 +247,21 @@ def convert(options):
     from minillm.loading import load
 
     source, out = Path(options.path), new_folder(options)
-    model = load(source, options.tokenizer)
+    model = load(source, options.tokenizer, integers=options.quantized)
     scheme = scheme_of(model.params)
-    if scheme:  # write the float numbers that its integers stand for
+    if options.quantized and not scheme:
+        raise UserError(f"{source}: its matrices are not all of Q8_0, Q4_0 and Q4_1: leave out "
+                        "--quantized, or choose integers with minillm quantize")
+    if scheme and not options.quantized:  # write the float numbers that its integers stand for
         from minillm.quantization.model import dequantize_params
 
         model = replace(model, params=dequantize_params(model.params))
     model.save(out, options.dtype)
     if source.is_dir():
         copy_texts(source, out)
+    if options.quantized:
+        return print(f"{out}: {model.source}, its integers as they are ({scheme}); minillm alone "
+                     "opens it")
     again = f", made float again from {scheme}" if scheme else ""
     print(f"{out}: {model.source} in Hugging Face's format, {options.dtype}{again}")
 
@@ -259,7 +274,8 @@ def add_export(commands):
                           "write a LLaMA as GGUF, for llama.cpp on a phone or a Raspberry Pi",
                           "minillm quantize runs/nano --scheme int8-group32 --out runs/nano-q8\n"
                           "  minillm export runs/nano-q8 --out nano-q8.gguf")
-    add_path(command, "a folder quantized with int8-group32 or int4-group32, or of float numbers")
+    add_path(command, "a folder quantized with int8-group32, int4-group32 or int4-group32-min, "
+             "or of float numbers")
     add_tokenizer_bin(command)
     command.add_argument("--out", required=True, metavar="FILE", help="the new .gguf file")
 

@@ -142,8 +142,6 @@ def trained_model(options):
     A run that is resumed needs its own folder alone. Raises UserError.
     """
     from minillm import training
-    from minillm.architecture.family import family
-    from minillm.architecture.quantized import scheme_of
     from minillm.loading import load
 
     shape = ("model", "vocab_size", "tokenizer", "characters", *SHAPE, "tie_word_embeddings")
@@ -156,13 +154,7 @@ def trained_model(options):
     training.check_folder(options.out, options.resume)
     source = options.out if options.resume else options.start_from
     model = load(source)
-    if not family(model.config).backward_by_hand:
-        raise UserError(f"{source}: a {family(model.config).name} can be read and run, not trained")
-    if scheme_of(model.params):
-        raise UserError(
-            f"{source}: its matrices are quantized: train the model that it was made from")
-    if model.tokenizer is None:
-        raise UserError(f"{source}: has no tokenizer, so text cannot become tokens")
+    check_trainable(model, source)
     longest = model.config.max_position_embeddings
     if options.context is None:
         options.context = min(TrainConfig.context, longest)
@@ -173,6 +165,20 @@ def trained_model(options):
                              describe=partial(describe_as, replace(model, params={}), Path(source)))
     return train, model.config, method, {"tokenizer": model.tokenizer,
                                          "mark": model.config.bos_token_id}
+
+
+def check_trainable(model, source):
+    """Refuse a model that cannot be trained on. Raises UserError."""
+    from minillm.architecture.family import family
+    from minillm.architecture.quantized import scheme_of
+
+    if not family(model.config).backward_by_hand:
+        raise UserError(f"{source}: a {family(model.config).name} can be read and run, not trained")
+    if scheme_of(model.params):
+        raise UserError(
+            f"{source}: its matrices are quantized: train the model that it was made from")
+    if model.tokenizer is None:
+        raise UserError(f"{source}: has no tokenizer, so text cannot become tokens")
 
 
 def describe_as(model, source: Path, folder: Path):
@@ -225,6 +231,10 @@ def add_distill(commands):
         help="folder of a checkpoint, or a llama2.c .bin file; not needed with --resume")
     command.add_argument("--student", default="nano", metavar="NAME|DEPTH",
                          help="the student: a preset or a depth, as pretrain's --model")
+    command.add_argument("--from", dest="start_from", metavar="PATH",
+                         help="go on from a student that was trained before, as on-policy needs: "
+                         "its parameters and shape (default: start anew); then other defaults "
+                         "hold, as with pretrain's --from")
     command.add_argument("--out", required=True, metavar="DIR",
                          help="folder of the run: the model, its log, its curve")
     add_run(command)
@@ -257,6 +267,9 @@ def add_objective(group):
                "divides the logits of teacher and student")
     add_number("--student-share", float, defaults.student_share,
                "on-policy: the share of dispatches whose rows the student writes")
+    add_number("--jsd-beta", float, defaults.jsd_beta,
+               "on-policy: 1 for KL(student || teacher), 0 for KL(teacher || student), between for "
+               "the JSD(beta) of the two")
     group.add_argument(
         "--start", choices=("random", "pruned"), default=defaults.start,
         help="where the student begins: pruned takes layers and widths of the teacher")
@@ -282,6 +295,14 @@ def distill(options):
     settings = with_options(DistillConfig(), **chosen(options, DistillConfig),
                             kept=options.top_k if options.cache else 0)
     console, out, teacher = Console(), Path(options.out), load(options.teacher)
+    student = None
+    if options.start_from:
+        student = load(options.out if options.resume else options.start_from)
+        distillation.check_student(student, teacher, settings)
+        check_trainable(student, options.start_from)
+        config = student.config
+        context = train.context if options.context else config.max_position_embeddings
+        train = replace(train, context=min(context, config.max_position_embeddings))
     vocabulary = ("vocab_size", "bos_token_id", "eos_token_id")
     config = replace(config, **{name: getattr(teacher.config, name) for name in vocabulary})
     distillation.check_context(teacher, train.context)
@@ -294,15 +315,15 @@ def distill(options):
     if not options.resume:
         record_options(options)
     warn_of_devices(console, options, train)
-    if settings.start == "random":
+    if settings.start == "random" and student is None:
         config = story_recipe(console, options, config, dataset)
     say(console, f"teacher: {options.teacher}, {teacher.config.num_hidden_layers} layers of "
         f"{teacher.config.hidden_size}; {dataset.description}: "
         f"{len(dataset.train):,} training tokens")
-    say(console, f"student: {size(config)}, start {settings.start}; "
+    say(console, f"student: {size(config)}, start {options.start_from or settings.start}; "
         f"{settings.objective}, {reading(dataset, train)}; twin: {options.twin}")
     run = partial(distillation.run, out, config, train, settings, teacher, dataset, **common)
-    run = partial(run, cache=options.cache, keep_model=options.keep)
+    run = partial(run, cache=options.cache, keep_model=options.keep, student=student)
     summary = train_and_draw(console, out, config, train, dataset, run)
     finish(console, summary, train, options, f"evaluate {quoted(out)}")
 
@@ -330,9 +351,12 @@ def size(config) -> str:
     """A model in a few words."""
     from minillm.architecture.llama import count
 
+    tables = config.vocab_size * config.hidden_size * (1 if config.tie_word_embeddings else 2)
+    most = (f"; most parameters ({tables:,}) are for the vocabulary of {config.vocab_size:,}"
+            if 2 * tables > count(config) else "")
     return (f"{count(config):,} parameters; layers: {config.num_hidden_layers} of width "
             f"{config.hidden_size}; heads: {config.num_attention_heads} for queries, "
-            f"{config.num_key_value_heads} for keys and values")
+            f"{config.num_key_value_heads} for keys and values{most}")
 
 
 def reading(dataset, train) -> str:

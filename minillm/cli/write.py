@@ -1,11 +1,13 @@
 """Writing: `minillm generate` and `minillm chat`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from minillm.cli.measure import warn_of_memory
 from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, flag
 from minillm.cli.parsing import add_command
-from minillm.config import GenerateConfig, check_prompt
+from minillm.config import GenerateConfig, check_draft, check_prompt
 from minillm.errors import UserError, printable
 from minillm.files import read_json
 
@@ -23,6 +25,12 @@ def add_commands(commands):
     command.add_argument("--stop", nargs="+", default=[], metavar="TEXT",
                          help="end before the first of these texts that is written")
     add_config(command, GenerateConfig)
+    command.add_argument("--draft", metavar="PATH",
+                         help="a smaller model with the same tokenizer: it drafts tokens, which "
+                         "the model checks several at a time; the distribution of the text stays "
+                         "the model's own (default: no draft)")
+    command.add_argument("--draft-tokens", type=int, default=4, metavar="N",
+                         help="tokens that the draft writes before each check")
     command.add_argument("--special", action="store_true",
                          help="special tokens in a prompt, such as <|im_start|>, are those tokens "
                          "(otherwise they are read as ordinary text)")
@@ -50,28 +58,42 @@ def add_commands(commands):
 def generate(options):
     import time
 
-    from minillm.loading import load
+    from minillm.loading import Draft, load
 
     model = load(options.path, options.tokenizer, options.dtype)
     model.check_twin(options.twin)
     sampling = chosen(options, GenerateConfig)
     GenerateConfig(**sampling)
+    draft = None
+    if options.draft:
+        draft = Draft(load(options.draft, options.tokenizer, options.dtype), options.draft_tokens)
+        draft.check(model, options.twin)
     begin, prompts, stop = not options.no_begin, options.prompt, options.stop
     if options.escapes:
         prompts, stop = ([unescaped(text) for text in texts] for texts in (prompts, stop))
     # all are accepted before the first is shown
     lengths = [len(model.prompt_ids(prompt, begin, options.special)) for prompt in prompts]
+    warn_of_memory(model, max(lengths), options.twin)
     model = model.on(options.twin)
+    if draft:
+        for length in lengths:
+            check_draft(min(length + options.max_new_tokens, model.config.max_position_embeddings),
+                        draft.model.config)
+        draft = replace(draft, model=draft.model.on(options.twin))
     for i, prompt in enumerate(prompts):
         times = [time.perf_counter()]
         if i:
             print("\n---")
         for piece in model.generate(prompt, options.twin, tuple(stop), lambda: times.append(
-                                        time.perf_counter()), begin, options.special, **sampling):
+                                        time.perf_counter()), begin, options.special, draft,
+                                    **sampling):
             print(piece, end="", flush=True)
         print()
         if not options.quiet:
             print(speed(len(times) - 1, times[-1] - times[0], options.twin), file=sys.stderr)
+            if draft and draft.accepted:
+                print(speculation(draft), file=sys.stderr)
+                draft.accepted.clear()
             if len(times) - 1 == model.config.max_position_embeddings - lengths[
                 i] < options.max_new_tokens:
                 print(f"[the context of {model.config.max_position_embeddings} tokens is full]",
@@ -107,6 +129,14 @@ def speed(tokens: int, seconds: float, twin: str) -> str:
     if tokens and seconds:
         rate = f" in {seconds:.2f} s ({included}), {tokens / seconds:,.0f} tokens/s"
     return f"[{tokens} new tokens{rate}, twin: {twin}]"
+
+
+def speculation(draft) -> str:
+    """What `generate` says of a draft at the end."""
+    passes, accepted = len(draft.accepted), sum(draft.accepted)
+    return (f"[{passes} pass{'es' * (passes > 1)} of the model, "
+            f"{1 + accepted / passes:.2f} tokens a pass: {accepted / passes / draft.ahead:.0%} "
+            "of the drafted tokens accepted]")
 
 
 # ---- chat ------------------------------------------------------------------------------------

@@ -177,11 +177,12 @@ def load(folder: Path) -> dict:
 
 
 def shown_beside(folder: Path) -> dict:
-    """{"tables": ..., "figures": ...} of the shown.py in a folder, {} without one."""
+    """{"tables": ..., "figures": ...}, and "widgets", of the shown.py in a folder; {} without one."""
     if not (folder / "shown.py").is_file():
         return {}
     shown = beside(folder / "shown.py", "shown")
-    return {"tables": shown.tables, "figures": shown.figures}
+    names = ("tables", "figures", "widgets")
+    return {name: getattr(shown, name) for name in names if hasattr(shown, name)}
 
 
 def beside(file, name: str):

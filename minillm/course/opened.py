@@ -25,8 +25,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_for_filename
 
 from minillm.course.lessons import PACKAGE, Lesson, all_lessons, duration, lessons_folder, points_of
-from minillm.course.pages import LINK, Maker, file_of, lesson_page, reading_minutes
+from minillm.course.pages import LINK, PageRenderer, file_of, lesson_page, reading_minutes
 from minillm.files import make_folder
+from minillm.in_page.page import asset
 
 EXTENSIONS = {
     "minillm.course.formulas": {},
@@ -55,6 +56,7 @@ class Pages:
         make_folder(self.folder)
         for name in ASSETS:
             shutil.copyfile(Path(__file__).parent / "assets" / name, self.folder / name)
+        (self.folder / "playground.css").write_text(asset("playground.css"), encoding="utf-8")
 
         self.index, self.words = self.folder / "lessons" / "index.html", self.folder / "glossary.html"
 
@@ -99,7 +101,8 @@ class Pages:
 
     def glossary(self) -> str:
         path = lessons_folder() / "glossary.md"
-        return Maker(path, "html", None, self.linker("")).page(path.read_text(encoding="utf-8"))
+        renderer = PageRenderer(path, "html", None, self.linker(""))
+        return renderer.page(path.read_text(encoding="utf-8"))
 
     def linker(self, up: str):
         """Where a lesson and the source of a function are, seen from a page; the source is written here."""

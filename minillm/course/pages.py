@@ -10,12 +10,14 @@
                                       results_full.json
     {{ picture NAME }}                a drawing of minillm/course/pictures.py
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
+    {{ widget NAME }}                 assets/NAME.js of minillm/in_page, with the data of shown.py's
+                                      `widgets`; a notebook has none
     {{ live the report }}             a link to the page that the lesson's report.py writes; elsewhere
                                       than on the site the words alone
     ```python run                     a block that is run now; what it prints is shown below it
     ```python hidden                  a block that is run now and not shown: what the next one needs
 A reference that names nothing raises PageError, with the file and the line: a page is never built with
-a hole in it. A page is made for a form: "site" (MkDocs material), "html" (minillm lesson open: the same
+a hole in it. A page is made for a target: "site" (MkDocs material), "html" (minillm lesson open: the same
 Markdown, with links to other pages of its folder) or "notebook" (jupytext).
 """
 
@@ -34,6 +36,7 @@ from minillm.course import demos, pictures
 from minillm.course.lessons import PACKAGE, Lesson, duration, lessons_folder, load_module
 from minillm.course.source import source_of
 from minillm.errors import UserError
+from minillm.in_page import page as in_page
 
 REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
 BLOCK = re.compile(r"^```python (run|hidden)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -50,11 +53,11 @@ class PageError(UserError):
     """A page that cannot be made: which file and line, and why."""
 
 
-class Maker:
+class PageRenderer:
     """Makes one page: `folder` holds demo.py, results.json and the exercise, where the page is a lesson's."""
 
-    def __init__(self, path: Path, form: str = "site", folder: Path | None = None, link=None):
-        self.path, self.form, self.folder = path, form, folder
+    def __init__(self, path: Path, target: str = "site", folder: Path | None = None, link=None):
+        self.path, self.target, self.folder = path, target, folder
         self.link = link or (lambda kind, target: None)     # where the source of a function lies on the site, if it does
         self.names, self.files = {"__name__": "page"}, {}
         self.results = cache(lambda full=False: demos.read_results(self.folder, full))
@@ -111,15 +114,15 @@ class Maker:
     def make_code(self, name):
         path, line, source = source_of(name)
         title = f"{path}, line {line}"
-        if self.form == "notebook":
-            return f"{title}:\n\n{fence(source, self.form)}"
+        if self.target == "notebook":
+            return f"{title}:\n\n{fence(source, self.target)}"
         target = self.link("code", (path, line))
         below = f"\n\n[{path}]({target}){{ .source }}" if target else ""
         return f'```python title="{title}"\n{source}\n```{below}'
 
     def make_answer(self, name):
         return folded(f"The package's answer: {name.split('.')[-1]}", self.make_code(name),
-                      self.form)
+                      self.target)
 
     def make_link(self, path):
         if not file_of(path).exists():
@@ -129,21 +132,22 @@ class Maker:
         return self.linked(path)
 
     def linked(self, path: str, line: int = 1, label: str | None = None) -> str:
-        """A path, or `label`, in the code font; a link to its source where this form has one."""
+        """A path, or `label`, in the code font; a link to its source where this target has one."""
         target, label = self.link("code", (path, line)), label or path
         return f"[`{label}`]({target})" if target else f"`{label}`"
 
     def make_twins(self, name):
         names = {"NumPy": f"minillm.in_numpy.{name}", "JAX": f"minillm.in_jax.{name}"}
-        if self.form == "notebook":
+        if self.target == "notebook":
             return "\n\n".join(f"{twin}, {self.make_code(full)}" for twin, full in names.items())
         tabs = [f'=== "{twin}"\n\n' + indented(self.make_code(full))
                 for twin, full in names.items()]
         return "\n\n".join([f"**`{name.split('.')[-1]}`**\n{{ .function }}", *tabs])
 
     def make_picture(self, name):
-        drawing = getattr(pictures, name)()
-        return f"*Drawing: {drawing.title}*" if self.form == "notebook" else drawing.svg()
+        draw = getattr(pictures, name)
+        drawing = draw(self.results()) if draw.__code__.co_argcount else draw()
+        return f"*Drawing: {drawing.title}*" if self.target == "notebook" else drawing.svg()
 
     # ---- What the demo made ---------------------------------------------------------------------------
 
@@ -156,7 +160,7 @@ class Maker:
 
     def make_figure(self, name):
         description, svg = self.figures(name.startswith("full "))[name.removeprefix("full ")]
-        if self.form == "notebook":
+        if self.target == "notebook":
             code = base64.b64encode(svg.encode()).decode()
             return f'<img alt="{html.escape(description)}" src="data:image/svg+xml;base64,{code}">'
         shown = []
@@ -169,7 +173,15 @@ class Maker:
     def make_live(self, words):
         if not (self.folder / "report.py").is_file():
             raise KeyError(f"{self.folder.name} has no report.py")
-        return f"[{words}]({self.folder.name}/report.html)" if self.form == "site" else words
+        return f"[{words}]({self.folder.name}/report.html)" if self.target == "site" else words
+
+    def make_widget(self, name):
+        if self.target == "notebook":                             # reads it without scripts
+            return ""
+        file, data = f"{self.folder.name}/{name}.js", dict(self.demo["widgets"](self.results()))
+        self.files[file] = in_page.widget(name, data[name])
+        return (f'<div class="in-page" id="widget-{name}"><noscript>With scripts allowed, sliders '
+                f'are here.</noscript></div>\n<script src="{file}" defer></script>')
 
     # ---- What the exercise asks -----------------------------------------------------------------------
 
@@ -183,7 +195,8 @@ class Maker:
         return "\n".join(rows)
 
     def make_exercise(self, _):
-        return fence((self.folder / "exercise.py").read_text(encoding="utf-8").rstrip(), self.form)
+        source = (self.folder / "exercise.py").read_text(encoding="utf-8")
+        return fence(source.rstrip(), self.target)
 
     # ---- What is run now ------------------------------------------------------------------------------
 
@@ -192,11 +205,11 @@ class Maker:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(code, str(self.path), "exec"), self.names)
-        if kind == "hidden" and self.form != "notebook":
+        if kind == "hidden" and self.target != "notebook":
             return ""
         shown = f"```python\n{code.rstrip()}\n```"
         output = printed.getvalue().rstrip()
-        if self.form == "notebook" or not output:
+        if self.target == "notebook" or not output:
             return shown
         return f"{shown}\n\n```{{ .text .output }}\n{output}\n```"
 
@@ -212,18 +225,18 @@ def file_of(path: str) -> Path:
     return lessons_folder() / rest if first == "lessons" else PACKAGE.parent / path
 
 
-def fence(source: str, form: str) -> str:
+def fence(source: str, target: str) -> str:
     """A block to be read, not run: in a notebook a fence of "py" stays text, and "python" would be a cell."""
-    return f"```{'py' if form == 'notebook' else 'python'}\n{source}\n```"
+    return f"```{'py' if target == 'notebook' else 'python'}\n{source}\n```"
 
 
 def indented(text: str) -> str:
     return "\n".join("    " + line if line else "" for line in text.splitlines())
 
 
-def folded(title: str, text: str, form: str) -> str:
+def folded(title: str, text: str, target: str) -> str:
     """Text behind its title, shown when one asks for it."""
-    if form == "notebook":
+    if target == "notebook":
         return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
     return f'??? note "{title}"\n\n{indented(text)}'
 
@@ -275,7 +288,7 @@ def sections(text: str) -> list[tuple[str, str]]:
                            for (_, start, end), next_one in zip(starts, ends)]
 
 
-def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
+def lesson_page(lesson: Lesson, target: str, link=None) -> tuple[str, dict]:
     """(Markdown of the whole lesson, {name: content} of the files that it shows).
 
     Misconceptions give the exercise away: they come after it, folded, wherever lesson.md has them.
@@ -283,24 +296,25 @@ def lesson_page(lesson: Lesson, form: str, link=None) -> tuple[str, dict]:
     check_lesson(lesson)
     path = lesson.folder / "lesson.md"
     first_line = path.read_text(encoding="utf-8").count("\n") - lesson.text.count("\n") + 1
-    maker = Maker(path, form, lesson.folder, link)
-    parts = dict(sections(maker.page(lesson.text, first_line)))
+    renderer = PageRenderer(path, target, lesson.folder, link)
+    parts = dict(sections(renderer.page(lesson.text, first_line)))
     wrong, exercise = parts.pop(WRONG), parts.pop(EXERCISE)
-    title = f"{len(maker.exercise.HINTS)} misconceptions that the check recognizes: open after trying"
-    parts[EXERCISE] = f"{exercise}\n\n{on_paper(lesson, maker)}"
-    parts[WRONG] = folded(title, wrong, form)
-    if form == "notebook":                       # jupytext would make a cell of shell, and run it
+    title = (f"{len(renderer.exercise.HINTS)} misconceptions that the check recognizes: "
+             "open after trying")
+    parts[EXERCISE] = f"{exercise}\n\n{on_paper(lesson, renderer)}"
+    parts[WRONG] = folded(title, wrong, target)
+    if target == "notebook":                       # jupytext would make a cell of shell, and run it
         parts = {heading: SHELL.sub("```text", LINK.sub(r"\1", text))
                  for heading, text in parts.items()}
-    seconds = maker.results()["measured"]["seconds"]["value"]
+    seconds = renderer.results()["measured"]["seconds"]["value"]
     return template().render(
         lesson=lesson, sections=parts.items(), reading=reading_minutes(lesson),
         pencil=duration(lesson.front["pencil"]),
         running="1 second" if seconds < 1.5 else f"{seconds:.0f} seconds",
-        builds_on=[built_on(lesson, name, maker) for name in lesson.front["builds_on"]],
-        code=[[maker.linked(*source_of(full)[:2], full) for full in twins_of(name)]
+        builds_on=[built_on(lesson, name, renderer) for name in lesson.front["builds_on"]],
+        code=[[renderer.linked(*source_of(full)[:2], full) for full in twins_of(name)]
               for name in lesson.front["code"]],
-        tests=[promised(lesson, test, maker) for test in lesson.front["tests"]]), maker.files
+        tests=[promised(lesson, test, renderer) for test in lesson.front["tests"]]), renderer.files
 
 
 @cache
@@ -315,16 +329,16 @@ def template() -> jinja2.Template:
 PAPER = re.compile(r"((?:^#.*\n)+)^[A-Z_]+ = None$", re.MULTILINE)
 
 
-def on_paper(lesson: Lesson, maker: Maker) -> str:
+def on_paper(lesson: Lesson, renderer: PageRenderer) -> str:
     """What the exercise asks for on paper, as the comments of exercise.py have it, and a link to the stubs."""
-    if maker.form == "notebook":                 # has the whole exercise as cells
+    if renderer.target == "notebook":                 # has the whole exercise as cells
         return ""
     text = (lesson.folder / "exercise.py").read_text(encoding="utf-8")
     comments = re.sub(r"^# ?", "", "\n\n".join(PAPER.findall(text)), flags=re.MULTILINE)
     plain = re.sub(r"^(?! {4}).*$", lambda line: re.sub(r"([\\*_`<\[])", r"\\\1", line[0]),
                    comments, flags=re.M)
     shown = f'!!! question "On paper"\n\n{indented(plain.strip())}\n\n' if comments else ""
-    stubs = maker.linked(f"lessons/{lesson.name}/exercise.py", 1, "exercise.py")
+    stubs = renderer.linked(f"lessons/{lesson.name}/exercise.py", 1, "exercise.py")
     return shown + (f"The stubs of every task: {stubs}." if stubs.startswith("[") else "")
 
 
@@ -340,11 +354,11 @@ def reading_minutes(lesson: Lesson) -> int:
     return max(1, round(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE))
 
 
-def built_on(lesson: Lesson, name: str, maker: Maker) -> str:
+def built_on(lesson: Lesson, name: str, renderer: PageRenderer) -> str:
     other = lesson.folder.parent / name
     if not (other / "lesson.md").exists():
         raise PageError(f"{lesson.folder / 'lesson.md'}: builds_on {name}: there is no such lesson")
-    target = maker.link("lesson", name)
+    target = renderer.link("lesson", name)
     return f"[{name[:2]}]({target})" if target else name
 
 
@@ -361,11 +375,11 @@ def promise_of(path: Path) -> str:
     return " ".join(re.sub(r"^Promises?(?: of [^:]+)?: ", "", text).split())
 
 
-def promised(lesson: Lesson, test: str, maker: Maker) -> str:
+def promised(lesson: Lesson, test: str, renderer: PageRenderer) -> str:
     """A file of tests that a lesson names, and what it promises."""
     path = PACKAGE.parent / test
     if not in_clone():                           # an installed package comes without them
         return f"`{test}`"
     if not path.is_file():
         raise PageError(f"{lesson.folder / 'lesson.md'}: tests: there is no {test}")
-    return f"{maker.linked(test)}: {promise_of(path)}"
+    return f"{renderer.linked(test)}: {promise_of(path)}"

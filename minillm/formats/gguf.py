@@ -4,13 +4,15 @@ of ours runs on a phone.
     Q8_0    a group of 32: its scale in float16, then 32 int8                        our int8-group32
     Q4_0    its scale, then 16 bytes: integer i + 8 in the low four bits of byte i,
             integer i + 16 + 8 in the high four                                      our int4-group32
+    Q4_1    its scale and its smallest number, then the 16 bytes                 our int4-group32-min
 
 Our integers and scales are written as they are, nothing is rounded again; a file whose matrices are
-all of one of these two kinds comes in as it is, and one of any other kinds as the floats that it
-stands for. llama.cpp turns neighbours (0, 1), (2, 3) where we turn halves, so the rows of q and k
-change places within each head, as in its own converter. A matrix whose rows 32 does not divide is
-written in float32. Writing needs the extra `gguf`, reading needs it for kinds of numbers that
-gguf_file.py does not know.
+all of one of these kinds comes in as it is, and one of any other kinds as the floats that it stands
+for; of several of these kinds, which is what llama.cpp makes of a small model, as either. llama.cpp
+turns neighbours (0, 1), (2, 3) where we turn halves, so the rows of q and k change places within
+each head, as in its own converter. A matrix whose rows 32 does not divide is written in float32.
+Writing needs the extra `gguf`, reading needs it for kinds of numbers that gguf_file.py does not
+know.
 """
 
 import re
@@ -24,13 +26,14 @@ from minillm.architecture.quantized import GROUP, Quantized, Scheme, scheme_name
 from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.rope import frequencies, keep_llama3
+from minillm.architecture.smollm3 import SmolLM3Config, every
 from minillm.architecture.tree import flatten, unflatten
 from minillm.config import ModelConfig, RopeScaling
-from minillm.errors import UserError, missing, printable
+from minillm.errors import UserError, is_count, missing, printable
 from minillm.files import replacing
 from minillm.formats import gguf_tokenizer
 from minillm.formats.gguf_file import Gguf, groups
-from minillm.in_numpy.quantize import dequantize, integers, pack, take_rows
+from minillm.in_numpy.quantize import dequantize, integers, record, take_rows
 
 NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight",
          "lm_head": "output.weight", "input_layernorm": "attn_norm.weight",
@@ -44,27 +47,32 @@ NAMES = {"embed_tokens": "token_embd.weight", "norm": "output_norm.weight",
 
 
 TURNED = ("q_proj", "k_proj", "q_bias", "k_bias")  # whose outputs are turned by their position
-CONFIGS = {"llama": ModelConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
+CONFIGS = {"llama": ModelConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config,
+           "smollm3": SmolLM3Config}
+NO_ROPE = 4  # in llama.cpp, each fourth layer of a SmolLM3 has no rotary positions
 HALVES = {"float16": "F16", "bfloat16": "BF16"}
-KINDS = {"Q8_0": scheme_named("int8-group32"), "Q4_0": scheme_named("int4-group32")}
+KINDS = {"Q8_0": scheme_named("int8-group32"), "Q4_0": scheme_named("int4-group32"),
+         "Q4_1": scheme_named("int4-group32-min")}
 FREQUENCIES = "rope_freqs.weight"  # by what the angles of each pair are divided
 
 
 # ---- In --------------------------------------------------------------------------------------
 
-def load(path, dtype=np.float32):
+def load(path, dtype=np.float32, integers: bool = False):
     """(config, params, tokenizer, the ids before a prompt, chat template, special tokens by role)
     of a GGUF file.
 
-    Float matrices in `dtype`. Raises UserError: a file that is damaged, of another architecture, or
-    with a tensor that is absent, unasked for or of another shape.
+    Float matrices in `dtype`. `integers`: matrices of several of KINDS are records too. Raises
+    UserError: a file that is damaged, of another architecture, or with a tensor that is absent,
+    unasked for or of another shape.
     """
     file = Gguf(path)
     try:
         config = read_config(file)
         places = plan(file, config)
-        scheme = KINDS.get(kind_of_all(file, places))
-        params = {ours: leaf(file, ours, name, config, scheme, dtype)
+        kinds = kinds_of_matrices(file, places)
+        as_records = kinds <= set(KINDS) and (integers or len(kinds) == 1)
+        params = {ours: leaf(file, ours, name, config, as_records, dtype)
                   for ours, name in places.items()}
         tokenizer, begin = gguf_tokenizer.read(file.fields)
         tokenizer = tokenizer and tokenizer.fit(config.vocab_size)
@@ -82,7 +90,8 @@ def read_config(file: Gguf) -> ModelConfig:
     refuse_parts(file)
     name = file.fields.get("general.architecture")
     if not isinstance(name, str) or name not in CONFIGS:
-        raise UserError(f"its architecture is {printable(name)}: {', '.join(CONFIGS)} are read; llama.cpp runs the others")
+        raise UserError(f"its architecture is {printable(name)}: {', '.join(CONFIGS)} are read; "
+                        "llama.cpp runs the others")
 
     def field(key, default=None):
         value = file.fields.get(f"{name}.{key}", default)
@@ -103,17 +112,21 @@ def read_config(file: Gguf) -> ModelConfig:
         if field(key, E) != E:
             raise UserError(
                 f"{name}.{key} is {field(key)}: only the size of a head ({E}) is supported")
+    further, layers = {}, field("block_count")
+    if CONFIGS[name] is SmolLM3Config and is_count(layers) and layers <= len(file.tensors):
+        further = {"no_rope_layers": every(NO_ROPE, layers)}
     return CONFIGS[name](
         vocab_size=file.shape("token_embd.weight")[0] if "token_embd.weight" in file.tensors else 0,
         hidden_size=D, intermediate_size=field("feed_forward_length"),
-        num_hidden_layers=field("block_count"), num_attention_heads=H,
+        num_hidden_layers=layers, num_attention_heads=H,
         num_key_value_heads=field("attention.head_count_kv", H), head_dim=E,
         max_position_embeddings=field("context_length"),
         rms_norm_eps=field("attention.layer_norm_rms_epsilon"),
         rope_theta=field("rope.freq_base", 10000.0), rope_scaling=read_rope(file, name, field),
         attention_bias="blk.0.attn_output.bias" in file.tensors,
         mlp_bias="blk.0.ffn_up.bias" in file.tensors,
-        tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **read_marks(file.fields))
+        tie_word_embeddings=NAMES["lm_head"] not in file.tensors, **further,
+        **read_marks(file.fields))
 
 
 def refuse_parts(file: Gguf):
@@ -193,42 +206,44 @@ def plan(file: Gguf, config) -> dict[str, str]:
     return wanted
 
 
-def kind_of_all(file: Gguf, places: dict[str, str]) -> str | None:
-    """The one kind of all matrices, or None."""
-    kinds = {file.kind(name) for name in places.values() if len(file.shape(name)) == 2}
-    return kinds.pop() if len(kinds) == 1 else None
+def kinds_of_matrices(file: Gguf, places: dict[str, str]) -> set[str]:
+    """The kinds of all matrices."""
+    return {file.kind(name) for name in places.values() if len(file.shape(name)) == 2}
 
 
-def leaf(file: Gguf, ours: str, name: str, config, scheme, dtype):
-    """One parameter in our layout: a record where all matrices have our scheme, a float array
-    elsewhere. Raises UserError."""
+def leaf(file: Gguf, ours: str, name: str, config, as_records: bool, dtype):
+    """One parameter in our layout: a record where that is asked for, a float array elsewhere.
+    Raises UserError."""
     last, order = ours.rpartition(".")[2], slice(None)
     if last in TURNED and family(config).gguf_neighbours:
         order = np.argsort(neighbours(config.head_dim, file.shape(name)[0] // config.head_dim))
     if len(file.shape(name)) == 1:
         return np.ascontiguousarray(file.read(name)[order])
-    if scheme is not None:
-        return take_rows(record(file.blocks(name), file.kind(name), scheme, ours != "embed_tokens"),
+    if as_records:
+        return take_rows(as_record(file.blocks(name), file.kind(name), ours != "embed_tokens"),
                          order)
     matrix = file.read(name)[order].astype(dtype, copy=False)
     return np.ascontiguousarray(matrix if ours == "embed_tokens" else matrix.T)
 
 
-def record(raw, kind: str, scheme: Scheme, transposed: bool) -> Quantized:
-    """Blocks of Q8_0 or Q4_0 as our record: the same integers and scales. Raises UserError."""
-    scales_OG1, integers_OGN, _ = groups(raw, kind)
-    if not np.all(np.isfinite(scales_OG1)):
+def as_record(raw, kind: str, transposed: bool) -> Quantized:
+    """Blocks of Q8_0, Q4_0 or Q4_1 as our record: the same integers and scales. Raises
+    UserError."""
+    scheme = KINDS[kind]
+    scales_OG1, integers_OGN, lows_OG1 = groups(raw, kind)
+    if not np.all(np.isfinite(scales_OG1)) or not np.all(np.isfinite(lows_OG1)):
         raise UserError("holds scales that are not finite: the file is damaged")
     integers_OI = integers_OGN.reshape(len(raw), -1)
-    stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
-    return Quantized(stored, scales_OG1[..., 0], None, None, None, scheme, integers_OI.shape[1],
-                     transposed)
+    if scheme.minimum:                                       # 0 ... 15 there, -8 ... 7 here
+        integers_OI = integers_OI + np.int8(scheme.lowest)
+    return record(integers_OI, scales_OG1[..., 0], lows_OG1[..., 0] if scheme.minimum else None,
+                  scheme, transposed)
 
 
 # ---- Out -------------------------------------------------------------------------------------
 
 def export(path, model) -> list[str]:
-    """Write a Model, float or quantized with int8-group32 or int4-group32, as a GGUF file.
+    """Write a Model, float or quantized with the schemes of KINDS, as a GGUF file.
 
     Returns the names of the quantized matrices that became float32, because 32 does not divide
     their rows. Raises UserError: what GGUF or llama.cpp's LLaMA does not have, no tokenizer, the
@@ -271,8 +286,8 @@ def check(model, config, scheme):
         raise UserError(
             f"{model.source}: GGUF export is for LLaMAs, this is a {family(config).name}")
     if scheme is not None and (scheme.scale_per != "group32" or scheme.zero_point):
-        raise UserError(f"{model.source}: its scheme is {scheme}: GGUF's Q8_0 and Q4_0 are int8-group32 and int4-group32 "
-                        "without zero point")
+        raise UserError(f"{model.source}: its scheme is {scheme}: GGUF's Q8_0, Q4_0 and Q4_1 are "
+                        "int8-group32, int4-group32 and int4-group32-min, without zero point")
     if any(isinstance(leaf, Quantized) and leaf.columns is not None
            for leaf in flatten(model.params).values()):
         raise UserError(
@@ -284,6 +299,12 @@ def check(model, config, scheme):
     if family(config).gguf == "qwen2" and heads != config.hidden_size:
         raise UserError(f"{model.source}: its heads are {heads} numbers wide together, and "
                         f"llama.cpp's Qwen2 has as many as hidden_size ({config.hidden_size})")
+    if isinstance(config, SmolLM3Config) and config.biased:
+        raise UserError(f"{model.source}: has biases, and llama.cpp's SmolLM3 has none")
+    if isinstance(config, SmolLM3Config) and config.no_rope_layers != every(
+        NO_ROPE, config.num_hidden_layers):
+        raise UserError(f"{model.source}: other layers than each fourth have no rotary positions, "
+                        "and llama.cpp's SmolLM3 knows no others")
     if model.tokenizer is None:
         raise UserError(f"{model.source}: GGUF export needs a tokenizer beside the model")
 
@@ -320,18 +341,22 @@ def as_blocks(leaf, gguf):
         if half == "BF16":  # a kind that NumPy does not know: its bytes
             return np.ascontiguousarray(array).view(np.uint8), gguf.GGMLQuantizationType.BF16
         return np.ascontiguousarray(array, np.float16 if half else np.float32), None
-    scales_OG2 = (np.ascontiguousarray(leaf.scales,
-                                       "<f2").view(np.uint8).reshape(*leaf.scales.shape, 2))
+    parts = [np.ascontiguousarray(part, "<f2").view(np.uint8).reshape(*part.shape, 2)
+             for part in (leaf.scales, leaf.lows) if part is not None]
     integers_OGN = integers(leaf).reshape(*leaf.scales.shape, GROUP)
     if leaf.scheme.bits == 4:
         shifted_OGN = (integers_OGN + 8).astype(np.uint8)
         stored_OGN = shifted_OGN[..., : GROUP // 2] | (shifted_OGN[..., GROUP // 2 :] << 4)
     else:
         stored_OGN = integers_OGN.view(np.uint8)
-    blocks = np.concatenate([scales_OG2, stored_OGN], axis=-1)
-    kind = (gguf.GGMLQuantizationType.Q4_0 if leaf.scheme.bits == 4
-            else gguf.GGMLQuantizationType.Q8_0)
-    return np.ascontiguousarray(blocks.reshape(len(blocks), -1)), kind
+    blocks = np.concatenate([*parts, stored_OGN], axis=-1)
+    return (np.ascontiguousarray(blocks.reshape(len(blocks), -1)),
+            gguf.GGMLQuantizationType[kind_of(leaf.scheme)])
+
+
+def kind_of(scheme: Scheme) -> str:
+    """Q8_0, Q4_0 or Q4_1."""
+    return next(kind for kind, ours in KINDS.items() if ours.name == scheme.name)
 
 
 def kinds_of(params) -> set[str]:
@@ -365,8 +390,7 @@ def write_config(writer, config, scheme, dtypes, gguf):
     kinds = gguf.LlamaFileType
     floats = {"float16": kinds.MOSTLY_F16,
               "bfloat16": kinds.MOSTLY_BF16}.get(next(iter(dtypes)), kinds.ALL_F32)
-    writer.add_file_type(floats if scheme is None else kinds.MOSTLY_Q8_0 if scheme.bits == 8
-                         else kinds.MOSTLY_Q4_0)
+    writer.add_file_type(kinds[f"MOSTLY_{kind_of(scheme)}"] if scheme else floats)
 
 
 def write_marks(writer, model):

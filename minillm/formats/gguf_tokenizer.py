@@ -57,7 +57,8 @@ def read(fields: dict):
     if kind in (None, "none", "no_vocab"):
         return None, ()
     if kind not in ("gpt2", "llama"):
-        raise UserError(f"tokenizer.ggml.model is {printable(kind)}: gpt2 (byte-level BPE) and llama (SentencePiece) are read")
+        raise UserError(f"tokenizer.ggml.model is {printable(kind)}: gpt2 (byte-level BPE) and llama "
+                        "(SentencePiece) are read")
     names = texts(fields, "tokens")
     kinds = fields.get("tokenizer.ggml.token_type", [NORMAL] * len(names))
     if not isinstance(kinds, list) or len(kinds) != len(names):

@@ -190,8 +190,9 @@ def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULT
     """What a config.json says, as a config of this kind. Raises UserError."""
     if values.get("model_type") != kind.model_type:
         raise UserError(
-            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3 "
-            "and bloom are supported; transformers opens others, llama.cpp many of them as GGUF"
+            f"model_type is {printable(values.get('model_type'))}: llama, mistral, qwen2, qwen3, "
+            "smollm3 and bloom are supported; transformers opens others, llama.cpp many of them as "
+            "GGUF"
         )
     values = without_idle(defaults | values)
     if values.get("sliding_window") is not None and values.get("use_sliding_window") is not False:
@@ -214,7 +215,7 @@ def read_config(values: dict, kind: type = ModelConfig, defaults: dict = DEFAULT
         found["initializer_range"] = DEFAULTS["initializer_range"]
     for mark in ("bos_token_id", "eos_token_id"):
         found[mark] = as_tuple(within(found[mark], found["vocab_size"]))
-    names = [field.name for field in fields(ModelConfig) if field.compare]
+    names = [field.name for field in fields(kind) if field.compare]
     return kind(**{name: found[name] for name in names})
 
 
@@ -224,7 +225,7 @@ def without_idle(values: dict) -> dict:
     window, context = values.get("sliding_window"), values.get("max_position_embeddings",
                                                                DEFAULTS["max_position_embeddings"])
     idle = set()
-    if values.get("use_sliding_window") is False or is_count(window) and is_count(
+    if window is None or values.get("use_sliding_window") is False or is_count(window) and is_count(
         context) and window >= context:
         idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
     kinds, first, layers = (values.get(name) for name in ("layer_types", "max_window_layers",

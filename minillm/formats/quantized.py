@@ -2,9 +2,11 @@
 
     config.json         as Hugging Face's, with {"quantization_config": {"quant_method": "minillm", "scheme": "int8-channel", ...}}
     model.safetensors   layers.0.q_proj.integers  I8 (out, in), or U8 with two integers in a byte
-                        layers.0.q_proj.scales    F32 or F16; .zeros I8; .columns I32 and .kept F32 where outliers stay float
+                        layers.0.q_proj.scales    F32 or F16; .zeros I8 or .lows F16;
+                                                  .columns I32 and .kept F32: outliers in float
                         layers.0.input_layernorm  F32, as every vector
 
+Matrices of another scheme have it in quantization_config, {"others": {"embed_tokens": "int8-group32"}}.
 Names and shapes are ours (architecture/llama.py), because no other program reads such a folder: `minillm convert` makes it float again,
 `minillm export` writes GGUF. A folder of another quant_method is refused where its config is read (formats/llama.py).
 """
@@ -19,9 +21,9 @@ from minillm.architecture.quantized import (
     PARTS,
     Quantized,
     Scheme,
-    read_scheme,
+    read_schemes,
     scheme_of,
-    write_scheme,
+    write_schemes,
 )
 from minillm.architecture.tree import flatten, unflatten
 from minillm.errors import UserError, printable
@@ -38,8 +40,8 @@ def shapes(config) -> dict:
 
 def about(params, method: str) -> dict:
     """What config.json says of quantized parameters: nothing where they are float."""
-    scheme = scheme_of(params) if params else None
-    return {} if scheme is None else {"quantization_config": write_scheme(scheme, method)}
+    quantized = params and scheme_of(params)
+    return {"quantization_config": write_schemes(params, method)} if quantized else {}
 
 
 def tensors(params) -> dict:
@@ -57,26 +59,32 @@ def load(folder: Path, config, values: dict):
 
     Raises UserError: a tensor that is absent, unasked for, of another shape or kind; scales that are not finite and above 0.
     """
-    found = scheme(folder, values)
+    found = schemes(folder, config, values)
     with open_folder(folder, KINDS) as weights:
         leaves = {}
         for path, parts in plan(weights, config, found).items():
             arrays = {name: weights.read(tensor, STORED[weights.kind(tensor)])
                       for name, tensor in parts.items()}
             leaves[path] = arrays[""] if "" in arrays else record(
-                path, arrays, found, flatten(shapes(config))[path], weights)
+                path, arrays, found[path], flatten(shapes(config))[path], weights)
     return config, unflatten(leaves, shapes(config))
 
 
-def scheme(folder, values: dict) -> Scheme:
-    """The scheme in a folder's config.json. Raises UserError."""
+def schemes(folder, config, values: dict) -> dict[str, Scheme]:
+    """The scheme of every matrix, from a folder's config.json. Raises UserError."""
     try:
-        return read_scheme(values)
+        scheme, others = read_schemes(values)
+        matrices = [path for path, shape in flatten(shapes(config)).items() if len(shape) > 1]
+        for path in others:
+            if path not in matrices:
+                raise UserError(f"quantization_config: others names {printable(path)}, which is no "
+                                "matrix of the model")
     except UserError as error:
         raise UserError(f"{Path(folder) / 'config.json'}: {error}") from None
+    return dict.fromkeys(matrices, scheme) | others
 
 
-def plan(weights, config, scheme: Scheme) -> dict[str, dict[str, str]]:
+def plan(weights, config, schemes: dict[str, Scheme]) -> dict[str, dict[str, str]]:
     """The tensors of every parameter by part ("" of a vector), before a number is read. Raises UserError."""
     if config.num_hidden_layers > len(weights.names):
         raise UserError(f"{weights.source}: {len(weights.names)} tensors are too few for the "
@@ -88,6 +96,7 @@ def plan(weights, config, scheme: Scheme) -> dict[str, dict[str, str]]:
             check(weights, path, shape, ("F32",))
             continue
         rows, width = shape if path == "embed_tokens" else shape[::-1]
+        scheme = schemes[path]
         scales = {"tensor": (1, 1), "channel": (rows, 1),
                   "group32": (rows, -(-width // GROUP))}[scheme.scale_per]
         parts = {name: f"{path}.{name}" for name in PARTS[:2 + scheme.zero_point]}
@@ -97,8 +106,11 @@ def plan(weights, config, scheme: Scheme) -> dict[str, dict[str, str]]:
               ("F16",) if scheme.scale_dtype == "float16" else ("F32",))
         if scheme.zero_point:
             check(weights, parts["zeros"], scales, ("I8",))
+        if scheme.minimum:
+            parts["lows"] = f"{path}.lows"
+            check(weights, parts["lows"], scales, ("F16",))
         if f"{path}.columns" in weights.tensors:
-            parts |= {name: f"{path}.{name}" for name in PARTS[3:]}
+            parts |= {name: f"{path}.{name}" for name in ("columns", "kept")}
             count = (weights.shape(parts["columns"]) or (0,))[0]
             check(weights, parts["columns"], (count,), ("I32",))
             check(weights, parts["kept"], (rows, count), ("F32",))
@@ -125,8 +137,16 @@ def record(path: str, arrays: dict, scheme: Scheme, shape, weights) -> Quantized
     """One matrix, its numbers checked. Raises UserError."""
     width = shape[1] if path == "embed_tokens" else shape[0]
     where = weights.path(f"{path}.scales")
-    if not (np.all(np.isfinite(arrays["scales"])) and np.all(arrays["scales"] > 0)):
-        raise UserError(f"{where}: {path}.scales holds numbers that are not finite and above 0: the file is damaged")
+    if not np.all(np.isfinite(arrays["scales"])):
+        raise UserError(
+            f"{where}: {path}.scales holds numbers that are not finite: the file is damaged")
+    # llama.cpp gives groups of zeros the scale 0, and those of Q4_0 a sign
+    if scheme.scale_per != "group32" and not np.all(arrays["scales"] > 0):
+        raise UserError(
+            f"{where}: {path}.scales holds numbers that are not above 0: the file is damaged")
+    if scheme.minimum and not np.all(np.isfinite(arrays["lows"])):
+        raise UserError(
+            f"{where}: {path}.lows holds numbers that are not finite: the file is damaged")
     columns = arrays.get("columns")
     if columns is not None and not (np.all(columns >= 0) and np.all(columns < width)
                                     and np.all(np.diff(columns) > 0)):
@@ -134,4 +154,5 @@ def record(path: str, arrays: dict, scheme: Scheme, shape, weights) -> Quantized
     if columns is not None and not np.all(np.isfinite(arrays["kept"])):
         raise UserError(
             f"{where}: {path}.kept holds numbers that are not finite: the file is damaged")
-    return Quantized(*(arrays.get(name) for name in PARTS), scheme, width, path != "embed_tokens")
+    return Quantized(**{name: arrays.get(name) for name in PARTS}, scheme=scheme, width=width,
+                     transposed=path != "embed_tokens")

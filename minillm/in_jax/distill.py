@@ -6,6 +6,7 @@ gradient: only the student's parameters are differentiated.
 """
 
 from functools import partial
+from math import log
 
 import jax
 import jax.numpy as jnp
@@ -44,10 +45,23 @@ def reverse_kl(logits_BTV, teacher_BTV, targets_BT, temperature: float):
     return counted_mean(temperature**2 * nats_BT, targets_BT)
 
 
+def jsd(logits_BTV, teacher_BTV, targets_BT, temperature: float, beta: float):
+    """Mean of T^2 (beta KL(p || m) + (1 - beta) KL(q || m)), m = beta p + (1 - beta) q, in nats."""
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
+    log_m_BTV = jnp.logaddexp(log(beta) + log_p_BTV, log(1 - beta) + log_q_BTV)
+    nats_BTV = beta * jnp.exp(log_p_BTV) * (log_p_BTV - log_m_BTV)
+    nats_BTV = nats_BTV + (1 - beta) * jnp.exp(log_q_BTV) * (log_q_BTV - log_m_BTV)
+    return counted_mean(temperature**2 * jnp.sum(nats_BTV, axis=-1), targets_BT)
+
+
 def distill_loss(logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if distill.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
-                                                         distill.temperature)
+    said = logits_BTV, teacher_BTV, targets_BT, distill.temperature
+    if 0 < distill.beta < 1:
+        kl = jsd(*said, distill.beta)
+    else:
+        kl = (reverse_kl if distill.beta else forward_kl)(*said)
     return distill.alpha * kl + (1 - distill.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 

@@ -5,6 +5,7 @@ twins generate the same text.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -32,17 +33,41 @@ def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
         logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
     if sampling.temperature == 0:
         return jnp.min(jnp.where(logits_V == jnp.max(logits_V), jnp.arange(V), V - 1))
-    p_V = softmax(logits_V / sampling.temperature)
-    order_V = jnp.arange(V)
+    order_V, p_V = candidates(logits_V, sampling)
+    upto_V = jnp.cumsum(p_V)
+    return order_V[jnp.argmax(upto_V > coin * upto_V[-1])]
+
+
+def candidates(logits_V, sampling: GenerateConfig):
+    """The tokens that `sample` chooses from, and their p: 0 for those that a filter leaves out."""
+    order_V, p_V = jnp.arange(len(logits_V)), softmax(logits_V / sampling.temperature)
     if sampling.top_k > 0 or sampling.top_p < 1:
-        order_V = (jax.lax.top_k(p_V, min(sampling.top_k, V))[1] if sampling.top_k
+        order_V = (jax.lax.top_k(p_V, min(sampling.top_k, len(p_V)))[1] if sampling.top_k
                    else jnp.argsort(-p_V, stable=True))
     p_V = p_V[order_V]
     kept_V = p_V >= sampling.min_p * jnp.max(p_V)
     if sampling.top_p < 1:
         kept_V = kept_V & (jnp.cumsum(p_V) - p_V < sampling.top_p)
-    upto_V = jnp.cumsum(jnp.where(kept_V, p_V, 0))
-    return order_V[jnp.argmax(upto_V > coin * upto_V[-1])]
+    return order_V, jnp.where(kept_V, p_V, 0)
+
+
+def distribution(logits_V, seen_V, sampling: GenerateConfig):
+    """p_V of `sample`. Temperature 0: 1 for the most probable token. NaN: all 0."""
+    ids_V, p_V = jnp.arange(len(logits_V)), jnp.zeros_like(logits_V)
+    if sampling.repetition_penalty != 1:
+        logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
+    if sampling.temperature == 0:
+        first = jnp.min(jnp.where(logits_V == jnp.max(logits_V), ids_V, len(ids_V)))
+        return (ids_V == first).astype(p_V.dtype)
+    order, p = candidates(logits_V, sampling)
+    p_V = jnp.put_along_axis(p_V, order, p, axis=0, inplace=False)
+    return jnp.where(jnp.sum(p) > 0, p_V / jnp.sum(p), 0)
+
+
+def pick(p_V, coin):
+    """A token by inverse CDF: `coin` is uniform in [0, 1)."""
+    upto_V = jnp.cumsum(p_V)
+    return jnp.argmax(upto_V > coin * upto_V[-1])
 
 
 @jax.jit
@@ -117,6 +142,7 @@ def generate(params, prompt: Sequence[int], config: ModelConfig,
     coins[:count] = np.random.default_rng(sampling.seed).random(count, np.float32)
     cache = init_cache(config, 1, -(-(len(prompt) + len(coins)) // ROOM) * ROOM, params["norm"].dtype)
     seen_V = jnp.asarray(np.isin(np.arange(config.vocab_size), prompt))
+    sampling = replace(sampling, max_new_tokens=0, seed=0)        # others are the same program
     token, cache, finite = prefill(params, prompt, cache, seen_V, coins[0], config, sampling)
     check_finite(finite)
     if int(token) in stop:

@@ -11,6 +11,8 @@ needs to be fast on a CPU, as measured:
   computes the sums of all groups.
 """
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 from jax.lax import dot_general, optimization_barrier
@@ -29,20 +31,35 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
     if columns is not None:
         kept_On = w_OI[:, columns].astype(jnp.float32)
         w_OI = w_OI * inlier_mask(columns, w_OI.shape[1], w_OI.dtype)
-    scales_OG, zeros_OG = fit(w_OI, scheme)
-    integers_OI = to_integers(w_OI, scales_OG, zeros_OG, scheme)
+    scales_OG, offsets_OG = fit(w_OI, scheme)
+    integers_OI = to_integers(w_OI, scales_OG, offsets_OG, scheme)
+    return record(integers_OI, scales_OG, offsets_OG, scheme, transposed, columns, kept_On)
+
+
+def record(integers_OI, scales_OG, offsets_OG, scheme: Scheme, transposed: bool, columns=None,
+           kept_On=None):
+    """The record of integers and of what `fit` gives."""
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
-    return Quantized(stored, scales_OG, zeros_OG, columns, kept_On, scheme, w_OI.shape[1], transposed)
+    zeros_OG, lows_OG = (None, offsets_OG) if scheme.minimum else (offsets_OG, None)
+    return Quantized(stored, scales_OG, zeros_OG, columns, kept_On, scheme, integers_OI.shape[1],
+                     transposed, lows_OG)
 
 
 def fit(w_OI, scheme: Scheme):
-    """The scales, and the zero points or None, with which the integers of `scheme` cover w."""
+    """The scales with which the integers of `scheme` cover w, and the zero points, the smallest
+    numbers or None."""
     w_OGN = groups(w_OI, scheme)
     if scheme.zero_point:
         low_OG, high_OG = jnp.minimum(jnp.min(w_OGN, axis=-1), 0), jnp.maximum(jnp.max(w_OGN, axis=-1), 0)
         scales_OG = round_scales(high_OG * 0.5 - low_OG * 0.5, (scheme.highest - scheme.lowest) / 2, scheme)
         zeros_OG = jnp.round(scheme.lowest - low_OG / scales_OG.astype(w_OI.dtype))
         return scales_OG, jnp.clip(zeros_OG, scheme.lowest, scheme.highest).astype(jnp.int8)
+    if scheme.minimum:
+        lows_OG = jnp.min(w_OGN, axis=-1).astype(scheme.scale_dtype)
+        reach_OG = jnp.max(w_OGN, axis=-1) - lows_OG.astype(w_OI.dtype)
+        scales_OG = jnp.maximum(reach_OG * (1 / (scheme.highest - scheme.lowest)),
+                               scheme.smallest_scale)
+        return scales_OG.astype(scheme.scale_dtype), lows_OG
     return round_scales(jnp.max(jnp.abs(w_OGN), axis=-1), scheme.highest, scheme), None
 
 
@@ -55,11 +72,18 @@ def round_scales(reach, steps: float, scheme: Scheme):
     return kept
 
 
-def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
-    """round(w / scale) + zero, as int8 (O, I). Halves go to the even neighbour."""
+def to_integers(w_OI, scales_OG, offsets_OG, scheme: Scheme):
+    """round(w / scale) + zero, or round((w - low) / scale) + lowest, as int8 (O, I).
+
+    Halves go to the even neighbour.
+    """
+    if scheme.minimum:
+        w_OI = w_OI - expand_scales(offsets_OG, w_OI.shape[1], scheme).astype(w_OI.dtype)
     steps_OI = jnp.round(w_OI / expand_scales(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
-    if zeros_OG is not None:
-        steps_OI = steps_OI + expand_scales(zeros_OG, w_OI.shape[1], scheme)
+    if scheme.minimum:
+        steps_OI = steps_OI + scheme.lowest
+    elif offsets_OG is not None:
+        steps_OI = steps_OI + expand_scales(offsets_OG, w_OI.shape[1], scheme)
     return jnp.clip(steps_OI, scheme.lowest, scheme.highest).astype(jnp.int8)
 
 
@@ -99,15 +123,21 @@ def take_rows(w, rows):
     """A record of some rows of `w`, chosen by an index array or a slice."""
     def of(part):
         return None if part is None else part if len(part) != len(w.integers) else jnp.asarray(part)[rows]
-    return Quantized(jnp.asarray(w.integers)[rows], of(w.scales), of(w.zeros), w.columns, of(w.kept), w.scheme, w.width, w.transposed)
+    return replace(w, integers=jnp.asarray(w.integers)[rows], scales=of(w.scales),
+                   zeros=of(w.zeros), kept=of(w.kept), lows=of(w.lows))
 
 
 def dequantize(w, dtype=jnp.float32):
-    """The float matrix of a record, in the record's orientation: scale * (integer - zero)."""
+    """The float matrix of a record, in the record's orientation: scale * (integer - zero), or
+    scale * (integer - lowest) + low."""
     w_OI = integers(w).astype(dtype)
+    if w.lows is not None:
+        w_OI = w_OI - w.scheme.lowest
     if w.zeros is not None:
         w_OI = w_OI - expand_scales(w.zeros, w.width, w.scheme).astype(dtype)
     w_OI = w_OI * expand_scales(w.scales, w.width, w.scheme).astype(dtype)
+    if w.lows is not None:
+        w_OI = w_OI + expand_scales(w.lows, w.width, w.scheme).astype(dtype)
     if w.columns is not None:
         w_OI = w_OI.at[:, w.columns].set(w.kept.astype(dtype))
     return w_OI.T if w.transposed else w_OI
@@ -139,7 +169,7 @@ def matmul_weight_only(x_TI, w):
     integers, so there is nothing to gain by hand.
     """
     x_TI, stored = optimization_barrier((x_TI, jnp.asarray(w.integers)))
-    w = Quantized(stored, w.scales, w.zeros, w.columns, w.kept, w.scheme, w.width, w.transposed)
+    w = replace(w, integers=stored)
     if w.scheme.scale_per == "group32" or w.columns is not None:
         return x_TI @ dequantize(w, x_TI.dtype)
     sums_TO = x_TI @ integers(w).astype(x_TI.dtype).T
@@ -166,14 +196,19 @@ def matmul_integers(x_TI, w):
             sums_TO = sums_TO - jnp.sum(xq_TI, axis=1, keepdims=True, dtype=jnp.int32) * w.zeros[:, 0].astype(jnp.int32)
         return sums_TO * w.scales[:, 0].astype(x_TI.dtype) * scale_T1 + aside_TO
     if len(xq_TI) > FEW:
-        whole = Quantized(w.integers, w.scales, w.zeros, None, None, w.scheme, w.width, w.transposed)
+        whole = replace(w, columns=None, kept=None)
         return (xq_TI.astype(x_TI.dtype) @ dequantize(whole, x_TI.dtype)) * scale_T1 + aside_TO
     group_I = jnp.arange(w.width) // GROUP
     xq_TGI = jnp.where(group_I == jnp.arange(w.scales.shape[1])[:, None], xq_TI[:, None], 0)
     sums_OTG = dot_general(integers(w), xq_TGI, (((1,), (2,)), ((), ())), preferred_element_type=jnp.int32)
     if w.zeros is not None:
         sums_OTG = sums_OTG - jnp.sum(xq_TGI, axis=2, dtype=jnp.int32) * w.zeros[:, None].astype(jnp.int32)
-    return jnp.sum(sums_OTG * w.scales[:, None].astype(x_TI.dtype), axis=-1).T * scale_T1 + aside_TO
+    scales_O1G, low_OTG = w.scales[:, None].astype(x_TI.dtype), 0
+    if w.lows is not None:
+        sum_TG = jnp.sum(xq_TGI, axis=2, dtype=jnp.int32)
+        sums_OTG = sums_OTG - sum_TG * jnp.int32(w.scheme.lowest)
+        low_OTG = sum_TG * w.lows[:, None].astype(x_TI.dtype)
+    return jnp.sum(sums_OTG * scales_O1G + low_OTG, axis=-1).T * scale_T1 + aside_TO
 
 
 def inlier_mask(columns, width: int, dtype):
@@ -184,7 +219,7 @@ def inlier_mask(columns, width: int, dtype):
 def quantize_tokens(x_TI):
     """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
     scale_T1 = jnp.maximum(jnp.max(jnp.abs(x_TI), axis=1, keepdims=True) * (1 / 127), 2.0**-100).astype(x_TI.dtype)
-    return jnp.round(x_TI / scale_T1).astype(jnp.int8), scale_T1
+    return jnp.round(x_TI * (1 / scale_T1)).astype(jnp.int8), scale_T1
 
 
 def integer_product(x_TI, w_OI):

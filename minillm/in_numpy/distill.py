@@ -8,11 +8,13 @@ p = softmax(teacher / T) and q = softmax(student / T).
                    Hinton et al. 2015, arXiv:1503.02531, section 2
     reverse        the same with KL(q || p)
                    Gu et al. 2023, MiniLLM, arXiv:2306.08543, eq. 1
-    on-policy      KL(q || p) on text that the student wrote
+    on-policy      KL(q || p), or JSD(beta), on text that the student wrote
                    Agarwal et al. 2023, GKD, arXiv:2306.13649, eq. 3
     responses      plain training on text that the teacher wrote
                    Kim and Rush 2016, arXiv:1606.07947, section 3.2
 """
+
+from math import log
 
 import numpy as np
 
@@ -78,18 +80,50 @@ def reverse_kl_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature:
     return dnats_BT[..., None] * q_BTV * (gap_BTV - kl_BT[..., None]) / temperature
 
 
+def jsd(logits_BTV, teacher_BTV, targets_BT, temperature: float, beta: float):
+    """Mean of T^2 (beta KL(p || m) + (1 - beta) KL(q || m)), m = beta p + (1 - beta) q, in nats.
+
+    Between the two KL: near beta = 0 it is beta KL(p || q), near 1 (1 - beta) KL(q || p), and its
+    gradient has no log of a p near 0. Agarwal et al. 2023, arXiv:2306.13649, eq. 1.
+    """
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
+    log_m_BTV = np.logaddexp(log(beta) + log_p_BTV, log(1 - beta) + log_q_BTV)
+    nats_BTV = beta * np.exp(log_p_BTV) * (log_p_BTV - log_m_BTV)
+    nats_BTV = nats_BTV + (1 - beta) * np.exp(log_q_BTV) * (log_q_BTV - log_m_BTV)
+    return counted_mean(temperature**2 * np.sum(nats_BTV, axis=-1), targets_BT)
+
+
+def jsd_backward(dloss, logits_BTV, teacher_BTV, targets_BT, temperature: float, beta: float):
+    """dlogits = T (1 - beta) q (log q - log m - KL(q || m)) / number of counted targets."""
+    # mean of T^2 nats
+    dnats_BT = temperature**2 * counted_mean_backward(dloss, logits_BTV[..., 0], targets_BT)
+    log_p_BTV = log_softmax(teacher_BTV / temperature)
+    log_q_BTV = log_softmax(logits_BTV / temperature)
+    log_m_BTV = np.logaddexp(log(beta) + log_p_BTV, log(1 - beta) + log_q_BTV)
+    # dq = (1 - beta) (log q - log m), as what m brings adds up to 0; then through the softmax
+    q_BTV, gap_BTV = np.exp(log_q_BTV), (1 - beta) * (log_q_BTV - log_m_BTV)
+    mean_BT1 = np.sum(q_BTV * gap_BTV, axis=-1, keepdims=True)
+    return dnats_BT[..., None] * q_BTV * (gap_BTV - mean_BT1) / temperature
+
+
 def distill_loss(logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """alpha T^2 KL + (1 - alpha) cross-entropy: a mix of the teacher's and the text's loss."""
-    kl = (reverse_kl if distill.reverse else forward_kl)(logits_BTV, teacher_BTV, targets_BT,
-                                                         distill.temperature)
+    said = logits_BTV, teacher_BTV, targets_BT, distill.temperature
+    if 0 < distill.beta < 1:
+        kl = jsd(*said, distill.beta)
+    else:
+        kl = (reverse_kl if distill.beta else forward_kl)(*said)
     return distill.alpha * kl + (1 - distill.alpha) * cross_entropy(logits_BTV, targets_BT)
 
 
 def distill_loss_backward(dloss, logits_BTV, teacher_BTV, targets_BT, distill: DistillConfig):
     """dlogits: the gradients of both losses, weighted by alpha and 1 - alpha."""
-    kl_backward = reverse_kl_backward if distill.reverse else forward_kl_backward
-    dkl_BTV = kl_backward(distill.alpha * dloss, logits_BTV, teacher_BTV, targets_BT,
-                          distill.temperature)
+    said = distill.alpha * dloss, logits_BTV, teacher_BTV, targets_BT, distill.temperature
+    if 0 < distill.beta < 1:
+        dkl_BTV = jsd_backward(*said, distill.beta)
+    else:
+        dkl_BTV = (reverse_kl_backward if distill.beta else forward_kl_backward)(*said)
     return dkl_BTV + cross_entropy_backward((1 - distill.alpha) * dloss, logits_BTV, targets_BT)
 
 

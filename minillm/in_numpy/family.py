@@ -1,8 +1,9 @@
 """Which file runs a family's models. Twin: minillm/in_jax/family.py."""
 
-from minillm.in_numpy import bloom, model, qwen3
+from minillm.in_numpy import bloom, model, qwen3, smollm3
 
-MODULES = {"llama": model, "mistral": model, "qwen2": model, "qwen3": qwen3, "bloom": bloom}
+MODULES = {"llama": model, "mistral": model, "qwen2": model, "qwen3": qwen3, "smollm3": smollm3,
+           "bloom": bloom}
 
 
 def module_of(config):

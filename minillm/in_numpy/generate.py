@@ -31,16 +31,40 @@ def sample(logits_V, coin, sampling: GenerateConfig, seen_V=None):
         logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
     if sampling.temperature == 0:
         return np.min(np.where(logits_V == np.max(logits_V), np.arange(V), V - 1))
-    p_V = softmax(logits_V / sampling.temperature)
-    order_V = np.arange(V)
+    order_V, p_V = candidates(logits_V, sampling)
+    upto_V = np.cumsum(p_V)
+    return order_V[np.argmax(upto_V > coin * upto_V[-1])]
+
+
+def candidates(logits_V, sampling: GenerateConfig):
+    """The tokens that `sample` chooses from, and their p: 0 for those that a filter leaves out."""
+    order_V, p_V = np.arange(len(logits_V)), softmax(logits_V / sampling.temperature)
     if sampling.top_k > 0 or sampling.top_p < 1:
-        order_V = np.argsort(-p_V, stable=True)[: sampling.top_k or V]
+        order_V = np.argsort(-p_V, stable=True)[: sampling.top_k or len(p_V)]
     p_V = p_V[order_V]
     kept_V = p_V >= sampling.min_p * np.max(p_V)
     if sampling.top_p < 1:
         kept_V = kept_V & (np.cumsum(p_V) - p_V < sampling.top_p)
-    upto_V = np.cumsum(np.where(kept_V, p_V, 0))
-    return order_V[np.argmax(upto_V > coin * upto_V[-1])]
+    return order_V, np.where(kept_V, p_V, 0)
+
+
+def distribution(logits_V, seen_V, sampling: GenerateConfig):
+    """p_V of `sample`. Temperature 0: 1 for the most probable token. NaN: all 0."""
+    ids_V, p_V = np.arange(len(logits_V)), np.zeros_like(logits_V)
+    if sampling.repetition_penalty != 1:
+        logits_V = penalize(logits_V, seen_V, sampling.repetition_penalty)
+    if sampling.temperature == 0:
+        first = np.min(np.where(logits_V == np.max(logits_V), ids_V, len(ids_V)))
+        return (ids_V == first).astype(p_V.dtype)
+    order, p = candidates(logits_V, sampling)
+    np.put_along_axis(p_V, order, p, axis=0)
+    return np.where(np.sum(p) > 0, p_V / np.sum(p), 0)
+
+
+def pick(p_V, coin):
+    """A token by inverse CDF: `coin` is uniform in [0, 1)."""
+    upto_V = np.cumsum(p_V)
+    return np.argmax(upto_V > coin * upto_V[-1])
 
 
 def are_finite(logits):

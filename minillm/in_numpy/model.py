@@ -199,11 +199,13 @@ def mlp_backward(dy_BTD, layer, activations, prefix: str):
     """dx_BTD and the gradients of gate, up and down_proj: the lines of `mlp` in reverse."""
     x_BTD, gate_BTF, up_BTF, post_BTF = (
         activations[prefix + name] for name in ("mlp_in", "mlp_pre", "mlp_up", "mlp_post"))
-    dpost_BTF, ddown = _projection_backward(dy_BTD, post_BTF, layer, "down")
+    dpost_BTF, *ddown = linear_backward(dy_BTD, post_BTF, layer["down_proj"],
+                                        layer.get("down_bias"))
     dgate_BTF, dup_BTF = swiglu_backward(dpost_BTF, gate_BTF, up_BTF)
-    dx_up_BTD, dup = _projection_backward(dup_BTF, x_BTD, layer, "up")
-    dx_gate_BTD, dgate = _projection_backward(dgate_BTF, x_BTD, layer, "gate")
-    return dx_gate_BTD + dx_up_BTD, {**dgate, **dup, **ddown}              # x went two ways
+    dx_up_BTD, *dup = linear_backward(dup_BTF, x_BTD, layer["up_proj"], layer.get("up_bias"))
+    dx_gate_BTD, *dgate = linear_backward(dgate_BTF, x_BTD, layer["gate_proj"],
+                                          layer.get("gate_bias"))
+    return dx_gate_BTD + dx_up_BTD, _named(gate=dgate, up=dup, down=ddown)     # x went two ways
 
 
 def attention_backward(dy_BTD, layer, activations, prefix: str, cos_sin, config: ModelConfig):
@@ -213,7 +215,7 @@ def attention_backward(dy_BTD, layer, activations, prefix: str, cos_sin, config:
     x_BTD, q_BKGTE, k_BKTE, v_BKTE, rot_q_BKGTE, rot_k_BKTE, z_BKGTE = (
         activations[prefix + name] for name in ("attn_in", "q", "k", "v", "rot_q", "rot_k", "z"))
     z_BTO = z_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
-    dz_BTO, do = _projection_backward(dy_BTD, z_BTO, layer, "o")
+    dz_BTO, *do = linear_backward(dy_BTD, z_BTO, layer["o_proj"], layer.get("o_bias"))
     dz_BKGTE = dz_BTO.reshape(B, T, K, G, E).transpose(0, 2, 3, 1, 4)
     dq_BKGTE, dk_BKTE, dv_BKTE = attend_backward(dz_BKGTE, rot_q_BKGTE, rot_k_BKTE, v_BKTE, 0)
     dk_BKTE = rope_backward(dk_BKTE, k_BKTE, *cos_sin)
@@ -221,14 +223,13 @@ def attention_backward(dy_BTD, layer, activations, prefix: str, cos_sin, config:
     dv_BTJ = dv_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E)
     dk_BTJ = dk_BKTE.transpose(0, 2, 1, 3).reshape(B, T, K * E)
     dq_BTO = dq_BKGTE.transpose(0, 3, 1, 2, 4).reshape(B, T, K * G * E)
-    dx_v_BTD, dv = _projection_backward(dv_BTJ, x_BTD, layer, "v")
-    dx_k_BTD, dk = _projection_backward(dk_BTJ, x_BTD, layer, "k")
-    dx_q_BTD, dq = _projection_backward(dq_BTO, x_BTD, layer, "q")
-    return dx_q_BTD + dx_k_BTD + dx_v_BTD, {**dq, **dk, **dv, **do}        # x went three ways
+    dx_v_BTD, *dv = linear_backward(dv_BTJ, x_BTD, layer["v_proj"], layer.get("v_bias"))
+    dx_k_BTD, *dk = linear_backward(dk_BTJ, x_BTD, layer["k_proj"], layer.get("k_bias"))
+    dx_q_BTD, *dq = linear_backward(dq_BTO, x_BTD, layer["q_proj"], layer.get("q_bias"))
+    return dx_q_BTD + dx_k_BTD + dx_v_BTD, _named(q=dq, k=dk, v=dv, o=do)     # x went three ways
 
 
-def _projection_backward(dy, x, layer, name: str):
-    """dx and the gradients of a projection: of name_proj, and of name_bias if the layer has it."""
-    w, b = layer[f"{name}_proj"], layer.get(f"{name}_bias")
-    dx, dw, db = linear_backward(dy, x, w, b)
-    return dx, {f"{name}_proj": dw} if b is None else {f"{name}_proj": dw, f"{name}_bias": db}
+def _named(**grads):
+    """{"q_proj": dw, "q_bias": db, ...} of q=(dw, db), ...; no bias where db is None."""
+    return {f"{name}_{part}": grad for name, pair in grads.items()
+            for part, grad in zip(("proj", "bias"), pair) if part == "proj" or grad is not None}

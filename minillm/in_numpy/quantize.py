@@ -9,6 +9,8 @@ is defined in minillm/architecture/quantized.py; the twin is minillm/in_jax/quan
 Gholami et al. 2021, arXiv:2103.13630, section III.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from minillm.architecture.quantized import GROUP, Quantized, Scheme
@@ -28,18 +30,29 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None):
     if columns is not None:
         kept_On = w_OI[:, columns].astype(np.float32)
         w_OI = w_OI * inlier_mask(columns, w_OI.shape[1], w_OI.dtype)
-    scales_OG, zeros_OG = fit(w_OI, scheme)
-    integers_OI = to_integers(w_OI, scales_OG, zeros_OG, scheme)
+    scales_OG, offsets_OG = fit(w_OI, scheme)
+    integers_OI = to_integers(w_OI, scales_OG, offsets_OG, scheme)
+    return record(integers_OI, scales_OG, offsets_OG, scheme, transposed, columns, kept_On)
+
+
+def record(integers_OI, scales_OG, offsets_OG, scheme: Scheme, transposed: bool, columns=None,
+           kept_On=None):
+    """The record of integers and of what `fit` gives."""
     stored = pack(integers_OI) if scheme.bits == 4 else integers_OI
-    return Quantized(stored, scales_OG, zeros_OG, columns, kept_On, scheme, w_OI.shape[1], transposed)
+    zeros_OG, lows_OG = (None, offsets_OG) if scheme.minimum else (offsets_OG, None)
+    return Quantized(stored, scales_OG, zeros_OG, columns, kept_On, scheme, integers_OI.shape[1],
+                     transposed, lows_OG)
 
 
 def fit(w_OI, scheme: Scheme):
-    """The scales, and the zero points or None, with which the integers of `scheme` cover w.
+    """The scales with which the integers of `scheme` cover w, and the zero points, the smallest
+    numbers or None.
 
     absmax       scale = max|w| / 127; integers -127 ... 127
     zero point   scale = (max - min) / 255, where min <= 0 <= max;
                  zero = round(-128 - min / scale), so 0 stays exactly 0
+    minimum      low = min, scale = (max - low) / 15, both the nearest float16: numbers that lie on
+                 such a grid already stay exactly what they are
     """
     w_OGN = groups(w_OI, scheme)
     if scheme.zero_point:
@@ -47,6 +60,12 @@ def fit(w_OI, scheme: Scheme):
         scales_OG = round_scales(high_OG * 0.5 - low_OG * 0.5, (scheme.highest - scheme.lowest) / 2, scheme)
         zeros_OG = np.round(scheme.lowest - low_OG / scales_OG.astype(w_OI.dtype))
         return scales_OG, np.clip(zeros_OG, scheme.lowest, scheme.highest).astype(np.int8)
+    if scheme.minimum:
+        lows_OG = np.min(w_OGN, axis=-1).astype(scheme.scale_dtype)
+        reach_OG = np.max(w_OGN, axis=-1) - lows_OG.astype(w_OI.dtype)
+        scales_OG = np.maximum(reach_OG * (1 / (scheme.highest - scheme.lowest)),
+                               scheme.smallest_scale)
+        return scales_OG.astype(scheme.scale_dtype), lows_OG
     return round_scales(np.max(np.abs(w_OGN), axis=-1), scheme.highest, scheme), None
 
 
@@ -59,11 +78,18 @@ def round_scales(reach, steps: float, scheme: Scheme):
     return kept
 
 
-def to_integers(w_OI, scales_OG, zeros_OG, scheme: Scheme):
-    """round(w / scale) + zero, as int8 (O, I). Halves go to the even neighbour."""
+def to_integers(w_OI, scales_OG, offsets_OG, scheme: Scheme):
+    """round(w / scale) + zero, or round((w - low) / scale) + lowest, as int8 (O, I).
+
+    Halves go to the even neighbour.
+    """
+    if scheme.minimum:
+        w_OI = w_OI - expand_scales(offsets_OG, w_OI.shape[1], scheme).astype(w_OI.dtype)
     steps_OI = np.round(w_OI / expand_scales(scales_OG, w_OI.shape[1], scheme).astype(w_OI.dtype))
-    if zeros_OG is not None:
-        steps_OI = steps_OI + expand_scales(zeros_OG, w_OI.shape[1], scheme)
+    if scheme.minimum:
+        steps_OI = steps_OI + scheme.lowest
+    elif offsets_OG is not None:
+        steps_OI = steps_OI + expand_scales(offsets_OG, w_OI.shape[1], scheme)
     return np.clip(steps_OI, scheme.lowest, scheme.highest).astype(np.int8)
 
 
@@ -101,15 +127,21 @@ def take_rows(w, rows):
     """A record of some rows of `w`, chosen by an index array or a slice."""
     def of(part):
         return None if part is None else part if len(part) != len(w.integers) else part[rows]
-    return Quantized(w.integers[rows], of(w.scales), of(w.zeros), w.columns, of(w.kept), w.scheme, w.width, w.transposed)
+    return replace(w, integers=w.integers[rows], scales=of(w.scales), zeros=of(w.zeros),
+                   kept=of(w.kept), lows=of(w.lows))
 
 
 def dequantize(w, dtype=np.float32):
-    """The float matrix of a record, in the record's orientation: scale * (integer - zero)."""
+    """The float matrix of a record, in the record's orientation: scale * (integer - zero), or
+    scale * (integer - lowest) + low."""
     w_OI = integers(w).astype(dtype)
+    if w.lows is not None:
+        w_OI = w_OI - w.scheme.lowest
     if w.zeros is not None:
         w_OI = w_OI - expand_scales(w.zeros, w.width, w.scheme).astype(dtype)
     w_OI = w_OI * expand_scales(w.scales, w.width, w.scheme).astype(dtype)
+    if w.lows is not None:
+        w_OI = w_OI + expand_scales(w.lows, w.width, w.scheme).astype(dtype)
     if w.columns is not None:
         w_OI[:, w.columns] = w.kept
     return w_OI.T if w.transposed else w_OI
@@ -151,7 +183,8 @@ def matmul_weight_only(x_TI, w):
 def matmul_integers(x_TI, w):
     """Integer weights and activations.
 
-    y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x),  with integers in ( ).
+    y = sum over groups of  scale_x scale_w (sum of x w - zero * sum of x),  with integers in ( );
+    with a smallest number, lowest in place of zero, and  + scale_x low (sum of x).
     Outlier inputs are left out of the integers and added in float: y + x[columns] w[columns].
     """
     aside_TO = 0
@@ -166,7 +199,11 @@ def matmul_integers(x_TI, w):
         sums_TO = integer_product(xq_TI[:, i : i + size], wq_OI[:, i : i + size])
         if w.zeros is not None:
             sums_TO = sums_TO - np.sum(xq_TI[:, i : i + size], axis=1, keepdims=True, dtype=np.int32) * w.zeros[:, g].astype(np.int32)
-        y_TO += sums_TO * w.scales[:, g].astype(x_TI.dtype)
+        if w.lows is not None:
+            sum_T1 = np.sum(xq_TI[:, i : i + size], axis=1, keepdims=True, dtype=np.int32)
+            sums_TO = sums_TO - sum_T1 * np.int32(w.scheme.lowest)
+            y_TO += sum_T1.astype(x_TI.dtype) * w.lows[:, g].astype(x_TI.dtype)
+        y_TO += sums_TO.astype(x_TI.dtype) * w.scales[:, g].astype(x_TI.dtype)
     return y_TO * scale_T1 + aside_TO
 
 
@@ -181,7 +218,7 @@ def quantize_tokens(x_TI):
     """(int8 (T, I), scales (T, 1)): absmax with a scale per token, found while the model runs."""
     scale_T1 = np.maximum(np.max(np.abs(x_TI), axis=1, keepdims=True) * (1 / 127),
                           2.0**-100).astype(x_TI.dtype)
-    return np.round(x_TI / scale_T1).astype(np.int8), scale_T1
+    return np.round(x_TI * (1 / scale_T1)).astype(np.int8), scale_T1
 
 
 def integer_product(x_TI, w_OI):

@@ -144,7 +144,8 @@ def _ablate(model, prompt, names, rows, seed, twin, chosen_LN, instead) -> Ablat
     found = np.full((4, *chosen_LN.shape, tokens_BT.shape[1]), np.nan)
     for i in range(model.config.num_hidden_layers):
         for which, change in enumerate(rows(i, seen, rng)):
-            x_RTD = restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin)
+            x_RTD = restart(model, seen[f"layers.{i}.resid_pre"], i, *change, twin,
+                            some=not chosen_LN.all())
             found[2 * which : 2 * which + 2, i,
                   chosen_LN[i]] = effects_of_rows(model, x_RTD, log_p_TV, tokens_BT[0], twin)
     about = "zeros" if instead is None else getattr(instead, "about", "another record")

@@ -1,6 +1,6 @@
 """What a head would do with any token: its OV and QK circuits, read off the weights.
 
-OV   if the head looked at this token alone, which tokens would it make likelier?
+OV   if the head looked at this token alone, which tokens would it make more probable?
      token -> embedding -> norm -> W_V -> W_O -> final norm's weight -> head
 QK   how strongly would this query token attend to that key token, so many positions back?
      the score before the softmax, as the model computes it: biases, QK-norm, rotation, ALiBi

@@ -135,7 +135,7 @@ def effects(params, x_ND, log_p_TV, t_N, next_N, config):
 
 @partial(jax.jit, static_argnames=("config", "count"))
 def lens(params, x_ND, answer_TV, t_N, next_N, config, count):
-    """(tokens, their p, entropy, KL(answer || row), p of the next token) of rows of streams: see lens.py."""
+    """(tokens, their p, entropy, KL(answer || row), p and rank of the next token): see lens.py."""
     log_p_NV = log_softmax(dispatch.unembed("jax", params, x_ND, config))
     best_NM, token_NM = jax.lax.top_k(log_p_NV, count)
     next_log_p_N = jnp.take_along_axis(log_p_NV, next_N[:, None], axis=-1)[:, 0]
@@ -146,4 +146,5 @@ def lens(params, x_ND, answer_TV, t_N, next_N, config, count):
         -jnp.sum(jnp.exp(log_p_NV) * log_p_NV, axis=-1),
         jnp.sum(jnp.exp(log_a_NV) * (log_a_NV - log_p_NV), axis=-1),
         jnp.exp(next_log_p_N),
+        1 + jnp.sum(log_p_NV > next_log_p_N[:, None], axis=-1),
     )

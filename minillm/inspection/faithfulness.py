@@ -29,6 +29,7 @@ from minillm.loading import Model
 from minillm.text.lengths import padded_length
 
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
+PIECE = 2**22  # numbers that are compared at once
 STEP, WANDER = 0.05, 0.2  # with int8 activations
 NEEDED = (
     "embed*",
@@ -73,12 +74,18 @@ class NotHere(Exception):
 
 def difference(ours, theirs) -> float:
     """The largest difference relative to the largest number of `theirs`; infinities must match."""
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    finite = np.isfinite(theirs)
-    if not np.array_equal(ours[~finite], theirs[~finite]):
+    ours, theirs = np.asarray(ours).reshape(-1), np.asarray(theirs).reshape(-1)
+    if ours.shape != theirs.shape:
         return float("nan")
-    largest = np.max(np.abs(theirs[finite]), initial=0)
-    return float(np.max(np.abs(ours[finite] - theirs[finite]), initial=0) / max(largest, 1e-30))
+    worst = largest = 0.0
+    for at in range(0, len(theirs), PIECE):  # in pieces: the logits of a long prompt are many
+        mine, other = (x[at : at + PIECE].astype(np.float64) for x in (ours, theirs))
+        finite = np.isfinite(other)
+        if not np.array_equal(mine[~finite], other[~finite]):
+            return float("nan")
+        largest = max(largest, float(np.max(np.abs(other), initial=0, where=finite)))
+        worst = np.maximum(worst, np.max(np.abs(mine[finite] - other[finite]), initial=0))
+    return float(worst) / max(largest, 1e-30)
 
 
 def check_all(model: Model, prompt, corrupt=None, seen: dict | None = None, twin: str = "jax",

@@ -21,7 +21,8 @@ class Lens(Result):
     """N = L + 1 rows, before the first and after each layer, each with its M most probable tokens.
 
     `kl_NT` is KL(the model's answer || the row's) in nats. `next_NT` is p of the text's next token,
-    and at the last position p of the model's own answer.
+    and at the last position p of the model's own answer; `rank_NT` is that token's place, 1 if it
+    is the most probable: it moves long before p does.
     """
 
     token_NTM: np.ndarray
@@ -29,6 +30,7 @@ class Lens(Result):
     entropy_NT: np.ndarray
     kl_NT: np.ndarray
     next_NT: np.ndarray
+    rank_NT: np.ndarray
 
 
 @each_text
@@ -63,6 +65,7 @@ def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None,
                 -np.sum(p_TV * log_p_TV, -1),
                 np.sum(np.exp(answer_TV) * (answer_TV - log_p_TV), -1),
                 np.take_along_axis(p_TV, next_T[:, None], -1)[:, 0],
+                1 + np.sum(log_p_TV > np.take_along_axis(log_p_TV, next_T[:, None], -1), -1),
             )
         )
     return Lens(*(np.array(each) for each in zip(*rows)))

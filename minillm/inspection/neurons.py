@@ -2,7 +2,7 @@
 
 A neuron writes its activation times its row of down_proj. It can be ranked
 
-share   by the norm of what it writes, relative to the norm of the stream that it writes into:
+share   by the norm of what it writes, relative to the norm of the stream after its layer:
         streams grow from layer to layer, so by norm alone the last layers would always win
 norm    by the norm of what it writes
 logit   by what it adds to the logit of the next token, on the direct path (attribution.py)
@@ -53,7 +53,7 @@ def top_neurons(model: Model, prompt, count: int = 5, seen: dict | None = None, 
         raise UserError(f"layers are {list(layers)}: name some of 0 to "
                         f"{config.num_hidden_layers - 1}")
     last = f"layers.{config.num_hidden_layers - 1}.resid_post"
-    seen = seen or run(model, tokens_BT, ["*.mlp_post", "*.resid_pre", last, "logits"], (), twin)[1]
+    seen = seen or run(model, tokens_BT, ["*.mlp_post", "*.resid_post", "logits"], (), twin)[1]
     if by == "logit":
         best = np.append(tokens_BT[0, 1:], np.argmax(seen["logits"][0, -1]))
         read_TD = head_matrix(model)[:, best if token_T is None else token_T].T
@@ -63,7 +63,7 @@ def top_neurons(model: Model, prompt, count: int = 5, seen: dict | None = None, 
         active_TF, down_FD = seen[f"layers.{i}.mlp_post"][0], model.params["layers"][i]["down_proj"]
         read_TF, down_FD = as_read(down_FD, active_TF), matrix(down_FD)
         norm_TF = np.abs(read_TF) * np.linalg.norm(down_FD, axis=-1)
-        stream_T1 = np.linalg.norm(seen[f"layers.{i}.resid_pre"][0], axis=-1, keepdims=True)
+        stream_T1 = np.linalg.norm(seen[f"layers.{i}.resid_post"][0], axis=-1, keepdims=True)
         score_TF = (norm_TF if by == "norm" else norm_TF / np.maximum(stream_T1, 1e-30)
                     if by == "share" else read_TF * (direction_TD @ down_FD.T))
         best_TN = largest(np.abs(score_TF), min(count, score_TF.shape[-1]))

@@ -35,7 +35,7 @@ def _(found: Lens) -> str:
     words = found.words or Words(None)
     texts = [[words(token) for token in row] for row in found.token_NTM[..., 0]]
     rows = ["embedding", *(f"after layer {i}" for i in range(len(texts) - 1))]
-    return heat("Logit lens: the likeliest token after each layer, shaded by its probability", rows,
+    return heat("Logit lens: the most probable token after each layer, by its probability", rows,
                 columns(words, found.p_NTM.shape[1]), found.p_NTM[..., 0], most=1, texts=texts)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minillm.errors import UserError
-from minillm.inspection.patching import equally_long, patch, target
+from minillm.inspection.patching import equally_long, patch, rank_by_gradient, target
 from minillm.inspection.shown import Result, Words
 from minillm.loading import Model
 
@@ -75,10 +75,14 @@ def read_pairs(text: str, name: str = "the file") -> list[Pair]:
 
 
 def patch_pairs(model: Model, pairs: Sequence[Pair], site: str = "z", by: str = "head",
-                seed: int = 0, twin: str = "jax", only_LN=None,
+                seed: int = 0, twin: str = "jax", most: int | None = None,
                 progress=lambda done, pairs: None) -> AveragePatching:
-    """`patch` of every pair, and the mean with its interval. Raises UserError: a pair that does not
-    fit (said which), pairs of unequal length by position, no difference to bring back."""
+    """`patch` of every pair, and the mean with its interval.
+
+    `most` limits the work to so many places: those with the largest mean estimate by gradient; the
+    others are NaN. Raises UserError: a pair that does not fit (said which), pairs of unequal length
+    by position, no difference to bring back.
+    """
     model, found, rows = model.on(twin), [], []
     for number, pair in enumerate(pairs, 1):
         try:
@@ -94,7 +98,11 @@ def patch_pairs(model: Model, pairs: Sequence[Pair], site: str = "z", by: str = 
                             f"{len(rows[0][0])}: an average by position needs prompts of one "
                             "length; by head does not")
         found.append((rows[-1], wanted))
-    done = []
+    done, only_LN = [], None
+    if most is not None:
+        ranked = [rank_by_gradient(model, *pair, site, by, wanted, twin) for pair, wanted in found]
+        size_LN = np.abs(np.sum([each.score_LN - each.corrupt for each in ranked], 0))
+        only_LN = size_LN >= np.sort(size_LN, axis=None)[-max(1, min(most, size_LN.size))]
     for number, ((clean, corrupt), wanted) in enumerate(found):
         progress(number, len(found))
         done.append(patch(model, clean, corrupt, site, by, wanted, only_LN, twin=twin))

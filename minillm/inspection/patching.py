@@ -124,10 +124,10 @@ def one_token(model: Model, token) -> int:
     ids = model.tokenizer.encode(token)
     if len(ids) != 1:
         pieces = " | ".join("".join(text for text, _ in shown(model.tokenizer, i)) for i in ids)
-        raise UserError(
-            f"{token!r} is {len(ids)} tokens ({pieces}): give a text of one; a word inside a sentence begins with "
-            f"a space, as in {' ' + token.strip()!r}"
-        )
+        one = [text for text in (f" {token.strip()}", token.strip())
+               if len(model.tokenizer.encode(text)) == 1]
+        way = f", such as {one[0]!r}" if one else ", or its id"
+        raise UserError(f"{token!r} is {len(ids)} tokens ({pieces}): give a text of one{way}")
     return ids[0]
 
 
@@ -187,7 +187,7 @@ def patch(model: Model, clean, corrupt, site: str = "resid_pre", by: str = "posi
         if len(rows):
             masks = one_part_each(site, by, model.config, T, rows)
             x_RTD = restart(model, other[f"layers.{i}.resid_pre"], i, site, "replace", masks, value,
-                            twin)
+                            twin, some=only_LN is not None)
             score_LN[i, rows] = scores_at(model, x_RTD, target.position, target.token, target.rival,
                                           twin)
     return Patching(site, by, target, clean_score, corrupt_score, score_LN, np.isfinite(score_LN),

@@ -6,13 +6,10 @@ probabilities in one byte each (the square root, 0 to 255), the rest in two or f
 """
 
 import base64
-import hashlib
 import json
-import os
 import re
 from datetime import datetime
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +21,26 @@ from minillm.config import GenerateConfig
 from minillm.errors import UserError
 from minillm.files import write_atomically
 from minillm.in_numpy.ops import log_softmax
+from minillm.in_page.page import may_write as page_may_write, policy
 from minillm.inspection import compare as comparing, faithfulness
-from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps
+from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps, ablate_neurons
 from minillm.inspection.attribution import attribute_logits, head_outputs
-from minillm.inspection.dispatch import prompt_tokens
+from minillm.inspection.circuits import copying_scores, ov, qk
+from minillm.inspection.cost import Budget, cost_of, default_effort
+from minillm.inspection.dispatch import one_text
 from minillm.inspection.heads import (
     KINDS,
     HeadScores,
     mean_attention,
+    ordinary_tokens,
     score_patterns,
     scores_on_repeats,
     targets,
 )
 from minillm.inspection.lens import largest, logit_lens
-from minillm.inspection.neurons import promoted, top_neurons, top_tokens
+from minillm.inspection.means import means
+from minillm.inspection.neurons import RANKINGS, promoted, top_neurons, top_tokens
+from minillm.inspection.pairs import patch_pairs
 from minillm.inspection.patching import Target, default_target, equally_long, patch, patch_best
 from minillm.inspection.record import record, run
 from minillm.inspection.shown import shown
@@ -45,30 +48,29 @@ from minillm.loading import Model
 
 PATTERN_BYTES = 2_500_000  # of attention patterns; more: the least important heads are left out
 LIKELIEST = 10
-EFFORT = 1.5  # default: half a minute to a minute on two cores
-PANELS = (
-    "checks",
-    "lens",
-    "ablation",
-    "patching",
-    "neurons",
-)  # what takes time, and can be left out
-TYPED = 20_000_000  # parameters: a larger model does not write the text in which its neurons are looked at
+PANELS = ("checks", "lens", "ablation", "patching", "neurons", "circuits")  # what takes time
+TYPED = 20_000_000  # parameters: a larger model does not write the text for its neurons
+TEXT = 512  # tokens in which neurons are looked at
+NEURONS = 5  # a position, by each ranking
+CIRCUITS, CIRCUIT_TOKENS = 12, 12  # heads whose circuits are shown, and on how many tokens
+HEADS = ("z", "q", "k", "v")  # sites that are patched head by head
+ROWS = 64  # positions whose probabilities are in memory at once
 
 
 def contents(model: Model, prompt, corrupt=None, against: Model | None = None, text: str
-             | None = None, effort: float = EFFORT, twin: str = "jax", say=lambda line: None,
-             panels=PANELS, target: Target | None = None, command: str = "") -> dict:
+             | None = None, effort: float | None = None, twin: str = "jax",
+             say=lambda line: None, panels=PANELS, target: Target | None = None,
+             command: str = "", pairs=(), mean_texts=()) -> dict:
     """Everything that the page shows, ready for JSON.
 
-    `effort` is the number of operations for ablation and patching, in 10^12. The neurons' top tokens are searched in
-    `text`; by default a small model writes some, and a large one reads English. `target` is the pair of tokens whose
-    difference of logits is taken apart and patched. `say` is called with each step's name.
+    `effort` is the time for what `panels` names, in seconds as cost.py estimates them; what does not
+    fit is left out and said. The neurons' top tokens are searched in `text`; by default a small model
+    writes some, and a large one reads English. `target` is the pair of tokens whose difference of
+    logits is taken apart and patched. Over `pairs` patches are averaged; the mean over `mean_texts`
+    takes the place of heads and MLPs beside zeros. `say` is called with each step's name.
     """
     model = model.on(twin)
-    tokens_BT = prompt_tokens(model, prompt)
-    if len(tokens_BT) != 1:
-        raise UserError(f"a page is about one text, and here are {len(tokens_BT)}")
+    tokens_BT = one_text(model, prompt, "a page")
     if corrupt is not None:
         ((_, corrupt_T),) = equally_long(model, tokens_BT, corrupt)
         corrupt = corrupt_T[None]
@@ -76,9 +78,10 @@ def contents(model: Model, prompt, corrupt=None, against: Model | None = None, t
             raise UserError(
                 "both prompts are the same: patching needs a second one that differs (--corrupt TEXT)"
             )
-    say(f"recording {tokens_BT.shape[1]} tokens")
+    T = tokens_BT.shape[1]
+    say(f"recording {T} tokens")
     seen = record(model, tokens_BT, faithfulness.NEEDED, twin=twin)
-    page = Page(model, tokens_BT, seen)
+    page = Page(model, tokens_BT, seen, default_effort(T) if effort is None else effort)
     page.add_model(twin, prompt, command)
     broken = faithfulness.not_finite(seen)
     if broken:
@@ -86,42 +89,49 @@ def contents(model: Model, prompt, corrupt=None, against: Model | None = None, t
         page.data["broken"] = broken
         page.data["checks"] = []
         return page.finished()
+    for name in PANELS:
+        if name not in panels:
+            page.left_out(name, f"it was not asked for (--panels {','.join((*panels, name))})")
+    checked = "checks" in panels and page.fits("the checks", page.cost.checks)
     page.add_checks(faithfulness.check_all(model, tokens_BT, corrupt, seen, twin, page.look, say)
-                    if "checks" in panels else [])
-    if "checks" not in panels:
+                    if checked else [])
+    if not checked:
         for i, layer in enumerate(model.params["layers"]):
             say(f"reading the heads of layer {i + 1}")
             page.look(i, faithfulness.whole_block(twin, layer, seen[f"layers.{i}.resid_pre"],
                                                   model.config, ["pattern"]))
     page.add_answers()
     page.add_head_scores(twin)
-    if "lens" in panels:
+    if "lens" in panels and page.fits("the lens", page.cost.lens):
         say("reading every layer through the head")
         page.add_lens(logit_lens(model, tokens_BT, 5, seen=seen, twin=twin))
     if corrupt is not None and target is None:
         logits = (seen["logits"][0, -1], run(model, corrupt, (), (), twin)[0][0, -1])
-        target = default_target(*logits, tokens_BT.shape[1] - 1)
+        target = default_target(*logits, T - 1)
     page.add_attribution(target)
     page.add_norms()
-    left = effort * 1e12
+    neurons = page.time_for_neurons() if "neurons" in panels else None
+    circuits = "circuits" in panels and page.fits(
+        "OV and QK circuits", page.cost.circuits(CIRCUITS, CIRCUIT_TOKENS))
+    later = (corrupt is not None and "patching" in panels) + bool(pairs)
     if "ablation" in panels:
         say("taking out one head after the other")
-        left = page.add_ablation(left * (0.5 if corrupt is not None else 1),
-                                 twin) + left * (0.5 if corrupt is not None else 0)
+        page.add_ablation(1 / (1 + later), twin, mean_texts)
     else:
         page.no_ablation()
     page.add_patterns()
     if corrupt is not None and "patching" in panels:
-        say("patching the clean run into the corrupt one")
-        page.add_patching(corrupt, target, left, twin, say)
-    elif corrupt is None:
+        page.add_patching(corrupt, target, 1 / (1 + bool(pairs)), twin, say)
+    elif corrupt is None and "patching" in panels:
         page.left_out("patching", "it needs a second prompt of as many tokens: --corrupt TEXT")
-    if "neurons" in panels:
+    if pairs:
+        page.add_pairs(pairs, twin, say)
+    if neurons:
         say("looking for what excites the neurons")
-        page.add_neurons(text, twin)
-    for name in PANELS:
-        if name not in panels:
-            page.left_out(name, "it was not asked for (--panels)")
+        page.add_neurons(text, neurons, twin)
+    if circuits:
+        say("reading the circuits of heads off the weights")
+        page.add_circuits()
     if against is not None:
         say(f"comparing with {against.source}")
         page.add_comparison(comparing.compare(model, against, tokens_BT, twin), against)
@@ -131,11 +141,13 @@ def contents(model: Model, prompt, corrupt=None, against: Model | None = None, t
 class Page:
     """The data of one page as it grows: arrays, token labels, what is left out and why."""
 
-    def __init__(self, model: Model, tokens_BT, seen: dict):
+    def __init__(self, model: Model, tokens_BT, seen: dict, effort: float):
         self.model, self.config, self.tokens_BT, self.seen = model, model.config, tokens_BT, seen
         self.L, self.H, self.T = (model.config.num_hidden_layers, model.config.num_attention_heads,
                                   tokens_BT.shape[1])
         self.data, self.arrays, self.ids, self.missing = {}, {}, set(tokens_BT[0].tolist()), []
+        self.cost, self.budget = cost_of(model, self.T), Budget(effort)
+        self.late = []  # left out for want of time: (what, why, seconds)
         self.coded, self.sharpness, self.scores, self.strength = (
             [],
             [],
@@ -167,9 +179,27 @@ class Page:
     def left_out(self, what: str, why: str):
         self.missing.append([what, why])
 
+    def fits(self, what: str, seconds: float) -> bool:
+        """Is there time for a panel? If not, say that it is left out."""
+        if self.budget.takes(seconds):
+            return True
+        self.late.append((what, "not computed", seconds))
+        return False
+
     def finished(self) -> dict:
+        for what, why, seconds in self.late:
+            self.left_out(what, f"{why}: all of it takes about {seconds:,.0f} s more ({self.again})")
+        if self.late:
+            self.data["effort"] = [round(self.budget.given, 1), self.again]
         labels = {str(i): shown(self.model.tokenizer, i) for i in sorted(self.ids)}
         return self.data | {"arrays": self.arrays, "labels": labels, "left_out": self.missing}
+
+    @property
+    def again(self) -> str:
+        """What computes what was left out for want of time."""
+        words, command = f"--effort {self.budget.wanted}", self.data.get("command", "")
+        return (re.sub(r"(?<= )--effort[ =]\S+", words, command) if "--effort" in command
+                else f"{command} {words}".strip())
 
     def add_model(self, twin: str, prompt, command: str):
         config, about = self.config, family(self.config)
@@ -213,19 +243,26 @@ class Page:
                 each["difference"] = str(each["difference"])
 
     def add_answers(self):
-        log_p_TV = log_softmax(self.seen["logits"][0].astype(np.float64))
-        best_TM = largest(log_p_TV, min(LIKELIEST, self.config.vocab_size))
-        surprise_T = np.full(self.T, np.nan)
-        surprise_T[1:] = -log_p_TV[np.arange(self.T - 1), self.tokens_BT[0, 1:]]
-        p_TV = np.exp(log_p_TV)
-        rank_T = np.zeros(self.T)
-        rank_T[:-1] = (log_p_TV[:-1] > log_p_TV[np.arange(self.T - 1),
-                                                self.tokens_BT[0, 1:]][:, None]).sum(1) + 1
+        T, V = self.T, self.config.vocab_size
+        best_TM = np.zeros((T, min(LIKELIEST, V)), np.int64)
+        p_TM, surprise_T = np.zeros(best_TM.shape), np.full(T, np.nan)
+        rank_T, entropy_T = np.zeros(T), np.zeros(T)
+        next_T = np.append(self.tokens_BT[0, 1:], 0)
+        for t in range(0, T, ROWS):
+            here, log_p_TV = slice(t, t + ROWS), log_softmax(
+                self.seen["logits"][0, t : t + ROWS].astype(np.float64))
+            best_TM[here] = largest(log_p_TV, best_TM.shape[1])
+            p_TM[here] = np.exp(np.take_along_axis(log_p_TV, best_TM[here], -1))
+            next_T1 = np.take_along_axis(log_p_TV, next_T[here, None], -1)
+            surprise_T[t + 1 : t + 1 + ROWS] = -next_T1[: T - 1 - t, 0]
+            rank_T[here] = (log_p_TV > next_T1).sum(1) + 1
+            entropy_T[here] = -np.sum(np.exp(log_p_TV) * log_p_TV, -1)
+        rank_T[-1] = 0
         self.put("answer_token", best_TM, "int32", ids=True)
-        self.put("answer_p", np.take_along_axis(p_TV, best_TM, -1))
+        self.put("answer_p", p_TM)
         self.put("surprise", surprise_T)
         self.put("rank", rank_T)
-        self.put("entropy", -np.sum(p_TV * log_p_TV, -1))
+        self.put("entropy", entropy_T)
 
     def add_patterns(self):
         """The patterns, or where they would make the file too large, those of the heads that matter most."""
@@ -270,7 +307,8 @@ class Page:
         self.put("lens_p", lens.p_NTM, "float16")
         self.put("lens_entropy", lens.entropy_NT, "float16")
         self.put("lens_kl", lens.kl_NT, "float16")
-        self.put("lens_next", lens.next_NT, "float16")
+        self.put("lens_next", np.log(np.maximum(lens.next_NT, 1e-38)), "float16")
+        self.put("lens_rank", lens.rank_NT, "int32")
 
     def add_attribution(self, target: Target | None):
         """The parts of every next token's logit, or with a target of its lead over its rival, at every position."""
@@ -300,108 +338,172 @@ class Page:
         self.put("norm_last",
                  np.linalg.norm(self.seen[f"layers.{self.L - 1}.resid_post"][0], axis=-1))
 
-    def operations(self) -> float:
-        """The number of operations of two half passes over the prompt, each with its logits: a part and its control."""
-        layers = sum(leaf.size
-                     for leaf in flatten({"layers": self.model.params["layers"]}).values())
-        return 2.0 * self.T * (layers + 2 * self.config.vocab_size * self.config.hidden_size)
-
-    def add_ablation(self, budget: float, twin: str) -> float:
-        """Ablate heads and MLPs; returns the remaining budget."""
-        cost, total = self.operations(), self.L * self.H
-        most = int(budget / cost)
+    def add_ablation(self, share: float, twin: str, mean_texts):
+        """Ablate heads and MLPs in a share of the time, by zeros and (with texts) by their mean."""
+        mean = means(self.model, mean_texts, twin=twin) if len(mean_texts) else None
+        kinds = [None] if mean is None else [None, mean]
+        total, each = self.L * self.H, self.cost.part * len(kinds)
+        most = self.budget.times(each, total + self.L, share)
         only_LH = only_L = None
         if most < total + self.L:
             mlps = min(self.L, max(1, most // 4))
-            layers = range(self.L)
             size_LH = np.array([np.linalg.norm(head_outputs(self.model, self.seen, i),
-                                               axis=-1).mean(-1) for i in layers])
+                                               axis=-1).mean(-1) for i in range(self.L)])
             only_LH = strongest(size_LH, most - mlps)
-            written = (self.seen[f"layers.{i}.mlp_out"][0] for i in layers)
+            written = (self.seen[f"layers.{i}.mlp_out"][0] for i in range(self.L))
             only_L = strongest(np.array([np.linalg.norm(x, axis=-1).mean() for x in written]), mlps)
-            self.left_out(
-                f"ablation of {np.sum(~only_LH)} of {total} heads and {np.sum(~only_L)} of {self.L} MLPs",
-                "it would take too long: those that write least were left out (--effort N allows more)",
-            )
-        found = ablate_heads(self.model, self.tokens_BT, only_LH=only_LH, twin=twin)
-        self.strength = found.kl_LNT
-        self._put_ablation("head", found)
-        found = ablate_mlps(self.model, self.tokens_BT, twin=twin, only_L=only_L)
-        self._put_ablation("mlp", found)
-        return max(0.0, budget - cost * min(most, total + self.L))
+            self.late.append((
+                f"ablation of {np.sum(~only_LH)} of {total} heads and {np.sum(~only_L)} of "
+                f"{self.L} MLPs", "those that write least", (total + self.L - most) * each))
+        for instead in kinds:
+            name = "ablate" if instead is None else "mean"
+            found = ablate_heads(self.model, self.tokens_BT, only_LH=only_LH, twin=twin,
+                                 instead=instead)
+            self.strength = found.kl_LNT if instead is None else self.strength
+            self._put_ablation(f"{name}_head", found)
+            found = ablate_mlps(self.model, self.tokens_BT, twin=twin, only_L=only_L,
+                                instead=instead)
+            self._put_ablation(f"{name}_mlp", found)
+        if mean is not None:
+            self.data["mean"] = mean.about
 
     def no_ablation(self):
         """Say that nothing was ablated: no number."""
         for name, N in (("head", self.H), ("mlp", 1)):
             nothing = np.full((self.L, N, self.T), np.nan)
-            self._put_ablation(name, Ablation(nothing, nothing, nothing, nothing))
+            self._put_ablation(f"ablate_{name}", Ablation(nothing, nothing, nothing, nothing))
 
     def _put_ablation(self, name: str, found: Ablation):
         for field in ("kl", "surprise", "control_kl", "control_surprise"):
-            self.put(f"ablate_{name}_{field}", getattr(found, f"{field}_LNT"), "float16")
+            self.put(f"{name}_{field}", getattr(found, f"{field}_LNT"), "float16")
 
-    def add_patching(self, corrupt_BT, target: Target, budget: float, twin: str, say):
-        sites = [
-            ("resid_pre", "position"),
-            ("attn_out", "position"),
-            ("mlp_out", "position"),
-            ("z", "head"),
-        ]
-        total = sum(self.L * (self.T if by == "position" else self.H) for _, by in sites)
-        most = int(budget / self.operations())
+    def add_patching(self, corrupt_BT, target: Target, share: float, twin: str, say):
+        """Patch every site: exactly where there is time, else the best places by gradient."""
+        sites = [("resid_pre", "position"), ("attn_out", "position"), ("mlp_out", "position"),
+                 *((site, "head") for site in HEADS)]
+        counts = [self.L * (self.T if by == "position" else
+                            self.config.num_key_value_heads if site in "kv" else self.H)
+                  for site, by in sites]
+        total, each = sum(counts), self.cost.place
         self.ids |= {target.token, *([] if target.rival is None else [target.rival]),
                      *corrupt_BT[0].tolist()}
-        found = {}
-        for site, by in sites:
-            N = self.T if by == "position" else self.H
+        most, found = self.budget.times(each, total, share), {}
+        for (site, by), places in zip(sites, counts):
             say(f"patching {site}")
+            arguments = (self.model, self.tokens_BT, corrupt_BT, site, by, target)
+            control = None
             if most >= total:
-                exact = patch(self.model, self.tokens_BT, corrupt_BT, site, by, target, twin=twin)
-                control = patch(self.model, self.tokens_BT, corrupt_BT, site, by, target,
-                                control_seed=0, twin=twin)
+                exact = patch(*arguments, twin=twin)
+                control = patch(*arguments, control_seed=0, twin=twin)
             else:
-                share = max(1, int(2 * most * N * self.L / total))
                 try:
-                    exact = patch_best(self.model, self.tokens_BT, corrupt_BT, site, by, target,
-                                       share, twin)
+                    exact = patch_best(*arguments, max(1, int(2 * most * places / total)), twin)
                 except UserError as error:
                     self.left_out(f"patching of {site}", str(error))
                     continue
-                control = None
             if exact.clean == exact.corrupt:
                 self.left_out(
                     "patching",
                     "both prompts give the same answer with the same score, so there is nothing to bring back",
                 )
                 return
-            self.put(f"patch_{site}", exact.recovered_LN, "float16")
-            self.put(f"patch_{site}_exact", exact.exact_LN, "uint8")
+            self._put_patching(f"patch_{site}", exact)
             if control:
                 self.put(f"patch_{site}_control", control.recovered_LN, "float16")
             found = {"clean": exact.clean, "corrupt": exact.corrupt}
         if most < total:
-            self.left_out("most exact patches, and their controls",
-                          "they would take too long: all places were ranked by gradient, and only "
-                          "the best were patched; estimates are marked (--effort N allows more)")
-        self.data["patching"] = found | {"token": target.token, "rival": target.rival,
-                                         "tokens": corrupt_BT[0].tolist()}
+            self.late.append((
+                "most exact patches, and their controls", "all places were ranked by gradient, and "
+                "only the best were patched; estimates are marked", (total - most) * each))
+        if found and self.T > 1 and self.budget.takes(self.cost.ranking):
+            say("patching heads position by position")
+            arguments = (self.model, self.tokens_BT, corrupt_BT, "z", "head and position", target)
+            both = self.L * self.H * self.T
+            few = self.budget.times(each / 2, both, share / 2)
+            try:
+                self._put_patching("patch_both", patch(*arguments, twin=twin) if few == both else
+                                   patch_best(*arguments, max(1, few), twin))
+            except UserError as error:
+                self.left_out("patching of heads by position", str(error))
+        if found:
+            self.data["patching"] = found | {"token": target.token, "rival": target.rival,
+                                             "tokens": corrupt_BT[0].tolist()}
 
-    def add_neurons(self, text: str | None, twin: str):
-        found = top_neurons(self.model, self.tokens_BT, 5, seen=self.seen)
-        pairs = sorted(set(zip(found.layer_TN.ravel().tolist(), found.unit_TN.ravel().tolist())))
-        place = {pair: i for i, pair in enumerate(pairs)}
-        index_TN = np.vectorize(lambda layer, unit: place[layer, unit])(
-            found.layer_TN, found.unit_TN)
+    def _put_patching(self, name: str, found):
+        self.put(name, found.recovered_LN, "float16")
+        self.put(f"{name}_exact", found.exact_LN, "uint8")
+
+    def add_pairs(self, pairs, twin: str, say):
+        """Heads, patched in every pair: the share that comes back on average, and its interval."""
+        rows = [self.model.prompt_ids(pair.clean) if isinstance(pair.clean, str) else pair.clean
+                for pair in pairs]
+        costs = [cost_of(self.model, len(row)) for row in rows]
+        each = sum(cost.place for cost in costs) / 2
+        for site in HEADS:
+            heads = self.config.num_key_value_heads if site in "kv" else self.H
+            ranking = sum(cost.ranking for cost in costs)
+            most, total = self.budget.times(each, self.L * heads, 0.5), self.L * heads
+            if most < total and not (most and self.budget.takes(ranking)):
+                self.late.append((f"averages of {site} over the pairs", "not computed",
+                                  total * each))
+                continue
+            if most < total:
+                self.late.append((f"averages of {total - most} of {total} heads ({site}) over the "
+                                  "pairs", "those with the smallest estimate by gradient",
+                                  (total - most) * each))
+            try:
+                found = patch_pairs(
+                    self.model, pairs, site, "head", twin=twin, most=most if most < total else None,
+                    progress=lambda done, of: say(f"patching {site}, pair {done + 1} of {of}"))
+            except UserError as error:
+                self.left_out(f"averages of {site} over the pairs", str(error))
+                continue
+            for name in ("share", "low", "high"):
+                self.put(f"pairs_{site}_{name}", getattr(found, f"{name}_LN"))
+            self.data["pairs"] = {"count": found.pairs, "clean": found.clean,
+                                  "corrupt": found.corrupt}
+
+    def time_for_neurons(self) -> int | None:
+        """How many neurons there is time to look up, of all that a page shows; None for none."""
+        wanted = 3 * NEURONS * self.T
+        reading = self.cost.neurons(TEXT, 0)
+        if not self.fits("neurons", reading):
+            return None
+        each = self.cost.neurons(0, 1)
+        count = self.budget.times(each, wanted, 0.3)
+        if count < wanted:
+            self.late.append(("the effect of taking out most neurons", "the strongest at the "
+                              "prompt's end come first", (wanted - count) * each))
+        return max(NEURONS, count)
+
+    def add_neurons(self, text: str | None, effects: int, twin: str):
+        """The strongest neurons by each ranking; what taking out the last positions' does."""
+        rankings = [top_neurons(self.model, self.tokens_BT, NEURONS, seen=self.seen, by=by)
+                    for by in RANKINGS]
+        layer_RTN, unit_RTN = (np.stack([getattr(each, f"{name}_TN") for each in rankings])
+                               for name in ("layer", "unit"))
+        keys_RTN = layer_RTN * self.config.intermediate_size + unit_RTN
+        keys, index = np.unique(keys_RTN, return_inverse=True)
+        index_RTN = index.reshape(keys_RTN.shape)
+        pairs = [tuple(map(int, divmod(key, self.config.intermediate_size))) for key in keys]
+        active_RTN = np.stack([each.activation_TN for each in rankings])
         signs = np.ones(len(pairs))
-        signs[index_TN.ravel()] = np.where(found.activation_TN.ravel() < 0, -1, 1)
+        signs[index_RTN.ravel()] = np.where(active_RTN.ravel() < 0, -1, 1)
         rows_BT, about = text_rows(self.model, self.tokens_BT[0], text, twin)
         row_NM, position_NM, activation_NM = top_tokens(self.model, rows_BT, pairs, 6, signs, twin)
         around = np.clip(position_NM[..., None] + np.arange(-4, 3), -1, rows_BT.shape[1])
         padded = np.pad(rows_BT, ((0, 0), (1, 1)), constant_values=-1)
         context_NMC = padded[row_NM[..., None], around + 1]
-        self.put("neuron_at", index_TN, "int32")
-        self.put("neuron_active", found.activation_TN)
-        self.put("neuron_norm", found.norm_TN)
+        latest = list(dict.fromkeys(index_RTN[:, ::-1].transpose(1, 0, 2).ravel().tolist()))
+        chosen = sorted(latest[:effects])
+        found = ablate_neurons(self.model, self.tokens_BT, [pairs[n] for n in chosen], twin=twin)
+        effect_2NT = np.full((2, len(pairs), self.T), np.nan)
+        effect_2NT[:, chosen] = found.kl_LNT[0], found.control_kl_LNT[0]
+        self.put("neuron_at", index_RTN, "int32")
+        self.put("neuron_active", active_RTN)
+        self.put("neuron_norm", np.stack([each.norm_TN for each in rankings]))
+        self.put("neuron_score", np.stack([each.score_TN for each in rankings]))
+        self.put("neuron_effect", effect_2NT, "float16")
         self.put("neuron_name", pairs, "int32")
         self.put("neuron_sign", signs, "float32")
         self.put("neuron_promotes", promoted(self.model, pairs), "int32", ids=True)
@@ -410,6 +512,23 @@ class Page:
         self.ids |= set(context_NMC.ravel().tolist()) - {-1}
         self.data["neuron_text"] = about
 
+    def add_circuits(self):
+        """OV and QK of the heads that matter most, on the prompt's last tokens; copying scores."""
+        order = np.lexsort((-np.ravel(self.sharpness), -self.strength_LH().ravel()))[:CIRCUITS]
+        tokens = np.array(list(dict.fromkeys(self.tokens_BT[0, ::-1].tolist()))[:CIRCUIT_TOKENS])
+        tokens = tokens[::-1]
+        heads = [tuple(map(int, divmod(head, self.H))) for head in np.sort(order)]
+        views = [ov(self.model, *head, tokens, 5) for head in heads]
+        self.put("circuit_head", heads, "int32")
+        self.put("circuit_token", tokens, "int32", ids=True)
+        self.put("circuit_best", [view.best_NM for view in views], "int32", ids=True)
+        self.put("circuit_worst", [view.worst_NM for view in views], "int32", ids=True)
+        self.put("circuit_rank", [view.rank_N for view in views], "int32")
+        if self.config.max_position_embeddings > 1:
+            self.put("circuit_score", [qk(self.model, *head, tokens).score_NM for head in heads])
+        if len(ordinary_tokens(self.model)) > 1:
+            self.put("copying", copying_scores(self.model))
+
     def add_comparison(self, found, other: Model):
         self.put("compare_error", found.error_LN)
         self.put("compare_kl", found.kl_T)
@@ -417,7 +536,7 @@ class Page:
         self.data["compare"] = {"taps": list(found.taps), "source": Path(other.source).name}
 
 
-def text_rows(model: Model, ids_T, text: str | None, twin: str, count: int = 512):
+def text_rows(model: Model, ids_T, text: str | None, twin: str, count: int = TEXT):
     """(token ids (B, T), a description): of `text`, or of what the model writes by itself."""
     length = min(128, model.config.max_position_embeddings - 1)
     read = text
@@ -480,13 +599,6 @@ def page(data: dict) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], html)
 
 
-def policy(css: str, js: str) -> str:
-    """A Content-Security-Policy: load nothing, and run only this style and this script."""
-    style, script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-                     for text in (css, js))
-    return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
-
-
 def embedded(data: dict) -> str:
     """JSON that is safe inside a script element: no <, > or &, and no U+2028 or U+2029."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
@@ -502,28 +614,8 @@ def title(data: dict) -> str:
 
 
 def may_write(path, replace: bool = False):
-    """Check before long work that the page can be written. Raises UserError.
-
-    Only with `replace` is a page overwritten, and never a file that is not a page of `minillm inspect`.
-    """
-    path = Path(path)
-    if path.is_dir() or not path.resolve().parent.is_dir():
-        raise UserError(f"{path}: "
-                        + ("is a folder" if path.is_dir() else f"there is no folder {path.parent}")
-                        + ": name a file for the page")
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise UserError(f"{path}: the folder {path.resolve().parent} cannot be written to")
-    if path.exists() and b"<title>Inside " not in path.read_bytes()[:5000]:
-        raise UserError(
-            f"{path}: exists and is not a page of minillm inspect: choose another --out")
-    if path.exists() and not replace:
-        raise UserError(f"{path}: already exists: choose another --out, or replace it with --force")
-
-
-def free_name(name: str = "report") -> Path:
-    """report.html, or the first of report-2.html, report-3.html, ... that does not exist."""
-    names = (Path(f"{name}{'' if n == 1 else f'-{n}'}.html") for n in count(1))
-    return next(path for path in names if not path.exists())
+    """Check before long work that the page can be written, as `in_page.page.may_write` does. Raises UserError."""
+    page_may_write(path, replace, b"<title>Inside ")
 
 
 def write(path, data: dict) -> int:

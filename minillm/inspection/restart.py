@@ -21,12 +21,13 @@ def rows_at_once(config, length: int, rows: int) -> int:
     return -(-rows // -(-rows // most))
 
 
-def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value,
-            twin: str) -> np.ndarray:
+def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value, twin: str,
+            some: bool = False) -> np.ndarray:
     """The last residual stream (R, T, D) of R runs that continue from `x_BTD` (1, T, D) at `layer`.
 
     Row r changes the activation `site` of that layer by value[r] where mask[r] is true; the kind of
-    change is "replace", "add" or "scale".
+    change is "replace", "add" or "scale". `some`: there are more rows in other layers or less, so
+    they run 1, 2, 4, 8, ... at once, for which few programs are compiled.
     """
     rows, config, T = len(mask), model.config, x_BTD.shape[1]
     room = (
@@ -36,7 +37,10 @@ def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value,
     mask, value = (padded(np.asarray(each), f"layers.0.{site}", T, room) for each in (mask, value))
     size, found = rows_at_once(config, room, rows), []
     value = np.broadcast_to(value, (rows, *value.shape[1:]))
-    for begin in range(0, rows, size):
+    begin = 0
+    while begin < rows:
+        if some:
+            size = 2 ** int(np.log2(min(size, rows - begin)))
         take = np.minimum(
             np.arange(begin, begin + size), rows - 1
         )  # the last batch repeats its last row: same shapes
@@ -47,6 +51,7 @@ def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value,
         for later in model.params["layers"][layer + 1 :]:
             x_RTD, _ = through_block(twin, later, x_RTD, config)
         found.append(np.asarray(x_RTD)[: rows - begin, :T])
+        begin += size
     return np.concatenate(found)
 
 

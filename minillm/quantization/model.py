@@ -14,16 +14,16 @@ from importlib import import_module
 
 import numpy as np
 
-from minillm.architecture.quantized import Quantized, Scheme
+from minillm.architecture.quantized import Quantized, Scheme, scheme_of
 from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.errors import UserError
 from minillm.in_numpy import module_of
 from minillm.in_numpy.model import unembedding
-from minillm.in_numpy.ops import no_tap
-from minillm.in_numpy.quantize import dequantize, quantize, smoothing
+from minillm.in_numpy.quantize import dequantize, smoothing
 from minillm.in_numpy.train import LOGITS_AT_ONCE
 from minillm.loading import twin_package
-from minillm.quantization.gptq import compensated, compensation, gptq
+from minillm.quantization.gptq import compensated_together, compensation, gptq
+from minillm.quantization.search import quantize
 from minillm.text.lengths import rows_at_once, trimmed
 
 LENS_AT_ONCE = 2**21  # numbers: the logits of a layer that `drift` looks at
@@ -45,8 +45,12 @@ class Seen:
 
 
 def quantize_model(params, config, scheme: Scheme, method: str = "round", tokens_NT=None,
-                   alpha: float = 0.5, threshold: float = 6.0, progress=lambda text: None):
+                   alpha: float = 0.5, threshold: float = 6.0, progress=lambda text: None,
+                   embedding: Scheme | None = None, twin: str = "numpy"):
     """Parameters whose matrices are records. `tokens_NT`: rows of calibration text, for the methods that need one.
+
+    `embedding`: another scheme for the embedding, which is the head too where they are tied.
+    `twin` runs the layers on the calibration text.
 
     Raises UserError: parameters that are quantized already, numbers that are not finite or too large, no calibration text.
     """
@@ -58,21 +62,21 @@ def quantize_model(params, config, scheme: Scheme, method: str = "round", tokens
     if method != "round" and tokens_NT is None:
         raise UserError(f"--method {method} needs a calibration text: give --calibration FILE")
     if method == "gptq":
-        return quantize_by_gptq(params, config, scheme, tokens_NT, progress)
+        return quantize_by_gptq(params, config, scheme, tokens_NT, progress, embedding, twin)
     if method == "smoothquant":
-        params = smooth(params, observe(params, config, tokens_NT, progress, False), alpha)
+        params = smooth(params, observe(params, config, tokens_NT, progress, False, twin), alpha)
     columns = {}
     if method == "llm-int8":
-        seen = observe(params, config, tokens_NT, progress, False)
+        seen = observe(params, config, tokens_NT, progress, False, twin)
         columns = outlier_inputs(seen, config, threshold)
-    return quantize_params(params, scheme, columns)
+    return quantize_params(params, scheme, columns, embedding)
 
 
 def refuse_quantized(params):
     """Raises UserError where the matrices are records already."""
-    if isinstance(params["embed_tokens"], Quantized):
-        raise UserError(f"the model is quantized already ({params['embed_tokens'].scheme}): rounding twice only adds errors: "
-                        "start from the float model")
+    if scheme := scheme_of(params):
+        raise UserError(f"the model is quantized already ({scheme}): rounding twice only adds "
+                        "errors: start from the float model")
 
 
 def check_numbers(path: str, leaf, scheme: Scheme):
@@ -80,15 +84,19 @@ def check_numbers(path: str, leaf, scheme: Scheme):
     if not np.all(np.isfinite(leaf)):
         raise UserError(f"{path} holds numbers that are not finite: no integers stand for those")
     most = 65504 if scheme.scale_dtype == "float16" else 1e37
-    if leaf.ndim > 1 and leaf.size and float(np.max(np.abs(leaf))) / scheme.highest > most:
+    steps = 1 if scheme.minimum else scheme.highest
+    if leaf.ndim > 1 and leaf.size and float(np.max(np.abs(leaf))) / steps > most:
         raise UserError(f"{path} holds numbers up to {float(np.max(np.abs(leaf))):.3g}: too large for {scheme.scale_dtype} scales")
 
 
-def quantize_params(params, scheme: Scheme, columns=None):
+def quantize_params(params, scheme: Scheme, columns=None, embedding: Scheme | None = None):
     """Every matrix rounded to nearest; `columns`: by path, the inputs of a matrix that stay float."""
     def one(path, leaf):
-        return leaf if leaf.ndim < 2 else quantize(leaf, scheme, path != "embed_tokens",
-                                                   (columns or {}).get(path))
+        if leaf.ndim < 2:
+            return leaf
+        if path == "embed_tokens":
+            return quantize(leaf, embedding or scheme, False)
+        return quantize(leaf, scheme, True, (columns or {}).get(path))
     return unflatten({path: one(path, leaf) for path, leaf in flatten(params).items()}, params)
 
 
@@ -97,60 +105,80 @@ def dequantize_params(params):
     return tree_map(lambda leaf: dequantize(leaf) if isinstance(leaf, Quantized) else leaf, params)
 
 
-def observe(params, config, tokens_NT, progress=lambda text: None, hessians: bool = True) -> Seen:
+def observe(params, config, tokens_NT, progress=lambda text: None, hessians: bool = True,
+            twin: str = "numpy") -> Seen:
     """Run the layers on calibration text and look at what goes into their matrices."""
     largest, hessian, streams = {}, {}, started(params, config, tokens_NT)
     for i, layer in enumerate(params["layers"]):
         progress(f"looking at layer {i + 1} of {len(params['layers'])}")
-
-        def look(name, x_TI, at=f"layers.{i}."):
-            largest[at + name] = np.maximum(largest.get(at + name, 0), np.max(np.abs(x_TI), axis=0))
-            if hessians:
-                hessian[at + name] = hessian.get(at + name, 0) + (x_TI.T @ x_TI).astype(np.float64)
-
-        streams = through(layer, streams, config, look)
+        for b, x_BTD in enumerate(streams):
+            streams[b], inputs = through(layer, x_BTD, config, twin)
+            for name, x_TI in inputs.items():
+                at = f"layers.{i}.{name}"
+                largest[at] = np.maximum(largest.get(at, 0), np.max(np.abs(x_TI), axis=0))
+                if hessians:
+                    hessian[at] = hessian.get(at, 0) + (x_TI.T @ x_TI).astype(np.float64)
     return Seen(largest, hessian)
 
 
-def started(params, config, tokens_NT, batch: int = 8) -> list:
-    """The start of the residual stream of all rows, some rows at a time."""
+def started(params, config, tokens_NT, most: int = 8) -> list:
+    """The start of the residual stream of all rows, some rows at a time, as many each time: one
+    shape to compile."""
+    batch = max(count for count in range(1, most + 1) if len(tokens_NT) % count == 0)
     embed, places = module_of(config).embed, range(0, len(tokens_NT), batch)
     return [embed(params, tokens_NT[i : i + batch], config) for i in places]
 
 
-def through(layer, streams: list, config, look=None) -> list:
-    """The streams after a block; `look(tap, x_TI)` is shown what goes into its matrices."""
-    def tap(name, x):
-        if look and name in INPUT_OF.values():
-            x_BTX = x.transpose(0, 3, 1, 2, 4) if name == "z" else x
-            look(name, x_BTX.reshape(x_BTX.shape[0] * x_BTX.shape[1], -1))
-        return x
-
-    block, tap = module_of(config).block_alone, tap if look else no_tap
-    return [block(layer, x_BTD, config, tap)[0] for x_BTD in streams]
+def through(layer, x_BTD, config, twin: str = "numpy"):
+    """The stream after a block, and what goes into the block's matrices: {tap: x_TI}."""
+    return tree_map(np.asarray, list(block_and_inputs(config, twin)(layer, x_BTD)))
 
 
-def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda text: None):
+@cache
+def block_and_inputs(config, twin: str):
+    """`through` as a function of a layer and a stream, by NumPy or compiled by JAX."""
+    block = import_module(f"minillm.in_{twin}").module_of(config).block_alone
+
+    def run(layer, x_BTD):
+        inputs = {}
+
+        def tap(name, x):
+            if name in INPUT_OF.values():
+                x_BTX = x.transpose(0, 3, 1, 2, 4) if name == "z" else x
+                inputs[name] = x_BTX.reshape(x_BTX.shape[0] * x_BTX.shape[1], -1)
+            return x
+
+        return block(layer, x_BTD, config, tap)[0], inputs
+
+    if twin == "numpy":
+        return run
+    import jax
+    return jax.jit(run)
+
+
+def quantize_by_gptq(params, config, scheme: Scheme, tokens_NT, progress=lambda text: None,
+                     embedding: Scheme | None = None, twin: str = "numpy"):
     """Layer by layer: each sees what the layers before it, rounded, make of the calibration text.
 
     The stream between two layers is kept: every layer runs twice, to see its inputs, and rounded.
     """
-    done = quantize_params({**params, "layers": []}, scheme) | {"layers": []}
+    done = quantize_params({**params, "layers": []}, scheme, embedding=embedding) | {"layers": []}
     streams = started(done, config, tokens_NT)
     for i, layer in enumerate(params["layers"]):
         progress(f"layer {i + 1} of {len(params['layers'])}")
-        hessian = {}
-
-        def look(name, x_TI, hessian=hessian):
-            hessian[name] = hessian.get(name, 0) + (x_TI.T @ x_TI).astype(np.float64)
-
-        through(layer, streams, config, look)
-        upper = {tap: compensation(hessian_II) for tap, hessian_II in hessian.items()}
-        rounded = {name: leaf if leaf.ndim < 2 else compensated(leaf, upper[INPUT_OF[name]], scheme)
-                   for name, leaf in layer.items()}
+        rounded, hessian = dict(layer), {}
+        for x_BTD in streams:
+            for tap, x_TI in through(layer, x_BTD, config, twin)[1].items():
+                hessian[tap] = hessian.get(tap, 0) + (x_TI.T @ x_TI).astype(np.float64)
+        for tap, hessian_II in hessian.items():
+            names = [name for name in layer if INPUT_OF.get(name) == tap]
+            records = compensated_together([layer[name] for name in names],
+                                           compensation(hessian_II), scheme)
+            rounded |= dict(zip(names, records))
         done["layers"].append(rounded)
         plain = rounded if scheme.activations else dequantize_params(rounded)
-        streams = through(plain, streams, config)
+        if i + 1 < len(params["layers"]) or "lm_head" in params:
+            streams = [through(plain, x_BTD, config, twin)[0] for x_BTD in streams]
     if "lm_head" in params:
         norm = module_of(config).final_norm
         read = [norm(done, x_BTD, config).reshape(-1, x_BTD.shape[-1]) for x_BTD in streams]
@@ -256,7 +284,8 @@ def drift(before, after, config, tokens_BT) -> list[dict]:
     streams = [started(params, config, tokens_BT) for params in (before, after)]
     every = -(-tokens_BT.size * config.vocab_size // LENS_AT_ONCE)  # of a long text a part will do
     for i, layers in enumerate(zip(before["layers"], after["layers"])):
-        streams = [through(layer, each, config) for layer, each in zip(layers, streams)]
+        streams = [[through(layer, x_BTD, config)[0] for x_BTD in each]
+                   for layer, each in zip(layers, streams)]
         a, b = (np.concatenate(each).reshape(-1, config.hidden_size) for each in streams)
         a_lens, b_lens = (normal(x[::every]) * before["norm"] @ readout for x in (a, b))
         rows.append({"layer": i, "residual": apart(a, b), "logits": apart(a_lens, b_lens)})

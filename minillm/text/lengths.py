@@ -27,6 +27,11 @@ def trimmed(tokens_NT, targets_NT):
 
 def rows_at_once(config, length: int, most: int, rows: int) -> int:
     """How many rows run in one batch: at most `most`, and as many as AT_ONCE holds a layer of."""
+    return max(1, min(most, rows, AT_ONCE // row_bytes(config, length)))
+
+
+def row_bytes(config, length: int) -> int:
+    """About how many bytes the activations of one layer of a row take; the scores of attention grow
+    with the square of its length."""
     scores = config.num_attention_heads * length * length
-    row = length * (6 * config.hidden_size + 3 * config.intermediate_size) + scores
-    return max(1, min(most, rows, AT_ONCE // (4 * row)))
+    return 4 * (length * (6 * config.hidden_size + 3 * config.intermediate_size) + scores)

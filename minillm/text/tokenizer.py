@@ -490,6 +490,14 @@ def load(path: str | Path, engine: str = "library") -> Tokenizer:
         raise UserError(f"{file}: {error}") from None
 
 
+def same_tokenizer(ours, theirs) -> bool:
+    """Do two tokenizers cut text alike: the same ids of tokens, the same merges in their order?"""
+    def merges(made):
+        return [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair)
+                for pair in made.spec["model"].get("merges", [])]
+    return ours.vocab == theirs.vocab and merges(ours) == merges(theirs)
+
+
 def _checked_special(special_tokens):
     for token in special_tokens:
         if not re.fullmatch("<[!-~]*[A-Za-z][!-~]*>", token):

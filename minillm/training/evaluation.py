@@ -7,7 +7,7 @@ import numpy as np
 from minillm.config import IGNORE, ModelConfig
 from minillm.in_numpy.train import LOGITS_AT_ONCE
 from minillm.text.dataset import Dataset, document_rows, windows
-from minillm.text.lengths import AT_ONCE, rows_at_once, trimmed
+from minillm.text.lengths import AT_ONCE, row_bytes, rows_at_once, trimmed
 
 BARE = 2**29  # bytes of a Python with JAX that has done nothing yet
 
@@ -89,7 +89,7 @@ def row_nats(model, params, config: ModelConfig, tokens_NT, targets_NT, batch_si
 
 
 def memory_needed(config: ModelConfig, length: int, parameters: int) -> int:
-    """About how many bytes evaluation takes: the parameters, a batch's layer, a slice of logits
-    with what is made of them."""
+    """About how many bytes evaluation takes: the parameters, a batch's layer with what is made of
+    its scores, a slice of logits with what is made of them."""
     logits = 2 * 4 * min(LOGITS_AT_ONCE, 16 * length * config.vocab_size)
-    return parameters + AT_ONCE + logits + BARE
+    return parameters + max(AT_ONCE, 2 * row_bytes(config, length)) + logits + BARE

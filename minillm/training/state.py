@@ -62,7 +62,7 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
     model, origin = json.loads(json.dumps(asdict(config))), origin or {}
     for then, now, names in ((before["model"], model, before["model"]),
                              (before["train"], asdict(train), before["train"]),
-                             (before["origin"], origin, origin | before["origin"])):
+                             (before["origin"], origin, before["origin"] or origin)):
         changed = [f"{name} ({then.get(name)!r} then, {now.get(name)!r} now)" for name in names
                    if then.get(name) != now.get(name)]
         if changed:

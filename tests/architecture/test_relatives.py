@@ -1,5 +1,5 @@
-"""Promise: Mistral, Qwen2 and Qwen3 are what their papers say, in folders, in GGUF files, and token
-by token."""
+"""Promise: Mistral, Qwen2, Qwen3 and SmolLM3 are what their papers say, in folders, in GGUF files,
+and token by token."""
 
 from dataclasses import asdict, replace
 
@@ -13,6 +13,7 @@ from minillm.architecture.mistral import MistralConfig
 from minillm.architecture.quantized import scheme_named
 from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
+from minillm.architecture.smollm3 import SmolLM3Config, every
 from minillm.architecture.tree import flatten
 from minillm.config import GenerateConfig, ModelConfig
 from minillm.errors import UserError
@@ -21,7 +22,7 @@ from minillm.loading import Model
 from minillm.quantization.model import dequantize_params, quantize_model
 from minillm.text import tokenizer as tokenizers
 
-KINDS = (MistralConfig, Qwen2Config, Qwen3Config)
+KINDS = (MistralConfig, Qwen2Config, Qwen3Config, SmolLM3Config)
 TOKENIZER = tokenizers.train(["the cat sat on the mat. "] * 20, 264)
 
 
@@ -51,7 +52,11 @@ def test_saved_and_loaded(tmp_path, kind, seed):
 def test_gguf_out_and_in_again(tmp_path, kind, scheme):
     ours = model(kind, 1, hidden_size=32, intermediate_size=64, head_dim=8, num_attention_heads=4,
                  num_key_value_heads=2, rope_theta=10000.0, rms_norm_eps=1e-5,
-                 initializer_range=0.02)
+                 initializer_range=0.02, num_hidden_layers=5)
+    if kind is SmolLM3Config:
+        ours = replace(ours, config=replace(ours.config, attention_bias=False,
+                                            no_rope_layers=every(4, 5)))
+        ours = replace(ours, params=random_params(ours.config, np.random.default_rng(1)))
     if scheme:
         ours = replace(ours, params=quantize_model(ours.params, ours.config, scheme_named(scheme)))
     assert export(tmp_path / "m.gguf", ours) == []
@@ -106,6 +111,15 @@ def test_quantized_and_made_float_again():
         assert list(flatten(params)) == list(flatten(ours.params))
         near = replace(ours, params=params).logits(tokens(ours))
         assert_close(near, ours.logits(tokens(ours)), 0.2, kind.__name__)
+
+
+def test_a_smollm3_that_llama_cpp_does_not_know_is_not_exported(tmp_path):
+    fixed = {"num_hidden_layers": 4, "attention_bias": False}
+    for seed, changes, words in ((0, {"no_rope_layers": (1, 0, 1, 0)}, "each fourth"),
+                                 (1, {"attention_bias": True}, "biases")):
+        ours = model(SmolLM3Config, seed, **fixed)
+        with pytest.raises(UserError, match=words):
+            export(tmp_path / "m.gguf", replace(ours, config=replace(ours.config, **changes)))
 
 
 def test_a_window_is_refused_with_the_way_out(tmp_path):

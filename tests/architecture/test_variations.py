@@ -138,7 +138,7 @@ def test_half_precision_storage(tmp_path):
     file = next(file for file in FILES if read(file)[0]["config"]["model_type"] == "llama")
     folder, tokens = folder_of(file, tmp_path), read(file)[1]["tokens"]
     for dtype, twins in (("float16", ("numpy", "jax")), ("bfloat16", ("jax",))):
-        kind = checkpoint.number_kind(dtype)
+        kind = checkpoint.dtype_named(dtype)
         model, whole = minillm.load(folder, dtype=dtype), minillm.load(folder)
         assert {leaf.dtype for leaf in flatten(model.params).values()} == {kind, np.dtype(np.float32)}
         rounded = {path: leaf if leaf.ndim < 2 else leaf.astype(kind).astype(np.float32)

@@ -72,7 +72,7 @@ def test_convert_writes_the_same_model(tmp_path, capsys, make, dtype):
     assert status == 0 and "to" in out
     before, after = minillm.load(tmp_path / "from"), minillm.load(tmp_path / "to")
     assert after.config == config
-    kind = checkpoint.number_kind(dtype)
+    kind = checkpoint.dtype_named(dtype)
     for path, leaf in flatten(before.params).items():
         np.testing.assert_array_equal(flatten(after.params)[path], leaf.astype(kind).astype(np.float32))
     status, _, err = run(capsys, "convert", tmp_path / "from", "--out", tmp_path / "to")

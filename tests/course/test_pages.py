@@ -12,7 +12,7 @@ from helpers import ROOT
 from minillm.course import demos, pages
 from minillm.course.lessons import all_lessons, load_module
 from minillm.course.opened import EXTENSIONS, Pages
-from minillm.course.pages import Maker, PageError
+from minillm.course.pages import PageError, PageRenderer
 from minillm.errors import UserError
 
 LESSONS = {lesson.name: lesson for lesson in all_lessons()}
@@ -43,9 +43,9 @@ def opened(tmp_path_factory):
 
 
 @pytest.fixture
-def maker():
+def renderer():
     lesson = next(iter(LESSONS.values()))
-    return lambda form="html": Maker(Path("page.md"), form, lesson.folder)
+    return lambda target="html": PageRenderer(Path("page.md"), target, lesson.folder)
 
 
 def test_the_pages_of_lesson_open_are_whole(opened):
@@ -98,8 +98,8 @@ def test_the_site_and_lesson_open_read_markdown_alike():
     assert set(re.findall(r"^  - ([\w.]+)", block, re.MULTILINE)) == set(EXTENSIONS)
 
 
-def test_a_function_has_tabs_of_its_own_below_its_name(maker):
-    made = markdown.markdown(maker().page("{{ twins ops.causal }}\n\n{{ twins ops.attend }}"), extensions=list(EXTENSIONS), extension_configs=EXTENSIONS)
+def test_a_function_has_tabs_of_its_own_below_its_name(renderer):
+    made = markdown.markdown(renderer().page("{{ twins ops.causal }}\n\n{{ twins ops.attend }}"), extensions=list(EXTENSIONS), extension_configs=EXTENSIONS)
     assert re.findall(r'<code>(\w+)</code></strong></p>\s*<div class="tabbed-set', made) == ["causal", "attend"]
 
 
@@ -117,9 +117,9 @@ def test_a_notebook_has_the_same_order_and_no_links(monkeypatch):
 
 def test_a_live_page_is_linked_on_the_site_alone():
     lesson = LESSONS["15_inside"]
-    maker = lambda form: Maker(lesson.folder / "lesson.md", form, lesson.folder)
-    assert maker("site").page("{{ live the report }}") == "[the report](15_inside/report.html)"
-    assert maker("html").page("{{ live the report }}") == "the report"
+    renderer = lambda target: PageRenderer(lesson.folder / "lesson.md", target, lesson.folder)
+    assert renderer("site").page("{{ live the report }}") == "[the report](15_inside/report.html)"
+    assert renderer("html").page("{{ live the report }}") == "the report"
 
 
 def test_a_title_is_text_and_a_body_is_html(tmp_path):
@@ -142,18 +142,18 @@ def test_source_is_what_the_file_holds():
         assert path.startswith("minillm/")
 
 
-def test_what_a_block_prints_stands_below_it(maker):
+def test_what_a_block_prints_stands_below_it(renderer):
     text = "```python run\nx = 6\nprint(7 * x)\n```\n\nand\n\n```python run\nprint(x)\n```\n"
-    assert re.findall(r"```\{ \.text \.output \}\n(\d+)\n```", maker().page(text)) == ["42", "6"]
-    assert "```{" not in maker("notebook").page(text)
+    assert re.findall(r"```\{ \.text \.output \}\n(\d+)\n```", renderer().page(text)) == ["42", "6"]
+    assert "```{" not in renderer("notebook").page(text)
 
 
 @pytest.mark.parametrize("wrong", ["{{ results.nothing }}", "{{ results.merges }}", "{{ code minillm.text.tokenizer.no_such }}", "{{ code minillm.nothing.at_all }}",
                                    "{{ twins ops.no_such }}", "{{ table no_such }}", "{{ figure no_such }}", "{{ no_such thing }}", "{{ live a page }}",
                                    "{{ link minillm/nothing.py }}", "```python run\nraise ValueError('x')\n```"])
-def test_a_reference_that_names_nothing_is_an_error_with_its_line(wrong, maker):
+def test_a_reference_that_names_nothing_is_an_error_with_its_line(wrong, renderer):
     with pytest.raises(PageError, match=r"page\.md, line 3: "):
-        maker().page(f"first\n\n{wrong}\n")
+        renderer().page(f"first\n\n{wrong}\n")
 
 
 def test_a_table_survives_the_signs_of_markdown():

@@ -28,10 +28,11 @@ from minillm.text import dataset as data, storyworld, tokenizer
 from minillm.text.corpora import Corpus
 from runs import DRIVER, SAME, TRAIN, TWINS, assert_same_run, interrupt_at
 
-LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,),
+LOSSES = {"forward_kl": (1.7,), "reverse_kl": (1.7,), "jsd": (1.7, 0.3),
           "distill_loss": (DistillConfig(alpha=0.7, temperature=1.7),)}
 WAYS = {"soft": DistillConfig(alpha=0.7, temperature=1.5), "reverse": DistillConfig(objective="reverse"),
-        "on-policy": DistillConfig(objective="on-policy", alpha=0.5), "kept": DistillConfig(kept=5)}
+        "on-policy": DistillConfig(objective="on-policy", alpha=0.5), "kept": DistillConfig(kept=5),
+        "jsd": DistillConfig(objective="on-policy", jsd_beta=0.4)}
 
 
 def logits_and_targets(rng, dtype=np.float64):
@@ -63,7 +64,7 @@ def test_every_loss_has_its_backward_right_under_it():
         assert names[names.index(name) + 1] == f"{name}_backward"
 
 
-@pytest.mark.parametrize("name", ["soft", "reverse", "kept"])
+@pytest.mark.parametrize("name", ["soft", "reverse", "kept", "jsd"])
 def test_gradients_of_the_whole_model(name, float64):
     rng = np.random.default_rng(5)
     config = random_config(rng, vocab_size=23)
@@ -123,6 +124,18 @@ def test_kl_is_zero_with_itself_and_positive_with_others(module):
     if module is numpy_distill:
         assert np.all(numpy_distill.forward_kl_backward(1.0, logits, logits, targets, 2.0) == 0)
         assert np.all(numpy_distill.reverse_kl_backward(1.0, logits, logits, targets, 2.0) == 0)
+
+
+def test_jsd_lies_between_the_two_kl():
+    """Zero with itself; beta KL(p || q) and (1 - beta) KL(q || p) at the ends; the half is even."""
+    logits, teacher, targets = logits_and_targets(np.random.default_rng(3))
+    said = logits, teacher, targets, 1.0
+    assert abs(numpy_distill.jsd(logits, logits, targets, 1.0, 0.3)) < 1e-15
+    near = numpy_distill.jsd(*said, 1e-9) / 1e-9, numpy_distill.jsd(*said, 1 - 1e-9) / 1e-9
+    assert_close(near[0], numpy_distill.forward_kl(*said), 1e-4)
+    assert_close(near[1], numpy_distill.reverse_kl(*said), 1e-4)
+    turned = numpy_distill.jsd(teacher, logits, targets, 1.0, 0.5)
+    assert_close(numpy_distill.jsd(*said, 0.5), turned, 1e-12)
 
 
 def test_kl_of_two_coins():
@@ -497,6 +510,22 @@ def test_the_command(extra, large, minillm, tmp_path):  # noqa: F811
     assert (status, err) == (0, "")
     assert minillm("evaluate", tmp_path / "run", "--twin", "numpy", "--data",
                    tmp_path / "run" / "data" if "responses" in extra else large / "data")[0] == 0
+
+
+def test_a_student_goes_on(large, minillm, tmp_path):  # noqa: F811
+    """--from begins with the parameters of a student that was trained before."""
+    first, then = tmp_path / "first", tmp_path / "then"
+    assert minillm("distill", large, "--out", first, *OPTIONS)[0] == 0
+    extra = ["--from", first, "--objective", "on-policy", "--jsd-beta", "0.5", *OPTIONS[2:]]
+    status, out, err = minillm("distill", large, "--out", then, *extra)
+    assert (status, err) == (0, "") and f"start {first}" in out
+    lost = [[r["held_out"] for r in training.read_metrics(folder / training.METRICS)
+             if "held_out" in r] for folder in (first, then)]
+    rows = [r for r in training.read_metrics(first / training.METRICS) if "on_eval_rows" in r]
+    assert lost[1][0] == rows[-1]["on_eval_rows"] != lost[0][0]
+    assert minillm("distill", large, "--out", then, *extra, "--resume")[0] == 0
+    status, _, err = minillm("distill", large, "--out", tmp_path / "no", *extra, "--start", "pruned")
+    assert status == 2 and "start is 'pruned'" in err
 
 
 def test_the_command_with_alpha_0_is_pretrain(large, minillm, tmp_path):  # noqa: F811

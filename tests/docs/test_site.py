@@ -132,12 +132,27 @@ def test_the_live_report_asks_for_nothing_and_complains_of_nothing(scheme, site,
         eventually(browser, "return document.documentElement.dataset.ready", "yes")
 
 
+def test_the_home_page_writes(site, browser):
+    """The model begins by itself, and another name comes without the head that carried this one."""
+    show(browser, site / "index.html")
+    written = "return /written/.test(document.querySelector('.status').textContent)"
+    eventually(browser, written, True, 60)
+    given = browser.execute_script("return document.querySelectorAll('.token.given').length")
+    text = "return [...document.querySelectorAll('.token')].map(token => token.textContent)"
+    whole = browser.execute_script(text)
+    assert len(whole) > given + 20 and whole[given] == " Farid"
+    browser.find_element("xpath", "//button[starts-with(text(), 'Take out head')]").click()
+    eventually(browser, "return document.querySelector('.compared').textContent.length > 0", True, 60)
+    assert browser.execute_script(text)[given] != " Farid"
+    assert browser.get_log("browser") == []
+
+
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     """What `minillm lesson open 3` writes, without the figures, which take seconds to draw."""
     from minillm.course.opened import Pages
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minillm.course.pages.Maker.make_figure", lambda self, name: "")
+        patch.setattr("minillm.course.pages.PageRenderer.make_figure", lambda self, name: "")
         pages = Pages(tmp_path_factory.mktemp("opened"))
         pages.write(find("3"))
         pages.write_missing()

@@ -10,7 +10,7 @@ import huggingface_hub
 import pytest
 
 from minillm.errors import UserError
-from minillm.formats import get
+from minillm.formats import get, llama2c
 
 
 @pytest.fixture
@@ -71,13 +71,26 @@ def test_the_hub(monkeypatch, tmp_path):
         (local_dir / "config.json").parent.mkdir(parents=True)
         (local_dir / "config.json").write_text("{}")
 
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda name, timeout: None)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     assert get.get("a/b", tmp_path) == tmp_path / "a" / "b"
 
     def gone(*_, **__):
         raise OSError("no\nnetwork")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", gone)
+    monkeypatch.setattr(huggingface_hub, "model_info", gone)
     with pytest.raises(UserError) as caught:
         get.get("a/b/c.gguf", tmp_path)
     assert "no network" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", list(get.STORIES))
+def test_a_story_model_comes_with_its_tokenizer(monkeypatch, tmp_path, name):
+    def fetched(remote, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / remote.name).write_bytes(b"")
+        return folder / remote.name
+
+    monkeypatch.setattr(get, "fetch", fetched)
+    path = get.get(name.upper(), tmp_path)
+    assert path.name == f"{name}.bin" and llama2c.find_tokenizer(path).parent == path.parent

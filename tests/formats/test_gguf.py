@@ -33,7 +33,7 @@ def interleaved(matrix, heads):
                           *matrix.shape[1:]).swapaxes(1, 2).reshape(matrix.shape)
 
 
-@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32", None])
+@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32", "int4-group32-min", None])
 @pytest.mark.parametrize("seed, shape",
                          list(enumerate([dict(hidden_size=64, intermediate_size=96),
                                          dict(hidden_size=32, intermediate_size=44), {}])))
@@ -56,7 +56,8 @@ def test_the_same_numbers(tmp_path, scheme, seed, shape):
                                                     and tensor.tensor_type.name == "F32"
                                                     and len(tensor.shape) == 2]
     if seed == 0 and scheme:
-        assert {"int8-group32": "Q8_0", "int4-group32": "Q4_0"}[scheme] in kinds
+        assert {"int8-group32": "Q8_0", "int4-group32": "Q4_0",
+                "int4-group32-min": "Q4_1"}[scheme] in kinds
 
 
 def test_the_sizes_and_the_tokenizer(tmp_path):
@@ -78,7 +79,7 @@ def test_the_sizes_and_the_tokenizer(tmp_path):
 def test_what_gguf_does_not_have_is_refused(tmp_path):
     fine = model(0, None)
     for scheme in ("int8-channel", "int4-tensor"):
-        with pytest.raises(UserError, match="Q8_0 and Q4_0"):
+        with pytest.raises(UserError, match="Q8_0, Q4_0 and Q4_1"):
             export(tmp_path / "m.gguf", model(0, scheme))
     bloom = random_bloom(np.random.default_rng(0))
     with pytest.raises(UserError, match="BLOOM"):

@@ -12,6 +12,7 @@ import minillm
 from helpers import random_config, random_params
 from minillm.architecture.quantized import Quantized, scheme_named
 from minillm.architecture.tree import flatten
+from minillm.cli import main
 from minillm.config import RopeScaling
 from minillm.errors import UserError
 from minillm.formats import gguf_tokenizer
@@ -19,8 +20,9 @@ from minillm.formats.describe import describe
 from minillm.formats.gguf import export
 from minillm.formats.gguf_file import Gguf, floats
 from minillm.formats.kind import stored_dtype
+from minillm.in_numpy.quantize import dequantize, quantize
 from minillm.loading import Model
-from minillm.quantization.model import quantize_model
+from minillm.quantization.model import dequantize_params, quantize_model
 from minillm.text import tokenizer as tokenizers
 from minillm.text.tokenizer_json import byte_level_spec, sentencepiece_spec
 
@@ -66,12 +68,45 @@ def test_out_and_in_again(tmp_path, seed, scaling):
     assert describe(tmp_path / "m.gguf")["refused"] == []
 
 
-@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32"])
-def test_our_two_schemes_stay_integers(tmp_path, scheme):
+@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32", "int4-group32-min"])
+def test_our_schemes_stay_integers(tmp_path, scheme):
     ours = model(0, scheme, hidden_size=32, intermediate_size=64, head_dim=16,
                  num_attention_heads=4, num_key_value_heads=2)
     assert export(tmp_path / "m.gguf", ours) == []
     assert_same(ours.params, minillm.load(tmp_path / "m.gguf").params)
+
+
+def test_several_kinds_are_floats_or_stay_integers_bit_for_bit(tmp_path, capsys):
+    """As llama.cpp makes of a small model: Q4_1, and Q8_0 where the embedding is the head too. A
+    group of zeros has the scale 0 there."""
+    ours = model(0, None, hidden_size=32, intermediate_size=64, head_dim=16,
+                 num_attention_heads=4, num_key_value_heads=2)
+    ours.params["embed_tokens"][3] = 0
+    made = quantize_model(ours.params, ours.config, scheme_named("int4-group32-min"),
+                          embedding=scheme_named("int8-group32"))
+    made["embed_tokens"].scales[3] = 0
+    export(tmp_path / "m.gguf", replace(ours, params=made))
+    assert_same(minillm.load(tmp_path / "m.gguf").params, dequantize_params(made))
+    assert_same(minillm.load(tmp_path / "m.gguf", integers=True).params, made)
+    arguments = ["convert", str(tmp_path / "m.gguf"), "--quantized", "--out", str(tmp_path / "f")]
+    assert main(arguments) == 0 and "minillm alone" in capsys.readouterr().out
+    assert_same(minillm.load(tmp_path / "f").params, made)
+    export(tmp_path / "again.gguf", minillm.load(tmp_path / "f"))
+    first, again = (Gguf(tmp_path / f"{name}.gguf") for name in ("m", "again"))
+    for name in first.tensors:
+        np.testing.assert_array_equal(first.blocks(name), again.blocks(name))
+    ours.save(tmp_path / "float")
+    arguments[1], arguments[-1] = str(tmp_path / "float"), str(tmp_path / "none")
+    assert main(arguments) == 2 and "leave out --quantized" in capsys.readouterr().err
+
+
+def test_q4_1_of_numbers_on_its_grid_is_what_llama_cpp_makes_of_them():
+    """Numbers that came from Q4_1 go back into it without a loss, here and there."""
+    rng = np.random.default_rng(0)
+    kind = gguf.GGMLQuantizationType.Q4_1
+    floats = gguf.dequantize(gguf.quantize(rng.standard_normal((7, 96)).astype("f"), kind), kind)
+    record = quantize(floats, scheme_named("int4-group32-min"), transposed=False)
+    np.testing.assert_array_equal(dequantize(record), floats)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

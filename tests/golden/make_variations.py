@@ -149,9 +149,20 @@ QWEN3S = {"plain": ("queries and keys are normalized",
           "tied": ("tied, head_dim absent: 128", dict(tie_word_embeddings=True, head_dim=ABSENT),
                    {}), "eps": ("rms_norm_eps 0.01, yarn",
                                 new("yarn", **YARN) | dict(rms_norm_eps=0.01, head_dim=16), {})}
+SMOLLM3S = {"plain": ("each second layer has no rotary positions, use_sliding_window false",
+                      dict(num_hidden_layers=4, no_rope_layer_interval=2,
+                           use_sliding_window=False), dict(taps=True)),
+            "list": ("no_rope_layers goes before the interval and may be longer",
+                     dict(no_rope_layers=[0, 1, 0], no_rope_layer_interval=1), dict(taps=True)),
+            "fields_absent": ("rope_theta, interval and head_dim absent, tied",
+                              dict(num_hidden_layers=4, rope_theta=ABSENT, head_dim=ABSENT,
+                                   tie_word_embeddings=True), {}),
+            "biases": ("attention_bias, yarn", new("yarn", **YARN)
+                       | dict(attention_bias=True, head_dim=16, num_hidden_layers=4), {})}
 FAMILIES = {"llama": (LLAMA, LLAMAS), "bloom": (BLOOM, BLOOMS),
-            **{name: (LLAMA | dict(model_type=name), cases)
-               for name, cases in (("mistral", MISTRALS), ("qwen2", QWEN2S), ("qwen3", QWEN3S))}}
+            **{name: (LLAMA | dict(model_type=name, pad_token_id=None), cases)
+               for name, cases in (("mistral", MISTRALS), ("qwen2", QWEN2S), ("qwen3", QWEN3S),
+                                   ("smollm3", SMOLLM3S))}}
 
 
 def make(name: str, base: dict, about: str, changes: dict, seed: int, T: int = 0, kind: str = "F32",

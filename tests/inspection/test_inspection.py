@@ -315,6 +315,10 @@ def test_lens_and_attribution_end_at_the_model(make, dtype):
         assert_close(lens.p_NTM[-1], -np.sort(-p_TV, -1)[:, :3], TOLERANCE[dtype])
         assert_close(lens.entropy_NT[-1], -np.sum(p_TV * np.log(p_TV), -1), TOLERANCE[dtype])
         assert_close(lens.next_NT[-1, :-1], p_TV[np.arange(8), tokens_BT[0, 1:]], TOLERANCE[dtype])
+        ranks = (p_TV[:8] > p_TV[np.arange(8), tokens_BT[0, 1:]][:, None]).sum(1) + 1
+        np.testing.assert_array_equal(lens.rank_NT[-1], [*ranks, 1])
+        by_numpy = inspection.logit_lens(model, tokens_BT, 3, twin="numpy")
+        np.testing.assert_array_equal(by_numpy.rank_NT, lens.rank_NT)
         assert lens.kl_NT.min() > -1e-6 and abs(lens.kl_NT[-1]).max() < 1e-6
         assert_close(lens.next_NT[-1, -1], p_TV[-1].max(), TOLERANCE[dtype])
         for against_mean in (False, True):
@@ -355,7 +359,7 @@ def test_neurons_are_found_where_they_are_most_active(make):
     norms = np.stack([np.abs(seen[f"layers.{i}.mlp_post"][0]) * np.linalg.norm(model.params["layers"][i]["down_proj"], axis=1)
                       for i in range(2)], 1)
     np.testing.assert_allclose(found.norm_TN, -np.sort(-norms.reshape(6, -1), -1)[:, :3], rtol=1e-4)
-    streams = np.stack([np.linalg.norm(seen[f"layers.{i}.resid_pre"][0], axis=-1) for i in range(2)], 1)
+    streams = np.stack([np.linalg.norm(seen[f"layers.{i}.resid_post"][0], axis=-1) for i in range(2)], 1)
     shares = norms / streams[..., None]
     found = inspection.top_neurons(model, rows_BT[:1], 3)
     np.testing.assert_allclose(found.score_TN, -np.sort(-shares.reshape(6, -1), -1)[:, :3], rtol=1e-4)

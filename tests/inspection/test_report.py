@@ -22,7 +22,7 @@ from minillm.loading import Model
 from minillm.text import tokenizer
 
 HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "]]>", "\u202e", "\u2028", "\x00", "<!--", "{{DATA}}", "&lt;"]
-PANELS = ["trust", "next", "norms", "heads", "pattern", "lens", "attribution", "ablation", "patching", "neurons", "compare", "left"]
+PANELS = ["trust", "next", "norms", "heads", "pattern", "circuits", "lens", "attribution", "ablation", "patching", "neurons", "compare", "left"]
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +116,11 @@ def test_little_effort_says_what_it_left_out(model):
     whole = report.contents(model, [0, 5, 6, 7], [0, 5, 8, 7], twin="numpy")
     left = dict(found["left_out"])
     assert any(name.startswith("ablation of") for name in left) and any("exact patches" in name for name in left)
+    assert {"the checks", "the lens", "neurons", "OV and QK circuits"} <= set(left)
+    assert all("--effort" in left[name] for name in ("the checks", "the lens", "neurons"))
     assert "patch_resid_pre_control" not in found["arrays"] and "patch_resid_pre_control" in whole["arrays"]
-    assert not any("exact" in name for name, _ in whole["left_out"])
+    assert not any("exact" in name or "--effort" in why for name, why in whole["left_out"])
+    assert {"patch_k", "patch_both", "neuron_effect", "copying"} <= set(whole["arrays"])
 
 
 @pytest.mark.parametrize("make", [random_config, random_bloom])
@@ -151,9 +154,17 @@ def test_the_command(model, tmp_path, capsys):
     again = ["0 5 6", "--ids", "--out", str(out), "--twin", "numpy", "--force"]
     assert cli.main(["inspect", str(tmp_path / "m"), *again]) == 0
     assert "identities hold" in capsys.readouterr().out and out.stat().st_size < 300_000
+    (tmp_path / "pairs.tsv").write_text("a fox found\ta fox gave\t two\t apples\na fox gave\ta fox found\t two\n", encoding="utf-8")
+    (tmp_path / "means.txt").write_text("a fox\nThe fox gave\n", encoding="utf-8")
+    files = ["--pairs", str(tmp_path / "pairs.tsv"), "--mean", str(tmp_path / "means.txt"), "--panels", "ablation", "--effort", "99"]
+    assert cli.main(["inspect", str(tmp_path / "m"), *files, "--out", str(tmp_path / "p.html"), "--twin", "numpy"]) == 0
+    assert "Not checked" in capsys.readouterr().out
+    data = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "p.html").read_text(encoding="utf-8"), re.S)[1])
+    assert data["pairs"]["count"] == 2 and data["mean"].startswith("the mean over 2 texts")
+    assert {"pairs_z_share", "pairs_k_low", "mean_head_kl", "mean_mlp_control_kl"} <= set(data["arrays"])
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     for wrong in (["a", "--out", str(tmp_path / "notes.txt")], ["a", "--out", str(out)],
-                  ["a", "--panels", "all"], ["a", "--rival", "b"], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
+                  ["a", "--panels", "all"], [], ["--pairs", str(tmp_path / "notes.txt")], ["a", "--mean", str(tmp_path / "none")], ["a", "--rival", "b"], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],
                   ["a " * 400], ["999999", "--ids"], ["a", "--out", str(tmp_path / "no" / "where" / "r.html")]):
         status = cli.main(["inspect", str(tmp_path / "m"), *wrong])
         captured = capsys.readouterr()

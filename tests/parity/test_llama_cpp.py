@@ -5,6 +5,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from minillm.architecture.mistral import MistralConfig
 from minillm.architecture.quantized import scheme_named
 from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
+from minillm.architecture.smollm3 import SmolLM3Config, every
 from minillm.config import ModelConfig, RopeScaling
 from minillm.formats import get, gguf
 from minillm.loading import Model
@@ -60,6 +62,8 @@ def model(kind, seed, **fixed):
         del shape["mlp_bias"]
     config = random_config(rng,
                            **shape) if kind is ModelConfig else random_relative(kind, rng, **shape)
+    if kind is SmolLM3Config:
+        config = replace(config, no_rope_layers=every(4, config.num_hidden_layers))
     return Model(config, random_params(config, rng), TOKENIZER, "test", (0,))
 
 
@@ -70,7 +74,8 @@ LLAMA3 = RopeScaling("llama3", 32.0, 8192, low_freq_factor=1.0, high_freq_factor
     (ModelConfig, {}), (ModelConfig, {"attention_bias": True, "head_dim": 32}),
     (ModelConfig, {"rope_scaling": RopeScaling("linear", 4.0)}),
     (ModelConfig, {"rope_scaling": LLAMA3, "rope_theta": 500000.0, "head_dim": 32}),
-    (MistralConfig, {}), (Qwen2Config, {}), (Qwen3Config, {"head_dim": 32})])
+    (MistralConfig, {}), (Qwen2Config, {}), (Qwen3Config, {"head_dim": 32}),
+    (SmolLM3Config, {"num_hidden_layers": 8})])
 def test_every_token_that_it_writes_is_our_most_probable_one(tmp_path, kind, fixed):
     """Or one that rounding puts at its side: llama.cpp keeps keys and values in float16."""
     ours = model(kind, 0, **{"attention_bias": False} | fixed)
@@ -91,7 +96,7 @@ def test_our_tokenizer_cuts_there_as_here_but_for_what_the_remark_says(tmp_path)
     assert "combining marks" in gguf.gguf_tokenizer.remark(TOKENIZER)
 
 
-@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32"])
+@pytest.mark.parametrize("scheme", ["int8-group32", "int4-group32", "int4-group32-min"])
 def test_quantized_files_open(tmp_path, scheme):
     ours = model(ModelConfig, 1)
     params = quantize_model(ours.params, ours.config, scheme_named(scheme))

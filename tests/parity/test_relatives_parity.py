@@ -8,6 +8,7 @@ from helpers import assert_close, random_config, random_params, random_relative
 from minillm.architecture.mistral import MistralConfig
 from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
+from minillm.architecture.smollm3 import SmolLM3Config
 from minillm.config import ModelConfig
 from minillm.formats import checkpoint
 from minillm.loading import load
@@ -17,7 +18,8 @@ torch, transformers = optional("torch"), optional("transformers")
 pytestmark = pytest.mark.needs("torch", "transformers")
 
 
-@pytest.mark.parametrize("kind", [ModelConfig, MistralConfig, Qwen2Config, Qwen3Config])
+@pytest.mark.parametrize("kind", [ModelConfig, MistralConfig, Qwen2Config, Qwen3Config,
+                                  SmolLM3Config])
 @pytest.mark.parametrize("seed", range(25))
 def test_the_same_logits(tmp_path, kind, seed):
     rng = np.random.default_rng(seed)

@@ -156,14 +156,15 @@ function heatmap(host, o) {
   const scroller = el("div", { class: "scroll" }, canvas), key = el("div");
   host.append(el("div", { class: "heat" }, scroller, key, readout));
   const gap = o.gap ? 5 : 0, gaps = (c) => (o.gap ? Math.floor(c / o.gap) * gap : 0);
-  let cell = 10, left = 30, top = 4;
-  const x = (c) => left + c * cell + gaps(c), y = (r) => top + r * cell;
+  let cell = 10, tall = 10, left = 30, top = 4;
+  const x = (c) => left + c * cell + gaps(c), y = (r) => top + r * tall;
   function draw() {
-    const width = Math.max(200, scroller.clientWidth - 8);
+    const width = Math.max(200, scroller.clientWidth - 12);
     left = o.left || 34;
     cell = Math.max(o.min || 7, Math.min(o.max || 26, Math.floor((width - left - gaps(o.cols - 1)) / o.cols)));
+    tall = Math.min(cell, o.tall || cell);
     const under = o.colLabel ? (o.longLabels && cell >= 11 ? 64 : 18) : 4;
-    const w = x(o.cols) + 4, h = y(o.rows) + under, ratio = window.devicePixelRatio || 1;
+    const w = x(o.cols - 1) + cell + 4, h = y(o.rows) + under, ratio = window.devicePixelRatio || 1;
     canvas.width = w * ratio; canvas.height = h * ratio;
     canvas.style.width = w + "px"; canvas.style.height = h + "px";
     const ctx = canvas.getContext("2d");
@@ -173,25 +174,28 @@ function heatmap(host, o) {
     for (let r = 0; r < o.rows; r++) for (let c = 0; c < o.cols; c++) {
       if (o.skip && o.skip(r, c)) continue;
       const value = o.value(r, c), pad = cell > 12 ? 1 : 0.5;
-      if (o.paint && o.paint(ctx, x(c), y(r), cell - pad, r, c)) continue;
+      if (o.paint && o.paint(ctx, x(c), y(r), cell - pad, r, c, tall - pad)) continue;
       ctx.fillStyle = Number.isFinite(value) ? css(colour(kind, value / most)) : variable("--faint");
-      ctx.fillRect(x(c), y(r), cell - pad, cell - pad);
+      ctx.fillRect(x(c), y(r), cell - pad, tall - pad);
       if (!Number.isFinite(value) || (o.dotted && o.dotted(r, c))) {
         ctx.fillStyle = variable("--soft");
-        ctx.fillRect(x(c) + cell / 2 - 1.5, y(r) + cell / 2 - 1.5, 2, 2);
+        ctx.fillRect(x(c) + cell / 2 - 1.5, y(r) + tall / 2 - 1.5, 2, 2);
       }
     }
     ctx.fillStyle = variable("--soft");
     ctx.textAlign = "right";
-    const every = (n, space) => Math.max(1, Math.ceil(space * n / (n * cell)));
-    for (let r = 0; r < o.rows; r += every(o.rows, 11)) ctx.fillText(o.rowLabel(r), left - 5, y(r) + cell / 2);
+    const every = (space, size) => Math.max(1, Math.ceil(space / size));
+    for (let r = 0; r < o.rows; r += every(11, tall)) ctx.fillText(o.rowLabel(r), left - 5, y(r) + tall / 2);
     if (o.colLabel) {
-      const long = o.longLabels && cell >= 11, step = long ? 1 : every(o.cols, o.longLabels ? 22 : 15);
+      const long = o.longLabels && cell >= 11, name = (c) => String(o.longLabels ? c : o.colLabel(c));
+      let widest = 0;
+      for (let c = 0; c < o.cols && !long; c++) widest = Math.max(widest, ctx.measureText(name(c)).width);
+      const step = long ? 1 : every(widest + 5, cell);
       for (let c = 0; c < o.cols; c += step) {
         ctx.save();
         ctx.translate(x(c) + cell / 2, y(o.rows) + (long ? 6 : 9));
         if (long) { ctx.rotate(-Math.PI / 2.6); ctx.textAlign = "right"; ctx.fillText(o.colLabel(c).slice(0, 9), 0, 2); }
-        else { ctx.textAlign = "center"; ctx.fillText(o.longLabels ? c : o.colLabel(c), 0, 2); }
+        else { ctx.textAlign = "center"; ctx.fillText(name(c), 0, 2); }
         ctx.restore();
       }
     }
@@ -199,7 +203,7 @@ function heatmap(host, o) {
     for (const [r, c] of o.marked()) {
       const r0 = r === null ? 0 : r, c0 = c === null ? 0 : c;
       ctx.strokeRect(x(c0) - 1, y(r0) - 1, (c === null ? x(o.cols - 1) + cell - x(0) : cell) + 1,
-        (r === null ? o.rows * cell : cell) + 1);
+        (r === null ? o.rows * tall : tall) + 1);
     }
     key.replaceChildren(...(o.legend ? o.legend() : [legend(kind, kind === "both" ? short(-most) : "0", short(most))]));
     canvas.setAttribute("aria-label", o.name() + ". " + o.text(...o.focus()) + ". Arrow keys move.");
@@ -207,7 +211,7 @@ function heatmap(host, o) {
   }
   function hit(event) {
     const box = canvas.getBoundingClientRect(), px = event.clientX - box.left, py = event.clientY - box.top;
-    const r = Math.floor((py - top) / cell);
+    const r = Math.floor((py - top) / tall);
     let c = -1;
     for (let i = 0; i < o.cols; i++) if (px >= x(i) && px < x(i) + cell) c = i;
     return r >= 0 && r < o.rows && c >= 0 ? [r, c] : null;
@@ -292,11 +296,12 @@ function trust() {
       "What follows from such numbers says nothing, so nothing of it is shown. Look at the weights."));
     return;
   }
-  if (!D.checks.length) { made.append(el("p", {}, "Not checked: it was not asked for.")); return; }
+  if (!D.checks.length) { made.append(el("p", {}, "Not checked: the end of the page says why, and what does it.")); return; }
   const skipped = D.checks.length - holds - fails;
   made.append(el("p", { class: "verdict " + (fails ? "fails" : "holds") },
     (fails ? `✗ ${fails} of ${D.checks.length} identities fail: do not trust what depends on them.` :
     `✓ ${holds} identities hold`) + (!fails && skipped ? `, ${skipped} could not be checked here.` : fails ? "" : ".")),
+    el("details", fails ? { open: "" } : {}, el("summary", {}, "Which, and how far they are from failing"),
     el("p", { class: "why" }, "Each was measured on this prompt just now: the largest difference, relative to the largest number concerned."),
     el("ul", { class: "checks" }, D.checks.map((c) => el("li", {},
       el("span", { class: c.verdict.split(" ")[0], "aria-hidden": "true" }, { holds: "✓", fails: "✗" }[c.verdict] || "–"),
@@ -304,7 +309,12 @@ function trust() {
       el("span", { class: "num", title: "tolerance " + c.tolerance },
         c.difference === null ? "not checked" : c.difference === 0 && c.tolerance === 0 ? "0, to the bit" :
         (typeof c.difference === "string" ? c.difference : c.difference === 0 ? "0" : c.difference.toExponential(1)) + (c.verdict === "fails" ? " > " : " ≤ ") + short(c.tolerance)),
-      el("span", { class: "mean" }, c.skipped || c.meaning)))));
+      el("span", { class: "mean" }, c.skipped || c.meaning))))));
+}
+function effort() {
+  if (!D.effort) return;
+  document.getElementById("top").append(el("p", { class: "warn" }, el("b", {}, "Not everything was computed: "),
+    `about ${D.effort[0]} s were given. The end of the page says what is missing; all of it: `, el("code", {}, D.effort[1])));
 }
 
 /* ---- the tokens: the cursor of the whole page ---- */
@@ -378,7 +388,7 @@ const METRICS = [
   ["part", "direct effect on the next token's logit"], ["repeat_induction", "induction score, random repeats"],
     ["repeat_previous", "previous-token score, random repeats"],
   ["repeat_duplicate", "duplicate-token score, random repeats"], ["here_induction", "induction score, this prompt"],
-    ["here_previous", "previous-token score, this prompt"],
+    ["here_previous", "previous-token score, this prompt"], ["copying", "copying score of the weights (0.5: chance)"],
 ];
 const meanOf = (name, l, h) => { let sum = 0; for (let t = 0; t < T; t++) sum += at(name, l, h, t); return sum / T; };
 function metric(kind, l, h) {
@@ -389,7 +399,7 @@ function metric(kind, l, h) {
 }
 function thumbnails() {
   const kept = new Map();
-  return (ctx, x, y, size, l, h) => {
+  return (ctx, x, y, size, l, h, tall) => {
     const key = l * H + h;
     if (slot.get(key) === undefined) return false;
     const theme = dark.matches ? "d" : "l";
@@ -403,7 +413,7 @@ function thumbnails() {
       kept.set(theme + key, small);
     }
     ctx.imageSmoothingEnabled = size < T;
-    ctx.drawImage(kept.get(theme + key), x, y, size, size);
+    ctx.drawImage(kept.get(theme + key), x, y, size, tall);
     return true;
   };
 }
@@ -414,12 +424,12 @@ function heads() {
     "Rows are layers, columns heads" + (GROUP > 1 ? `; the ${GROUP} heads side by side share a key/value head` : "") + ". Choose one.", shown.node);
   const kind = () => (shown.value === "part" ? "both" : "more");
   heatmap(made, {
-    rows: L, cols: H, gap: GROUP > 1 ? GROUP : 0, min: 14, max: Math.max(22, Math.min(112, Math.floor(440 / L))),
+    rows: L, cols: H, gap: GROUP > 1 ? GROUP : 0, min: 14, max: Math.max(48, Math.min(112, Math.floor(440 / L))), tall: Math.max(22, Math.min(112, Math.floor(440 / L))),
       rowLabel: (r) => "L" + r, colLabel: (c) => c, kind,
     value: (r, c) => (shown.value === "pattern" ? NaN : metric(shown.value, r, c)),
     most: () => { let most = 1e-6; if (shown.value !== "pattern") for (let l = 0; l < L; l++) for (let h = 0; h < H;
       h++) most = Math.max(most, Math.abs(metric(shown.value, l, h)) || 0); return most; },
-    paint: ((thumb) => (ctx, x, y, size, r, c) => shown.value === "pattern" && thumb(ctx, x, y, size, r, c))(thumbnails()),
+    paint: ((thumb) => (ctx, x, y, size, r, c, tall) => shown.value === "pattern" && thumb(ctx, x, y, size, r, c, tall))(thumbnails()),
     legend: () => (shown.value === "pattern" ? [legend("more", "no attention", "all of it")] : [legend(kind(),
       kind() === "both" ? "less likely" : "0", kind() === "both" ? "likelier" : "most")]),
     marked: () => [state.head], focus: () => state.head, pick: (r, c) => set({ head: [r, c] }),
@@ -487,15 +497,18 @@ function lens() {
       line)))));
   made.append(box);
   const below = el("div", { class: "pair" }), a = el("div", {},
-    el("h3", {}, "Distance from the answer, and the next token's chance")), b = el("div"), title = el("h3");
+    el("h3", {}, "Distance from the answer; chance and rank of the next token")), b = el("div"), title = el("h3");
   b.append(title); below.append(a, b); made.append(below);
   const column = (name) => Array.from({ length: L + 1 }, (_, i) => at(name, i, state.t));
   lines(a, { name: () => "KL to the answer after each layer at the cursor",
     series: () => [{ name: "KL, nats", values: column("lens_kl") }, { name: "entropy, nats", values: column("lens_entropy") }],
     label: (i) => (i ? i - 1 : "emb"), format: short });
-  lines(a, { name: () => "Chance of the text's next token after each layer", height: 110, most: 1,
-    series: () => [{ name: "p(next)", values: column("lens_next") }],
-    label: (i) => (i ? i - 1 : "emb"), format: percent });
+  lines(a, { name: () => "Chance of the text's next token after each layer, logarithmic", height: 130, log: true,
+    series: () => [{ name: "p(next)", values: column("lens_next").map((v) => Math.exp(Math.max(v, -16))) }],
+    label: (i) => (i ? i - 1 : "emb"), format: (v) => (v < 0.001 ? v.toExponential(0) : percent(v)) });
+  lines(a, { name: () => "Rank of the text's next token after each layer, logarithmic", height: 130, log: true,
+    series: () => [{ name: "rank", values: column("lens_rank") }],
+    label: (i) => (i ? i - 1 : "emb"), format: (v) => count(Math.round(v)) });
   bars(b, "likeliest tokens at the chosen layer", () => Array.from({ length: A.lens_token.shape[2] },
     (_, k) => { const id = at("lens_token", state.lens, state.t, k), value = at("lens_p", state.lens, state.t, k);
     return { label: token(id), said: quoted(id), value, shown: percent(value), is: id === nextToken(state.t) }; }));
@@ -578,30 +591,32 @@ function norms() {
 /* ---- experiments ---- */
 
 function ablation() {
+  if (!A.ablate_head_kl.x.some(Number.isFinite) && !A.ablate_mlp_kl.x.some(Number.isFinite)) return;
   const shown = choice("effect", [["kl", "on the answer at the cursor (KL, nats)"], ["mean", "on all answers (mean KL, nats)"],
     ["surprise", "on the next token's surprise (nats)"]], () => set({}));
+  const instead = choice("replaced by", [["ablate", "zeros"], ...(D.mean ? [["mean", D.mean]] : [])], () => set({}));
   const made = panel("ablation", 6, "Taken out: what the model loses",
-    "Each head's and MLP's output put to zero, one at a time. Right: a random vector of the same norm taken out in its place.",
-    shown.node);
-  const field = (c, which) => (c < H ? "ablate_head_" : "ablate_mlp_") + which;
+    "Each head's and MLP's output replaced, one at a time. Right: a random change as long.",
+    el("span", {}, shown.node, D.mean ? instead.node : null));
+  const field = (c, which) => `${instead.value}_${c < H ? "head" : "mlp"}_${which}`;
   const value = (control) => (r, c) => {
     const name = field(c, (control ? "control_" : "") + (shown.value === "surprise" ? "surprise" : "kl")), n = c < H ? c : 0;
     return shown.value === "mean" ? meanOf(name, r, n) : at(name, r, n, state.t);
   };
   const most = (from, to) => { let found = 1e-6; for (let r = 0; r < L; r++) for (let c = from; c < to;
     c++) found = Math.max(found, Math.abs(value(false)(r, c)) || 0); return found; };
-  const pair = el("div", { class: "pair" }), sides = [el("div", {}, el("h3", {}, "Heads")),
+  const pair = el("div", { class: "pair control" }), sides = [el("div", {}, el("h3", {}, "Heads")),
     el("div", {}, el("h3", {}, "Control: random vectors"))];
   pair.append(...sides); made.append(pair);
   const map = (host, control, name, from, cols, rowLabel) => heatmap(host, {
-    rows: L, cols, gap: cols > 1 && GROUP > 1 ? GROUP : 0, min: 8, max: 30, rowLabel: (r) => "L" + r,
+    rows: L, cols, gap: cols > 1 && GROUP > 1 ? GROUP : 0, min: 8, max: 40, tall: 18, rowLabel: (r) => "L" + r,
       colLabel: (c) => (cols > 1 ? c : ""), kind: () => (shown.value === "surprise" ? "both" : "more"),
     value: (r, c) => value(control)(r, c + from), most: () => most(from, from + cols), marked: () => (from ? [] : [state.head]),
       focus: () => (from ? [Math.min(state.head[0], L - 1), 0] : state.head),
     pick: (r, c) => { if (!from) set({ head: [r, c] }); else set({ head: [r, state.head[1]] }); }, name: () => name,
     text: (r, c) => `${from ? "MLP " + r : `head ${r}.${c}`}${control ? ", random vector" : ""}: ${Number.isFinite(value(control)(r, c + from)) ? short(value(control)(r, c + from)) + " nats" : state.t + 1 === T && shown.value === "surprise" ? "the prompt ends here: no next token" : "left out"}` });
   map(sides[0], false, "Ablation of heads", 0, H); map(sides[1], true, "Control of the ablation of heads", 0, H);
-  const mlps = el("div", { class: "pair" }), both = [el("div", {}, el("h3", {}, "MLPs")), el("div", {}, el("h3", {}, "Control"))];
+  const mlps = el("div", { class: "pair control" }), both = [el("div", {}, el("h3", {}, "MLPs")), el("div", {}, el("h3", {}, "Control"))];
   mlps.append(...both); made.append(mlps);
   const strips = (host, control) => heatmap(host, { rows: 1, cols: L, min: 8, max: 30, rowLabel: () => "MLP",
     colLabel: (c) => "L" + c, kind: () => (shown.value === "surprise" ? "both" : "more"),
@@ -622,37 +637,102 @@ function patching() {
     el("p", {}, "Measured at the end: logit of ", token(P.token), " minus logit of ", token(P.rival),
       `. Clean ${short(P.clean)}, corrupt ${short(P.corrupt)}.`));
   const names = { resid_pre: "Residual stream before each layer", attn_out: "Output of attention", mlp_out: "Output of the MLP",
-    z: "Heads, at all positions" };
+    z: "Heads (z), at all positions", q: "Queries", k: "Keys of the key/value heads", v: "Values of the key/value heads" };
+  const group = el("div", { class: "sites" });
+  made.append(group);
   for (const site in names) {
     if (!A["patch_" + site]) continue;
-    const head = site === "z", cols = head ? H : T, control = !!A["patch_" + site + "_control"], pair = el("div",
-      { class: "pair" });
-    made.append(pair);
+    const head = site.length === 1, kv = site === "k" || site === "v", cols = kv ? D.groups : head ? H : T,
+      control = !!A["patch_" + site + "_control"], pair = el("div", { class: "pair control" }),
+      chosen = () => (kv ? [state.head[0], Math.floor(state.head[1] / GROUP)] : state.head);
+    group.append(pair);
     for (const which of control ? ["", "_control"] : [""]) {
       const host = el("div", {}, el("h3", {}, which ? "Control: random vectors" : names[site])), name = "patch_" + site + which;
       pair.append(host);
-      heatmap(host, { rows: L, cols, gap: head && GROUP > 1 ? GROUP : 0, min: 6, max: 20, rowLabel: (r) => "L" + r,
+      heatmap(host, { rows: L, cols, gap: head && !kv && GROUP > 1 ? GROUP : 0, min: 6, max: 36, tall: 14, rowLabel: (r) => "L" + r,
         colLabel: (c) => (head ? c : plain(P.tokens[c])), longLabels: !head, kind: () => "both",
         value: (r, c) => at(name, r, c), most: () => 1, dotted: (r, c) => !which && !at("patch_" + site + "_exact", r, c),
-          marked: () => (head ? [state.head] : [[null, state.t]]),
-        focus: () => (head ? state.head : [Math.min(L - 1, state.head[0]), state.t]),
-          pick: (r, c) => (head ? set({ head: [r, c] }) : set({ t: c, head: [r, state.head[1]] })),
+          marked: () => (head ? [chosen()] : [[null, state.t]]),
+        focus: () => (head ? chosen() : [Math.min(L - 1, state.head[0]), state.t]),
+          pick: (r, c) => (head ? set({ head: [r, kv ? c * GROUP : c] }) : set({ t: c, head: [r, state.head[1]] })),
           name: () => "Patching, " + names[site] + (which ? ", control" : ""),
-        text: (r, c) => `layer ${r}, ${head ? "head " + c : `position ${c} ${quoted(P.tokens[c])}`}: ${short(at(name, r, c))} of the answer${which ? ", random vector" : at("patch_" + site + "_exact", r, c) ? "" : ", an estimate by gradient"}` });
+        text: (r, c) => `layer ${r}, ${head ? (kv ? "key/value head " : "head ") + c : `position ${c} ${quoted(P.tokens[c])}`}: ${short(at(name, r, c))} of the answer${which ? ", random vector" : at("patch_" + site + "_exact", r, c) ? "" : ", an estimate by gradient"}` });
     }
+  }
+  if (A.patch_both) {
+    const host = el("div"), title = el("h3");
+    made.append(el("div", {}, title, host));
+    onDraw(() => { title.textContent = `Heads of layer ${state.head[0]}, position by position`; });
+    heatmap(host, { rows: H, cols: T, min: 6, max: 36, tall: 16, rowLabel: (r) => `${state.head[0]}.${r}`, colLabel: (c) => plain(P.tokens[c]),
+      longLabels: true, kind: () => "both", value: (r, c) => at("patch_both", state.head[0], r * T + c), most: () => 1,
+      dotted: (r, c) => !at("patch_both_exact", state.head[0], r * T + c), marked: () => [[state.head[1], state.t]],
+      focus: () => [state.head[1], state.t], pick: (r, c) => set({ t: c, head: [state.head[0], r] }),
+      name: () => "Patching heads by position",
+      text: (r, c) => `head ${state.head[0]}.${r}, position ${c} ${quoted(P.tokens[c])}: ${short(at("patch_both", state.head[0], r * T + c))} of the answer${at("patch_both_exact", state.head[0], r * T + c) ? "" : ", an estimate by gradient"}` });
   }
   asTable(made, "Heads: share of the answer that returns", () => [["head", "patched", "control"],
     A.patch_z ? Array.from({ length: L * H }, (_, i) => [`${Math.floor(i / H)}.${i % H}`, short(A.patch_z.x[i]),
     A.patch_z_control ? short(A.patch_z_control.x[i]) : "–"]) : []]);
 }
+function pairs() {
+  const P = D.pairs;
+  if (!P) return;
+  const made = panel("pairs", 12, `On average over ${P.count} pairs of prompts`,
+    `Heads of the clean runs put into the corrupt ones: the share of the mean difference (clean ${short(P.clean)}, corrupt ${short(P.corrupt)}) that comes back. Faint dots: the 95% interval, by drawing pairs, holds 0.`);
+  const names = { z: "Heads (z)", q: "Queries", k: "Keys", v: "Values" }, group = el("div", { class: "sites" });
+  made.append(group);
+  for (const site in names) {
+    if (!A[`pairs_${site}_share`]) continue;
+    const kv = site === "k" || site === "v", cols = kv ? D.groups : H, host = el("div", {}, el("h3", {}, names[site]));
+    const get = (which, r, c) => at(`pairs_${site}_${which}`, r, c);
+    const chosen = () => (kv ? [state.head[0], Math.floor(state.head[1] / GROUP)] : state.head);
+    group.append(host);
+    heatmap(host, { rows: L, cols, gap: !kv && GROUP > 1 ? GROUP : 0, min: 6, max: 36, tall: 14, rowLabel: (r) => "L" + r, colLabel: (c) => c,
+      kind: () => "both", value: (r, c) => get("share", r, c), most: () => Math.max(0.05, ...A[`pairs_${site}_share`].x.filter(Number.isFinite).map(Math.abs)),
+      dotted: (r, c) => !(get("low", r, c) > 0 || get("high", r, c) < 0), marked: () => [chosen()], focus: chosen,
+      pick: (r, c) => set({ head: [r, kv ? c * GROUP : c] }), name: () => "Averages, " + names[site],
+      text: (r, c) => `layer ${r}, ${kv ? "key/value head" : "head"} ${c}: ${Number.isFinite(get("share", r, c)) ? `${short(get("share", r, c))} (95%: ${short(get("low", r, c))} to ${short(get("high", r, c))})` : "left out"}` });
+  }
+  asTable(made, "Heads (z): share, and its interval", () => [["head", "share", "from", "to"], A.pairs_z_share ?
+    Array.from({ length: L * H }, (_, i) => [`${Math.floor(i / H)}.${i % H}`, ...["share", "low", "high"].map((w) => short(A["pairs_z_" + w].x[i]))]) : []]);
+}
+function circuits() {
+  if (!A.circuit_head) return;
+  const made = panel("circuits", 12, "What the chosen head's weights do",
+    "OV: if the head looked at one token alone (its embedding), which tokens it would make likelier. QK: the score of a query (rows) for a key one position back, before the softmax. In a text a head reads what earlier layers wrote, not embeddings.");
+  const which = () => { for (let i = 0; i < A.circuit_head.shape[0]; i++) if (at("circuit_head", i, 0) === state.head[0] && at("circuit_head", i, 1) === state.head[1]) return i; return -1; };
+  const N = A.circuit_token.shape[0], name = (n) => plain(at("circuit_token", n));
+  const others = el("p", {}, "Computed for heads "), said = el("p", { class: "why" }), body = el("div", { class: "pair" });
+  for (let i = 0; i < A.circuit_head.shape[0]; i++) { const head = [at("circuit_head", i, 0), at("circuit_head", i, 1)];
+    others.append(el("button", { on: { click: () => set({ head }) } }, head.join(".")), " "); }
+  const table = el("div", { class: "table tokens-table" }), map = el("div");
+  body.append(el("div", {}, el("h3", {}, "OV: looks at, makes likelier, makes less likely"), table), el("div", {}, el("h3", {}, "QK: who attends to whom"), map));
+  made.append(others, said, body);
+  onDraw(() => {
+    const i = which(), copying = at("copying", ...state.head);
+    said.textContent = `Head ${state.head.join(".")}: ` + (Number.isFinite(copying) ? `copying score ${short(copying)} (1: raises what it looks at above all others, 0.5: chance, 0: lowers it)` : "no copying score")
+      + (i < 0 ? ". Its circuits were not computed: choose one of the heads above, or inspection.ov and inspection.qk." : ".");
+    body.hidden = i < 0;
+    if (i < 0) return;
+    const words = (kind, n) => Array.from({ length: A[kind].shape[2] }, (_, m) => token(at(kind, i, n, m)));
+    table.replaceChildren(el("table", {}, el("tbody", {}, Array.from({ length: N }, (_, n) => el("tr", {}, el("th", { scope: "row" }, inside(at("circuit_token", n))),
+      el("td", {}, words("circuit_best", n)), el("td", {}, words("circuit_worst", n).slice(0, 3)), el("td", {}, "itself: " + count(at("circuit_rank", i, n))))))));
+  });
+  if (A.circuit_score) heatmap(map, { rows: N, cols: N, left: 70, min: 8, max: 34, tall: 22, rowLabel: (r) => name(r).slice(0, 10), colLabel: name, longLabels: true,
+    kind: () => "both", value: (r, c) => (which() < 0 ? NaN : at("circuit_score", which(), r, c)),
+    most: () => { const i = which(); return i < 0 ? 1 : Math.max(...A.circuit_score.x.slice(i * N * N, (i + 1) * N * N).map(Math.abs), 1e-9); },
+    marked: () => [], focus: () => [N - 1, 0], pick: () => {}, name: () => `QK scores of head ${state.head.join(".")}`,
+    text: (r, c) => `query “${name(r)}” for key “${name(c)}” one back: ${short(which() < 0 ? NaN : at("circuit_score", which(), r, c))}` });
+}
 function neurons() {
   if (!A.neuron_at) return;
-  const made = panel("neurons", 12, "Neurons that write most at the cursor",
-    `Activation times the length of what the neuron writes decides. Each with the tokens it makes likelier (directly), and where in ${D.neuron_text} it is most active.`), box = el("div", { class: "neurons" });
+  const by = choice("rank by", [[0, "share of the stream"], [1, "norm of what it writes"], [2, "what it adds to the logit"]], () => set({}));
+  const made = panel("neurons", 12, "The strongest neurons at the cursor",
+    `Share: the norm of what it writes over the norm of the stream after its layer. Each with the tokens it makes likelier (directly), and where in ${D.neuron_text} it is most active.`, by.node), box = el("div", { class: "neurons" });
   made.append(box);
-  onDraw(() => box.replaceChildren(...Array.from({ length: A.neuron_at.shape[1] }, (_, k) => {
-    const n = at("neuron_at", state.t, k), active = at("neuron_active", state.t, k), many = A.neuron_promotes.shape[1],
-      sign = at("neuron_sign", n);
+  onDraw(() => box.replaceChildren(...Array.from({ length: A.neuron_at.shape[2] }, (_, k) => {
+    const R = +by.value, n = at("neuron_at", R, state.t, k), active = at("neuron_active", R, state.t, k), many = A.neuron_promotes.shape[1],
+      sign = at("neuron_sign", n), effect = at("neuron_effect", 0, n, state.t);
     const promoted = Array.from({ length: many }, (_, i) => token(at("neuron_promotes", n, i)));
     const places = Array.from({ length: Math.min(4, A.neuron_best.shape[1]) }, (_, m) => el("div", { class: "context" },
       Array.from({ length: A.neuron_context.shape[2] }, (_, i) => { const id = at("neuron_context", n, m, i);
@@ -660,7 +740,8 @@ function neurons() {
         " " + short(at("neuron_best", n, m)))));
     return el("div", { class: "neuron" }, el("div", {}, el("b", {},
       `layer ${at("neuron_name", n, 0)}, neuron ${at("neuron_name", n, 1)}`),
-      ` · activation ${short(active)} · writes ${short(at("neuron_norm", state.t, k))}`),
+      ` · activation ${short(active)} · ` + [`${percent(Math.abs(at("neuron_score", 0, state.t, k)))} of the stream`, `writes ${short(at("neuron_norm", R, state.t, k))}`, `adds ${short(at("neuron_score", 2, state.t, k))}`][R]),
+      el("div", {}, Number.isFinite(effect) ? `taken out: KL ${short(effect)} nats here (a random neuron of its layer: ${short(at("neuron_effect", 1, n, state.t))})` : "not taken out"),
       el("div", { class: "line" }, active < 0 ? "makes less likely: " : "makes likelier: ", promoted), el("div",
         { class: "line" }, sign < 0 ? "most negative at" : "most active at", places));
   })));
@@ -672,7 +753,7 @@ function comparison() {
     "Norm of the difference over the norm of the other checkpoint's activation, all tokens together.");
   const same = A.compare_same.x.reduce((a, b) => a + b, 0), mean = A.compare_kl.x.reduce((a, b) => a + b, 0) / T;
   made.append(el("p", {}, `Both would say the same next token at ${same} of ${T} positions; mean KL ${short(mean)} nats, at the cursor `, onCursor(() => short(at("compare_kl", state.t)) + " nats.")));
-  heatmap(made, { rows: L, cols: C.taps.length, min: 24, max: 66, rowLabel: (r) => "L" + r, colLabel: (c) => C.taps[c],
+  heatmap(made, { rows: L, cols: C.taps.length, min: 24, max: 110, tall: 18, rowLabel: (r) => "L" + r, colLabel: (c) => C.taps[c],
     kind: () => "more", value: (r, c) => at("compare_error", r, c), most: () => Math.max(...A.compare_error.x, 1e-9),
     marked: () => [], focus: () => [Math.min(L - 1, state.head[0]), 0],
     pick: (r) => set({ head: [r, state.head[1]] }), name: () => "Relative error by layer",
@@ -692,6 +773,7 @@ function left() {
 }
 
 top();
+effort();
 trust();
 strip();
 if (!D.broken) {
@@ -699,7 +781,7 @@ if (!D.broken) {
   let best = -1;
   for (let l = 0; l < L; l++) for (let h = 0; h < H; h++) { const m = meanOf("ablate_head_kl", l, h); if (m > best) { best = m;
     state.head = [l, h]; } }
-  [answers, norms, heads, chosenHead, lens, attribution, ablation, patching, neurons, comparison].forEach((draw) => draw());
+  [answers, norms, heads, chosenHead, circuits, lens, attribution, ablation, patching, pairs, neurons, comparison].forEach((draw) => draw());
 }
 left();
 document.getElementById("foot").append(el("p", {},

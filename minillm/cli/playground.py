@@ -1,0 +1,57 @@
+"""A page that one can send to a friend: `minillm playground`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from minillm.cli.options import add_path, add_tokenizer_bin
+from minillm.cli.parsing import add_command
+
+
+def add_commands(commands):
+    """Add the command of this file."""
+    command = add_command(
+        commands, "playground", playground,
+        "write one HTML page that holds a small model and runs it: type a prompt, see its "
+        "attention, take a head out",
+        "minillm playground runs/nano --int8 --out story.html")
+    add_path(command)
+    add_tokenizer_bin(command)
+    command.add_argument("--int8", action="store_true",
+                         help="round the matrices to int8, a scale for each output (a quarter of "
+                         "the size)")
+    command.add_argument("--prompt", default="", metavar="TEXT", help="what the page begins with")
+    command.add_argument(
+        "--out", metavar="FILE",
+        help="the page (default: playground.html, or the first of playground-2.html, ... that is "
+        "free)")
+    command.add_argument("--force", action="store_true", help="replace the page at --out")
+
+
+def playground(options):
+    from minillm.files import megabytes, write_atomically
+    from minillm.in_page import page
+    from minillm.loading import load
+
+    out = Path(options.out) if options.out else page.free_name("playground")
+    page.may_write(out, options.force)
+    model = load(options.path, options.tokenizer)
+    if options.prompt:
+        model.prompt_ids(options.prompt)
+    if options.int8:
+        model = replace(model, params=in_int8(model))
+    html = page.playground(model, Path(options.path).resolve().name, options.prompt).encode()
+    write_atomically(out, html)
+    print(f"{out}: {megabytes(len(html))}, the model inside. Open it in a browser; it needs no "
+          "network.")
+
+
+def in_int8(model) -> dict:
+    """The parameters with their matrices rounded. Raises UserError."""
+    from minillm.architecture.quantized import scheme_named
+    from minillm.errors import UserError
+    from minillm.quantization.model import quantize_model
+
+    try:
+        return quantize_model(model.params, model.config, scheme_named("int8-channel"))
+    except UserError as error:
+        raise UserError(f"{model.source}: {error}") from None
