@@ -230,7 +230,7 @@ class DistillConfig:
         return {"reverse": 1.0, "on-policy": self.jsd_beta}.get(self.objective, 0.0)
 
 
-TUNE_METHODS = ("sft", "lora")
+TUNE_METHODS = ("sft", "lora", "dpo", "grpo")
 
 
 @dataclass(frozen=True)
@@ -238,18 +238,24 @@ class TuneConfig:
     """How a model is tuned to answer. Raises UserError for what is no way to tune.
 
     `rank` and `alpha` are those of LoRA's adapters (see architecture/adapted.py): alpha / rank is
-    what the change is multiplied with. `targets` are the matrices of a layer that get one.
+    what the change is multiplied with. `targets` are the matrices of a layer that get one. The rest
+    is for dpo and grpo (see in_numpy/preference.py): `beta` holds the model near the first one,
+    `group` answers are written to each question, `clip` is how far a ratio counts.
     """
 
     method: str = "sft"
     rank: int = 8
     alpha: float = 16.0
     targets: str = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
+    group: int = 8
+    beta: float = 0.1
+    clip: float = 0.2
 
     def __post_init__(self):
         check(self, one_of(TUNE_METHODS), "method")
-        check(self, COUNT, "rank")
-        check(self, POSITIVE, "alpha")
+        check(self, COUNT, "rank", "group")
+        check(self, POSITIVE, "alpha", "clip")
+        check(self, NOT_NEGATIVE, "beta")
 
     @property
     def scale(self) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from minillm import chat_template
-from minillm.architecture.adapted import adapt, merged
+from minillm.architecture.adapters import adapt, merged
 from minillm.architecture.bloom import BloomConfig
 from minillm.architecture.tree import tree_map
 from minillm.config import GenerateConfig, ModelConfig, check_prompt
@@ -235,7 +235,7 @@ def load_adapted(path: Path, dtype: str = "float32") -> Model:
     the base is quantized. Raises UserError."""
     base, scale = adapter.load_config(path)
     model = load(base, dtype=dtype)
-    changes, of = adapter.load_adapters(path, model.params)
+    changes, of = adapter.load_adapters(path, model.params), adapter.base_fingerprint(path)
     if of is not None and dtype == "float32" and of != fingerprint(model):
         raise UserError(f"{path}: is an adapter of another model than {base} holds now: put that "
                         "one back, or tune anew")

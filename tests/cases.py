@@ -10,12 +10,12 @@ import numpy as np
 
 import minillm
 from helpers import random_bloom, random_config, random_params, random_relative
-from minillm.architecture.adapted import init_adapters
+from minillm.architecture.adapters import init_adapters
 from minillm.architecture.quantized import Scheme
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.architecture.smollm3 import SmolLM3Config
 from minillm.architecture.tree import tree_map
-from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig
+from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig, TuneConfig
 
 PACKAGE = Path(minillm.__file__).parent
 UNPAIRED = {"__init__", "rows", "sharding"}
@@ -163,6 +163,9 @@ def case(name, twin, rng, dtype):
     kept = (np.tile(rng.permuted(np.arange(config.vocab_size))[:4], (*tokens.shape, 1)), np.log(np.full((*tokens.shape, 4), 0.2, dtype)))
     adapters = tree_map(lambda leaf: normal(rng, dtype, *leaf.shape), init_adapters(
         params, ("q_proj", "down_proj"), 2, rng))
+    old, reference = 0.1 * normal(rng, dtype, 2, *targets.shape) - 2
+    rewarded = {"tokens_BT": tokens, "targets_BT": targets, "old_BT": old,
+                "reference_BT": reference, "advantage_B": normal(rng, dtype, len(targets))}
     larger = random_config(rng, vocab_size=config.vocab_size)
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
@@ -240,6 +243,16 @@ def case(name, twin, rng, dtype):
                                  train, 1.5),
         "adapter_steps": lambda: (adapters_of(twin, adapters), params, np.stack([tokens] * 3),
                                   np.stack([targets] * 3), config, train, 1.5),
+        "token_log_p": lambda: (logits, targets),
+        "dpo": lambda: (*normal(rng, dtype, 2, 6, 5), 0.7),
+        "grpo": lambda: (*(0.2 * normal(rng, dtype, 3, *targets.shape)),
+                         normal(rng, dtype, len(targets)), targets, TuneConfig(beta=0.3)),
+        "compare": lambda: (0.1 * normal(rng, dtype, *targets.shape) - 2, rewarded,
+                            TuneConfig(beta=0.3)),
+        "compare_loss_and_grads": lambda: (params, rewarded, config, TuneConfig(beta=0.3)),
+        "compare_step": lambda: (state_of(twin, state), rewarded, config, train,
+                                 TuneConfig(beta=0.3)),
+        "read_log_p": lambda: (params, tokens, targets, config),
         "to_device": lambda: (params,),
         "decode_steps": lambda: (params, 3, cached(twin, config, params, tokens[:1], dtype), seen,
                                  rng.random(6, np.float32), config, how),

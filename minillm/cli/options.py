@@ -40,7 +40,12 @@ HELP = {
     "matmul_precision": "precision of matrix products; bfloat16 is for accelerators",
     "cpu_devices": "split a CPU into this many devices, which share each batch (jax); at most the "
     "number of cores",
-    "method": "sft: train everything; lora: train a small change of each matrix",
+    "method": "sft: train everything; lora: train a small change of each matrix; dpo: train "
+    "everything by pairs of a right and a wrong answer; grpo: train everything by grades of what "
+    "the model itself answers (both: sums, desk)",
+    "group": "grpo: answers to each question, a divisor of the batch size",
+    "beta": "dpo, grpo: how firmly the model is held near the first one",
+    "clip": "grpo: how far from 1 a ratio counts",
     "rank": "rank of LoRA's changes",
     "alpha": "LoRA's alpha: the change counts alpha / rank times",
     "targets": "matrices that LoRA changes",

@@ -3,11 +3,13 @@
 from functools import partial
 from pathlib import Path
 
+from minillm.cli.bench import peak_memory
 from minillm.cli.options import add_config, add_twin, chosen
 from minillm.cli.parsing import add_command
 from minillm.cli.train import add_run, finish, quoted, record_options
 from minillm.config import TrainConfig, TuneConfig, with_options
 from minillm.errors import UserError
+from minillm.files import megabytes
 
 # What suits a model that knows its language already; --help shows them.
 DEFAULTS = {"optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.0, "steps": 500,
@@ -21,7 +23,7 @@ def add_commands(commands):
         commands, "tune", tune, "teach a model to answer, from conversations",
         "minillm tune runs/demo --data sums --out runs/sums\n"
         "  minillm tune runs/demo --data desk --method lora --out runs/desk\n"
-        "  minillm tune smollm2 --data talks.jsonl --method lora --out runs/talks\n"
+        "  minillm tune models/smollm2 --data talks.jsonl --method lora --out runs/talks\n"
         "  minillm tune --resume --out runs/sums")
     command.usage = "minillm tune [PATH] --data NAME|FILE --out DIR [options]"
     command.add_argument("path", metavar="PATH", nargs="?",
@@ -61,17 +63,20 @@ def tune(options):
     console = Console()
     how = with_options(TuneConfig(), **chosen(options, TuneConfig))
     training.check_folder(options.out, options.resume)
-    whole = options.resume and how.method == "sft"  # then the folder is a model itself
+    whole = options.resume and how.method == "sft"  # then the folder is all that is needed
     model = tuning.with_template(load(options.out if whole else options.path))
     longest = model.config.max_position_embeddings
     options.context = options.context or min(CONTEXT, longest)
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
     if train.context > longest:
         raise UserError(f"--context {train.context}: {options.path} reads {longest} tokens at most")
-    tuning.check(model, how)
+    tuning.check(model, train, how)
+    if how.method != "lora":
+        training.check_memory(model.config, train, options.twin)
     tuning.ready(train, options.twin)
     data = tuning.read_data(options.data, model, train.context, options.examples,
                             options.data_seed, options.difficulty)
+    tuning.check_task(data, how)
     training.prepare_folder(options.out, options.resume)
     if not options.resume:
         record_options(options)
@@ -99,5 +104,6 @@ def tuned(console, options, model, train, how, data) -> dict:
     display.draw_curve(training.read_metrics(Path(options.out) / training.METRICS),
                        Path(options.out) / "loss.png", f"{data.name}: {how.method}",
                        epochs=summary["epochs"])
-    display.say(console, tuning.cost(model, how))
+    display.say(console, f"{tuning.cost(model, how)}; the process took {megabytes(peak_memory())} "
+                "at its highest")
     return summary

@@ -2,16 +2,17 @@
 
     adapter_config.json          rank, alpha, targets, and where the base model is
     adapter_model.safetensors    of each matrix lora_A.weight (r, in) and lora_B.weight (out, r)
+    base.json                    ours alone: the fingerprint of the base model
 
 A folder that `peft` wrote opens here and the reverse. What a LoRA of `peft` may have and this one
-has not (dora, trained embeddings, biases, another rank for some matrices) is refused by name.
+has not (dora, trained embeddings, biases) is refused by name.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from minillm.architecture.adapted import TARGETS
+from minillm.architecture.adapters import TARGETS
 from minillm.architecture.tree import flatten
 from minillm.errors import UserError, is_count, is_number, printable
 from minillm.files import read_json, write_json
@@ -19,7 +20,7 @@ from minillm.formats import checkpoint
 from minillm.formats.llama import hugging_face_name
 from minillm.formats.weights import Weights
 
-CONFIG, MODEL = "adapter_config.json", "adapter_model.safetensors"
+CONFIG, MODEL, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
 PARTS = {"a": "lora_A", "b": "lora_B"}
 # Fields of PEFT's config that change what is computed, and the values with which they do not.
 NEUTRAL = {"bias": ("none",), "fan_in_fan_out": (False,), "use_dora": (False,),
@@ -36,12 +37,12 @@ def is_adapter(folder: Path) -> bool:
 def tensor_name(path: str) -> str:
     """layers.0.q_proj.a -> base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight."""
     ours, part = path.rsplit(".", 1)
-    name = hugging_face_name(ours)[0].removesuffix(".weight")
-    return f"base_model.model.{name}.{PARTS[part]}.weight"
+    return f"base_model.model.{hugging_face_name(ours)[0][:-len('weight')]}{PARTS[part]}.weight"
 
 
-def save_config(folder, base: str, rank: int, alpha: float, targets: tuple[str, ...]):
-    """Write adapter_config.json; `base` is the path of the model. Raises UserError."""
+def save_config(folder, base: str, of: str, rank: int, alpha: float, targets: tuple[str, ...]):
+    """Write all but the tensors: `base` is the path of the model, `of` its fingerprint."""
+    write_json(Path(folder) / BASE, {"fingerprint": of})
     write_json(Path(folder) / CONFIG, {
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
         "r": rank, "lora_alpha": alpha, "target_modules": list(targets), "lora_dropout": 0.0,
@@ -49,11 +50,11 @@ def save_config(folder, base: str, rank: int, alpha: float, targets: tuple[str, 
         "inference_mode": True})
 
 
-def save_adapters(folder, adapters, fingerprint: str):
-    """Write adapter_model.safetensors; `fingerprint` is the base model's. Raises UserError."""
+def save_adapters(folder, adapters):
+    """Write adapter_model.safetensors. Raises UserError."""
     tensors = {tensor_name(path): np.ascontiguousarray(np.asarray(leaf).T)
                for path, leaf in flatten(adapters).items()}
-    checkpoint.write_tensors(Path(folder) / MODEL, tensors, {"format": "pt", "base": fingerprint})
+    checkpoint.write_tensors(Path(folder) / MODEL, tensors, {"format": "pt"})
 
 
 def load_config(folder) -> tuple[str, float]:
@@ -69,20 +70,22 @@ def load_config(folder) -> tuple[str, float]:
                             "peft, merge_and_unload() it and save_pretrained(DIR)")
     rank, alpha = values.get("r"), values.get("lora_alpha")
     if not is_count(rank) or not is_number(alpha):
-        raise UserError(f"{path}: r and lora_alpha must be numbers, and are {printable(rank)} and "
-                        f"{printable(alpha)}")
+        raise UserError(f"{path}: r and lora_alpha must be numbers: {printable([rank, alpha])}")
     base = values.get("base_model_name_or_path")
-    if not isinstance(base, str) or not (Path(base).exists()):
+    if not isinstance(base, str) or not Path(base).exists():
         raise UserError(f"{path}: its base model {printable(base)} is not there: put it there, or "
                         "write its path as base_model_name_or_path")
     return base, alpha / (rank**0.5 if values.get("use_rslora") else rank)
 
 
-def load_adapters(folder, params) -> tuple[dict, str | None]:
-    """(the adapters of a folder for these parameters, the fingerprint of their base or None).
+def base_fingerprint(folder) -> str | None:
+    """The fingerprint of the base model, where the adapter is ours."""
+    path = Path(folder) / BASE
+    return read_json(path).get("fingerprint") if path.is_file() else None
 
-    Raises UserError for a tensor that this model has no place for.
-    """
+
+def load_adapters(folder, params) -> dict:
+    """The adapters of a folder for these parameters. Raises UserError where they do not fit."""
     with Weights([Path(folder) / MODEL], ("F32", "F16", "BF16")) as file:
         left, layers = set(file.names), []
         for i, layer in enumerate(params["layers"]):
@@ -101,4 +104,4 @@ def load_adapters(folder, params) -> tuple[dict, str | None]:
         if left:
             raise UserError(f"{file.source}: is for another model: {printable(min(left))} is no "
                             "part of its base model here")
-        return {"layers": layers}, file.metadata.get("base")
+        return {"layers": layers}

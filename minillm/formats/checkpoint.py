@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from minillm import chat_template
+from minillm.architecture.adapters import refuse_adapted
 from minillm.architecture.quantized import is_ours, scheme_of
 from minillm.errors import UserError, printable
 from minillm.files import make_folder, read_json, replacing, write_json
@@ -89,6 +90,7 @@ def tokenizer_config(config, tokenizer, add_bos_token: bool) -> dict:
 
 def save_params(folder, config, params, dtype: str = "float32"):
     """Write model.safetensors alone: Hugging Face's names and orientation, float32 or bfloat16; quantized ones under our names."""
+    refuse_adapted(params)
     if scheme_of(params):
         return write_tensors(Path(folder) / MODEL, quantized_folder.tensors(params),
                              {"format": "pt"})

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minillm.architecture.adapters import refuse_adapted
 from minillm.architecture.family import family
 from minillm.architecture.quantized import GROUP, Quantized, Scheme, scheme_named, scheme_of
 from minillm.architecture.qwen2 import Qwen2Config
@@ -252,6 +253,7 @@ def export(path, model) -> list[str]:
         import gguf
     except ImportError:
         raise missing("GGUF", "gguf", "gguf") from None
+    refuse_adapted(model.params)
     config, scheme = model.config, scheme_of(model.params)
     check(model, config, scheme)
     tensors = {gguf_name(name): tensor(name, leaf, config)

@@ -8,7 +8,8 @@ from functools import partial
 
 import jax
 
-from minillm.architecture.adapted import Adapted, adapt
+from minillm.architecture.adapted import Adapted
+from minillm.architecture.adapters import adapt
 from minillm.config import ModelConfig, TrainConfig
 from minillm.in_jax.model import loss
 from minillm.in_jax.sharding import split_rows

@@ -5,7 +5,7 @@ What full tuning needs is in train.py: a target that does not count is IGNORE.
 
 import numpy as np
 
-from minillm.architecture.adapted import adapt
+from minillm.architecture.adapters import adapt
 from minillm.config import ModelConfig, TrainConfig
 from minillm.in_numpy.model import loss_and_grads
 from minillm.in_numpy.train import take_step

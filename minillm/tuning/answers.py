@@ -1,18 +1,13 @@
-"""What a model answers, many questions at once, and how good the answers are."""
+"""What a model answers, many questions at once."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from math import comb
 
 import numpy as np
 
-from minillm.config import IGNORE, GenerateConfig, check_finite, check_prompt
+from minillm.config import GenerateConfig, check_finite, check_prompt
 from minillm.errors import UserError, printable
 from minillm.loading import Model, twin_package
-from minillm.training import row_nats
-from minillm.tuning.conversations import Conversation
-from minillm.tuning.examples import Example
-from minillm.tuning.rendering import ask_template, rendered
+from minillm.tuning.rendering import ask_template
 
 ROWS = 64  # questions that are answered at once
 ROOM = 16  # prompts are padded to a multiple of this, so that few shapes are compiled
@@ -37,17 +32,18 @@ def prompts(model: Model, questions: list[str], room: int) -> list[list[int]]:
 
 
 def write(model: Model, asked: list[list[int]], how: GenerateConfig, twin: str = "jax",
-          params=None, rows: int = ROWS) -> list[list[int]]:
+          params=None, rows: int = ROWS, length: int = 0) -> list[list[int]]:
     """The tokens that the model writes after each prompt, its end-of-text token included.
 
-    The coins are a function of `how.seed` and of the place of a prompt among the others.
+    The coins are a function of `how.seed` and of the place of a prompt among the others. `rows` and
+    `length` (at least that of the longest prompt) are shapes that are compiled once.
     """
     package, written = twin_package(twin), []
+    longest = -(-max([length, *map(len, asked)]) // ROOM) * ROOM
     params = package.to_device(model.params) if params is None else params
     for first in range(0, len(asked), rows):
         some = asked[first : first + rows]
         some = some + some[:1] * (rows - len(some) if len(asked) > rows else 0)  # one shape
-        longest = -(-max(map(len, some)) // ROOM) * ROOM
         given_BN = np.full((len(some), longest + how.max_new_tokens), -1, np.int32)
         for given, prompt in zip(given_BN, some):
             given[: len(prompt)] = prompt
@@ -67,36 +63,3 @@ def texts(model: Model, written: list[list[int]]) -> list[str]:
     """The answers as texts, without the token that ends them."""
     return [model.tokenizer.decode(ids[:-1] if ids and ids[-1] in model.answer_ends else ids)
             for ids in written]
-
-
-def graded(model: Model, examples: list[Example], reward: Callable, how: GenerateConfig,
-           twin: str = "jax", times: int = 1) -> tuple[np.ndarray, list[str]]:
-    """(rewards (questions, times), the first answer to each)."""
-    asked = [prompt for prompt in prompts(model, [e.question for e in examples],
-                                          how.max_new_tokens) for _ in range(times)]
-    answers = texts(model, write(model, asked, how, twin))
-    rewards = [reward(examples[i // times].question, answer) for i, answer in enumerate(answers)]
-    return np.array(rewards).reshape(len(examples), times), answers[::times]
-
-
-def pass_at(k: int, right: int, times: int) -> float:
-    """The chance that one of k answers is right, unbiased, where `right` of `times` were.
-
-    1 - C(times - right, k) / C(times, k). Chen et al. 2021, arXiv:2107.03374, eq. 1.
-    """
-    return 1 - comb(times - right, k) / comb(times, k)
-
-
-def answer_loss(model: Model, examples: list[Example], twin: str = "jax") -> float:
-    """What the right answers cost the model, in nats a token."""
-    conversations = [Conversation(example.messages, example.question) for example in examples]
-    read = rendered(model, conversations)
-    length = max(len(one.tokens) for one in read)
-    tokens_NT = np.zeros((len(read), length), np.int32)
-    targets_NT = np.full((len(read), length), IGNORE, np.int32)
-    for row, targets, one in zip(tokens_NT, targets_NT, read):
-        row[: len(one.tokens)] = one.tokens
-        targets[: len(one.tokens)] = np.where(one.counts, one.tokens, IGNORE)
-    nats_N, counts_N = row_nats(twin_package(twin), model.on(twin).params, model.config,
-                                tokens_NT[:, :-1], targets_NT[:, 1:], ROWS)
-    return float(nats_N.sum() / counts_N.sum())

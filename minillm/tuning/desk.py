@@ -84,6 +84,12 @@ def examples(split: str, seed: int = 0) -> list[Example]:
     return [some[i] for i in np.random.default_rng([seed, len(some)]).permutation(len(some))]
 
 
+def wrong(example: Example, rng: np.random.Generator) -> str:
+    """An answer that is right to another question."""
+    answers = sorted({other.answer for other, _ in all_examples().values()} - {example.answer})
+    return answers[rng.integers(len(answers))]
+
+
 def reward(question: str, answer: str) -> float:
     """1 for exactly the right answer, white space around it aside; 0 for any other."""
     example, _ = all_examples().get(question, (None, False))

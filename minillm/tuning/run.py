@@ -5,23 +5,24 @@
 
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from minillm import training
-from minillm.architecture.adapted import adapt, bytes_to_train, check_targets, init_adapters
+from minillm.architecture.adapters import bytes_to_train, check_targets, init_adapters
 from minillm.architecture.family import family
 from minillm.architecture.quantized import scheme_of
 from minillm.architecture.tree import flatten
 from minillm.config import GenerateConfig, TrainConfig, TuneConfig
-from minillm.errors import UserError
+from minillm.errors import UserError, require
 from minillm.files import megabytes
-from minillm.formats import adapter, checkpoint
-from minillm.loading import Model, fingerprint, twin_package
+from minillm.loading import Model, twin_package
 from minillm.tuning.answers import texts, write
+from minillm.tuning.compared import check_task, of_pairs
 from minillm.tuning.data import Data
+from minillm.tuning.methods import describe, of_adapters, of_everything
 from minillm.tuning.rendering import ask_template
+from minillm.tuning.rewarded import of_rewards
 
 NEW_TOKENS = 32  # of a sample
 
@@ -29,7 +30,8 @@ NEW_TOKENS = 32  # of a sample
 def run(folder, model: Model, train: TrainConfig, how: TuneConfig, data: Data, *,
         twin: str = "jax", **options) -> dict:
     """`training.run` on conversations, from `model` on; returns its summary. Raises UserError."""
-    check(model, how)
+    check(model, train, how)
+    check_task(data, how)
     ready(train, twin)
     package = twin_package(twin)
     shared = dict(rows=data.rows, sample=partial(sample, model, data, twin),
@@ -37,49 +39,21 @@ def run(folder, model: Model, train: TrainConfig, how: TuneConfig, data: Data, *
                   origin={f"tune {name}": value for name, value in asdict(how).items()})
     if how.method == "lora":
         method = of_adapters(package, model, train, how, data, shared)
+    elif how.method in ("dpo", "grpo"):    # their aim is no loss on given answers: keep the last
+        options["keep"] = options.get("keep") or "last"
+        compared = of_pairs if how.method == "dpo" else of_rewards
+        method = compared(package, model, train, how, data, partial(describe, model), shared, twin)
     else:
         method = of_everything(package, model, train, data, shared)
     return training.run(folder, model.config, train, data, model.tokenizer, twin=twin,
                         method=method, **options)
 
 
-def of_everything(package, model: Model, train: TrainConfig, data: Data,
-                  shared: dict) -> training.Method:
-    """Every parameter is trained, and the folder is a model."""
-    def take(state, first, end):
-        return package.train_steps(state, *data.train.batches(train, first, end), model.config,
-                                   train)
-
-    return training.Method(lambda: model.params, take, describe=partial(describe, model), **shared)
-
-
-def of_adapters(package, model: Model, train: TrainConfig, how: TuneConfig, data: Data,
-                shared: dict) -> training.Method:
-    """Adapters are trained, and the folder holds them alone: PEFT's layout."""
-    base, of = package.to_device(model.params), fingerprint(model)
-    first = init_adapters(model.params, how.target_names, how.rank,
-                          np.random.default_rng([train.seed, 4]))
-    shared["origin"] |= {"base": of}
-
-    def take(state, begin, end):
-        return package.adapter_steps(state, base, *data.train.batches(train, begin, end),
-                                     model.config, train, how.scale)
-
-    def described(folder: Path):
-        base = str(Path(model.source).resolve())
-        adapter.save_config(folder, base, how.rank, how.alpha, how.target_names)
-        checkpoint.save_tokenizer(folder, model.config, model.tokenizer, bool(model.begin),
-                                  model.chat_template, model.marks)
-
-    return training.Method(
-        lambda: first, take, describe=described, shapes=first,
-        whole=lambda trained: adapt(base, trained, how.scale),
-        save=lambda folder, trained: adapter.save_adapters(folder, trained, of),
-        read=lambda folder: adapter.load_adapters(folder, model.params)[0], **shared)
-
-
-def check(model: Model, how: TuneConfig):
-    """Refuse a model that cannot be tuned so. Raises UserError."""
+def check(model: Model, train: TrainConfig, how: TuneConfig):
+    """Refuse a model that cannot be tuned so, and rows that make no groups. Raises UserError."""
+    together = {"grpo": how.group, "dpo": 2}.get(how.method, 1)
+    require(train.batch_size % together == 0, "batch_size", train.batch_size,
+            f"a multiple of {together}, the answers to a question")
     kind = family(model.config)
     if not kind.backward_by_hand:
         raise UserError(f"{model.source}: a {kind.name} can be read and run, not trained")
@@ -98,29 +72,24 @@ def ready(train: TrainConfig, twin: str):
         use_cpu_devices(train.cpu_devices)
 
 
-def describe(model: Model, folder: Path):
-    """Write into `folder` all of the model but its parameters."""
-    checkpoint.save_description(folder, model.config, {}, model.tokenizer,
-                                add_bos_token=bool(model.begin), template=model.chat_template,
-                                marks=model.marks)
-
-
 def sample(model: Model, data: Data, twin: str, params, step: int) -> str:
     """A held-out question, another one at each step, and what the model answers."""
     messages = data.questions[step % len(data.questions)]
     text = ask_template(model, [(messages, True)])[0]["text"]
     prompt = model.tokenizer.encode(text, allow_special=True)
     answer = write(replace(model, params={}), [prompt],
-                   GenerateConfig(max_new_tokens=NEW_TOKENS, temperature=0), twin, params)
+                   GenerateConfig(max_new_tokens=NEW_TOKENS, temperature=0), twin, params,
+                   length=data.held_out.longest)
     return f"{messages[-1]['content']} -> {texts(model, answer)[0]}"
 
 
 def cost(model: Model, how: TuneConfig) -> str:
     """How much was trained, and the memory that it takes, in words."""
     params = model.params
-    trained = params if how.method == "sft" else init_adapters(
+    trained = params if how.method != "lora" else init_adapters(
         params, how.target_names, how.rank, np.random.default_rng(0))
     count, total = (sum(leaf.size for leaf in flatten(tree).values()) for tree in (trained, params))
     need = bytes_to_train(params if how.method == "lora" else {}, trained)
-    return (f"trained {count:,} numbers beside a model of {total:,} ({count / total:.1%}): with "
-            f"gradients and moments {megabytes(need)}, activations not counted")
+    what = "gradients, moments" + " and the model" * (how.method == "lora")
+    return (f"trained {count:,} numbers, {count / total:.1%} of the model's {total:,}: with {what} "
+            f"{megabytes(need)}, activations not counted")

@@ -59,6 +59,13 @@ def truth(question: str) -> str | None:
     return None
 
 
+def wrong(example: Example, rng: np.random.Generator) -> str:
+    """An answer that is near, and wrong: off by 1 to 10."""
+    number, *rest = example.answer.split()
+    off = int(rng.integers(1, 11)) * (1 if int(number) < 10 else int(rng.choice([-1, 1])))
+    return " ".join([str(int(number) + off), *rest])
+
+
 def reward(question: str, answer: str) -> float:
     """1 for exactly the right answer, white space around it aside; 0 for any other."""
     return float(answer.strip() == truth(question))

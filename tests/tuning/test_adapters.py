@@ -10,18 +10,12 @@ import pytest
 
 from helpers import assert_close, random_config, random_params
 from minillm import in_jax, in_numpy, load
-from minillm.architecture.adapted import (
-    TARGETS,
-    Adapted,
-    adapt,
-    bytes_to_train,
-    init_adapters,
-    merged,
-)
+from minillm.architecture.adapted import Adapted
+from minillm.architecture.adapters import TARGETS, adapt, bytes_to_train, init_adapters, merged
 from minillm.architecture.quantized import scheme_named
 from minillm.architecture.tree import flatten, tree_map
 from minillm.errors import UserError
-from minillm.formats import adapter
+from minillm.formats import adapter, gguf
 from minillm.loading import fingerprint
 from minillm.quantization.model import quantize_model
 
@@ -120,8 +114,9 @@ def folder(tmp_path, small):
     changes = tree_map(lambda leaf: rng.standard_normal(leaf.shape).astype(np.float32) * 0.1,
                        init_adapters(base.params, SETS[0], 4, rng))
     (tmp_path / "change").mkdir()
-    adapter.save_config(tmp_path / "change", str(tmp_path / "base"), 4, 8.0, SETS[0])
-    adapter.save_adapters(tmp_path / "change", changes, fingerprint(base))
+    adapter.save_config(tmp_path / "change", str(tmp_path / "base"), fingerprint(base), 4, 8.0,
+                        SETS[0])
+    adapter.save_adapters(tmp_path / "change", changes)
     return tmp_path, base, changes
 
 
@@ -136,14 +131,17 @@ def test_beside_a_quantized_base_the_change_stays_apart(folder):
     path, base, changes = folder
     params = quantize_model(base.params, base.config, scheme_named("int8-channel"), "round")
     replace(base, params=params).save(path / "int8")
-    adapter.save_config(path / "change", str(path / "int8"), 4, 8.0, SETS[0])
-    adapter.save_adapters(path / "change", changes, fingerprint(load(path / "int8")))
+    adapter.save_config(path / "change", str(path / "int8"), fingerprint(load(path / "int8")), 4,
+                        8.0, SETS[0])
     model = load(path / "change")
     assert isinstance(model.params["layers"][0]["q_proj"], Adapted)
     tokens = np.random.default_rng(0).integers(0, base.config.vocab_size, (2, 9))
     expected = in_numpy.forward(adapt(params, changes, 2.0), tokens, base.config)[0]
     for twin in ("numpy", "jax"):
         assert_close(model.logits(tokens, twin), expected, 1e-5)
+    for write in (lambda: model.save(path / "one"), lambda: gguf.export(path / "a.gguf", model)):
+        with pytest.raises(UserError, match="beside a quantized model cannot be written"):
+            write()
 
 
 BAD = {"use_dora": (True, "use_dora is True: not supported"), "r": ("4", "must be numbers"),

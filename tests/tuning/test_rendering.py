@@ -3,13 +3,15 @@ conversations are packed whole; what is no conversation is one line that names i
 
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
-from minillm import chat_template
+from minillm import chat_template, load
 from minillm.config import IGNORE, TrainConfig
 from minillm.errors import UserError
+from minillm.formats import gguf
 from minillm.tuning import task_of, with_template
 from minillm.tuning.conversations import Conversation, read_conversations, split
 from minillm.tuning.data import marked, read_data
@@ -138,3 +140,27 @@ def test_the_same_conversation_is_never_on_both_sides(tmp_path):
     assert not {str(a.messages) for a in train} & {str(b.messages) for b in held_out}
     with pytest.raises(UserError, match="too few"):
         split(read_conversations(jsonl(tmp_path / "b.jsonl", GOOD)), "b")
+
+
+def test_the_template_goes_along_into_a_folder_and_a_gguf_file(small, tmp_path):
+    model = with_template(small)
+    model.save(tmp_path / "folder")
+    assert load(tmp_path / "folder").chat_template == model.chat_template
+    if find_spec("gguf"):
+        gguf.export(tmp_path / "model.gguf", model)
+        assert load(tmp_path / "model.gguf").chat_template == model.chat_template
+
+
+@pytest.mark.needs("transformers")
+def test_transformers_writes_the_same_conversation(small, tmp_path):
+    from transformers import AutoTokenizer
+    model = with_template(small)
+    model.save(tmp_path)
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    for messages, begins in ((TALK, False), (TALK[:2], True)):
+        ours = chat_template.render(model.chat_template, messages, model.marks, begins)
+        assert theirs.apply_chat_template(messages, tokenize=False,
+                                          add_generation_prompt=begins) == ours
+        ids = theirs.apply_chat_template(messages, tokenize=True, add_generation_prompt=begins,
+                                         return_dict=False)
+        assert ids == model.tokenizer.encode(ours, allow_special=True)

@@ -35,6 +35,7 @@ def test_the_own_answer_is_right_and_others_are_not(name):
             assert task.reward(example.question, f" {example.answer}\n") == 1
             assert task.reward(example.question + "?", example.answer) == 0
             assert task.reward(example.question, "") == 0
+            assert task.reward(example.question, task.wrong(example, np.random.default_rng(1))) == 0
 
 
 @pytest.mark.parametrize("difficulty", [1, 2, 3])

@@ -17,7 +17,8 @@ TRAIN = TrainConfig(steps=14, batch_size=2, context=64, learning_rate=3e-3, warm
                     optimizer="adamw", weight_decay=0.0, steps_per_dispatch=3, eval_every=4,
                     eval_rows=4, save_every=5, sample_every=6, cpu_devices=1)
 LORA = TuneConfig(method="lora", rank=2, targets="q_proj,down_proj")
-WAYS = {"sft": TuneConfig(), "lora": LORA}
+GRPO = TuneConfig(method="grpo", group=2)
+WAYS = {"sft": TuneConfig(), "lora": LORA, "grpo": GRPO, "dpo": TuneConfig(method="dpo")}
 
 
 def data_of(model):
@@ -43,7 +44,9 @@ def base(small, tmp_path_factory):
 
 
 @pytest.mark.parametrize("way, twin", [("sft", "numpy"), ("lora", "numpy"), ("lora", "jax"),
-                                       pytest.param("sft", "jax", marks=pytest.mark.slow)])
+                                       ("grpo", "numpy"), ("dpo", "numpy"),
+                                       pytest.param("sft", "jax", marks=pytest.mark.slow),
+                                       pytest.param("grpo", "jax", marks=pytest.mark.slow)])
 def test_resumed_it_is_the_uninterrupted_run(way, twin, base, tmp_path):
     data, how = data_of(base), WAYS[way]
     said = []
@@ -57,7 +60,7 @@ def test_resumed_it_is_the_uninterrupted_run(way, twin, base, tmp_path):
         tuning.run(tmp_path / "parts", base, TRAIN, how, data, twin=twin, callbacks=Interrupt())
     tuning.run(tmp_path / "parts", base, TRAIN, how, data, twin=twin, resume=True)
     names = {path.name for path in (tmp_path / "whole").iterdir()}
-    model = {"sft": "model.safetensors", "lora": adapter.MODEL}[way]
+    model = adapter.MODEL if way == "lora" else "model.safetensors"
     assert {model, "metrics.jsonl", "training_state.safetensors", "tokenizer_config.json"} <= names
     for name in (model, "metrics.jsonl"):
         one, other = ((tmp_path / run / name).read_bytes() for run in ("whole", "parts"))
@@ -65,7 +68,7 @@ def test_resumed_it_is_the_uninterrupted_run(way, twin, base, tmp_path):
     assert [step for step, _ in said] == [6, 12] and all(" -> " in text for _, text in said)
     losses = [r["held_out"] for r in training.read_metrics(tmp_path / "whole" / "metrics.jsonl")
               if "held_out" in r]
-    assert losses[-1] < losses[0]
+    assert losses[-1] < losses[0] or way in ("dpo", "grpo")
     opened = load(tmp_path / "whole")
     assert opened.chat_template == base.chat_template and opened.config == base.config
 
@@ -81,6 +84,7 @@ def test_another_method_or_base_is_not_resumed(base, tmp_path):
             tuning.run(tmp_path, model, short, how, data, twin="numpy", resume=True)
 
 
+@pytest.mark.slow
 def test_what_is_learned_is_answered(base, tmp_path):
     talks = [[{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
              for question, answer in (("What is 2 and 3?", "5"), ("Where is the kite?", "Here."))]
@@ -99,6 +103,27 @@ def test_what_is_learned_is_answered(base, tmp_path):
     assert written[1][:-1] == alone
 
 
+@pytest.mark.slow
+def test_rewards_make_right_answers_likelier(base, tmp_path):
+    """The share of one letter is the grade: answers get more of it, whatever was asked."""
+    task = tuning.task_of("desk")
+    task = replace(task, reward=lambda question, answer: answer.count("a") / (1 + len(answer)))
+    train = replace(TRAIN, steps=30, batch_size=16, learning_rate=1e-2, eval_every=30,
+                    save_every=30, sample_every=0)
+    tuning.run(tmp_path, base, train, GRPO, replace(data_of(base), task=task), twin="jax")
+    rewards = [record["reward"] for record in training.read_metrics(tmp_path / "metrics.jsonl")
+               if "reward" in record]
+    assert len(rewards) == 30 and np.mean(rewards[-6:]) > 2 * np.mean(rewards[:4])
+
+
+def test_dpo_tells_right_answers_from_wrong_ones(base, tmp_path):
+    train = replace(TRAIN, steps=12, batch_size=8, eval_every=12, save_every=12, sample_every=0)
+    tuning.run(tmp_path, base, train, WAYS["dpo"], data_of(base), twin="numpy")
+    losses = [record["loss"] for record in training.read_metrics(tmp_path / "metrics.jsonl")
+              if "loss" in record]
+    assert abs(losses[0] - np.log(2)) < 1e-5 and np.mean(losses[-3:]) < 0.6
+
+
 def test_pass_at_k_is_what_counting_says():
     rng = np.random.default_rng(0)
     for right, times, k in ((0, 5, 3), (2, 6, 3), (5, 5, 1), (1, 4, 4)):
@@ -110,7 +135,7 @@ FLAGS = ["--twin", "numpy", "--steps", "4", "--batch-size", "2", "--context", "6
          "2", "--eval-rows", "2", "--examples", "30", "--sample-every", "2", "--rank", "2"]
 
 
-@pytest.mark.parametrize("method", WAYS)
+@pytest.mark.parametrize("method", ["sft", "lora"])
 def test_the_command_line_tunes_and_grades(method, base, tmp_path, capsys):
     out = str(tmp_path / "run")
     assert cli.main(["tune", base.source, "--data", "sums", "--method", method, "--out", out,
@@ -133,7 +158,8 @@ def test_the_command_line_tunes_and_grades(method, base, tmp_path, capsys):
     assert "right" in capsys.readouterr().out
 
 
-MISTAKES = {"no data": ([], "--data is missing"),
+MISTAKES = {"group": (["--data", "desk", "--method", "grpo", "--group", "3"], "a multiple of"),
+            "no data": ([], "--data is missing"),
             "no file": (["--data", "gone.jsonl"], "not a task"),
             "target": (["--data", "desk", "--method", "lora", "--targets", "q_proj,x"],
                        "target 'x'"),

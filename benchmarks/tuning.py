@@ -1,0 +1,110 @@
+"""What tuning teaches and what it costs: sums and the desk from a demo's model, whole and by LoRA.
+
+    python benchmarks/tuning.py MODEL [--seeds 3] [--steps 1500] [--questions 400] [--json FILE]
+
+MODEL is the folder of a finished `minillm demo`. For each task, method and seed: accuracy on
+held-out questions before and after (by kind, too), the loss of the right answers, and the loss on
+held-out stories before and after, in nats a story. GRPO begins with the sft run that was stopped
+early. One JSON object; each run is added when it is done.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from minillm import load, training, tuning
+from minillm.config import GenerateConfig, TrainConfig, TuneConfig
+from minillm.loading import twin_package
+from minillm.text.dataset import open_dataset
+
+TRAIN = TrainConfig(context=176, batch_size=16, optimizer="muon", learning_rate=3e-3,
+                    muon_learning_rate=0.01, weight_decay=0.0, warmup_steps=20, eval_every=100,
+                    eval_rows=32, save_every=500)
+LORA = replace(TRAIN, optimizer="adamw", learning_rate=5e-3)
+GRPO = replace(TRAIN, optimizer="adamw", learning_rate=3e-4, batch_size=64, eval_every=50)
+STEPS = {"sums": 1.0, "desk": 0.25}  # of --steps
+
+
+def measured(path, task, questions: int, twin: str) -> dict:
+    """Accuracy, loss of the answers, nats a story of the model in a folder."""
+    model = tuning.with_template(load(path))
+    examples = task.some("validation", questions)
+    sampling = GenerateConfig(max_new_tokens=24, temperature=0)
+    rewards, _ = tuning.graded(model, examples, task.reward, sampling, twin)
+    kinds = sorted({example.kind for example in examples})
+    return {"accuracy": float(rewards.mean()), "questions": len(examples),
+            "by_kind": {kind: float(rewards[[e.kind == kind for e in examples]].mean())
+                        for kind in kinds},
+            "answer_loss": tuning.answer_loss(model, examples, twin)}
+
+
+def stories(path, data, rows: int, twin: str) -> float:
+    """Nats a story on held-out stories."""
+    model = load(path)
+    held_out = training.held_out(data, model.config.max_position_embeddings, rows)
+    params = model.on(twin).params
+    return training.evaluate(twin_package(twin), params, model.config, held_out,
+                             16)["nats_per_document"]
+
+
+def tuned(folder, start, task, method: str, train: TrainConfig, options) -> dict:
+    """Tune and measure; what a run gave."""
+    model = tuning.with_template(load(start))
+    how = TuneConfig(method=method)
+    tuning.ready(train, options.twin)
+    data = tuning.read_data(task.name, model, train.context, options.examples, train.seed)
+    began = time.perf_counter()
+    summary = tuning.run(folder, model, train, how, data, twin=options.twin, keep="last")
+    seconds = time.perf_counter() - began
+    dataset = open_dataset(Path(options.model) / "data")
+    return {**measured(folder, task, options.questions, options.twin), "steps": train.steps,
+            "seconds": seconds, "tokens_per_second": summary["tokens_per_second"],
+            "nats_per_story": stories(folder, dataset, options.stories, options.twin)}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("model")
+    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--steps", type=int, default=1500, help="of sums; a quarter for the desk")
+    options.add_argument("--examples", type=int, default=20_000)
+    options.add_argument("--questions", type=int, default=400)
+    options.add_argument("--stories", type=int, default=256)
+    options.add_argument("--tasks", nargs="+", default=["sums", "desk"])
+    options.add_argument("--methods", nargs="+", default=["sft", "lora", "grpo"])
+    options.add_argument("--twin", default="jax")
+    options.add_argument("--json")
+    options = options.parse_args()
+    data = open_dataset(Path(options.model) / "data")
+    results = {"before": {"nats_per_story": stories(options.model, data, options.stories,
+                                                    options.twin)}, "runs": {}}
+    for name in options.tasks:
+        task = tuning.task_of(name)
+        results["before"][name] = measured(options.model, task, options.questions, options.twin)
+        for seed in range(options.seeds):
+            for method in options.methods:
+                steps = max(2, int(options.steps * STEPS[name]))
+                train = {"sft": TRAIN, "lora": LORA, "grpo": GRPO}[method]
+                with tempfile.TemporaryDirectory() as folder:
+                    start = options.model
+                    if method == "grpo":      # an sft run that is stopped while it is often wrong
+                        start = Path(folder) / "start"
+                        early = replace(TRAIN, steps=max(2, steps // 3), seed=seed)
+                        results["runs"][f"{name}/early/{seed}"] = tuned(
+                            start, options.model, task, "sft", early, options)
+                        steps = max(2, steps // 5)
+                    one = tuned(Path(folder) / "run", start, task, method,
+                                replace(train, steps=steps, seed=seed), options)
+                results["runs"][f"{name}/{method}/{seed}"] = one
+                print(f"{name} {method} seed {seed}: {one['accuracy']:.1%} right, "
+                      f"{one['nats_per_story']:.1f} nats a story, {one['seconds']:.0f} s")
+                if options.json:
+                    Path(options.json).write_text(json.dumps(results, indent=1) + "\n",
+                                                  encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""GRPO: the model answers, a verifier grades, and what was better than its group becomes likelier.
+
+A step draws questions, writes a group of answers to each, and takes one update by them; the first
+model is the reference. So an answer's ratio is 1 when its gradient is taken, and the clip of the
+loss would hold only if the same answers were used again. The advantage of an answer is its reward
+less the mean of its group, without a division by the spread (Liu et al. 2025, arXiv:2503.20783).
+"""
+
+import numpy as np
+
+from minillm import training
+from minillm.config import IGNORE, GenerateConfig, TrainConfig, TuneConfig
+from minillm.loading import Model
+from minillm.tuning.answers import ROOM, prompts, texts, write
+from minillm.tuning.compared import comparing
+from minillm.tuning.data import Data
+
+QUESTIONS, NEW_TOKENS = 2000, 16
+
+
+def of_rewards(package, model: Model, train: TrainConfig, how: TuneConfig, data: Data, describe,
+               shared: dict, twin: str) -> training.Method:
+    """Every parameter is trained, by rewards of what the model writes."""
+    writer = Writer(model, data, train, how, twin)
+
+    def batch(params, step: int):
+        one, rewards = writer.batch(params, step)
+        old_BT = package.read_log_p(params, one["tokens_BT"], one["targets_BT"], model.config)
+        return one | {"old_BT": old_BT}, {"reward": float(np.mean(rewards))}
+
+    return comparing(package, model, train, how, batch, describe, shared)
+
+
+class Writer:
+    """The questions of a run, and the answers that a step writes to some of them."""
+
+    def __init__(self, model: Model, data: Data, train: TrainConfig, how: TuneConfig, twin: str):
+        self.model, self.task, self.train, self.how, self.twin = model, data.task, train, how, twin
+        self.examples = self.task.some("train", QUESTIONS, train.seed)
+        self.asked = prompts(model, [each.question for each in self.examples], NEW_TOKENS)
+
+    def batch(self, params, step: int) -> tuple[dict, np.ndarray]:
+        """({"tokens_BT", "targets_BT", "advantage_B"}, rewards (B,)), a function of the step."""
+        group, count, asked = self.how.group, self.train.batch_size // self.how.group, self.asked
+        chosen = np.random.default_rng([self.train.seed, step, 5]).choice(len(asked), count)
+        places = np.repeat(chosen, group)
+        sampling = GenerateConfig(max_new_tokens=NEW_TOKENS, seed=step)
+        longest = max(map(len, asked))
+        written = write(self.model, [asked[i] for i in places], sampling, self.twin, params,
+                        len(places), longest)
+        rewards_B = np.array([self.task.reward(self.examples[i].question, text)
+                              for i, text in zip(places, texts(self.model, written))])
+        length = -(-(longest + NEW_TOKENS) // ROOM) * ROOM
+        tokens_BT = np.zeros((len(places), length), np.int32)
+        targets_BT = np.full((len(places), length), IGNORE, np.int32)
+        for row, targets, i, answer in zip(tokens_BT, targets_BT, places, written):
+            whole = asked[i] + answer
+            row[: len(whole)] = whole
+            targets[len(asked[i]) - 1 : len(whole) - 1] = answer
+        groups_QG = rewards_B.reshape(count, group)
+        advantage_B = (groups_QG - groups_QG.mean(axis=1, keepdims=True)).reshape(-1)
+        return {"tokens_BT": tokens_BT, "targets_BT": targets_BT,
+                "advantage_B": advantage_B.astype(np.float32)}, rewards_B
