@@ -12,6 +12,7 @@ from minillm.loading import Model
 
 SPEED = 7.5e10
 BASE, PER_TOKEN = 25.0, 0.1  # seconds: the default effort
+OVERHEAD = 3e-4  # seconds a layer of a run, however small
 CHECKS = 14  # whole passes that the identities take, the float64 one counted as three
 
 
@@ -35,6 +36,11 @@ class Cost:
         return 2 * self.length * (self.weights + self.head) / SPEED
 
     @property
+    def overhead(self) -> float:
+        """What two runs from a middle layer take in any model."""
+        return OVERHEAD * self.layers
+
+    @property
     def checks(self) -> float:
         return CHECKS * self.whole_pass
 
@@ -45,12 +51,12 @@ class Cost:
     @property
     def part(self) -> float:
         """One part taken out and its control: two runs from a middle layer, all logits."""
-        return 2 * (self.whole_pass - self.length * self.weights / SPEED)
+        return 2 * (self.whole_pass - self.length * self.weights / SPEED) + self.overhead
 
     @property
     def place(self) -> float:
         """One place patched and its control: two runs from a middle layer, one row of logits."""
-        return 2 * (self.length * self.weights + 2 * self.head) / SPEED
+        return 2 * (self.length * self.weights + 2 * self.head) / SPEED + self.overhead
 
     @property
     def ranking(self) -> float:

@@ -80,7 +80,8 @@ def _(found: AveragePatching) -> str:
 def patched(found, share_LN, more: str, notes) -> str:
     """The share of the answer that comes back, by layer and part."""
     words, places = found.words or Words(None), found.parts[-1]
-    titles = {"position": columns(words, places), "head": numbered("head ", share_LN.shape[1])}
+    head = "key/value head " if found.site in "kv" else "head "
+    titles = {"position": columns(words, places), "head": numbered(head, share_LN.shape[1])}
     names = titles.get(found.by) or [f"{h} {name}"
                                      for h in range(share_LN.shape[1] // max(1, places))
                                      for name in columns(words, places)]

@@ -52,6 +52,8 @@ PANELS = ("checks", "lens", "ablation", "patching", "neurons", "circuits")  # wh
 TYPED = 20_000_000  # parameters: a larger model does not write the text for its neurons
 TEXT = 512  # tokens in which neurons are looked at
 NEURONS = 5  # a position, by each ranking
+TAKEN_OUT = 8  # last positions whose neurons are taken out
+BY_POSITION = 200  # places of heads by position that are patched exactly
 CIRCUITS, CIRCUIT_TOKENS = 12, 12  # heads whose circuits are shown, and on how many tokens
 HEADS = ("z", "q", "k", "v")  # sites that are patched head by head
 ROWS = 64  # positions whose probabilities are in memory at once
@@ -419,7 +421,7 @@ class Page:
             say("patching heads position by position")
             arguments = (self.model, self.tokens_BT, corrupt_BT, "z", "head and position", target)
             both = self.L * self.H * self.T
-            few = self.budget.times(each / 2, both, share / 2)
+            few = self.budget.times(each / 2, min(both, BY_POSITION), share / 2)
             try:
                 self._put_patching("patch_both", patch(*arguments, twin=twin) if few == both else
                                    patch_best(*arguments, max(1, few), twin))
@@ -465,7 +467,7 @@ class Page:
 
     def time_for_neurons(self) -> int | None:
         """How many neurons there is time to look up, of all that a page shows; None for none."""
-        wanted = 3 * NEURONS * self.T
+        wanted = 3 * NEURONS * min(self.T, TAKEN_OUT)
         reading = self.cost.neurons(TEXT, 0)
         if not self.fits("neurons", reading):
             return None

@@ -39,7 +39,7 @@ def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value, 
     value = np.broadcast_to(value, (rows, *value.shape[1:]))
     begin = 0
     while begin < rows:
-        if some:
+        if some and twin == "jax":
             size = 2 ** int(np.log2(min(size, rows - begin)))
         take = np.minimum(
             np.arange(begin, begin + size), rows - 1

@@ -728,7 +728,7 @@ function neurons() {
   if (!A.neuron_at) return;
   const by = choice("rank by", [[0, "share of the stream"], [1, "norm of what it writes"], [2, "what it adds to the logit"]], () => set({}));
   const made = panel("neurons", 12, "The strongest neurons at the cursor",
-    `Share: the norm of what it writes over the norm of the stream after its layer. Each with the tokens it makes likelier (directly), and where in ${D.neuron_text} it is most active.`, by.node), box = el("div", { class: "neurons" });
+    `Share: the norm of what it writes over the norm of the stream after its layer. Each with the tokens it makes likelier (directly), and where in ${D.neuron_text} it is most active. Those of the last 8 positions were taken out.`, by.node), box = el("div", { class: "neurons" });
   made.append(box);
   onDraw(() => box.replaceChildren(...Array.from({ length: A.neuron_at.shape[2] }, (_, k) => {
     const R = +by.value, n = at("neuron_at", R, state.t, k), active = at("neuron_active", R, state.t, k), many = A.neuron_promotes.shape[1],
