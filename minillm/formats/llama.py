@@ -225,7 +225,8 @@ def without_idle(values: dict) -> dict:
     window, context = values.get("sliding_window"), values.get("max_position_embeddings",
                                                                DEFAULTS["max_position_embeddings"])
     idle = set()
-    if window is None or values.get("use_sliding_window") is False or is_count(window) and is_count(
+    none = "sliding_window" in values and window is None
+    if none or values.get("use_sliding_window") is False or is_count(window) and is_count(
         context) and window >= context:
         idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
     kinds, first, layers = (values.get(name) for name in ("layer_types", "max_window_layers",
