@@ -78,6 +78,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", help="write the results to this file")
     options = parser.parse_args()
+    load_before = os.getloadavg()[0]                       # what else the machine does
     nano = load(ROOT / "lessons" / "15_inside" / "model")
     models = {"nano int8": nano,
               "nano float32": replace(nano, params=dequantize_params(nano.params))}
@@ -91,8 +92,8 @@ def main():
             version = browser.capabilities["browserVersion"].split(".")[0]
         finally:
             browser.quit()
-    result = {"cores": os.cpu_count(), "machine": platform.machine(), "chromium": int(version),
-              "models": found}
+    result = {"cores": os.cpu_count(), "load": round(load_before, 1),
+              "machine": platform.machine(), "chromium": int(version), "models": found}
     text = json.dumps(result, indent=2)
     print(text)
     if options.json:

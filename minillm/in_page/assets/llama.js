@@ -190,8 +190,15 @@ function read(params, x_TD) {                                  // logits of what
 
 // ---- writing ---------------------------------------------------------------------------------------
 
+function sample(logits_V, coin, sampling) {                    // by inverse CDF: coin is uniform in [0, 1)
+  const kept = candidates(logits_V, sampling);
+  let upto = 0;
+  const found = kept.find(([, p]) => (upto += p) > coin) || kept[kept.length - 1];
+  return found ? found[0] : 0;
+}
+
 /* The tokens that may come next and their p, which add up to 1: p = softmax(logits / temperature), and
-   of these what passes each filter, as in `sample` of generate.py. Temperature 0: the most probable. */
+   of these what passes each filter (see `sample` in generate.py). Temperature 0: the most probable. */
 function candidates(logits_V, { temperature, top_k = 0, top_p = 1, min_p = 0 }) {
   if (temperature === 0) return [[logits_V.indexOf(logits_V.reduce((a, b) => Math.max(a, b))), 1]];
   const p_V = softmax(Float64Array.from(logits_V, (x) => x / temperature)), kept = [];
@@ -207,13 +214,6 @@ function candidates(logits_V, { temperature, top_k = 0, top_p = 1, min_p = 0 }) 
     total += p_V[token];
   }
   return kept.map((token) => [token, p_V[token] / total]);
-}
-
-function sample(logits_V, coin, sampling) {                    // by inverse CDF: coin is uniform in [0, 1)
-  const kept = candidates(logits_V, sampling);
-  let upto = 0;
-  const found = kept.find(([, p]) => (upto += p) > coin) || kept[kept.length - 1];
-  return found ? found[0] : 0;
 }
 
 function are_finite(logits_V) {                                // NaN if any is; -inf may rule a token out
