@@ -14,6 +14,12 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         options, unknown = self.parse_known_args(args, namespace)
+        # argparse before 3.13 takes an optional word as missing if an option stands before it
+        for action in options.parser._actions if unknown else ():
+            if (not action.option_strings and action.nargs == "?" and unknown
+                    and getattr(options, action.dest) is action.default
+                    and not unknown[0].startswith("-")):
+                setattr(options, action.dest, options.parser._get_value(action, unknown.pop(0)))
         if unknown:
             options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         return options

@@ -79,7 +79,8 @@ def are_finite(logits):
 
 def penalize(logits_V, seen_V, penalty: float):
     """Lower the logits of seen tokens: x / penalty where x > 0, x * penalty elsewhere."""
-    return jnp.where(seen_V, jnp.where(logits_V > 0, logits_V / penalty, logits_V * penalty), logits_V)
+    penalized_V = jnp.where(logits_V > 0, logits_V / penalty, logits_V * penalty)
+    return jnp.where(seen_V, penalized_V, logits_V)
 
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig,
@@ -126,7 +127,8 @@ def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelCon
 
 
 def generate(params, prompt: Sequence[int], config: ModelConfig,
-             sampling: GenerateConfig = GenerateConfig(), stop: Sequence[int] = ()) -> Iterator[int]:
+             sampling: GenerateConfig = GenerateConfig(),
+             stop: Sequence[int] = ()) -> Iterator[int]:
     """Yield new token ids, at most `sampling.max_new_tokens`.
 
     Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's

@@ -27,9 +27,9 @@ class Rows:
     def __rmatmul__(self, x):
         """x w in the dtype of x. The barriers keep w as it is stored: XLA would turn it, or turn it
         into x's dtype, once before the loop over tokens."""
-        x_TI, w_OI = optimization_barrier((x.reshape(-1, x.shape[-1]), self.w_OI))
-        y_TO = optimization_barrier(x_TI @ w_OI.astype(x.dtype).T)
-        return y_TO.reshape(*x.shape[:-1], -1)
+        rows, w = optimization_barrier((x.reshape(-1, x.shape[-1]), self.w_OI))
+        y = optimization_barrier(rows @ w.astype(x.dtype).T)
+        return y.reshape(*x.shape[:-1], -1)
 
 
 def by_rows(params):

@@ -77,7 +77,8 @@ def penalize(logits_V, seen_V, penalty: float):
 
     Keskar et al. 2019, arXiv:1909.05858.
     """
-    return np.where(seen_V, np.where(logits_V > 0, logits_V / penalty, logits_V * penalty), logits_V)
+    penalized_V = np.where(logits_V > 0, logits_V / penalty, logits_V * penalty)
+    return np.where(seen_V, penalized_V, logits_V)
 
 
 def decode_step(params, token, cache, seen_V, coin, config: ModelConfig,
@@ -114,7 +115,8 @@ def prefill(params, prompt: Sequence[int], cache, seen_V, coin, config: ModelCon
 
 
 def generate(params, prompt: Sequence[int], config: ModelConfig,
-             sampling: GenerateConfig = GenerateConfig(), stop: Sequence[int] = ()) -> Iterator[int]:
+             sampling: GenerateConfig = GenerateConfig(),
+             stop: Sequence[int] = ()) -> Iterator[int]:
     """Yield new token ids, at most `sampling.max_new_tokens`.
 
     Stops before a token in `stop`, or at the end of the context. The coins come from NumPy's

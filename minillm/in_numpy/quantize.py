@@ -106,9 +106,12 @@ def groups(w_OI, scheme: Scheme):
     return np.pad(w_OI, ((0, 0), (0, -w_OI.shape[1] % GROUP))).reshape(len(w_OI), -1, GROUP)
 
 
-def expand_scales(scales_OG, width: int, scheme: Scheme):
-    """A scale for each number, (O, I), if scales are per group; otherwise they broadcast as is."""
-    return np.repeat(scales_OG, GROUP, axis=1)[:, :width] if scheme.scale_per == "group32" else scales_OG
+def expand_scales(scales_OG, width: int, scheme: Scheme, size: int = GROUP):
+    """A scale for each number, (O, I), if scales are per group of `size`; otherwise they broadcast
+    as is."""
+    if scheme.scale_per != "group32":
+        return scales_OG
+    return np.repeat(scales_OG, size, axis=1)[:, :width]
 
 
 def pack(integers_OI):

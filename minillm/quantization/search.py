@@ -67,7 +67,7 @@ def quantize(w, scheme: Scheme, transposed: bool = True, columns=None) -> Quanti
     w_OI, kept_On = np.ascontiguousarray(w.T if transposed else w), None
     if columns is not None:
         kept_On = w_OI[:, columns].astype(np.float32)
-        w_OI = w_OI * plain.outside(columns, w_OI.shape[1], w_OI.dtype)
+        w_OI = w_OI * plain.inlier_mask(columns, w_OI.shape[1], w_OI.dtype)
     scales_OG, lows_OG = fit(w_OI, scheme)
     integers_OI = plain.to_integers(w_OI, scales_OG, lows_OG, scheme)
     return plain.record(integers_OI, scales_OG, lows_OG, scheme, transposed, columns, kept_On)

@@ -67,7 +67,7 @@ FAULTS = {
     ),
     "reads the head too loud": (
         program,
-        "head",
+        "unembedding",
         lambda right: lambda params: np.float32(1.001) * right(params),
     ),
     "softens attention": (ops, "softmax", lambda right: lambda x: right(x / np.float32(1.01))),
