@@ -154,6 +154,7 @@ def face(name: str) -> dict[str, list[str]]:
                   if isinstance(part, ast.Assign) and part.targets[0].id == "__all__")
     parts = {part.module: [alias.name for alias in part.names if alias.name in listed]
              for part in body if isinstance(part, ast.ImportFrom)}
+    parts = {module: names for module, names in parts.items() if names}
     files = set(listed) - {imported for names in parts.values() for imported in names}
     whole = {f"{name}.{entry}": [] for entry in files if file.with_name(f"{entry}.py").is_file()}
     return dict(sorted((parts | whole).items()))
