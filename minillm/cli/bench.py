@@ -2,12 +2,14 @@
 
 import json
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 from minillm.cli.options import add_json, add_path, add_tokenizer_bin
 from minillm.cli.parsing import add_command
@@ -234,6 +236,9 @@ def peak_memory() -> int:
     about = psutil.Process().memory_info()
     if hasattr(about, "peak_wset"):                              # Windows
         return about.peak_wset
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: its ru_maxrss begins with what the parent process held
+        return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8"))[1])
     import resource
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if platform.system() == "Darwin" else 1024 * most
