@@ -75,6 +75,7 @@ def load_config(folder) -> tuple[str, float]:
     if not isinstance(base, str) or not Path(base).exists():
         raise UserError(f"{path}: its base model {printable(base)} is not there: put it there, or "
                         "write its path as base_model_name_or_path")
+    rank, alpha = values["r"], values["lora_alpha"]
     return base, alpha / (rank**0.5 if values.get("use_rslora") else rank)
 
 

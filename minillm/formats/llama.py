@@ -232,7 +232,8 @@ def without_idle(values: dict) -> dict:
     kinds, first, layers = (values.get(name) for name in ("layer_types", "max_window_layers",
                                                           "num_hidden_layers"))
     if values.get("use_sliding_window") is True and (
-        kinds is None and is_count(first) and is_count(layers) and first >= layers
+        kinds is None and is_count(first) and is_count(layers)
+        and values["max_window_layers"] >= values["num_hidden_layers"]
         or isinstance(kinds, list) and set(kinds) == {"full_attention"}):   # as Qwen2 reads it
         idle |= {"sliding_window", "use_sliding_window", "max_window_layers"}
     if isinstance(kinds, list) and all(kind == "full_attention" or kind == "sliding_attention"

@@ -4,6 +4,7 @@ is refused where it is switched on."""
 from functools import partial
 
 from minillm.architecture.smollm3 import SmolLM3Config, every
+from minillm.config import ModelConfig
 from minillm.errors import UserError, is_count, printable
 from minillm.formats import llama
 
@@ -25,7 +26,7 @@ DEFAULTS = llama.DEFAULTS | {
 }
 
 
-def read_config(values: dict) -> SmolLM3Config:
+def read_config(values: dict) -> ModelConfig:
     """What a config.json says; no_rope_layers counts, or else no_rope_layer_interval. Raises
     UserError."""
     known = DEFAULTS | values
