@@ -53,11 +53,11 @@ def stories(path, data, rows: int, twin: str) -> float:
 def tuned(folder, start, task, method: str, train: TrainConfig, options) -> dict:
     """Tune and measure; what a run gave."""
     model = tuning.with_template(load(start))
-    how = TuneConfig(method=method)
+    tune = TuneConfig(method=method)
     tuning.ready(train, options.twin)
     data = tuning.read_data(task.name, model, train.context, options.examples, train.seed)
     began = time.perf_counter()
-    summary = tuning.run(folder, model, train, how, data, twin=options.twin, keep="last")
+    summary = tuning.run(folder, model, train, tune, data, twin=options.twin, keep="last")
     seconds = time.perf_counter() - began
     dataset = open_dataset(Path(options.model) / "data")
     return {**measured(folder, task, options.questions, options.twin), "steps": train.steps,

@@ -122,7 +122,7 @@ class Model:
                      len(self.tokenizer.decode(ids[start:])))
 
     def continuation(self, ids: Sequence[int], twin: str = "jax",
-                     how: GenerateConfig = GenerateConfig(), on_token=None,
+                     sampling: GenerateConfig = GenerateConfig(), on_token=None,
                      ends: tuple[int, ...] | None = None,
                      draft: "Draft | None" = None) -> Iterator[int]:
         """Yield the token ids that the model writes after `ids`, up to one of `ends` (None: those
@@ -130,11 +130,11 @@ class Model:
         ends = (*self.config.end_tokens, *self.ends) if ends is None else ends
         package = self._package(twin)
         if draft is None:
-            new = package.generate(self.params, ids, self.config, how, ends)
+            new = package.generate(self.params, ids, self.config, sampling, ends)
         else:
             draft.check(self, twin)
             new = package.speculate(self.params, draft.model.params, ids, self.config,
-                                    draft.model.config, how, ends, draft.ahead,
+                                    draft.model.config, sampling, ends, draft.ahead,
                                     draft.accepted.append)
         for token in new:
             if on_token:

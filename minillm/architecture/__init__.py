@@ -1,3 +1,4 @@
-"""What a family of models is: its parameters, its positions, and the record of a quantized matrix."""
+"""What a family of models is: its parameters, its positions, and the records of its matrices."""
 
-__all__ = ["bloom", "family", "llama", "quantized", "qwen3", "rope", "tree"]
+__all__ = ["adapted", "adapters", "bloom", "family", "llama", "mistral", "quantized", "qwen2",
+           "qwen3", "rope", "smollm3", "tree"]

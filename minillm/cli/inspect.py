@@ -42,7 +42,7 @@ def add_commands(commands):
     add_target(command)
     command.add_argument(
         "--effort", type=float, metavar="SECONDS",
-        help="time for what --panels names, estimated for two cores (default: 25 and a tenth for "
+        help="time for what --panels names, estimated for two cores (default: 5 and 0.07 for "
         "each token); what does not fit is estimated or left out, and the page says what brings it")
     command.add_argument(
         "--panels", default=",".join(PANELS), metavar="NAMES",

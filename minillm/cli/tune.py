@@ -61,49 +61,49 @@ def tune(options):
     from minillm.training.display import say
 
     console = Console()
-    how = with_options(TuneConfig(), **chosen(options, TuneConfig))
+    tune = with_options(TuneConfig(), **chosen(options, TuneConfig))
     training.check_folder(options.out, options.resume)
-    whole = options.resume and how.method == "sft"  # then the folder is all that is needed
+    whole = options.resume and tune.method == "sft"  # then the folder is all that is needed
     model = tuning.with_template(load(options.out if whole else options.path))
     longest = model.config.max_position_embeddings
     options.context = options.context or min(CONTEXT, longest)
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
     if train.context > longest:
         raise UserError(f"--context {train.context}: {options.path} reads {longest} tokens at most")
-    tuning.check(model, train, how)
-    if how.method != "lora":
+    tuning.check(model, train, tune)
+    if tune.method != "lora":
         training.check_memory(model.config, train, options.twin)
     tuning.ready(train, options.twin)
     data = tuning.read_data(options.data, model, train.context, options.examples,
                             options.data_seed, options.difficulty)
-    tuning.check_task(data, how)
+    tuning.check_task(data, tune)
     training.prepare_folder(options.out, options.resume)
     if not options.resume:
         record_options(options)
     say(console, f"{data.name}: {data.train.report}; {data.held_out.conversations} held out")
     say(console, "the first of them, what counts in [[ ]]:")
     say(console, data.first.strip(), style="italic")
-    summary = tuned(console, options, model, train, how, data)
+    summary = tuned(console, options, model, train, tune, data)
     following = f"chat {quoted(options.out)} --temperature 0"
     if data.task is not None:
         following = f"evaluate {quoted(options.out)} --task {data.name}"
     finish(console, summary, train, options, following)
 
 
-def tuned(console, options, model, train, how, data) -> dict:
+def tuned(console, options, model, train, tune, data) -> dict:
     """Train under a live display, draw the curve, say what it cost; returns the summary."""
     from minillm import training, tuning
     from minillm.training import display
 
     callbacks = display.Display(console, train)
-    run = partial(tuning.run, options.out, model, train, how, data, twin=options.twin)
+    run = partial(tuning.run, options.out, model, train, tune, data, twin=options.twin)
     try:
         summary = run(resume=options.resume, keep=options.keep, callbacks=callbacks)
     finally:
         callbacks.finished()
     display.draw_curve(training.read_metrics(Path(options.out) / training.METRICS),
-                       Path(options.out) / "loss.png", f"{data.name}: {how.method}",
+                       Path(options.out) / "loss.png", f"{data.name}: {tune.method}",
                        epochs=summary["epochs"])
-    display.say(console, f"{tuning.cost(model, how)}; the process took {megabytes(peak_memory())} "
+    display.say(console, f"{tuning.cost(model, tune)}; the process took {megabytes(peak_memory())} "
                 "at its highest")
     return summary

@@ -28,6 +28,7 @@ import html
 import io
 import re
 from functools import cache, cached_property
+from inspect import signature
 from pathlib import Path
 
 import jinja2
@@ -146,7 +147,7 @@ class PageRenderer:
 
     def make_picture(self, name):
         draw = getattr(pictures, name)
-        drawing = draw(self.results()) if draw.__code__.co_argcount else draw()
+        drawing = draw(self.results()) if signature(draw).parameters else draw()
         return f"*Drawing: {drawing.title}*" if self.target == "notebook" else drawing.svg()
 
     # ---- What the demo made ---------------------------------------------------------------------------

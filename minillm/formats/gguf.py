@@ -236,8 +236,8 @@ def as_record(raw, kind: str, transposed: bool) -> Quantized:
     integers_OI = integers_OGN.reshape(len(raw), -1)
     if scheme.minimum:                                       # 0 ... 15 there, -8 ... 7 here
         integers_OI = integers_OI + np.int8(scheme.lowest)
-    return record(integers_OI, scales_OG1[..., 0], np.asarray(lows_OG1)[..., 0] if scheme.minimum else None,
-                  scheme, transposed)
+    lows_OG = np.asarray(lows_OG1)[..., 0] if scheme.minimum else None
+    return record(integers_OI, scales_OG1[..., 0], lows_OG, scheme, transposed)
 
 
 # ---- Out -------------------------------------------------------------------------------------

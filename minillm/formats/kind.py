@@ -7,6 +7,7 @@ from pathlib import Path
 
 from minillm.errors import UserError, printable
 from minillm.files import refuse_stand_in
+from minillm.formats.adapter import is_adapter
 from minillm.formats.gguf_file import Gguf
 from minillm.formats.weights import STORED, adapter, open_folder
 
@@ -66,8 +67,7 @@ def stored_dtype(path) -> str:
     """float16 or bfloat16 where all matrices of a folder or GGUF file are stored so, otherwise
     float32. Raises UserError."""
     path = Path(path)
-    kind = kind_of(path)
-    if kind == "llama2.c":
+    if is_adapter(path) or (kind := kind_of(path)) == "llama2.c":
         return "float32"
     with nullcontext(Gguf(path)) if kind == "gguf" else open_folder(path, tuple(STORED)) as opened:
         kinds = {opened.kind(name) for name in opened.names if len(opened.shape(name)) > 1}

@@ -29,44 +29,44 @@ def dpo(log_p_BT, reference_BT, beta: float):
     return jnp.mean(jnp.logaddexp(0, -margin_P))
 
 
-def grpo(log_p_BT, old_BT, reference_BT, advantage_B, targets_BT, how: TuneConfig):
+def grpo(log_p_BT, old_BT, reference_BT, advantage_B, targets_BT, tune: TuneConfig):
     """-mean over counted tokens of min(ratio A, clip(ratio) A) - beta KL."""
     counted_BT, advantage_B1 = targets_BT != IGNORE, advantage_B[:, None]
     ratio_BT, g_BT = jnp.exp(log_p_BT - old_BT), reference_BT - log_p_BT
-    clipped_BT = jnp.clip(ratio_BT, 1 - how.clip, 1 + how.clip)
+    clipped_BT = jnp.clip(ratio_BT, 1 - tune.clip, 1 + tune.clip)
     gain_BT = jnp.minimum(ratio_BT * advantage_B1, clipped_BT * advantage_B1)
     kl_BT = jnp.exp(g_BT) - g_BT - 1
     count = jnp.sum(counted_BT).astype(log_p_BT.dtype)
-    return -jnp.sum(jnp.where(counted_BT, gain_BT - how.beta * kl_BT, 0)) / count
+    return -jnp.sum(jnp.where(counted_BT, gain_BT - tune.beta * kl_BT, 0)) / count
 
 
-def compare(log_p_BT, batch, how: TuneConfig):
-    """The loss of `how.method`, its other arguments by name in `batch`."""
-    if how.method == "dpo":
-        return dpo(log_p_BT, batch["reference_BT"], how.beta)
+def compare(log_p_BT, batch, tune: TuneConfig):
+    """The loss of `tune.method`, its other arguments by name in `batch`."""
+    if tune.method == "dpo":
+        return dpo(log_p_BT, batch["reference_BT"], tune.beta)
     return grpo(log_p_BT, batch["old_BT"], batch["reference_BT"], batch["advantage_B"],
-                batch["targets_BT"], how)
+                batch["targets_BT"], tune)
 
 
-def compare_loss_and_grads(params, batch, config: ModelConfig, how: TuneConfig):
+def compare_loss_and_grads(params, batch, config: ModelConfig, tune: TuneConfig):
     """The loss of `compare` and its gradient, a tree like `params`."""
 
     def loss(params):
         log_p_BT = token_log_p(forward(params, batch["tokens_BT"], config)[0], batch["targets_BT"])
-        return compare(log_p_BT, batch, how)
+        return compare(log_p_BT, batch, tune)
 
     return jax.value_and_grad(loss)(params)
 
 
-def compare_step(state, batch, config: ModelConfig, train: TrainConfig, how: TuneConfig):
+def compare_step(state, batch, config: ModelConfig, train: TrainConfig, tune: TuneConfig):
     """`train_step` that compares answers: loss, gradient, clip, update."""
-    return jax.block_until_ready(_compare_step(state, batch, config, train, how))
+    return jax.block_until_ready(_compare_step(state, batch, config, train, tune))
 
 
-@partial(jax.jit, static_argnames=("config", "train", "how"), donate_argnames="state")
-def _compare_step(state, batch, config, train, how):
+@partial(jax.jit, static_argnames=("config", "train", "tune"), donate_argnames="state")
+def _compare_step(state, batch, config, train, tune):
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
-        loss, grads = compare_loss_and_grads(state["params"], batch, config, how)
+        loss, grads = compare_loss_and_grads(state["params"], batch, config, tune)
     return take_step(state, loss, grads, train)
 
 

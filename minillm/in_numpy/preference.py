@@ -51,7 +51,7 @@ def dpo_backward(dloss, log_p_BT, reference_BT, beta: float):
     return np.broadcast_to(dgain_B[:, None], log_p_BT.shape)  # gain = sum over tokens
 
 
-def grpo(log_p_BT, old_BT, reference_BT, advantage_B, targets_BT, how: TuneConfig):
+def grpo(log_p_BT, old_BT, reference_BT, advantage_B, targets_BT, tune: TuneConfig):
     """-mean over counted tokens of min(ratio A, clip(ratio) A) - beta KL.
 
     ratio = p / p of the model that wrote the answer; KL of a token is estimated without bias as
@@ -60,55 +60,55 @@ def grpo(log_p_BT, old_BT, reference_BT, advantage_B, targets_BT, how: TuneConfi
     """
     counted_BT, advantage_B1 = targets_BT != IGNORE, advantage_B[:, None]
     ratio_BT, g_BT = np.exp(log_p_BT - old_BT), reference_BT - log_p_BT
-    clipped_BT = np.clip(ratio_BT, 1 - how.clip, 1 + how.clip)
+    clipped_BT = np.clip(ratio_BT, 1 - tune.clip, 1 + tune.clip)
     gain_BT = np.minimum(ratio_BT * advantage_B1, clipped_BT * advantage_B1)
     kl_BT = np.exp(g_BT) - g_BT - 1
     count = np.sum(counted_BT).astype(log_p_BT.dtype)
-    return -np.sum(np.where(counted_BT, gain_BT - how.beta * kl_BT, 0)) / count
+    return -np.sum(np.where(counted_BT, gain_BT - tune.beta * kl_BT, 0)) / count
 
 
-def grpo_backward(dloss, log_p_BT, old_BT, reference_BT, advantage_B, targets_BT, how: TuneConfig):
+def grpo_backward(dloss, log_p_BT, old_BT, reference_BT, advantage_B, targets_BT, tune: TuneConfig):
     """dlog_p = -(ratio A, or 0 where the clip holds, + beta (exp(g) - 1)) / counted tokens."""
     counted_BT, advantage_B1 = targets_BT != IGNORE, advantage_B[:, None]
     ratio_BT, g_BT = np.exp(log_p_BT - old_BT), reference_BT - log_p_BT
-    clipped_BT = np.clip(ratio_BT, 1 - how.clip, 1 + how.clip)
+    clipped_BT = np.clip(ratio_BT, 1 - tune.clip, 1 + tune.clip)
     free_BT = ratio_BT * advantage_B1 <= clipped_BT * advantage_B1    # min(...) is the first
     dgain_BT = np.where(free_BT, ratio_BT * advantage_B1, 0)          # ratio = exp(log p - old)
     dkl_BT = 1 - np.exp(g_BT)                                         # kl = exp(g) - g - 1
     count = np.sum(counted_BT).astype(log_p_BT.dtype)
-    return np.where(counted_BT, -dloss * (dgain_BT - how.beta * dkl_BT) / count, 0)
+    return np.where(counted_BT, -dloss * (dgain_BT - tune.beta * dkl_BT) / count, 0)
 
 
-def compare(log_p_BT, batch, how: TuneConfig):
-    """The loss of `how.method`, its other arguments by name in `batch`."""
-    if how.method == "dpo":
-        return dpo(log_p_BT, batch["reference_BT"], how.beta)
+def compare(log_p_BT, batch, tune: TuneConfig):
+    """The loss of `tune.method`, its other arguments by name in `batch`."""
+    if tune.method == "dpo":
+        return dpo(log_p_BT, batch["reference_BT"], tune.beta)
     return grpo(log_p_BT, batch["old_BT"], batch["reference_BT"], batch["advantage_B"],
-                batch["targets_BT"], how)
+                batch["targets_BT"], tune)
 
 
-def compare_backward(dloss, log_p_BT, batch, how: TuneConfig):
-    """dlog_p of the loss of `how.method`."""
-    if how.method == "dpo":
-        return dpo_backward(dloss, log_p_BT, batch["reference_BT"], how.beta)
+def compare_backward(dloss, log_p_BT, batch, tune: TuneConfig):
+    """dlog_p of the loss of `tune.method`."""
+    if tune.method == "dpo":
+        return dpo_backward(dloss, log_p_BT, batch["reference_BT"], tune.beta)
     return grpo_backward(dloss, log_p_BT, batch["old_BT"], batch["reference_BT"],
-                         batch["advantage_B"], batch["targets_BT"], how)
+                         batch["advantage_B"], batch["targets_BT"], tune)
 
 
-def compare_loss_and_grads(params, batch, config: ModelConfig, how: TuneConfig):
+def compare_loss_and_grads(params, batch, config: ModelConfig, tune: TuneConfig):
     """The loss of `compare` and its gradient, a tree like `params`."""
     activations = {}
     logits_BTV, _ = forward(params, batch["tokens_BT"], config, tap=activations.setdefault)
     log_p_BT = token_log_p(logits_BTV, batch["targets_BT"])
-    value = compare(log_p_BT, batch, how)
-    dlog_p_BT = compare_backward(value.dtype.type(1), log_p_BT, batch, how)
+    value = compare(log_p_BT, batch, tune)
+    dlog_p_BT = compare_backward(value.dtype.type(1), log_p_BT, batch, tune)
     dlogits_BTV = token_log_p_backward(dlog_p_BT, logits_BTV, batch["targets_BT"])
     return value, forward_backward(dlogits_BTV, params, batch["tokens_BT"], activations, config)
 
 
-def compare_step(state, batch, config: ModelConfig, train: TrainConfig, how: TuneConfig):
+def compare_step(state, batch, config: ModelConfig, train: TrainConfig, tune: TuneConfig):
     """`train_step` that compares answers: loss, gradient, clip, update."""
-    loss, grads = compare_loss_and_grads(state["params"], batch, config, how)
+    loss, grads = compare_loss_and_grads(state["params"], batch, config, tune)
     return take_step(state, loss, grads, train)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from minillm.architecture.adapters import refuse_adapted
 from minillm.architecture.family import family
 from minillm.architecture.quantized import Quantized
 from minillm.architecture.rope import frequencies
@@ -38,6 +39,7 @@ def embedded(model: Model, largest: int = LARGEST) -> dict:
                         "llama.js has the layers of LLaMA, Mistral and Qwen2")
     if model.tokenizer is None:
         raise UserError(f"{model.source}: has no tokenizer, so there is nothing to type")
+    refuse_adapted(model.params)
     leaves = {path: matrix(path, leaf, model.source)
               for path, leaf in flatten(model.params).items()}
     check_size(leaves, largest, model.source)

@@ -11,14 +11,15 @@ goes through that many blocks, alone: in many models the first block is a second
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 
 import numpy as np
 
 from minillm.architecture.family import family
+from minillm.architecture.tree import tree_map
 from minillm.errors import UserError
 from minillm.inspection.attribution import head_outputs
-from minillm.inspection.dispatch import head_matrix, matrix
+from minillm.inspection.dispatch import head_matrix, in_numpy, matrix
 from minillm.inspection.heads import ordinary_tokens
 from minillm.inspection.lens import largest
 from minillm.inspection.record import before_layers, through_block
@@ -64,6 +65,7 @@ def ov(model: Model, layer: int, head: int, tokens: Sequence[int], count: int = 
     """The OV circuit of one head on some tokens. Biases, which add the same for every token, are
     left out. Raises UserError."""
     check_head(model, layer, head)
+    model = held_by_numpy(model)
     tokens = as_ids(model, tokens)
     written_ND = written(model, alone(model, tokens, layer, through), layer)[head]
     logits_NV = unembedded(model, written_ND) @ head_matrix(model)
@@ -90,6 +92,7 @@ def copying_scores(model: Model, tokens: Sequence[int] | None = None, through: i
     tokens = np.unique(as_ids(model, tokens))
     if len(tokens) < 2:
         raise UserError("a copying score compares tokens with each other: give at least two")
+    model = held_by_numpy(model)
     read_DN = head_matrix(model)[:, tokens]
     found = []
     for i in range(model.config.num_hidden_layers):
@@ -106,6 +109,7 @@ def qk(model: Model, layer: int, head: int, queries: Sequence[int],
     """The QK circuit of one head: every query token on every key token (by default the same
     tokens), `distance` positions before it. Raises UserError."""
     check_head(model, layer, head)
+    model = held_by_numpy(model)
     context = model.config.max_position_embeddings
     if not 0 < distance < context:
         raise UserError(f"distance is {distance}: it must be at least 1 and below the context "
@@ -125,6 +129,12 @@ def qk(model: Model, layer: int, head: int, queries: Sequence[int],
         score_P[begin : begin + size] = scores_PHTS[:, head, -1, 0]
     found = QK(layer, head, queries, keys, distance, score_P.reshape(N, M))
     return labelled(found, model.tokenizer)
+
+
+def held_by_numpy(model: Model) -> Model:
+    """The model for the NumPy twin: with JAX's arrays JAX would compute, and compile each shape."""
+    return replace(model, params=tree_map(
+        lambda w: in_numpy(w) if is_dataclass(w) else matrix(w), model.params))
 
 
 def check_head(model: Model, layer: int, head: int):

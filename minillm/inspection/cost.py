@@ -11,13 +11,13 @@ from minillm.architecture.tree import flatten
 from minillm.loading import Model
 
 SPEED = 7.5e10
-BASE, PER_TOKEN = 25.0, 0.1  # seconds: the default effort
+BASE, PER_TOKEN = 5.0, 0.07  # seconds: the default effort
 OVERHEAD = 3e-4  # seconds a layer of a run, however small
 CHECKS = 14  # whole passes that the identities take, the float64 one counted as three
 
 
 def default_effort(length: int) -> float:
-    """Seconds for a page of a prompt: 25, and a tenth for each token."""
+    """Seconds for a page of a prompt: 5, and 0.07 for each token."""
     return BASE + PER_TOKEN * length
 
 

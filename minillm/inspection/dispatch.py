@@ -6,6 +6,8 @@ from inspect import signature
 
 import numpy as np
 
+from minillm.architecture.adapted import Adapted
+from minillm.architecture.quantized import Quantized
 from minillm.architecture.tree import tree_map
 from minillm.errors import UserError
 from minillm.inspection.activations import axes_of
@@ -92,14 +94,18 @@ def row_of(seen: dict, row: int, length: int) -> dict:
 
 def in_numpy(weight):
     """A weight in NumPy arrays: of JAX's, a product would be computed by JAX."""
-    if hasattr(weight, "scheme"):
+    if isinstance(weight, Adapted):
+        return Adapted(*map(in_numpy, (weight.w, weight.a, weight.b)), weight.scale)
+    if isinstance(weight, Quantized):
         return replace(weight, **{name: np.asarray(part) for name, part in weight.parts().items()})
     return np.asarray(weight)
 
 
 def matrix(weight) -> np.ndarray:
     """A weight as a matrix, at least float32: only this function knows how weights are stored."""
-    if hasattr(weight, "scheme"):  # integers and their scales: minillm/architecture/quantized.py
+    if isinstance(weight, Adapted):
+        return matrix(weight.w) + weight.scale * (matrix(weight.a) @ matrix(weight.b))
+    if isinstance(weight, Quantized):
         from minillm.in_numpy.quantize import dequantize
 
         weight = dequantize(in_numpy(weight))

@@ -550,10 +550,10 @@ def text_rows(model: Model, ids_T, text: str | None, twin: str, count: int = TEX
     else:
         start, stream = ids_T[: max(1, len(model.begin))].tolist(), []
         for seed in range(4):
-            how = GenerateConfig(
+            sampling = GenerateConfig(
                 max_new_tokens=min(count // 4, model.config.max_position_embeddings - len(start)),
                 seed=seed)
-            stream += model.continuation(start, twin, how)
+            stream += model.continuation(start, twin, sampling)
         about = "texts that the model wrote itself (temperature 1, seeds 0 to 3)"
     body = max(1, length - len(model.begin))
     rows = [list(model.begin) + stream[i : i + body]

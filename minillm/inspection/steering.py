@@ -52,15 +52,15 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*",
     `pattern` start at the first token. Raises UserError for edits at positions, or with arrays of a
     whole text: a step has one position.
     """
-    how, model, config = GenerateConfig(**options), model.on(twin), model.config
+    sampling, model, config = GenerateConfig(**options), model.on(twin), model.config
     ids = one_text(model, prompt, "a continuation")[0].tolist()
     check_prompt(ids, config)
     if any(edit.positions is not None for edit in edits):
         raise UserError("edits while generating change every position: leave positions out")
     names, package = matching(names, config), twin_package(twin)
     plan, values = prepared(edits, config, [1], 1, model.params["norm"].dtype)
-    count = min(how.max_new_tokens, config.max_position_embeddings - len(ids))
-    coins = np.random.default_rng(how.seed).random(count, np.float32)
+    count = min(sampling.max_new_tokens, config.max_position_embeddings - len(ids))
+    coins = np.random.default_rng(sampling.seed).random(count, np.float32)
     room = len(ids) + count if twin == "numpy" else -(-(len(ids) + count) // ROOM) * ROOM
     cache = package.init_cache(config, 1, room, model.params["norm"].dtype)
     seen_V, new = np.isin(np.arange(config.vocab_size), ids), ids
@@ -73,7 +73,7 @@ def record_generation(model: Model, prompt, names: str | Sequence[str] = "*",
         cache = cache | {"length": length}
         logits_V = logits_BTV[0, len(new) - 1]
         check_finite(package.are_finite(logits_V))
-        token = int(package.sample(logits_V, coins[at], how, seen_V))
+        token = int(package.sample(logits_V, coins[at], sampling, seen_V))
         if token in config.end_tokens:
             return
         yield token, {name: _visible(np.asarray(seen[name]), axes_of(name), len(new), length)

@@ -31,12 +31,12 @@ def prompts(model: Model, questions: list[str], room: int) -> list[list[int]]:
     return result
 
 
-def write(model: Model, asked: list[list[int]], how: GenerateConfig, twin: str = "jax",
+def write(model: Model, asked: list[list[int]], sampling: GenerateConfig, twin: str = "jax",
           params=None, rows: int = ROWS, length: int = 0) -> list[list[int]]:
     """The tokens that the model writes after each prompt, its end-of-text token included.
 
-    The coins are a function of `how.seed` and of the place of a prompt among the others. `rows` and
-    `length` (at least that of the longest prompt) are shapes that are compiled once.
+    The coins are a function of `sampling.seed` and of the place of a prompt among the others.
+    `rows` and `length` (at least that of the longest prompt) are shapes that are compiled once.
     """
     package, written = twin_package(twin), []
     longest = -(-max([length, *map(len, asked)]) // ROOM) * ROOM
@@ -44,16 +44,16 @@ def write(model: Model, asked: list[list[int]], how: GenerateConfig, twin: str =
     for first in range(0, len(asked), rows):
         some = asked[first : first + rows]
         some = some + some[:1] * (rows - len(some) if len(asked) > rows else 0)  # one shape
-        given_BN = np.full((len(some), longest + how.max_new_tokens), -1, np.int32)
+        given_BN = np.full((len(some), longest + sampling.max_new_tokens), -1, np.int32)
         for given, prompt in zip(given_BN, some):
             given[: len(prompt)] = prompt
-        coins_NB = np.random.default_rng([how.seed, first]).random(given_BN[:, 1:].T.shape,
+        coins_NB = np.random.default_rng([sampling.seed, first]).random(given_BN[:, 1:].T.shape,
                                                                    np.float32)
-        new_BN, finite = package.write_rows(params, given_BN[:, 0], coins_NB, model.config, how,
-                                            given_BN[:, 1:].T)
+        new_BN, finite = package.write_rows(params, given_BN[:, 0], coins_NB, model.config,
+                                            sampling, given_BN[:, 1:].T)
         check_finite(finite)
         for prompt, new in zip(some[: len(asked) - first], np.asarray(new_BN)):
-            answer = new[len(prompt) - 1 :][: how.max_new_tokens].tolist()
+            answer = new[len(prompt) - 1 :][: sampling.max_new_tokens].tolist()
             end = next((i + 1 for i, t in enumerate(answer) if t in model.answer_ends), None)
             written.append(answer[:end])
     return written

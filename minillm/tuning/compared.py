@@ -16,7 +16,7 @@ from minillm.tuning.rendering import rendered
 PAIRS, ROOM = 2000, 16  # pairs to learn from; rows have a multiple of so many tokens
 
 
-def comparing(package, model: Model, train: TrainConfig, how: TuneConfig, batch, describe,
+def comparing(package, model: Model, train: TrainConfig, tune: TuneConfig, batch, describe,
               shared: dict) -> training.Method:
     """The method whose step takes `batch(params, step)`: ({"tokens_BT", "targets_BT", what the loss
     needs beside}, what to log)."""
@@ -28,7 +28,7 @@ def comparing(package, model: Model, train: TrainConfig, how: TuneConfig, batch,
             one, about = batch(state["params"], step)
             one["reference_BT"] = package.read_log_p(reference, one["tokens_BT"], one["targets_BT"],
                                                      model.config)
-            state, metrics = package.compare_step(state, one, model.config, train, how)
+            state, metrics = package.compare_step(state, one, model.config, train, tune)
             history.append({name: float(value) for name, value in metrics.items()} | about)
         return state, {name: np.array([metrics[name] for metrics in history])
                        for name in history[0]}
@@ -36,14 +36,14 @@ def comparing(package, model: Model, train: TrainConfig, how: TuneConfig, batch,
     return training.Method(lambda: model.params, take, describe=describe, **shared)
 
 
-def check_task(data: Data, how: TuneConfig):
+def check_task(data: Data, tune: TuneConfig):
     """Refuse data whose answers nobody can grade. Raises UserError."""
-    if how.method in ("dpo", "grpo") and data.task is None:
-        raise UserError(f"--method {how.method} needs answers that can be graded: {data.name} is a "
-                        "file; give --data sums or desk")
+    if tune.method in ("dpo", "grpo") and data.task is None:
+        raise UserError(f"--method {tune.method} needs answers that can be graded: {data.name} is "
+                        "a file; give --data sums or desk")
 
 
-def of_pairs(package, model: Model, train: TrainConfig, how: TuneConfig, data: Data, describe,
+def of_pairs(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, describe,
              shared: dict, twin: str) -> training.Method:
     """DPO: every step reads pairs of a right and a wrong answer."""
     tokens_RT, targets_RT = pairs(model, data, train.seed)
@@ -54,7 +54,7 @@ def of_pairs(package, model: Model, train: TrainConfig, how: TuneConfig, data: D
         rows = np.stack([2 * chosen, 2 * chosen + 1], axis=1).reshape(-1)
         return {"tokens_BT": tokens_RT[rows], "targets_BT": targets_RT[rows]}, {}
 
-    return comparing(package, model, train, how, batch, describe, shared)
+    return comparing(package, model, train, tune, batch, describe, shared)
 
 
 def pairs(model: Model, data: Data, seed: int):

@@ -14,12 +14,12 @@ from minillm.tuning.examples import Example
 from minillm.tuning.rendering import rendered
 
 
-def graded(model: Model, examples: list[Example], reward: Callable, how: GenerateConfig,
+def graded(model: Model, examples: list[Example], reward: Callable, sampling: GenerateConfig,
            twin: str = "jax", times: int = 1) -> tuple[np.ndarray, list[str]]:
     """(rewards (questions, times), the first answer to each)."""
     asked = [prompt for prompt in prompts(model, [e.question for e in examples],
-                                          how.max_new_tokens) for _ in range(times)]
-    answers = texts(model, write(model, asked, how, twin))
+                                          sampling.max_new_tokens) for _ in range(times)]
+    answers = texts(model, write(model, asked, sampling, twin))
     rewards = [reward(examples[i // times].question, answer) for i, answer in enumerate(answers)]
     return np.array(rewards).reshape(len(examples), times), answers[::times]
 

@@ -23,27 +23,27 @@ def of_everything(package, model: Model, train: TrainConfig, data: Data,
     return training.Method(lambda: model.params, take, describe=partial(describe, model), **shared)
 
 
-def of_adapters(package, model: Model, train: TrainConfig, how: TuneConfig, data: Data,
+def of_adapters(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data,
                 shared: dict) -> training.Method:
     """Adapters are trained, and the folder holds them alone: PEFT's layout."""
     base, of = package.to_device(model.params), fingerprint(model)
-    first = init_adapters(model.params, how.target_names, how.rank,
+    first = init_adapters(model.params, tune.target_names, tune.rank,
                           np.random.default_rng([train.seed, 4]))
     shared["origin"] |= {"base": of}
 
     def take(state, begin, end):
         return package.adapter_steps(state, base, *data.train.batches(train, begin, end),
-                                     model.config, train, how.scale)
+                                     model.config, train, tune.scale)
 
     def described(folder: Path):
         base = str(Path(model.source).resolve())
-        adapter.save_config(folder, base, of, how.rank, how.alpha, how.target_names)
+        adapter.save_config(folder, base, of, tune.rank, tune.alpha, tune.target_names)
         checkpoint.save_tokenizer(folder, model.config, model.tokenizer, bool(model.begin),
                                   model.chat_template, model.marks)
 
     return training.Method(
         lambda: first, take, describe=described, shapes=first,
-        whole=lambda trained: adapt(base, trained, how.scale),
+        whole=lambda trained: adapt(base, trained, tune.scale),
         save=adapter.save_adapters,
         read=lambda folder: adapter.load_adapters(folder, model.params), **shared)
 

@@ -4,7 +4,7 @@ Nothing is guessed from the look of a text. The template itself is asked twice f
 conversation up to where the answer begins, as `minillm chat` asks it, and the conversation with the
 answer. What the second has more is the answer: it and the token that ends it count in the loss,
 what a template writes after that does not. Then the tokens are read back: together they must be the
-text, and those that count must be the answer.
+text, and those that count must end in the answer.
 """
 
 from dataclasses import dataclass

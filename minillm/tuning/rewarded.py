@@ -18,30 +18,31 @@ from minillm.tuning.data import Data
 QUESTIONS, NEW_TOKENS = 2000, 16
 
 
-def of_rewards(package, model: Model, train: TrainConfig, how: TuneConfig, data: Data, describe,
+def of_rewards(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, describe,
                shared: dict, twin: str) -> training.Method:
     """Every parameter is trained, by rewards of what the model writes."""
-    writer = Writer(model, data, train, how, twin)
+    writer = Writer(model, data, train, tune, twin)
 
     def batch(params, step: int):
         one, rewards = writer.batch(params, step)
         old_BT = package.read_log_p(params, one["tokens_BT"], one["targets_BT"], model.config)
         return one | {"old_BT": old_BT}, {"reward": float(np.mean(rewards))}
 
-    return comparing(package, model, train, how, batch, describe, shared)
+    return comparing(package, model, train, tune, batch, describe, shared)
 
 
 class Writer:
     """The questions of a run, and the answers that a step writes to some of them."""
 
-    def __init__(self, model: Model, data: Data, train: TrainConfig, how: TuneConfig, twin: str):
-        self.model, self.task, self.train, self.how, self.twin = model, data.task, train, how, twin
+    def __init__(self, model: Model, data: Data, train: TrainConfig, tune: TuneConfig, twin: str):
+        self.model, self.task, self.twin = model, data.task, twin
+        self.train, self.tune = train, tune
         self.examples = self.task.some("train", QUESTIONS, train.seed)
         self.asked = prompts(model, [each.question for each in self.examples], NEW_TOKENS)
 
     def batch(self, params, step: int) -> tuple[dict, np.ndarray]:
         """({"tokens_BT", "targets_BT", "advantage_B"}, rewards (B,)), a function of the step."""
-        group, count, asked = self.how.group, self.train.batch_size // self.how.group, self.asked
+        group, count, asked = self.tune.group, self.train.batch_size // self.tune.group, self.asked
         chosen = np.random.default_rng([self.train.seed, step, 5]).choice(len(asked), count)
         places = np.repeat(chosen, group)
         sampling = GenerateConfig(max_new_tokens=NEW_TOKENS, seed=step)

@@ -27,42 +27,42 @@ from minillm.tuning.rewarded import of_rewards
 NEW_TOKENS = 32  # of a sample
 
 
-def run(folder, model: Model, train: TrainConfig, how: TuneConfig, data: Data, *,
+def run(folder, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, *,
         twin: str = "jax", **options) -> dict:
     """`training.run` on conversations, from `model` on; returns its summary. Raises UserError."""
-    check(model, train, how)
-    check_task(data, how)
+    check(model, train, tune)
+    check_task(data, tune)
     ready(train, twin)
     package = twin_package(twin)
     shared = dict(rows=data.rows, sample=partial(sample, model, data, twin),
                   epochs=lambda step: step * train.batch_size / len(data.train.tokens_RT),
-                  origin={f"tune {name}": value for name, value in asdict(how).items()})
-    if how.method == "lora":
-        method = of_adapters(package, model, train, how, data, shared)
-    elif how.method in ("dpo", "grpo"):    # their aim is no loss on given answers: keep the last
+                  origin={f"tune {name}": value for name, value in asdict(tune).items()})
+    if tune.method == "lora":
+        method = of_adapters(package, model, train, tune, data, shared)
+    elif tune.method in ("dpo", "grpo"):    # their aim is no loss on given answers: keep the last
         options["keep"] = options.get("keep") or "last"
-        compared = of_pairs if how.method == "dpo" else of_rewards
-        method = compared(package, model, train, how, data, partial(describe, model), shared, twin)
+        compared = of_pairs if tune.method == "dpo" else of_rewards
+        method = compared(package, model, train, tune, data, partial(describe, model), shared, twin)
     else:
         method = of_everything(package, model, train, data, shared)
     return training.run(folder, model.config, train, data, model.tokenizer, twin=twin,
                         method=method, **options)
 
 
-def check(model: Model, train: TrainConfig, how: TuneConfig):
+def check(model: Model, train: TrainConfig, tune: TuneConfig):
     """Refuse a model that cannot be tuned so, and rows that make no groups. Raises UserError."""
-    together = {"grpo": how.group, "dpo": 2}.get(how.method, 1)
+    together = {"grpo": tune.group, "dpo": 2}.get(tune.method, 1)
     require(train.batch_size % together == 0, "batch_size", train.batch_size,
             f"a multiple of {together}, the answers to a question")
     kind = family(model.config)
     if not kind.backward_by_hand:
         raise UserError(f"{model.source}: a {kind.name} can be read and run, not trained")
     scheme = scheme_of(model.params)
-    if scheme and (how.method != "lora" or scheme.activations):
+    if scheme and (tune.method != "lora" or scheme.activations):
         raise UserError(f"{model.source}: its matrices are quantized: take --method lora, or tune "
                         "the model that it was made from")
-    if how.method == "lora":
-        check_targets(model.params, how.target_names)
+    if tune.method == "lora":
+        check_targets(model.params, tune.target_names)
 
 
 def ready(train: TrainConfig, twin: str):
@@ -83,13 +83,13 @@ def sample(model: Model, data: Data, twin: str, params, step: int) -> str:
     return f"{messages[-1]['content']} -> {texts(model, answer)[0]}"
 
 
-def cost(model: Model, how: TuneConfig) -> str:
+def cost(model: Model, tune: TuneConfig) -> str:
     """How much was trained, and the memory that it takes, in words."""
     params = model.params
-    trained = params if how.method != "lora" else init_adapters(
-        params, how.target_names, how.rank, np.random.default_rng(0))
+    trained = params if tune.method != "lora" else init_adapters(
+        params, tune.target_names, tune.rank, np.random.default_rng(0))
     count, total = (sum(leaf.size for leaf in flatten(tree).values()) for tree in (trained, params))
-    need = bytes_to_train(params if how.method == "lora" else {}, trained)
-    what = "gradients, moments" + " and the model" * (how.method == "lora")
+    need = bytes_to_train(params if tune.method == "lora" else {}, trained)
+    what = "gradients, moments" + " and the model" * (tune.method == "lora")
     return (f"trained {count:,} numbers, {count / total:.1%} of the model's {total:,}: with {what} "
             f"{megabytes(need)}, activations not counted")

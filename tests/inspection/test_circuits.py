@@ -199,3 +199,11 @@ def test_what_has_no_circuit_is_refused_in_a_line():
         with pytest.raises(UserError) as error:
             wrong()
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", MAKES)
+def test_parameters_on_the_device_of_jax_give_the_same_bits(name):
+    model = subject(name, dtype=np.float32)
+    for read in (lambda m: inspection.ov(m, 1, 1, TOKENS).logit_NM, inspection.copying_scores,
+                 lambda m: inspection.qk(m, 1, 1, TOKENS, distance=2).score_NM):
+        np.testing.assert_array_equal(read(model.on("jax")), read(model))

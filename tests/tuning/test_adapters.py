@@ -16,6 +16,10 @@ from minillm.architecture.quantized import scheme_named
 from minillm.architecture.tree import flatten, tree_map
 from minillm.errors import UserError
 from minillm.formats import adapter, gguf
+from minillm.formats.kind import stored_dtype
+from minillm.in_page.page import playground
+from minillm.inspection.dispatch import matrix
+from minillm.inspection.faithfulness import check_all
 from minillm.loading import fingerprint
 from minillm.quantization.model import quantize_model
 
@@ -139,9 +143,26 @@ def test_beside_a_quantized_base_the_change_stays_apart(folder):
     expected = in_numpy.forward(adapt(params, changes, 2.0), tokens, base.config)[0]
     for twin in ("numpy", "jax"):
         assert_close(model.logits(tokens, twin), expected, 1e-5)
-    for write in (lambda: model.save(path / "one"), lambda: gguf.export(path / "a.gguf", model)):
+    for write in (lambda: model.save(path / "one"), lambda: gguf.export(path / "a.gguf", model),
+                  lambda: playground(model, "a page")):
         with pytest.raises(UserError, match="beside a quantized model cannot be written"):
             write()
+    assert stored_dtype(path / "change") == "float32"
+
+
+@pytest.mark.parametrize("twin", ["numpy", "jax"])
+def test_inspection_reads_the_matrix_with_its_change(twin, small):
+    base = quantize_model(small.params, small.config, scheme_named("int8-channel"), "round")
+    rng = np.random.default_rng(4)
+    changes = tree_map(lambda leaf: rng.standard_normal(leaf.shape).astype(np.float32) * 0.1,
+                       init_adapters(small.params, TARGETS, 4, rng))
+    model = replace(small, params=adapt(base, changes, 2.0))
+    checks = check_all(model, [3, 5, 8, 13, 5], twin=twin)
+    assert {check.name: check.verdict for check in checks if check.verdict == "fails"} == {}
+    assert any(check.verdict == "holds" for check in checks)
+    one = model.params["layers"][1]["o_proj"]
+    x = rng.standard_normal((5, one.shape[0])).astype(np.float32)
+    assert_close(x @ matrix(one), in_numpy.linear(x, one), 1e-5)
 
 
 BAD = {"use_dora": (True, "use_dora is True: not supported"), "r": ("4", "must be numbers"),
