@@ -19,6 +19,7 @@
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
     real_checkpoint.json  benchmarks/real_checkpoint.py (rows are kept that are not measured again)
+    cost.json             benchmarks/cost.py (--decode measures writing too)
 """
 
 import ast
@@ -98,7 +99,39 @@ def figures() -> str:
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
     return "\n".join(lines + quantization() + real_quantization() + int8_speed()
-                     + distillation(read("distillation.json")) + inspection() + real_checkpoint())
+                     + distillation(read("distillation.json")) + inspection() + real_checkpoint() + costs())
+
+
+def costs() -> list[str]:
+    """Published costs beside those of `minillm cost`, and predicted beside measured writing."""
+    results = read("cost.json")
+    if not results:
+        return []
+    lines = ["", "- **Published costs, computed again** (`benchmarks/cost.py`): hours of GPUs are "
+             "the papers'; energy is hours x watts x PUE, CO2 is energy x the grid's grams. Llama 2's "
+             "paper names neither PUE nor grid: its tonnes follow from LLaMA's. The last column is "
+             "what the operations of `minillm cost` are of an A100's peak in those hours.", "",
+             "  | model | GPU hours | MWh | published | t CO2 | published | difference | of the peak |",
+             "  |---|---:|---:|---:|---:|---:|---:|---:|"]
+    for row in results["published"]:
+        mwh = "" if row["published_mwh"] is None else f"{row['published_mwh']:,.0f}"
+        peak = f"{row['sustained']:.0%}" if "sustained" in row else ""
+        lines.append(
+            f"  | {row['model']} | {row['gpu_hours']:,} | {row['mwh']:,.1f} | {mwh} | "
+            f"{row['co2']:.2f} | {row['published_co2']:g} | "
+            f"{100 * (row['co2'] / row['published_co2'] - 1):+.2f}% | {peak} |")
+    if "decoding" in results:
+        processor = results["decoding"]["machine"]["processor"]
+        lines += ["", f"- **Writing, predicted and measured** ({processor}, float32, one text, "
+                  "random weights): bandwidth / bytes of the weights, beside tokens/s.", "",
+                  "  | parameters | GB/s of the machine | predicted | NumPy | JAX |",
+                  "  |---|---:|---:|---:|---:|"]
+        for row in results["decoding"]["rows"]:
+            twins = " | ".join(f"{row[twin]:,.0f} ({row[twin] / row['predicted'] - 1:+.0%})"
+                               for twin in ("numpy", "jax"))
+            lines.append(f"  | {row['model']} | {row['bandwidth'] / 1e9:.1f} | "
+                         f"{row['predicted']:,.0f} | {twins} |")
+    return lines
 
 
 def real_checkpoint() -> list[str]:

@@ -8,6 +8,7 @@ from minillm import __version__
 from minillm.cli import (
     assignment,
     bench,
+    cost,
     demo,
     get,
     inspect,
@@ -23,8 +24,8 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.errors import UserError
 
-JOURNEYS = (demo, train, tune, write, measure, bench, inspect, playground, quantize, get, text,
-            lesson, assignment)
+JOURNEYS = (demo, train, tune, write, measure, bench, cost, inspect, playground, quantize, get,
+            text, lesson, assignment)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -93,6 +93,23 @@ def describe_gguf(path: Path) -> dict:
     return found
 
 
+def config_at(path):
+    """The config of a checkpoint, of which only headers are read; `path` may be a JSON file like
+    config.json. Raises UserError."""
+    path = Path(path)
+    if path.suffix == ".json":
+        values = read_json(path)
+        try:
+            return checkpoint.format_of(values.get("model_type")).read_config(values)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+    kind = kind_of(path)
+    if kind == "folder":
+        return checkpoint.format_of(read_json(path / "config.json").get("model_type")).load_config(
+            path)
+    return llama2c.read_header(path) if kind == "llama2.c" else gguf.read_config(Gguf(path))
+
+
 def attempt(found: dict, step):
     """step(), or None, its UserError noted in `refused`."""
     try:
