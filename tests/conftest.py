@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+import needs
 from minillm import cli
 from minillm.config import ModelConfig
 from minillm.text import dataset as data, tokenizer
@@ -82,3 +83,35 @@ def toy(tmp_path_factory):
     dataset = data.prepare(Corpus("toy", "three sentences", documents[:50], documents[50:]), made,
                            tmp_path_factory.mktemp("toy") / "data")
     return dataset, made, ModelConfig(vocab_size=made.vocab_size, **TOY)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium without network, noting every request and every line of its console."""
+    needs.require("chromium", "chromedriver")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = needs.program("chromium")
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(needs.program("chromedriver"))
+    made = webdriver.Chrome(options=options, service=service)
+    made.execute_cdp_cmd("Network.enable", {})
+    made.execute_cdp_cmd(
+        "Network.emulateNetworkConditions",
+        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
+    )
+    yield made
+    made.quit()

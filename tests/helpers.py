@@ -97,3 +97,15 @@ def assert_close(actual, expected, tolerance, what=""):
     difference = np.max(np.abs(actual[finite] - expected[finite]), initial=0)
     scale = max(np.max(np.abs(expected[finite]), initial=0), 1e-3)
     assert difference <= tolerance * scale, f"{what}: differs by {difference:.3g} where numbers reach {scale:.3g}"
+
+
+# Texts that a page must show and never run.
+HOSTILE = [
+    "</script><script>document.title = 'run'</script>",
+    "<img src=x onerror=\"document.title='run'\">",
+    "<!--",
+    "{{ data }}",
+    "\u202e",
+    "\u2028",
+    "&lt;",
+]

@@ -52,6 +52,9 @@ def add_commands(commands):
     command.add_argument(
         "--out", metavar="FILE",
         help="the page (default: report.html, or the first of report-2.html, ... that is free)")
+    command.add_argument("--live", action="store_true",
+                         help="put the model into the page (in int8 where it is larger than "
+                         "20 MB): change the prompt there, take out, patch and steer")
     command.add_argument("--force", action="store_true", help="replace the page at --out")
     add_twin(command)
 
@@ -113,6 +116,7 @@ def inspect(options) -> int:
         target = patching.target(model, options.target, options.rival)
     elif options.prompt is None:
         target = patching.target(model, pairs[0].target, pairs[0].rival)
+    live = live_part(model, options) if options.live else None
     against = text = None
     if options.against is not None:
         against = load(options.against, options.tokenizer, options.dtype)
@@ -122,6 +126,8 @@ def inspect(options) -> int:
         page = report.contents(model, *prompts, against, text, options.effort, options.twin, tell,
                                panels, target, f"minillm {shlex.join(sys.argv[1:])}", pairs,
                                mean_texts)
+    if live:
+        page["live"] = live
     size = report.write(out, page)
     broken = page.get("broken")
     failed = [check["name"] for check in page["checks"] if check["verdict"] == "fails"]
@@ -134,6 +140,22 @@ def inspect(options) -> int:
         verdict = f"{holding} identities hold" if holding else "Not checked"
     print(f"{out}: {size / 1e6:.2f} MB, {len(page['tokens'])} tokens. {verdict}")
     return 1 if failed or broken else 0
+
+
+def live_part(model, options) -> dict:
+    """The model and its prompts for the page. Raises UserError for what does not run in one."""
+    from dataclasses import replace
+
+    from minillm.architecture.tree import flatten
+    from minillm.cli.playground import in_int8
+    from minillm.in_page.page import LARGEST, live
+
+    if options.prompt is None or options.ids or options.special or options.chat:
+        raise UserError("--live reads what one types: give TEXT, without --ids, --special, --chat")
+    model = model.on("numpy")
+    if sum(leaf.nbytes for leaf in flatten(model.params).values()) > LARGEST:
+        model = replace(model, params=in_int8(model))
+    return live(model, options.prompt, options.corrupt or "")
 
 
 def pairs_of(model, options) -> list:

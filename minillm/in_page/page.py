@@ -23,6 +23,9 @@ WIDGET = ("llama.js", "elements.js")  # and its own
 HOST = 'document.getElementById("playground")'
 START = f"""const data = JSON.parse(document.getElementById("data").textContent);
 Playground({HOST}, load(data), data.settings);"""
+LIVE = ("llama.js", "tokenizer.js", "loading.js", "elements.js", "live.js")
+START_LIVE = """const data = JSON.parse(document.getElementById("live-data").textContent);
+window.live = Live(document.getElementById("live"), load(data), data.settings);"""
 STILL = 'matchMedia("(prefers-reduced-motion: reduce)").matches'
 TITLE = b"<title>Playground: "
 
@@ -43,6 +46,14 @@ def contents(model: Model, prompt: str, largest: int = LARGEST, **settings) -> d
     usual = {"prompt": prompt, "temperature": 0.8, "length": 100, "pause": 0, "begin": False,
              "head": [0, 0], "empty": [] if beginning is None else [beginning]}
     return embedded(model, largest) | {"settings": usual | settings}
+
+
+def live(model: Model, prompt: str, other: str = "", largest: int = LARGEST) -> dict:
+    """What the live part of a report holds: the model, and the prompts that it begins with.
+
+    Raises UserError for what does not run in a page.
+    """
+    return contents(model, prompt, largest, other=other)
 
 
 def story(model: Model, prompt: str, **settings) -> str:

@@ -19,9 +19,16 @@ from minillm.architecture.family import family
 from minillm.architecture.tree import flatten
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
-from minillm.files import write_atomically
+from minillm.files import megabytes, write_atomically
 from minillm.in_numpy.ops import log_softmax
-from minillm.in_page.page import may_write as page_may_write, policy
+from minillm.in_page.page import (
+    LIVE,
+    START_LIVE,
+    asset,
+    may_write as page_may_write,
+    policy,
+    script,
+)
 from minillm.inspection import compare as comparing, faithfulness
 from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps, ablate_neurons
 from minillm.inspection.attribution import attribute_logits, head_outputs
@@ -587,16 +594,27 @@ def finite(values: dict) -> dict:
 
 
 def page(data: dict) -> str:
-    """The whole HTML file: the assets, their hashes in the policy, the data as a JSON block."""
+    """The whole HTML file: the assets, their hashes in the policy, the data as a JSON block.
+
+    Where `data` has a model (`in_page.page.live`), it runs in a part of its own.
+    """
+    data, live = {**data}, data.get("live")
+    data.pop("live", None)
     assets = files("minillm.inspection") / "assets"
-    html, css, js = ((assets / f"report.{kind}").read_text(encoding="utf-8")
-                     for kind in ("html", "css", "js"))
+    html, css, js, part = ((assets / name).read_text(encoding="utf-8") for name in
+                           ("report.html", "report.css", "report.js", "live.html"))
+    if live:
+        css += asset("playground.css")
+        js += "\n" + script(START_LIVE, LIVE)
+        part = part.replace("{{SIZE}}", megabytes(live["bytes"])).replace("{{MODEL}}",
+                                                                          embedded(live))
     parts = {
         "POLICY": policy(css, js),
         "STYLE": css,
         "SCRIPT": js,
         "DATA": embedded(data),
         "TITLE": title(data),
+        "LIVE": part if live else "",
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], html)
 

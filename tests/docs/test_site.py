@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
 
 import needs
 from helpers import ROOT
@@ -49,26 +48,13 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    needs.require("chromium", "chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = needs.program("chromium")
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                     "--no-first-run", "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync",
-                     f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options,
-                              service=webdriver.ChromeService(needs.program("chromedriver")))
-    driver.execute_cdp_cmd("Network.enable", {})
-    driver.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
-    forget = "Object.keys(localStorage).filter(k => k.endsWith('__palette')).forEach(k => localStorage.removeItem(k))"
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": forget})      # the theme remembers the scheme of the page before
-    yield driver
-    driver.quit()
+def browser(browser):
+    """Chromium that forgets the colour scheme of the page before, which the theme remembers."""
+    forget = ("Object.keys(localStorage).filter(k => k.endsWith('__palette'))"
+              ".forEach(k => localStorage.removeItem(k))")
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": forget})
+    return browser
+
 
 
 def show(browser, page, size="desktop", scheme="light"):

@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-import needs
 from helpers import (
     DATA,
+    HOSTILE,
     REAL,
     ROOT,
     assert_close,
@@ -40,15 +40,6 @@ from minillm.quantization.model import quantize_model
 from minillm.text import storyworld, tokenizer
 from minillm.text.tokenizer_json import byte_level_spec
 
-HOSTILE = [
-    "</script><script>document.title = 'run'</script>",
-    "<img src=x onerror=\"document.title='run'\">",
-    "<!--",
-    "{{ data }}",
-    "\u202e",
-    "\u2028",
-    "&lt;",
-]
 NANO = ROOT / "lessons" / "15_inside" / "model"
 BARE = """<!doctype html><meta charset="utf-8"><title>bare</title>
 <script type="application/json" id="data">%s</script><script>%s</script>"""
@@ -192,39 +183,6 @@ def models(stories):
 
 
 # ---- in a browser ----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Chromium without network, noting every request and every line of its console."""
-    needs.require("chromium", "chromedriver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = needs.program("chromium")
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    made = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(needs.program("chromedriver"))
-    )
-    made.execute_cdp_cmd("Network.enable", {})
-    made.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
-    )
-    yield made
-    made.quit()
 
 
 @pytest.fixture(scope="module")
@@ -505,29 +463,6 @@ def test_a_tokenizer_that_would_give_other_ids_is_refused(change, words, models)
 
 
 # ---- the page --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def hostile():
-    """A model whose tokens are markup, whose context is absurd, and that looks at everything."""
-    rng = np.random.default_rng(4)
-    tokens = [c for text in HOSTILE for c in text]
-    made = tokenizer.train_characters([*HOSTILE, "a fox"], special_tokens=["<|endoftext|>"])
-    spec = json.loads(json.dumps(made.spec))
-    for text in HOSTILE:  # whole tokens of markup, which no text is cut into
-        spec["model"]["vocab"][text] = len(spec["model"]["vocab"])
-    made = tokenizer.Characters(spec)
-    assert len(tokens) > 20
-    config = random_config(
-        rng, vocab_size=made.vocab_size, num_hidden_layers=2, max_position_embeddings=2**31 - 1
-    )
-    return Model(
-        config,
-        random_params(config, rng),
-        made.fit(config.vocab_size),
-        "x</title><script>1</script>",
-        (0,),
-    )
 
 
 class Reader(HTMLParser):

@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-import needs
 from helpers import DATA, REAL, random_bloom, random_config, random_params
 from minillm import cli
 from minillm.architecture.llama import init
@@ -196,24 +195,6 @@ def test_stories260k_under_a_megabyte(tmp_path, capsys):
 
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------------------
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Chromium without network, noting every request and every line of its console."""
-    needs.require("chromium", "chromedriver")
-    from selenium import webdriver as selenium
-    options = selenium.ChromeOptions()
-    options.binary_location = needs.program("chromium")
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    made = selenium.Chrome(options=options, service=selenium.ChromeService(needs.program("chromedriver")))
-    made.execute_cdp_cmd("Network.enable", {})
-    made.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
-    yield made
-    made.quit()
-
 
 def open_page(browser, path, width=1280, scheme="light"):
     """Open a file at a width and colour scheme; returns the requests that it made beside itself."""

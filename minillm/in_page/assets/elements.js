@@ -29,3 +29,17 @@ function coins(seed) {                         // numbers in [0, 1), the same fo
     return ((x ^ x >>> 14) >>> 0) / 4294967296;
   };
 }
+
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+function text_of(tokenizer) {                  // id -> its text; what cannot be seen as an escape
+  return (id) => {
+    const bytes = Uint8Array.from(tokenizer.bytes(id));
+    let text;
+    try { text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes); }
+    catch { return Array.from(bytes, (byte) => "\\x" + byte.toString(16).toUpperCase().padStart(2, "0")).join(""); }
+    if (!bytes.length) return "[" + id + "]";
+    return Array.from(text, (c) => c === "\n" ? "↵\n" : !HIDDEN.test(c) ? c
+      : "\\u{" + c.codePointAt(0).toString(16).toUpperCase() + "}").join("");
+  };
+}

@@ -39,24 +39,13 @@ function Reader(model, without) {
 }
 
 function Playground(host, model, settings) {
-  const { config, tokenizer } = model, begin = model.begin;
+  const { config, tokenizer } = model, begin = model.begin, shown = text_of(tokenizer);
   const L = config.num_hidden_layers, H = config.num_attention_heads;
   const state = { prompt: [], ids: [], at: 0, head: settings.head, out: new Set(), whole: null, seed: 1, busy: 0,
                   seen: null, before: null, rate: 0, said: "" };
   let reader = Reader(model, state.out), complete = reader;
   const how = () => ({ temperature: Number(temperature.value), top_p: Number(top_p.value) });
 
-  // ---- showing tokens ----
-  const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/u;
-  function shown(id) {                         // a token's text; what cannot be seen as an escape
-    const bytes = Uint8Array.from(tokenizer.bytes(id));
-    let text;
-    try { text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes); }
-    catch { return Array.from(bytes, (byte) => "\\x" + byte.toString(16).toUpperCase().padStart(2, "0")).join(""); }
-    if (!bytes.length) return "[" + id + "]";
-    return Array.from(text, (c) => c === "\n" ? "↵\n" : !HIDDEN.test(c) ? c
-      : "\\u{" + c.codePointAt(0).toString(16).toUpperCase() + "}").join("");
-  }
   const quoted = (id) => "“" + (shown(id).trim() || shown(id)) + "”";
 
   // ---- controls ----
