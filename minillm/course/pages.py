@@ -179,10 +179,12 @@ class PageRenderer:
     def make_widget(self, name):
         if self.target == "notebook":                             # reads it without scripts
             return ""
-        file, data = f"{self.folder.name}/{name}.js", dict(self.demo["widgets"](self.results()))
-        self.files[file] = in_page.widget(name, data[name])
-        return (f'<div class="in-page" id="widget-{name}"><noscript>With scripts allowed, sliders '
-                f'are here.</noscript></div>\n<script src="{file}" defer></script>')
+        file, data = f"{self.folder.name}/{name}.js", {}
+        if "widgets" in self.demo:
+            data = dict(self.demo["widgets"](self.results()))
+        self.files[file] = in_page.widget(name, data.get(name))
+        return (f'<div class="in-page" id="widget-{name}"><noscript>With scripts allowed, there is '
+                f'something to try here.</noscript></div>\n<script src="{file}" defer></script>')
 
     # ---- What the exercise asks -----------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
-"""Promises of `minillm inspect --live`: what is edited in the page gives what Python's edits give; it
-works by keyboard, says what cannot be, and loads nothing."""
+"""Promises of `minillm inspect --live`: what is edited in the page gives what Python's edits give;
+it works by keyboard, says what cannot be, and loads nothing."""
 
 import json
 
@@ -34,7 +34,7 @@ def file(model, tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, file):
-    """The page, when the first numbers are there; afterwards: nothing was asked for, nothing failed."""
+    """The page, when the first numbers are there; in the end nothing was asked for or failed."""
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(file.as_uri())
@@ -106,9 +106,11 @@ def test_a_hostile_checkpoint_is_shown_as_text_and_never_run(hostile, browser, t
     report.write(path, contents | {"live": live(hostile, prompt)})
     browser.get(path.as_uri())
     browser.execute_async_script("live.ready.then(arguments[0])")
-    assert browser.title.startswith("Inside ") and browser.execute_script("return live.state.edited")
-    made = browser.execute_script("return document.querySelectorAll('#live img, #live script').length")
-    assert made == 0 and prompt in browser.execute_script("return live.prompt.value")
+    assert browser.title.startswith("Inside ")
+    assert browser.execute_script("return live.state.edited")
+    markup = "return document.querySelectorAll('#live img, #live script').length"
+    assert browser.execute_script(markup) == 0
+    assert browser.execute_script("return live.prompt.value") == prompt
 
 
 @pytest.mark.parametrize(("script", "words"), [
@@ -117,7 +119,8 @@ def test_a_hostile_checkpoint_is_shown_as_text_and_never_run(hostile, browser, t
     ("live.prompt.value = 'Once '.repeat(2000)", "shorten it")])
 def test_what_cannot_be_is_said(opened, script, words):
     set_up(opened, script)
-    assert words in opened.execute_script("return document.querySelector('#live .status').textContent")
+    said = "return document.querySelector('#live .status').textContent"
+    assert words in opened.execute_script(said)
 
 
 def test_a_command_writes_it_and_says_what_it_needs(minillm, tmp_path):
@@ -128,5 +131,6 @@ def test_a_command_writes_it_and_says_what_it_needs(minillm, tmp_path):
     text = out.read_text(encoding="utf-8")
     assert text.count('id="live-data"') == 1 and "function Live(" in text
     for extra in (["--ids"], ["--special"]):
-        status, _, error = minillm("inspect", NANO, "1 2", "--live", *extra, "--out", out, "--force")
+        status, _, error = minillm("inspect", NANO, "1 2", "--live", *extra, "--out", out,
+                                   "--force")
         assert status == 2 and "--live reads what one types" in error
