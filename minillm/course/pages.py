@@ -2,12 +2,13 @@
 
     {{ results.merges.0.count:,d }}   a number of results.json, by its path; after the colon a format of Python's
     {{ full.loss:.3f }}               the same from results_full.json
+    {{ smollm2.loss:.3f }}            the same from results_smollm2.json, which smollm2.py makes
     {{ code minillm.text.tokenizer.merge_pair }}    the source of a function, a class, or a method
     {{ answer minillm.in_numpy.ops.f }}        the same, folded: the package's answer to a task
     {{ twins ops.rmsnorm }}           the same function in NumPy and in JAX, in tabs below its name
     {{ link minillm/text/ngram.py }}       a link to a file
     {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of
-                                      results_full.json
+                                      results_full.json; `smollm2 NAME`: a table of smollm2.py
     {{ picture NAME }}                a drawing of minillm/course/pictures.py
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
     {{ widget NAME }}                 assets/NAME.js of minillm/in_page, with the data of shown.py's
@@ -39,7 +40,7 @@ from minillm.course.source import source_of
 from minillm.errors import UserError
 from minillm.in_page import page as in_page
 
-REFERENCE = re.compile(r"\{\{\s*([a-z_]+)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
+REFERENCE = re.compile(r"\{\{\s*([a-z_]+\d?)(?:[. ]([^}:]*))?(?::([^}]*))?\}\}")
 BLOCK = re.compile(r"^```python (run|hidden)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]*)\.md(#[^)\s]*)?\)")     # to another page of the site
@@ -61,7 +62,8 @@ class PageRenderer:
         self.path, self.target, self.folder = path, target, folder
         self.link = link or (lambda kind, target: None)     # where the source of a function lies on the site, if it does
         self.names, self.files = {"__name__": "page"}, {}
-        self.results = cache(lambda full=False: demos.read_results(self.folder, full))
+        self.results = cache(lambda full=False, script="demo": demos.read_results(
+            self.folder, full, script))
         self.figures = cache(lambda full: {
             name: (description, svg)
             for name, description, svg in demos.draw(self.demo, self.results(full), "light")})
@@ -74,10 +76,11 @@ class PageRenderer:
     def exercise(self):
         return load_module(self.folder / "test_exercise.py", "test_exercise")
 
-    NUMBERS = ("results", "full")
+    NUMBERS = ("results", "full", "smollm2")
 
     def number(self, kind: str, name: str):
-        return demos.lookup(self.results(kind == "full"), name)
+        script = "smollm2" if kind == "smollm2" else "demo"
+        return demos.lookup(self.results(kind == "full", script), name)
 
     def page(self, text: str, first_line: int = 1) -> str:
         """`text` with every reference replaced and every block that says so run."""
@@ -153,11 +156,14 @@ class PageRenderer:
     # ---- What the demo made ---------------------------------------------------------------------------
 
     def make_table(self, name):
-        full = name.startswith("full ")
-        for title, table in self.demo["tables"](self.results(full)):
-            if title == name.removeprefix("full "):
+        tables = self.demo["tables"](self.results(name.startswith("full ")))
+        if name.startswith("smollm2 "):
+            script = load_module(self.folder / "smollm2.py", "smollm2")
+            tables = script.tables(self.results(script="smollm2"))
+        for title, table in tables:
+            if title == re.sub("^(full|smollm2) ", "", name):
                 return markdown_table(table)
-        raise KeyError(f"demo.py has no table {name!r}")
+        raise KeyError(f"there is no table {name!r}")
 
     def make_figure(self, name):
         description, svg = self.figures(name.startswith("full "))[name.removeprefix("full ")]

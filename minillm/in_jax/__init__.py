@@ -58,7 +58,7 @@ from minillm.in_jax.tune import adapter_loss_and_grads, adapter_step, adapter_st
 head = unembedding  # its name before
 
 __all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps", "are_finite",
-           "attention", "block", "by_rows", "cached_distill_steps", "clip", "compare_step",
+           "attention", "block", "bloom", "by_rows", "cached_distill_steps", "clip", "compare_step",
            "decode_step", "decode_steps", "distill_loss", "distill_loss_and_grads", "distill_step",
            "distill_steps", "dpo", "expand_top_k", "forward", "forward_kl", "forward_of",
            "generate", "global_norm", "grpo", "head", "init_cache", "init_moments", "init_state",

@@ -1,4 +1,4 @@
-"""BLOOM in JAX: mostly the LLaMA's operations, in another order.
+"""BLOOM in JAX: mostly the LLaMA's operations, in another order, and two of its own.
 
     tokens -> embedding -> layernorm -> L x block -> layernorm -> head -> logits
     block(x) = m + mlp(layernorm(m))  with  m = x + attention(layernorm(x))
@@ -12,7 +12,9 @@ import jax.numpy as jnp
 
 from minillm.architecture.bloom import BloomConfig, slopes
 from minillm.in_jax.model import tap_layer, unembedding, update_cache
-from minillm.in_jax.ops import attend, embedding, gelu, layernorm, linear, no_tap
+from minillm.in_jax.ops import attend, embedding, linear, no_tap
+
+SQRT_2_OVER_PI, GELU_CUBIC = 0.7978845608028654, 0.044715
 
 
 def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
@@ -82,3 +84,15 @@ def mlp(layer, x_BTD, tap=no_tap):
     """down(gelu(up(x))). (B, T, D) -> (B, T, D)."""
     up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer["up_bias"]))
     return linear(tap("mlp_post", gelu(up_BTF)), layer["down_proj"], layer["down_bias"])
+
+
+def layernorm(x, weight, bias, eps: float):
+    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis."""
+    centered = x - jnp.mean(x, axis=-1, keepdims=True)
+    scale = 1 / jnp.sqrt(jnp.mean(centered * centered, axis=-1, keepdims=True) + eps)
+    return weight * (centered * scale) + bias
+
+
+def gelu(x):
+    """y = x Phi(x), in the tanh approximation."""
+    return 0.5 * x * (1 + jnp.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)))

@@ -24,7 +24,6 @@ from minillm.architecture.rope import frequencies
 from minillm.config import IGNORE
 from minillm.in_jax.quantize import lookup, matmul
 
-SQRT_2_OVER_PI, GELU_CUBIC = 0.7978845608028654, 0.044715
 QUERY_BLOCK = 64  # fewer queries than this are not worth a block of their own: see `attend`
 
 
@@ -55,13 +54,6 @@ def rmsnorm(x, weight, eps: float):
     """y = weight * x / sqrt(mean(x^2) + eps), mean over the last axis. x (..., D), weight (D,)."""
     scale = 1 / jnp.sqrt(jnp.mean(x * x, axis=-1, keepdims=True) + eps)
     return weight * (x * scale)
-
-
-def layernorm(x, weight, bias, eps: float):
-    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis."""
-    centered = x - jnp.mean(x, axis=-1, keepdims=True)
-    scale = 1 / jnp.sqrt(jnp.mean(centered * centered, axis=-1, keepdims=True) + eps)
-    return weight * (centered * scale) + bias
 
 
 def softmax(x):
@@ -128,11 +120,6 @@ def distance(start, T: int, S: int, dtype):
 def swiglu(gate, up):
     """y = silu(gate) * up with silu(x) = x / (1 + exp(-x))."""
     return gate * sigmoid(gate) * up
-
-
-def gelu(x):
-    """y = x Phi(x), in the tanh approximation."""
-    return 0.5 * x * (1 + jnp.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)))
 
 
 def sigmoid(x):

@@ -60,12 +60,12 @@ from minillm.in_numpy.tune import adapter_loss_and_grads, adapter_step, adapter_
 head = unembedding  # its name before
 
 __all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps", "are_finite",
-           "attention", "attention_backward", "block", "block_backward", "cached_distill_steps",
-           "clip", "compare_step", "decode_step", "decode_steps", "distill_loss",
-           "distill_loss_and_grads", "distill_step", "distill_steps", "dpo", "expand_top_k",
-           "forward", "forward_kl", "forward_of", "generate", "global_norm", "grpo", "head",
-           "init_cache", "init_moments", "init_state", "jsd", "learning_rate", "linear", "loss",
-           "loss_and_grads", "mark", "mlp", "mlp_backward", "module_of", "muon", "ops",
+           "attention", "attention_backward", "block", "block_backward", "bloom",
+           "cached_distill_steps", "clip", "compare_step", "decode_step", "decode_steps",
+           "distill_loss", "distill_loss_and_grads", "distill_step", "distill_steps", "dpo",
+           "expand_top_k", "forward", "forward_kl", "forward_of", "generate", "global_norm", "grpo",
+           "head", "init_cache", "init_moments", "init_state", "jsd", "learning_rate", "linear",
+           "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "module_of", "muon", "ops",
            "orthogonalize", "penalize", "prefill", "quantize", "read", "read_log_p", "read_top_k",
            "reverse_kl", "row_losses", "sample", "schedule", "speculate", "stream", "to_device",
            "token_log_p", "top_k", "train_step", "train_steps", "unembedding", "update",

@@ -1,4 +1,4 @@
-"""BLOOM in NumPy, forward only: mostly the LLaMA's operations, in another order.
+"""BLOOM in NumPy, forward only: mostly the LLaMA's operations, in another order, and two of its own.
 
     tokens -> embedding -> layernorm -> L x block -> layernorm -> head -> logits
     block(x) = m + mlp(layernorm(m))  with  m = x + attention(layernorm(x))
@@ -12,7 +12,9 @@ import numpy as np
 
 from minillm.architecture.bloom import BloomConfig, slopes
 from minillm.in_numpy.model import tap_layer, unembedding, update_cache
-from minillm.in_numpy.ops import attend, embedding, gelu, layernorm, linear, no_tap
+from minillm.in_numpy.ops import attend, embedding, linear, no_tap
+
+SQRT_2_OVER_PI, GELU_CUBIC = 0.7978845608028654, 0.044715
 
 
 def forward(params, tokens_BT, config: BloomConfig, cache=None, tap=no_tap):
@@ -82,3 +84,43 @@ def mlp(layer, x_BTD, tap=no_tap):
     """down(gelu(up(x))). (B, T, D) -> (B, T, D)."""
     up_BTF = tap("mlp_up", linear(x_BTD, layer["up_proj"], layer["up_bias"]))
     return linear(tap("mlp_post", gelu(up_BTF)), layer["down_proj"], layer["down_bias"])
+
+
+def layernorm(x, weight, bias, eps: float):
+    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis.
+
+    Ba et al. 2016, arXiv:1607.06450, eq. 3.
+    """
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
+    return weight * (centered * scale) + bias
+
+
+def layernorm_backward(dy, x, weight, bias, eps: float):
+    """With n = (x - mean) * scale:  dx = scale * (dn - mean(dn) - n * mean(dn * n)).
+
+    dweight and dbias are sums over rows.
+    """
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
+    n = centered * scale
+    dbias = np.sum(dy.reshape(-1, x.shape[-1]), axis=0)              # y = ... + bias
+    dweight = np.sum((dy * n).reshape(-1, x.shape[-1]), axis=0)      # y = weight * n
+    dn = dy * weight
+    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True))  # n = centered * scale, as in rmsnorm
+    return dx - np.mean(dx, axis=-1, keepdims=True), dweight, dbias  # centered = x - mean(x)
+
+
+def gelu(x):
+    """y = x Phi(x), in the tanh approximation.
+
+    Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
+    """
+    return 0.5 * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)))
+
+
+def gelu_backward(dy, x):
+    """dx = dy * (0.5 (1 + t) + 0.5 x (1 - t^2) u') with t = tanh(u)."""
+    t = np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x))
+    du = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x)
+    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)

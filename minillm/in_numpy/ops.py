@@ -25,8 +25,6 @@ from minillm.architecture.rope import frequencies
 from minillm.config import IGNORE
 from minillm.in_numpy.quantize import dequantize, lookup, matmul
 
-SQRT_2_OVER_PI, GELU_CUBIC = 0.7978845608028654, 0.044715
-
 
 def no_tap(name: str, x):
     """The default tap: returns x unchanged."""
@@ -121,31 +119,6 @@ def rmsnorm_backward(dy, x, weight, eps: float):
     # n = x * scale, and x is inside scale too
     dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True))
     return dx, dweight
-
-
-def layernorm(x, weight, bias, eps: float):
-    """y = weight * (x - mean(x)) / sqrt(var(x) + eps) + bias, over the last axis.
-
-    Ba et al. 2016, arXiv:1607.06450, eq. 3.
-    """
-    centered = x - np.mean(x, axis=-1, keepdims=True)
-    scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
-    return weight * (centered * scale) + bias
-
-
-def layernorm_backward(dy, x, weight, bias, eps: float):
-    """With n = (x - mean) * scale:  dx = scale * (dn - mean(dn) - n * mean(dn * n)).
-
-    dweight and dbias are sums over rows.
-    """
-    centered = x - np.mean(x, axis=-1, keepdims=True)
-    scale = 1 / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
-    n = centered * scale
-    dbias = np.sum(dy.reshape(-1, x.shape[-1]), axis=0)              # y = ... + bias
-    dweight = np.sum((dy * n).reshape(-1, x.shape[-1]), axis=0)      # y = weight * n
-    dn = dy * weight
-    dx = scale * (dn - n * np.mean(dn * n, axis=-1, keepdims=True))  # n = centered * scale, as in rmsnorm
-    return dx - np.mean(dx, axis=-1, keepdims=True), dweight, dbias  # centered = x - mean(x)
 
 
 def softmax(x):
@@ -256,21 +229,6 @@ def swiglu_backward(dy, gate, up):
     dgate = dy * up * (s + gate * s * (1 - s))     # y = silu(gate) * up
     dup = dy * gate * s                            # y = silu(gate) * up
     return dgate, dup
-
-
-def gelu(x):
-    """y = x Phi(x), in the tanh approximation.
-
-    Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
-    """
-    return 0.5 * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)))
-
-
-def gelu_backward(dy, x):
-    """dx = dy * (0.5 (1 + t) + 0.5 x (1 - t^2) u') with t = tanh(u)."""
-    t = np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x))
-    du = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x)
-    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
 
 
 def sigmoid(x):

@@ -22,6 +22,7 @@ from minillm.inspection.ablation import (
 )
 from minillm.inspection.activations import axes_of, estimate, matching, shape_of, tap_names
 from minillm.inspection.attribution import Attribution, attribute_logits
+from minillm.inspection.averages import AverageAblation, ablate_prompts
 from minillm.inspection.circuits import OV, QK, copying_scores, ov, qk
 from minillm.inspection.edit import Edit, add, replace, scale, swap, zero
 from minillm.inspection.faithfulness import Check, check_all
@@ -35,9 +36,9 @@ from minillm.inspection.record import logits_of, record, record_by_layer, run
 from minillm.inspection.scoring import Scored, score
 from minillm.inspection.steering import contrast, generate, record_generation
 
-__all__ = ["Ablation", "Attribution", "AveragePatching", "Check", "Edit", "HeadScores", "Lens",
+__all__ = ["Ablation", "Attribution", "AverageAblation", "AveragePatching", "Check", "Edit", "HeadScores", "Lens",
            "Means", "Neurons", "OV", "Pair", "Patching", "QK", "Target", "ablate_heads",
-           "ablate_mlps", "ablate_neurons", "add", "attribute_logits", "axes_of", "check_all",
+           "ablate_mlps", "ablate_neurons", "ablate_prompts", "add", "attribute_logits", "axes_of", "check_all",
            "contrast", "copying_scores", "effect_of", "estimate", "generate", "head_scores",
            "logit_lens", "logits_of", "matching", "means", "ov", "patch", "patch_pairs", "promoted",
            "qk", "rank_by_gradient", "read_pairs", "record", "record_by_layer", "record_generation",

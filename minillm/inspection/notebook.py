@@ -11,6 +11,7 @@ import numpy as np
 
 from minillm.inspection.ablation import Ablation
 from minillm.inspection.attribution import Attribution
+from minillm.inspection.averages import AverageAblation
 from minillm.inspection.circuits import OV, QK
 from minillm.inspection.compare import Comparison
 from minillm.inspection.faithfulness import Checks
@@ -62,6 +63,17 @@ def _(found: Ablation) -> str:
     maps = ((found.kl_LNT, f"Replaced by {found.instead}: mean KL over the positions, nats"),
             (found.control_kl_LNT, "Control: a random change as long"))
     return "".join(heat(about, rows, names, kl_LNT.mean(-1), most=most) for kl_LNT, about in maps)
+
+
+@html.register
+def _(found: AverageAblation) -> str:
+    rows, names = numbered("layer", len(found.kl_LN)), numbered("", found.kl_LN.shape[1])
+    notes = [[f"95%: {number(low)} to {number(high)}" for low, high in zip(*row)]
+             for row in zip(found.low_LN, found.high_LN)]
+    most = float(np.nanmax(found.kl_LN, initial=1e-9))
+    about = f"Replaced by {found.instead}: mean KL over {found.prompts} prompts, nats"
+    return (heat(about, rows, names, found.kl_LN, most=most, notes=notes)
+            + heat("Control: a random change as long", rows, names, found.control_kl_LN, most=most))
 
 
 @html.register

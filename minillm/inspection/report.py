@@ -32,6 +32,7 @@ from minillm.in_page.page import (
 from minillm.inspection import compare as comparing, faithfulness
 from minillm.inspection.ablation import Ablation, ablate_heads, ablate_mlps, ablate_neurons
 from minillm.inspection.attribution import attribute_logits, head_outputs
+from minillm.inspection.averages import ablate_prompts
 from minillm.inspection.circuits import copying_scores, ov, qk
 from minillm.inspection.cost import Budget, cost_of, default_effort
 from minillm.inspection.dispatch import one_text
@@ -134,7 +135,7 @@ def contents(model: Model, prompt, corrupt=None, against: Model | None = None, t
     elif corrupt is None and "patching" in panels:
         page.left_out("patching", "it needs a second prompt of as many tokens: --corrupt TEXT")
     if pairs:
-        page.add_pairs(pairs, twin, say)
+        page.add_pairs(pairs, twin, say, "ablation" in panels)
     if neurons:
         say("looking for what excites the neurons")
         page.add_neurons(text, neurons, twin)
@@ -442,8 +443,9 @@ class Page:
         self.put(name, found.recovered_LN, "float16")
         self.put(f"{name}_exact", found.exact_LN, "uint8")
 
-    def add_pairs(self, pairs, twin: str, say):
-        """Heads, patched in every pair: the share that comes back on average, and its interval."""
+    def add_pairs(self, pairs, twin: str, say, ablation: bool):
+        """Heads, patched in every pair: the share that comes back on average, and its interval;
+        and what the clean prompts lose on average without each head."""
         rows = [self.model.prompt_ids(pair.clean) if isinstance(pair.clean, str) else pair.clean
                 for pair in pairs]
         costs = [cost_of(self.model, len(row)) for row in rows]
@@ -471,6 +473,16 @@ class Page:
                 self.put(f"pairs_{site}_{name}", getattr(found, f"{name}_LN"))
             self.data["pairs"] = {"count": found.pairs, "clean": found.clean,
                                   "corrupt": found.corrupt}
+        if ablation and "pairs" in self.data and all(len(row) > 1 for row in rows):
+            seconds = self.L * self.H * sum(cost.part for cost in costs)
+            if not self.budget.takes(seconds):
+                self.late.append(("averages of ablation over the pairs", "not computed", seconds))
+                return
+            found = ablate_prompts(
+                self.model, rows, twin=twin,
+                progress=lambda done, of: say(f"taking out heads, pair {done + 1} of {of}"))
+            for name in ("kl", "low", "high", "control_kl"):
+                self.put(f"pairs_ablate_{name}", getattr(found, f"{name}_LN"))
 
     def time_for_neurons(self) -> int | None:
         """How many neurons there is time to look up, of all that a page shows; None for none."""

@@ -13,15 +13,18 @@ from minillm.course import demos
 from minillm.course.lessons import all_lessons, with_package
 
 LESSONS = {lesson.name: lesson for lesson in all_lessons()}
+SMOLLM2 = [name for name, lesson in LESSONS.items() if (lesson.folder / "smollm2.py").is_file()]
+SCRIPTS = [*((name, "demo") for name in LESSONS), *((name, "smollm2") for name in SMOLLM2)]
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_the_committed_results_are_sealed_and_within_their_own_bands(name):
-    results = demos.read_results(LESSONS[name].folder)
+@pytest.mark.parametrize("name, script", SCRIPTS)
+def test_the_committed_results_are_sealed_and_within_their_own_bands(name, script):
+    results = demos.read_results(LESSONS[name].folder, script=script)
     for what, band in results["measured"].items():
         values = list(demos.numbers(band["value"]))
         assert values and all(band["low"] <= value <= band["high"] for value in values), what
-    assert results["measured"]["seconds"]["high"] == demos.SLOWEST
+    if script == "demo":
+        assert results["measured"]["seconds"]["high"] == demos.SLOWEST
 
 
 @pytest.mark.slow
@@ -40,10 +43,25 @@ def test_a_demo_run_again_gives_the_same(name, tmp_path):
     assert list(tmp_path.glob("*.svg"))
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_no_word_of_a_table_is_cut_off_at_80_columns(name):
-    demo = demos.load(LESSONS[name].folder)
-    for _, table in demo["tables"](demos.read_results(LESSONS[name].folder)):
+@pytest.mark.real
+@pytest.mark.parametrize("name", SMOLLM2)
+def test_smollm2_again_gives_the_same(name, tmp_path):
+    from minillm.formats import get
+    if not (get.models() / get.SMOLLM2).is_file():
+        pytest.skip("SmolLM2 is not here: minillm get smollm2")
+    script = [sys.executable, LESSONS[name].folder / "smollm2.py", "--out", tmp_path]
+    subprocess.run(script, env=with_package(), cwd=tmp_path, check=True)
+    again = json.loads((tmp_path / "results_smollm2.json").read_text(encoding="utf-8"))
+    committed = demos.read_results(LESSONS[name].folder, script="smollm2")
+    assert demos.compare(committed, again) == []
+
+
+@pytest.mark.parametrize("name, script", SCRIPTS)
+def test_no_word_of_a_table_is_cut_off_at_80_columns(name, script):
+    folder = LESSONS[name].folder
+    tables = (demos.load(folder)["tables"] if script == "demo"
+              else demos.beside(folder / "demo.py", script).tables)
+    for _, table in tables(demos.read_results(folder, script=script)):
         console = Console(width=80, file=io.StringIO(), highlight=False)
         console.print(*demos.narrow(table, 80), sep="\n")
         printed = console.file.getvalue()

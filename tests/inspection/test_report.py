@@ -160,7 +160,8 @@ def test_the_command(model, tmp_path, capsys):
     assert "Not checked" in capsys.readouterr().out
     data = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "p.html").read_text(encoding="utf-8"), re.S)[1])
     assert data["pairs"]["count"] == 2 and data["mean"].startswith("the mean over 2 texts")
-    assert {"pairs_z_share", "pairs_k_low", "mean_head_kl", "mean_mlp_control_kl"} <= set(data["arrays"])
+    assert {"pairs_z_share", "pairs_k_low", "mean_head_kl", "mean_mlp_control_kl",
+            "pairs_ablate_kl", "pairs_ablate_high"} <= set(data["arrays"])
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     for wrong in (["a", "--out", str(tmp_path / "notes.txt")], ["a", "--out", str(out)],
                   ["a", "--panels", "all"], [], ["--pairs", str(tmp_path / "notes.txt")], ["a", "--mean", str(tmp_path / "none")], ["a", "--rival", "b"], ["a", "--out", str(tmp_path)], ["x y", "--ids"], ["a fox", "--corrupt", "a"], ["a", "--effort", "0"], ["a", "--against", str(tmp_path / "none")],

@@ -14,24 +14,28 @@ from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten, unflatten
 from minillm.in_numpy.ops import rotation
 
-OPS = sorted(name.removesuffix("_backward") for name in public_functions("in_numpy", "ops") if name.endswith("_backward"))
+MODULES = ("ops", "bloom")
+OPS = sorted((module, name.removesuffix("_backward")) for module in MODULES
+             for name in public_functions("in_numpy", module) if name.endswith("_backward"))
 # Nothing to learn in them; the losses that use log_softmax have gradients of their own.
-WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance", "log_softmax"}
+WITHOUT_BACKWARD = {"no_tap", "rotation", "causal", "distance", "log_softmax"} | {
+    "forward", "embed", "block", "block_alone", "final_norm", "attention", "mlp"}  # BLOOM's model
 # the arguments that have a derivative where others are constants: angles, slopes, what LoRA leaves
 CONSTANTS = {"rope": [0], "attend": [0, 1, 2], "adapted": [0, 2, 3, 5]}
 
 
-def test_every_op_has_a_backward_right_under_it():
-    functions = public_functions("in_numpy", "ops")
+@pytest.mark.parametrize("module", MODULES)
+def test_every_op_has_a_backward_right_under_it(module):
+    functions = public_functions("in_numpy", module)
     names = list(functions)
-    for name in set(public_functions("in_jax", "ops")) - WITHOUT_BACKWARD:
+    for name in set(public_functions("in_jax", module)) - WITHOUT_BACKWARD:
         assert names[names.index(name) + 1] == f"{name}_backward"
         arguments = [p for p in inspect.signature(functions[name]).parameters if p != "tap"]
         assert list(inspect.signature(functions[f"{name}_backward"]).parameters)[1:] == arguments
 
 
-@pytest.mark.parametrize("name", OPS)
-def test_backward_of_an_op(name, float64):
+@pytest.mark.parametrize("module, name", OPS)
+def test_backward_of_an_op(module, name, float64):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         arguments = case(name, "in_numpy", rng, np.float64)
@@ -43,12 +47,12 @@ def test_backward_of_an_op(name, float64):
             full = list(arguments)
             for i, value in zip(counted, values):
                 full[i] = value
-            return public_functions("in_jax", "ops")[name](*full)
+            return public_functions("in_jax", module)[name](*full)
 
         values = [arguments[i] for i in counted]
         dy = rng.standard_normal(jax.eval_shape(of_counted, *values).shape)
         expected = jax.jit(lambda dy, *values: jax.vjp(of_counted, *values)[1](dy))(dy, *values)
-        actual = public_functions("in_numpy", "ops")[f"{name}_backward"](dy, *arguments)
+        actual = public_functions("in_numpy", module)[f"{name}_backward"](dy, *arguments)
         actual = actual if isinstance(actual, tuple) else (actual,)
         assert len(actual) == len(expected)
         for i, (a, e) in enumerate(zip(actual, expected)):

@@ -66,7 +66,7 @@ def test_the_same_outputs(module, name, dtype):
         there = (ROOT / "tests" / TESTED_ELSEWHERE[name]).read_text(encoding="utf-8")
         assert re.search(rf"\.{name}\(", there), f"{TESTED_ELSEWHERE[name]} never calls {name}"
         return
-    seeds = {"ops": range(3), "optimizer": range(3), "quantize": range(6)}
+    seeds = {"ops": range(3), "bloom": range(3), "optimizer": range(3), "quantize": range(6)}
     # all 24 schemes; in float64 every fifth, which has each part of them
     if name in ("matmul", "quantize"):
         seeds["quantize"] = (*range(0, 24, 5 if dtype is np.float64 else 1), 24, 25)

@@ -678,7 +678,7 @@ function pairs() {
   const P = D.pairs;
   if (!P) return;
   const made = panel("pairs", 12, `On average over ${P.count} pairs of prompts`,
-    `Heads of the clean runs put into the corrupt ones: the share of the mean difference (clean ${short(P.clean)}, corrupt ${short(P.corrupt)}) that comes back. Faint dots: the 95% interval, by drawing pairs, holds 0.`);
+    `Heads of the clean runs put into the corrupt ones: the share of the mean difference (clean ${short(P.clean)}, corrupt ${short(P.corrupt)}) that comes back. Faint dots: the 95% interval, by drawing pairs, holds 0.${A.pairs_ablate_kl ? " Last, each head replaced by zeros: mean KL in nats; dots: not clearly above a random vector as long." : ""}`);
   const names = { z: "Heads (z)", q: "Queries", k: "Keys", v: "Values" }, group = el("div", { class: "sites" });
   made.append(group);
   for (const site in names) {
@@ -692,6 +692,14 @@ function pairs() {
       dotted: (r, c) => !(get("low", r, c) > 0 || get("high", r, c) < 0), marked: () => [chosen()], focus: chosen,
       pick: (r, c) => set({ head: [r, kv ? c * GROUP : c] }), name: () => "Averages, " + names[site],
       text: (r, c) => `layer ${r}, ${kv ? "key/value head" : "head"} ${c}: ${Number.isFinite(get("share", r, c)) ? `${short(get("share", r, c))} (95%: ${short(get("low", r, c))} to ${short(get("high", r, c))})` : "left out"}` });
+  }
+  if (A.pairs_ablate_kl) {
+    const host = el("div", {}, el("h3", {}, "Heads taken out of the clean prompts")), get = (which, r, c) => at("pairs_ablate_" + which, r, c);
+    group.append(host);
+    heatmap(host, { rows: L, cols: H, gap: GROUP > 1 ? GROUP : 0, min: 6, max: 36, tall: 14, rowLabel: (r) => "L" + r, colLabel: (c) => c,
+      kind: () => "more", value: (r, c) => get("kl", r, c), most: () => Math.max(1e-6, ...A.pairs_ablate_kl.x), dotted: (r, c) => get("low", r, c) <= get("control_kl", r, c),
+      marked: () => [state.head], focus: () => state.head, pick: (r, c) => set({ head: [r, c] }), name: () => "Averages, ablation",
+      text: (r, c) => `head ${r}.${c} taken out: mean KL ${short(get("kl", r, c))} nats (95%: ${short(get("low", r, c))} to ${short(get("high", r, c))}), a random vector as long ${short(get("control_kl", r, c))}` });
   }
   asTable(made, "Heads (z): share, and its interval", () => [["head", "share", "from", "to"], A.pairs_z_share ?
     Array.from({ length: L * H }, (_, i) => [`${Math.floor(i / H)}.${i % H}`, ...["share", "low", "high"].map((w) => short(A["pairs_z_" + w].x[i]))]) : []]);
