@@ -47,7 +47,7 @@ def rows(looked) -> dict:
 
 
 def by_transformers(path, ids) -> str | None:
-    """What transformers' own reader of the file writes after the ids; None where it is not there."""
+    """What transformers, reading the file itself, writes after the ids; None without it."""
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
