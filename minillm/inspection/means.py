@@ -10,7 +10,7 @@ Wang et al. 2022, arXiv:2211.00593, section 3 (mean ablation over a given set of
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Means(Mapping):
     """{name: mean activation} with length 1 for the texts, and for the positions unless they were
     kept apart; `about` says over what."""
 
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray] = field(repr=False)                # a notebook shows the rest
     texts: int
     tokens: int
     about: str

@@ -26,6 +26,7 @@ def test_a_mean_is_over_every_token_of_every_text(twin, float64):
         ]
         assert found.texts == 4 and found.tokens == 22 - 4 * skip and len(found) == 4
         assert found.about == f"the mean over 4 texts, {22 - 4 * skip} tokens"
+        assert found.about in repr(found) and "array" not in repr(found)
         z = np.concatenate([each["layers.1.z"][0][:, :, skip:] for each in seen], 2)
         assert_close(found["layers.1.z"], z.mean(2)[None, :, :, None], 1e-12)
         out = np.concatenate([each["layers.0.mlp_out"][0][skip:] for each in seen])

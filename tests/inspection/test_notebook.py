@@ -52,6 +52,7 @@ def results(model):
         "position",
         **pair,
     )
+    yield inspection.ablate_prompts(model, [ids, other], **pair)
     yield inspection.head_scores(model, ids, **pair)
     yield inspection.top_neurons(model, ids, **pair)
     yield inspection.ov(model, 1, 0, ids)
