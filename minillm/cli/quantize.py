@@ -209,7 +209,8 @@ def show_quantized(result: dict):
         rows += [
             ("loss before", f"{result['loss_before']:.4f} nats a token on {result['tokens']:,}"),
             ("loss after", f"{result['loss_after']:.4f}"),
-            ("difference", f"{difference:+.5f} ± {error:.5f} (paired standard error)"),
+            ("difference", f"{difference:+.5f} (one row of text, so its error is not known)"
+             if error is None else f"{difference:+.5f} ± {error:.5f} (paired standard error)"),
             ("mean KL", f"{result['kl']:.5f} nats"),
             ("same first choice", f"{100 * result['agreement']:.2f}%"),
         ]

@@ -86,7 +86,7 @@ def _(found: Patching) -> str:
 def _(found: AveragePatching) -> str:
     notes = [[f"95%: {number(low)} to {number(high)}" for low, high in zip(*row)]
              for row in zip(found.low_LN, found.high_LN)]
-    return patched(found, found.share_LN, f", mean over {found.pairs} pairs", notes)
+    return patched(found, found.share_LN, f", mean over {found.pairs} pair{'s' * (found.pairs > 1)}", notes)
 
 
 def patched(found, share_LN, more: str, notes) -> str:

@@ -307,7 +307,8 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
     """What fewer bits did to predictions on held-out text, over all counted targets.
 
     loss_before, loss_after, difference    nats per token
-    standard_error    of the difference, paired: rows are texts of their own, tokens within a row are not independent
+    standard_error    of the difference, paired: rows are texts of their own, tokens within a row
+                      are not independent; None of one row, which says nothing about others
     kl                mean KL(before || after), nats
     agreement         share of targets where both models find the same token most probable
     """
@@ -323,11 +324,12 @@ def compare(before, after, config, tokens_NT, targets_NT, twin: str = "jax", bat
     count_N, before_N, after_N, kl_N, same_N = np.concatenate(rows).T.astype(np.float64)
     total, change_N = count_N.sum(), after_N - before_N
     mean = change_N.sum() / total
-    spread = np.sqrt(
-        np.sum((change_N - mean * count_N) ** 2) * len(count_N) / max(len(count_N) - 1, 1)) / total
-    return {"tokens": int(total), "rows": len(count_N), "loss_before": before_N.sum() / total,
+    rows = len(count_N)
+    error = None if rows == 1 else float(np.sqrt(
+        np.sum((change_N - mean * count_N) ** 2) * rows / (rows - 1)) / total)
+    return {"tokens": int(total), "rows": rows, "loss_before": before_N.sum() / total,
             "loss_after": after_N.sum() / total, "difference": float(mean),
-            "standard_error": float(spread), "kl": kl_N.sum() / total,
+            "standard_error": error, "kl": kl_N.sum() / total,
             "agreement": same_N.sum() / total}
 
 

@@ -356,6 +356,8 @@ def test_the_figures_of_the_report():
     for name, value in ours.items():
         assert theirs[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
     assert ours["kl"] > 0 and ours["standard_error"] > 0 and ours["tokens"] == 33
+    row = compare(params, quantized, config, tokens[:1, :-1], tokens[:1, 1:], "numpy")
+    assert row["rows"] == 1 and row["standard_error"] is None
     assert size(params)["of_float32"] == 1 and size(params)["bits_per_weight"] == 32
     assert len(matrix_errors(params, quantized)) == sum(leaf.ndim > 1 for leaf in flatten(params).values())
     rows = drift(params, quantized, config, tokens)
