@@ -1,12 +1,14 @@
 """Writing: `minillm generate` and `minillm chat`."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from minillm.cli.measure import warn_of_memory
 from minillm.cli.options import add_checkpoint, add_config, add_twin, chosen, flag
 from minillm.cli.parsing import add_command
+from minillm.cli.progress import telling
 from minillm.config import GenerateConfig, check_draft, check_prompt
 from minillm.errors import UserError, printable
 from minillm.files import read_json
@@ -84,9 +86,11 @@ def generate(options):
         times = [time.perf_counter()]
         if i:
             print("\n---")
-        for piece in model.generate(prompt, options.twin, tuple(stop), lambda: times.append(
-                                        time.perf_counter()), begin, options.special, draft,
-                                    **sampling):
+        pieces = model.generate(prompt, options.twin, tuple(stop), lambda: times.append(
+                                    time.perf_counter()), begin, options.special, draft,
+                                **sampling)
+        print(until_the_first(pieces, times, options), end="", flush=True)
+        for piece in pieces:
             print(piece, end="", flush=True)
         print()
         if not options.quiet:
@@ -100,6 +104,18 @@ def generate(options):
                       file=sys.stderr)
     if not options.quiet:
         say_unused(options.path)
+
+
+def until_the_first(pieces, times: list, options) -> str:
+    """The prompt and what shows the first new token, whose wait is told on standard error."""
+    what = "compiling, then reading the prompt" if options.twin == "jax" else "reading the prompt"
+    text = ""
+    with nullcontext() if options.quiet else telling(what):
+        for piece in pieces:
+            text += piece
+            if len(times) > 1:
+                break
+    return text
 
 
 def unescaped(text: str) -> str:

@@ -2,11 +2,13 @@
 what to type."""
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from helpers import random_config, random_params
+from minillm.cli import write
 from minillm.formats import checkpoint
 from minillm.text import tokenizer as tokenizers
 
@@ -32,6 +34,20 @@ def test_a_full_context_is_said(minillm, folder):
     assert status == 0 and "[15 new tokens" in err and "context of 16 tokens is full" in err
     _, _, err = minillm("generate", folder, "--prompt", "the", "--max-new-tokens", 3, *FAST)
     assert "full" not in err
+
+
+def test_the_wait_for_the_first_token_is_told(minillm, folder, monkeypatch, capsys):
+    told = []
+
+    @contextmanager
+    def telling(what):
+        yield
+        told.append((what, capsys.readouterr().out))
+
+    monkeypatch.setattr(write, "telling", telling)
+    arguments = ("generate", folder, "--prompt", "a", "--max-new-tokens", 3, "--twin", "numpy")
+    assert minillm(*arguments)[0] == 0 and told == [("reading the prompt", "")]
+    assert minillm(*arguments, "--quiet")[0] == 0 and len(told) == 1
 
 
 def test_what_a_checkpoint_suggests_is_said(minillm, folder):
