@@ -145,6 +145,7 @@ class ModelConfig:
 
 
 OPTIMIZERS, PRECISIONS = ("adamw", "muon"), ("float32", "bfloat16")
+LAYOUT = ("cpu_devices", "shard")  # settings of a run that may change when it is resumed
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ class TrainConfig:
     sample_every: int = 0
     matmul_precision: str = "float32"
     cpu_devices: int = 2
+    shard: bool = False
 
     def __post_init__(self):
         check(self, COUNT, "steps", "batch_size", "context", "steps_per_dispatch", "eval_every",
@@ -187,6 +189,7 @@ class TrainConfig:
         check(self, NOT_NEGATIVE, "weight_decay")
         check(self, one_of(OPTIMIZERS), "optimizer")
         check(self, one_of(PRECISIONS), "matmul_precision")
+        check(self, BOOLEAN, "shard")
 
 
 OBJECTIVES = ("soft", "reverse", "on-policy", "responses")

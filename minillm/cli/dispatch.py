@@ -1,8 +1,6 @@
 """Every command in one parser, and the exit status of each. Commands do not import this file."""
 
 import argparse
-import os
-import sys
 
 from minillm import __version__
 from minillm.cli import (
@@ -22,7 +20,7 @@ from minillm.cli import (
     write,
 )
 from minillm.cli.parsing import HelpFormatter, Parser
-from minillm.errors import UserError
+from minillm.cli.status import status_of
 
 JOURNEYS = (demo, train, tune, write, measure, bench, cost, inspect, playground, quantize, get,
             text, lesson, assignment)
@@ -30,27 +28,7 @@ JOURNEYS = (demo, train, tune, write, measure, bench, cost, inspect, playground,
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        # a character that the console lacks becomes a ?; files and pipes get UTF-8, on Windows too
-        encoding = None if stream.isatty() else "utf-8"
-        stream.reconfigure(encoding=encoding, errors="replace")
-    try:
-        return run(arguments)
-    except UserError as error:
-        print(f"minillm: {' '.join(str(error).split())}", file=sys.stderr)
-    except BrokenPipeError:  # the reader of our output left: nothing more to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (OSError, MemoryError) as error:
-        print(f"minillm: {' '.join(str(error).split()) or 'out of memory'}", file=sys.stderr)
-    except RuntimeError as error:  # those of JAX and PyTorch where memory runs out
-        if not any(word in str(error) for word in ("RESOURCE_EXHAUSTED", "t allocate memory")):
-            raise
-        print("minillm: out of memory: give fewer tokens, rows or a smaller batch", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("minillm: interrupted", file=sys.stderr)
-        return 130
-    return 2
+    return status_of(lambda: run(arguments))
 
 
 def run(arguments: list[str] | None) -> int:

@@ -40,6 +40,7 @@ HELP = {
     "matmul_precision": "precision of matrix products; bfloat16 is for accelerators",
     "cpu_devices": "split a CPU into this many devices, which share each batch (jax); at most the "
     "number of cores",
+    "shard": "share out parameters and moments too: a device holds its part of each alone (jax)",
     "method": "sft: train everything; lora: train a small change of each matrix; dpo: train "
     "everything by pairs of a right and a wrong answer; grpo: train everything by grades of what "
     "the model itself answers (both: sums, desk)",
@@ -114,6 +115,10 @@ def add_config(group, config_class):
     """An option for every field of a config dataclass, with its type and default."""
     for field in fields(config_class):
         choices = CHOICES.get(field.name)
+        if field.type is bool:
+            group.add_argument(flag(field.name), action=argparse.BooleanOptionalAction,
+                               default=field.default, help=HELP[field.name])
+            continue
         group.add_argument(flag(field.name), type=field.type, default=None
                            if field.default is MISSING else field.default, choices=choices,
                            metavar=None if choices else metavar(field), help=HELP[field.name])

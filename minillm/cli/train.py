@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from minillm.cli.hosts import NAMES, add_hosts, check_hosts, run_as_host
 from minillm.cli.options import (
     SHAPE,
     add_config,
@@ -66,6 +67,7 @@ def add_pretrain(commands):
              f"{FROM['optimizer']}, learning rate {FROM['learning_rate']:g}, no weight decay")
     add_twin(command)
     add_config(command.add_argument_group("training"), TrainConfig)
+    add_hosts(command)
     add_shape(command.add_argument_group("model (each overrides --model)"))
 
 
@@ -85,6 +87,17 @@ def pretrain(options):
         raise UserError("SOURCE is missing: give a text file, a folder, or a name such as "
                         f"storyworld{unknown} (see minillm pretrain --help)")
     options.out = options.out or default_out(options.source)
+    check_hosts(options)
+    from minillm import training
+
+    training.check_folder(options.out, options.resume)
+    if options.hosts > 1:
+        return run_as_host(options, pretrain_on)
+    return pretrain_on(options, training.ALONE)
+
+
+def pretrain_on(options, hosts):
+    """Train as one of `hosts`, or alone."""
     if options.start_from:
         train, config, method, text = trained_model(options)
     else:
@@ -94,8 +107,7 @@ def pretrain(options):
     from minillm import distillation, training
     from minillm.training.display import say
 
-    console = Console()
-    training.check_folder(options.out, options.resume)
+    console = Console(quiet=not hosts.first)
     training.check_memory(config, train, options.twin)
 
     def check(tokenizer):
@@ -107,12 +119,18 @@ def pretrain(options):
                 f"{options.source}: was cut into tokens by another tokenizer than that of "
                 f"{options.start_from}: give the text itself, not a dataset folder")
         training.check_memory(config, train, options.twin)
-        training.prepare_folder(options.out, options.resume)
+        if hosts.first:
+            training.prepare_folder(options.out, options.resume)
 
     folder = Path(options.out) / "data"
+    if not hosts.first:
+        hosts.wait()
+        options.source = str(folder) if folder.is_dir() else options.source
     dataset, tokenizer = open_or_prepare(options, folder, not options.resume, check, **text)
-    if not options.resume:
-        record_options(options)
+    if hosts.first:
+        hosts.wait()
+        if not options.resume:
+            record_options(options)
     warn_of_devices(console, options, train)
     say(console, f"{dataset.description}: {len(dataset.train):,} training tokens, "
         f"{len(dataset.validation):,} held out, vocabulary {tokenizer.vocab_size:,}")
@@ -121,8 +139,11 @@ def pretrain(options):
     origin = f" of {options.start_from}" if options.start_from else ""
     say(console, f"model: {size(config)}{origin}; {reading(dataset, train)}; twin: {options.twin}")
     run = partial(training.run, options.out, config, train, dataset, tokenizer, keep=options.keep)
-    run = partial(run, twin=options.twin, resume=options.resume, method=method or training.Method())
-    summary = train_and_draw(console, options.out, config, train, dataset, run)
+    run = partial(run, twin=options.twin, resume=options.resume, method=method or training.Method(),
+                  hosts=hosts)
+    summary = train_and_draw(console, options.out, config, train, dataset, run, first=hosts.first)
+    if not hosts.first:
+        return
     following = f"generate {quoted(options.out)}"
     if config.bos_token_id is None:
         following += f' --prompt "{first_words(dataset, tokenizer, config)}"'
@@ -367,10 +388,11 @@ def reading(dataset, train) -> str:
             f"{training.epochs(dataset, train, train.steps):.3g} times")
 
 
-def train_and_draw(console, folder, config, train, dataset, run, levels=None) -> dict:
+def train_and_draw(console, folder, config, train, dataset, run, levels=None,
+                   first: bool = True) -> dict:
     """Train by `run(callbacks=)` under a live display and draw the loss curve; returns the summary.
 
-    `levels`: {name: loss} to compare with.
+    `levels`: {name: loss} to compare with; only the `first` host draws.
     """
     from minillm import training
     from minillm.training import display
@@ -381,6 +403,8 @@ def train_and_draw(console, folder, config, train, dataset, run, levels=None) ->
         summary = run(callbacks=callbacks)
     finally:
         callbacks.finished()
+    if not first:
+        return summary
     display.draw_curve(training.read_metrics(Path(folder) / training.METRICS),
                        Path(folder) / "loss.png",
                        f"{dataset.name}: {config.num_hidden_layers} layers of {config.hidden_size}",
@@ -471,7 +495,8 @@ def record_options(options):
     from minillm.files import write_json
 
     values = {name: value for name, value in vars(options).items()
-              if name not in ("run", "parser", "out", "resume", "command") and not callable(value)}
+              if name not in ("run", "parser", "out", "resume", "command", *NAMES)
+              and not callable(value)}
     write_json(Path(options.out) / OPTIONS, {"command": options.command, "options": values})
 
 

@@ -1,7 +1,10 @@
-"""Many devices, one program: every device holds all parameters and works on its own rows of the batch. No twin in NumPy.
+"""Many devices, one program: every device works on its own rows of the batch. No twin in NumPy.
 
-JAX's compiler adds up the gradients (Xu et al. 2021, arXiv:2105.04663): the model's code does not know. A CPU that poses
-as two devices keeps its cores busier than threads inside each operation do: see benchmarks/training_speed.py.
+`replicate` gives every device all parameters; `shard` gives it a share of each (fully sharded, or
+ZeRO-3: Rajbhandari et al. 2019, arXiv:1910.02054, section 5.3). The compiler adds up the gradients
+and gathers the shares (Xu et al. 2021, arXiv:2105.04663): the model's code does not know. A CPU
+that poses as two devices keeps its cores busier than threads inside each operation do: see
+benchmarks/training_speed.py. Devices may be on several machines: see hosts.py.
 
 Programs that share rows must finish before the next one starts: on a CPU two in flight can take each other's threads and
 wait for ever. Whoever calls `split_rows` waits (`jax.block_until_ready`), as train.py does.
@@ -10,6 +13,8 @@ wait for ever. Whoever calls `split_rows` waits (`jax.block_until_ready`), as tr
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from minillm.errors import UserError
 
 
 def use_cpu_devices(count: int):
@@ -20,9 +25,31 @@ def use_cpu_devices(count: int):
         pass
 
 
+def check_rows(batch_size: int):
+    """Refuse a batch that cannot be shared out evenly. Raises UserError."""
+    if batch_size % jax.device_count():
+        raise UserError(f"--batch-size {batch_size}: must be a multiple of {jax.device_count()}, "
+                        "the number of devices that share a batch")
+
+
 def replicate(tree):
-    """A copy of every array on every device."""
-    return jax.device_put(tree, NamedSharding(_mesh(), PartitionSpec()))
+    """A copy of every array on every device; what `shard` has shared out stays so."""
+    return jax.tree.map(
+        lambda x: x if _is_shared_out(x) else _place(x, PartitionSpec()), tree)
+
+
+def shard(tree):
+    """Every device's share of every array: see `_spec`. What cannot be shared out is copied.
+
+    With n devices, a device holds 1/n of the bytes of what can be.
+    """
+    return jax.tree.map(lambda x: _place(x, _spec(x)), tree)
+
+
+def stay_sharded(tree):
+    """Inside `jax.jit`: results shared out as `shard` does it."""
+    return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(
+        x, NamedSharding(mesh(), _spec(x))), tree)
 
 
 def split_rows(x, axis: int):
@@ -31,8 +58,35 @@ def split_rows(x, axis: int):
     if x.shape[axis] % jax.device_count():
         return x
     return jax.lax.with_sharding_constraint(
-        x, NamedSharding(_mesh(), PartitionSpec(*[None] * axis, "rows")))
+        x, NamedSharding(mesh(), PartitionSpec(*[None] * axis, "rows")))
 
 
-def _mesh() -> Mesh:
+def everywhere(x):
+    """Inside `jax.jit`: a result that every host can read."""
+    if jax.process_count() == 1:
+        return x
+    return jax.lax.with_sharding_constraint(x, NamedSharding(mesh(), PartitionSpec()))
+
+
+def _spec(x) -> PartitionSpec:
+    """Along the longest axis whose length the number of devices divides, if there is one."""
+    shape = np.shape(x)
+    even = [axis for axis, size in enumerate(shape) if size % jax.device_count() == 0]
+    axis = max(even, key=lambda axis: shape[axis], default=None)
+    return PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, "rows")
+
+
+def _place(x, spec: PartitionSpec):
+    """A copy of an array that all hosts have alike, each device taking its part."""
+    x = np.asarray(x)
+    return jax.make_array_from_callback(
+        x.shape, NamedSharding(mesh(), spec), lambda index: np.array(x[index]))
+
+
+def _is_shared_out(x) -> bool:
+    return isinstance(x, jax.Array) and not x.is_fully_replicated
+
+
+def mesh() -> Mesh:
+    """All devices of all hosts, in one row."""
     return Mesh(np.array(jax.devices()), ("rows",))

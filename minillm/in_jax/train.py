@@ -15,7 +15,7 @@ from minillm.in_jax.model import loss_and_grads
 from minillm.in_jax.ops import cross_entropy, log_softmax
 from minillm.in_jax.optimizer import clip, init_moments, learning_rate, update
 from minillm.in_jax.pieces import read, stream
-from minillm.in_jax.sharding import replicate, split_rows
+from minillm.in_jax.sharding import everywhere, replicate, split_rows, stay_sharded
 
 LOGITS_AT_ONCE = 2**26  # numbers: long rows of a large vocabulary go through the head in slices
 
@@ -23,7 +23,8 @@ LOGITS_AT_ONCE = 2**26  # numbers: long rows of a large vocabulary go through th
 def init_state(params, moments=None, step: int = 0):
     """The state before the first step; with `moments` and `step`, in the middle of a run.
 
-    Copies its arguments, because a training step donates (overwrites) its state.
+    Copies its arguments, because a training step donates (overwrites) its state. Arrays that
+    `sharding.shard` has shared out between the devices stay so.
     """
     state = {"params": params, "moments": moments or init_moments(params), "step": np.int32(step)}
     return replicate(jax.tree.map(jnp.array, state))
@@ -43,7 +44,8 @@ def take_step(state, loss, grads, train: TrainConfig):
     params, moments = update(state["params"], grads, state["moments"], state["step"], train)
     metrics = {"loss": loss, "grad_norm": grad_norm,
                "learning_rate": learning_rate(state["step"], train)}
-    return {"params": params, "moments": moments, "step": state["step"] + 1}, metrics
+    state = {"params": params, "moments": moments, "step": state["step"] + 1}
+    return (stay_sharded(state) if train.shard else state), metrics
 
 
 def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
@@ -54,8 +56,9 @@ def train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: Trai
 @partial(jax.jit, static_argnames=("config", "train"), donate_argnames="state")
 def _train_steps(state, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig):
     batches = split_rows(tokens_NBT, axis=1), split_rows(targets_NBT, axis=1)
-    return jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train), state,
-                        batches)
+    state, metrics = jax.lax.scan(lambda state, batch: train_step(state, *batch, config, train),
+                                  state, batches)
+    return state, jax.tree.map(everywhere, metrics)
 
 
 def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
@@ -74,7 +77,7 @@ def row_losses(params, tokens_BT, targets_BT, config: ModelConfig):
 def _row_nats(params, x_BTD, targets_BT):
     logits_BTV, counts_B = read(params, x_BTD), jnp.sum(targets_BT != IGNORE, axis=1)
     means_B = jax.vmap(lambda logits, targets: cross_entropy(logits[None], targets[None]))(logits_BTV, targets_BT)
-    return jnp.where(counts_B > 0, means_B * counts_B, 0)
+    return everywhere(jnp.where(counts_B > 0, means_B * counts_B, 0))
 
 
 def prediction_change(before_BTV, after_BTV, targets_BT):

@@ -217,17 +217,18 @@ def _check_split(split, tokens, starts, info):
 
 # Token files -> batches -------------------------------------------------------------------------------------
 
-def batch(tokens, step, *, seed, batch_size, context, starts=None):
+def batch(tokens, step, *, seed, batch_size, context, starts=None, rows=slice(None)):
     """(inputs_BT, targets_BT) int32 of one training step, a pure function of its arguments; targets one on.
 
     Without `starts`, an epoch cuts the tokens into windows of `context` from a random phase on, and visits
     each once in random order; fewer than 2 * context tokens at the two ends are left out, others in each
     epoch. With `starts` (see `row_starts`), an epoch visits each start once in random order; a row runs on
-    into what follows, and from the end of the file on at its beginning. A batch may straddle epochs. Raises
-    UserError if there are fewer than context + 1 tokens.
+    into what follows, and from the end of the file on at its beginning. A batch may straddle epochs. `rows`:
+    which rows of the batch are read. Raises UserError if there are fewer than context + 1 tokens.
     """
-    rows_BT = tokens[places(tokens, step, seed=seed, batch_size=batch_size, context=context,
-                            starts=starts)].astype(np.int32)
+    places_BT = places(tokens, step, seed=seed, batch_size=batch_size, context=context,
+                       starts=starts)
+    rows_BT = tokens[places_BT[rows]].astype(np.int32)
     return rows_BT[:, :-1], rows_BT[:, 1:]
 
 

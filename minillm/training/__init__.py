@@ -2,6 +2,7 @@
 
 from minillm.training.callbacks import Callbacks
 from minillm.training.evaluation import HeldOut, evaluate, held_out, row_nats
+from minillm.training.hosts import ALONE
 from minillm.training.loop import (
     Method,
     batches,
@@ -23,7 +24,7 @@ from minillm.training.state import (
     training_notes,
 )
 
-__all__ = ["METRICS", "STATE", "Callbacks", "HeldOut", "Method", "batches", "check_folder",
+__all__ = ["METRICS", "STATE", "ALONE", "Callbacks", "HeldOut", "Method", "batches", "check_folder",
            "check_memory", "epochs", "evaluate", "held_out", "load_training", "prepare_folder",
            "read_metrics", "row_nats", "run", "save_training", "starts_of_rows", "steps",
            "training_notes", "write_sample"]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minillm.config import LAYOUT
 from minillm.errors import UserError
 from minillm.files import read_json
 from minillm.formats.checkpoint import read_tensors
@@ -31,7 +32,7 @@ SHORT = 2                    # points outside the band that are not worth a word
 RISE = 1.03                  # a held-out loss this much above its lowest has clearly risen
 TEXT = "storyworld"          # what the reference runs read
 UNIMPORTANT = {"seed", "eval_every", "eval_rows", "save_every", "sample_every",
-               "steps_per_dispatch", "cpu_devices"}
+               "steps_per_dispatch", *LAYOUT}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +37,7 @@ from minillm.text.dataset import Dataset, batch, row_starts, rows_of_epoch
 from minillm.training.callbacks import Callbacks
 from minillm.training.curves import held_out_losses, lowest
 from minillm.training.evaluation import HeldOut, evaluate, held_out
+from minillm.training.hosts import ALONE, Alone
 from minillm.training.state import (
     METRICS,
     STATE,
@@ -100,10 +101,12 @@ def steps(model, state, text, config: ModelConfig, train: TrainConfig, take=None
 
 def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, tokenizer, *,
         twin: str = "jax", resume: bool = False, keep: str | None = None,
-        callbacks: Callbacks | None = None, method: Method = Method()) -> dict:
+        callbacks: Callbacks | None = None, method: Method = Method(),
+        hosts: Alone = ALONE) -> dict:
     """Train a model in `folder` until it is done or interrupted; returns the summary.
 
-    Ctrl-C and SIGTERM interrupt it: it saves, and can be resumed. `keep` says whose parameters are in
+    Ctrl-C and SIGTERM interrupt it: it saves, and can be resumed. `hosts` are those that share the
+    run (see in_jax/hosts.py); each of them calls this. `keep` says whose parameters are in
     model.safetensors: "last", or "best", those of the evaluation after step 0 with the lowest
     held-out loss. None: best, but last where the exact floor is known.
 
@@ -118,21 +121,22 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     """
     keep = keep or ("best" if dataset.floor_nats is None else "last")
     require(keep in KEEP, "keep", keep, " or ".join(KEEP))
-    if twin == "jax":
-        import_module("minillm.in_jax.sharding").use_cpu_devices(train.cpu_devices)
-    folder = prepare_folder(folder, resume)
+    place = placing(train, twin, hosts)
+    hosts.agree(options=(asdict(config), asdict(train), keep, resume), data=dataset.fingerprint)
+    folder = prepare_folder(folder, resume) if hosts.first else Path(folder)
     if method.rows is None:  # refuses a text that is too short
         batch(dataset.train, 0, seed=train.seed, batch_size=1, context=train.context)
     progress = _Run(folder, twin_package(twin), config, train, dataset, tokenizer, keep,
                     callbacks or Callbacks(), method,
-                    rows_of(method, dataset, train, train.eval_rows))
+                    rows_of(method, dataset, train, train.eval_rows), hosts, place)
     state = progress.resume() if resume else progress.begin()
     step = first = int(state["step"])
     began, clock = time.perf_counter(), _Clock(train.batch_size * train.context)
-    dispatches = steps(progress.model, state, dataset, config, train, method.take)
+    dispatches = steps(progress.model, state, dataset, config, train,
+                       progress.take_own_rows if hosts.several else method.take)
     with signals_to_flag() as interrupted:
         progress.callbacks.started(step)
-        while step < train.steps and not interrupted.is_set():
+        while step < train.steps and not hosts.any(interrupted.is_set()):
             progress.look(state)
             clock.start()
             step, state, metrics = next(dispatches)
@@ -148,7 +152,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
                    "epochs": (method.epochs or partial(epochs, dataset, train))(step)}
         summary |= progress.measured_at_the_end(state) if summary["done"] else {}
         summary |= {"keep": keep, "model_step": progress.best["step"] if progress.best else step}
-        if summary["done"]:
+        if summary["done"] and hosts.first:
             write_json(folder / "summary.json", summary)
         progress.callbacks.finished()
     return summary
@@ -172,6 +176,8 @@ class _Run:
     callbacks: Callbacks
     method: Method
     rows: HeldOut
+    hosts: Alone
+    place: Callable[[dict], dict]
     best: dict | None = None
     evaluations: dict[int, float] = field(default_factory=dict)
     saved_step: int = 0
@@ -179,9 +185,10 @@ class _Run:
     def begin(self) -> dict:
         """The first state, and the folder around it."""
         if self.method.begin is None:
-            state = self.model.init_state(init(self.config, np.random.default_rng(self.train.seed)))
+            params = init(self.config, np.random.default_rng(self.train.seed))
         else:
-            state = self.model.init_state(self.method.begin())
+            params = self.method.begin()
+        state = self.model.init_state(self.place(params))
         self._save_description(state)                            # a run with a state has all of it
         self._save_state(state)
         self._save_model(state)
@@ -191,9 +198,12 @@ class _Run:
         """The state in the folder, and the log cut where it ends."""
         saved = load_training(self.folder, self.config, self.train, self.dataset.fingerprint,
                               self.method.origin, self.method.shapes)
-        state = self.model.init_state(**saved)
+        self.hosts.agree(step=saved["step"])
+        state = self.model.init_state(self.place(saved["params"]), self.place(saved["moments"]),
+                                      saved["step"])
         self.saved_step = saved["step"]
-        self.evaluations = held_out_losses(truncate_metrics(self.folder / METRICS, saved["step"]))
+        self.evaluations = held_out_losses(truncate_metrics(
+            self.folder / METRICS, saved["step"], self.hosts.first))
         if self.method.describe is None:
             self._save_description(state)                        # a kill may have left half of it
         if self.keep == "best" and any(self.folder.glob("*model.safetensors")):
@@ -208,12 +218,19 @@ class _Run:
         if step % train.eval_every == 0:
             self.evaluate(state, self.rows)
         if train.sample_every and step and step % train.sample_every == 0:
-            params = self.method.whole(state["params"])
+            params = self.hosts.whole(self.method.whole(state["params"]))
+            if not self.hosts.first:
+                return
             if self.method.sample is None:
                 text = write_sample(self.model, params, self.config, self.tokenizer, step)
             else:
                 text = self.method.sample(params, step)
             self.callbacks.sampled(step, text)
+
+    def take_own_rows(self, state, first: int, end: int):
+        """The steps from `first` up to `end`, each host with its rows of every batch."""
+        own = batches(self.dataset, self.train, first, end, self.hosts.rows(self.train.batch_size))
+        return self.model.train_steps(state, *map(self.hosts.spread, own), self.config, self.train)
 
     def evaluate(self, state, rows: HeldOut, **about) -> dict:
         """Log the held-out loss, and keep the model where it is the best.
@@ -224,7 +241,7 @@ class _Run:
         record = {"step": step, **self._losses(state["params"], rows), **about}
         if not np.isfinite(record["held_out"]):
             raise self._diverged(f"the held-out loss is {record['held_out']} at step {step}")
-        append_metrics(self.folder / METRICS, [record])
+        self._append([record])
         self.evaluations |= held_out_losses([record])
         better = self.best is None or record["held_out"] < self.best["held_out"]
         if self.keep == "best" and step > 0 and better:
@@ -242,9 +259,11 @@ class _Run:
         else:                           # the last step beside the others, then the best on all rows
             self.evaluate(state, self.rows)
             params = state["params"]
+            assert self.best is not None
             if self.best["step"] != int(state["step"]):
                 read = self.method.read or (lambda folder: checkpoint.load_model(folder)[1])
-                params = read(self.folder)
+                self.hosts.wait()                                # host 0 has written it
+                params = self.place(read(self.folder))
             losses = self._losses(params, everything)
         return losses | {"lowest": lowest_evaluation(self.evaluations)}
 
@@ -258,10 +277,10 @@ class _Run:
                    for i, column in enumerate(columns, start=step - len(metrics["loss"]))]
         for i, record in enumerate(records):
             if not np.isfinite([record["loss"], record["grad_norm"]]).all():
-                append_metrics(self.folder / METRICS, records[:i])
+                self._append(records[:i])
                 raise self._diverged(f"the loss is {record['loss']} at step {record['step']}, "
                                      f"its gradient {record['grad_norm']}")
-        append_metrics(self.folder / METRICS, records)
+        self._append(records)
 
     def save(self, state):
         """Write the state, and the model where it is the last one that is kept."""
@@ -269,19 +288,30 @@ class _Run:
             self._save_model(state)
         self._save_state(state)
 
+    def _append(self, records: list[dict]):
+        if self.hosts.first:
+            append_metrics(self.folder / METRICS, records)
+
     def _save_model(self, state):
+        params = self.hosts.whole(state["params"])
+        if not self.hosts.first:
+            return
         if self.method.save is None:
-            checkpoint.save_params(self.folder, self.config, state["params"])
+            checkpoint.save_params(self.folder, self.config, params)
         else:
-            self.method.save(self.folder, state["params"])
+            self.method.save(self.folder, params)
 
     def _save_state(self, state):
-        notes = {"text": self.dataset.name} | ({"best": self.best} if int(state["step"]) else {})
-        save_training(self.folder, state, self.config, self.train, self.dataset.fingerprint,
-                      self.method.origin, notes)
         self.saved_step = int(state["step"])
+        notes = {"text": self.dataset.name} | ({"best": self.best} if self.saved_step else {})
+        whole = self.hosts.whole(state)
+        if self.hosts.first:
+            save_training(self.folder, whole, self.config, self.train, self.dataset.fingerprint,
+                          self.method.origin, notes)
 
     def _save_description(self, state):
+        if not self.hosts.first:
+            return
         if self.method.describe is None:
             checkpoint.save_description(self.folder, self.config, state["params"], self.tokenizer)
         else:
@@ -315,8 +345,8 @@ class _Clock:
         self.lengths.add(length)
 
 
-def batches(text, train: TrainConfig, first: int, end: int):
-    """(tokens_NBT, targets_NBT) of the steps from `first` up to `end`.
+def batches(text, train: TrainConfig, first: int, end: int, own: slice = slice(None)):
+    """(tokens_NBT, targets_NBT) of the steps from `first` up to `end`, or their `own` rows.
 
     `text` is a Dataset, or (tokens, where rows begin or None) as `text.dataset.batch` takes them.
     """
@@ -324,7 +354,7 @@ def batches(text, train: TrainConfig, first: int, end: int):
         text = text.train, starts_of_rows(text, train.context)
     tokens, starts = text
     rows = [batch(tokens, step, seed=train.seed, batch_size=train.batch_size,
-                  context=train.context, starts=starts) for step in range(first, end)]
+                  context=train.context, starts=starts, rows=own) for step in range(first, end)]
     tokens_NBT, targets_NBT = (np.stack(arrays) for arrays in zip(*rows))
     return tokens_NBT, targets_NBT
 
@@ -347,6 +377,18 @@ def epochs(dataset: Dataset, train: TrainConfig, step: int) -> float:
     """How many times the training text has been read after so many steps."""
     rows = rows_of_epoch(len(dataset.train), train.context, starts_of_rows(dataset, train.context))
     return step * train.batch_size / rows
+
+
+def placing(train: TrainConfig, twin: str, hosts: Alone) -> Callable[[dict], dict]:
+    """What puts parameters where training keeps them. Raises UserError for devices that cannot."""
+    if twin == "numpy":
+        require(not train.shard, "shard", train.shard, "left out with --twin numpy")
+        return lambda params: params
+    sharding = import_module("minillm.in_jax.sharding")
+    sharding.use_cpu_devices(train.cpu_devices)
+    if train.shard or hosts.several:
+        sharding.check_rows(train.batch_size)
+    return sharding.shard if train.shard else lambda params: params
 
 
 def check_memory(config: ModelConfig, train: TrainConfig, twin: str):

@@ -15,7 +15,7 @@ import numpy as np
 
 from minillm.architecture.llama import table
 from minillm.architecture.tree import flatten, unflatten
-from minillm.config import ModelConfig, TrainConfig
+from minillm.config import LAYOUT, ModelConfig, TrainConfig
 from minillm.errors import UserError
 from minillm.files import write_atomically
 from minillm.formats.checkpoint import read_tensors, write_tensors
@@ -48,7 +48,7 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
 
     Raises UserError where there is none, where it is damaged, or where the run it belongs to had
     another model, other settings or other data: going on from it would be neither run. A setting
-    that is newer than the run is no difference.
+    that is newer than the run is no difference, nor is how devices share the work.
     """
     path = Path(folder) / STATE
     tensors, metadata = read_tensors(path, NUMBERS)
@@ -61,7 +61,7 @@ def load_training(folder, config: ModelConfig, train: TrainConfig, data_fingerpr
             f"{path}: not a training state that minillm wrote, or a damaged one") from None
     model, origin = json.loads(json.dumps(asdict(config))), origin or {}
     for then, now, names in ((before["model"], model, before["model"]),
-                             (before["train"], asdict(train), before["train"]),
+                             (before["train"], asdict(train), before["train"].keys() - {*LAYOUT}),
                              (before["origin"], origin, before["origin"] or origin)):
         changed = [f"{name} ({then.get(name)!r} then, {now.get(name)!r} now)" for name in names
                    if then.get(name) != now.get(name)]
@@ -114,9 +114,10 @@ def read_metrics(path) -> list[dict]:
     return records
 
 
-def truncate_metrics(path: Path, step: int) -> list[dict]:
+def truncate_metrics(path: Path, step: int, write: bool = True) -> list[dict]:
     """Keep and return what was logged before `step`: a run that is resumed writes the rest again."""
     records = read_metrics(path) if path.exists() else []
     before = [record for record in records if record["step"] < step]
-    write_atomically(path, "".join(json.dumps(r) + "\n" for r in before).encode())
+    if write:
+        write_atomically(path, "".join(json.dumps(r) + "\n" for r in before).encode())
     return before
