@@ -410,8 +410,14 @@ def add_inspect_config(commands):
 def inspect_config(options) -> int:
     """0 where minillm.load reads the checkpoint, 1 where it refuses something."""
     from minillm.formats.describe import describe
+    from minillm.loading import load
 
     description = describe(options.path)
+    if "adapter" in description and not description["refused"]:
+        try:
+            load(options.path)  # reads the base model: is it the one that the adapter is for?
+        except UserError as error:
+            description["refused"].append(str(error))
     if options.json:
         print(json.dumps(description))
     else:
@@ -441,6 +447,17 @@ def show_description(description: dict):
         say(console, "nothing is refused: minillm.load reads it")
 
 
+def adapter_rows(about: dict) -> dict:
+    """What describe_adapter says of an adapter, ready to print."""
+    rows = {name: f"{value:,}" if isinstance(value, int) else value
+            for name, value in about.items() if value is not None}
+    if "targets" in rows:
+        rows["targets"] = ", ".join(about["targets"])
+    if {"parameters", "base_parameters"} <= rows.keys():
+        rows["parameters"] += f"  {about['parameters'] / about['base_parameters']:.1%} of the base"
+    return rows
+
+
 def sections(description: dict):
     """(title, {name: value}) of each part of a description, ready to print."""
     from minillm.errors import printable
@@ -449,7 +466,10 @@ def sections(description: dict):
     def plain(values):
         return {name: printable(value, quoted=False) for name, value in values.items()}
 
-    yield "config", plain(description["config"])
+    if "adapter" in description:
+        yield "adapter", plain(adapter_rows(description["adapter"]))
+    if "config" in description:
+        yield "config", plain(description["config"])
     if "parameters" in description:
         sizes, cache = description["parameters"], description["kv_cache"]
         yield ("parameters",

@@ -10,6 +10,7 @@ from minillm.architecture.tree import flatten
 from minillm.errors import UserError, printable
 from minillm.files import read_json
 from minillm.formats import (
+    adapter,
     checkpoint,
     gguf,
     gguf_tokenizer,
@@ -17,6 +18,7 @@ from minillm.formats import (
     quantized as quantized_folder,
     weights,
 )
+from minillm.formats.describe_adapter import describe_adapter
 from minillm.formats.gguf_file import Gguf
 from minillm.formats.kind import kind_of
 
@@ -29,9 +31,12 @@ def describe(path) -> dict:
     "refused"}.
 
     `refused` lists, one line each, what `minillm.load` would refuse; what follows from it is left
-    out. Raises UserError where there is nothing to describe.
+    out. Of an adapter it says "adapter" instead (see describe_adapter). Raises UserError where
+    there is nothing to describe.
     """
     path = Path(path)
+    if adapter.is_adapter(path):
+        return describe_adapter(path, describe)
     kind = kind_of(path)
     if kind != "folder":
         return describe_llama2c(path) if kind == "llama2.c" else describe_gguf(path)

@@ -2,6 +2,7 @@
 an int8 base, merging is exact, a folder is PEFT's, and an adapter of another model is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import jax
@@ -14,6 +15,7 @@ from minillm.architecture.adapted import Adapted
 from minillm.architecture.adapters import TARGETS, adapt, bytes_to_train, init_adapters, merged
 from minillm.architecture.quantized import scheme_named
 from minillm.architecture.tree import flatten, tree_map
+from minillm.cli import main
 from minillm.errors import UserError
 from minillm.formats import adapter, gguf
 from minillm.formats.kind import stored_dtype
@@ -192,6 +194,30 @@ def test_an_adapter_of_another_model_is_refused(folder, small):
     replace(base, params=wide, config=config).save(path / "base")
     with pytest.raises(UserError, match="is for another model: .*q_proj.lora_A.weight has shape"):
         load(path / "change")
+
+
+def test_inspect_config_says_what_an_adapter_is(folder, small, capsys):
+    path, base, changes = folder
+    assert main(["inspect-config", str(path / "change"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    numbers = sum(leaf.size for leaf in flatten(changes).values())
+    assert found["refused"] == [] and found["adapter"] == {
+        "base_model": str(path / "base"), "rank": 4, "alpha": 8.0, "scale": 2.0,
+        "base_parameters": sum(leaf.size for leaf in flatten(base.params).values()),
+        "targets": list(SETS[0]), "matrices": 2 * len(base.params["layers"]), "parameters": numbers,
+        "bytes": (path / "change" / adapter.MODEL).stat().st_size}
+    assert main(["inspect-config", str(path / "change")]) == 0
+    out = capsys.readouterr().out
+    assert "q_proj, v_proj" in out and f"{numbers:,}" in out and len(out.splitlines()) < 14
+    replace(base, params=tree_map(lambda leaf: leaf * np.float32(2), base.params)).save(
+        path / "base")
+    assert main(["inspect-config", str(path / "change")]) == 1
+    assert "adapter of another model" in " ".join(capsys.readouterr().out.split())
+    shutil.rmtree(path / "base")
+    (path / "change" / adapter.MODEL).unlink()
+    assert main(["inspect-config", str(path / "change")]) == 1
+    out = capsys.readouterr().out
+    assert out.count("refused: ") == 2 and "is not there" in out and "rank" in out
 
 
 @pytest.mark.needs("peft")
