@@ -1,11 +1,11 @@
 """What tuning teaches and what it costs: sums and the desk from a demo's model, whole and by LoRA.
 
-    python benchmarks/tuning.py MODEL [--seeds 3] [--steps 1500] [--questions 400] [--json FILE]
+    python benchmarks/tuning.py MODEL [--seeds 3] [--questions 400] [--json FILE]
 
 MODEL is the folder of a finished `minillm demo`. For each task, method and seed: accuracy on
 held-out questions before and after (by kind, too), the loss of the right answers, and the loss on
 held-out stories before and after, in nats a story. GRPO begins with the sft run that was stopped
-early. One JSON object; each run is added when it is done.
+early. One JSON object; each run is added when it is done, and one that FILE has is not run again.
 """
 
 import argparse
@@ -13,19 +13,23 @@ import json
 import tempfile
 import time
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from minillm import load, training, tuning
+from minillm.cli.bench import machine
 from minillm.config import GenerateConfig, TrainConfig, TuneConfig
 from minillm.loading import twin_package
 from minillm.text.dataset import open_dataset
 
 TRAIN = TrainConfig(context=176, batch_size=16, optimizer="muon", learning_rate=3e-3,
-                    muon_learning_rate=0.01, weight_decay=0.0, warmup_steps=20, eval_every=100,
-                    eval_rows=32, save_every=500)
+                    muon_learning_rate=0.01, weight_decay=0.0, warmup_steps=20, eval_every=200,
+                    eval_rows=32, save_every=1000)
 LORA = replace(TRAIN, optimizer="adamw", learning_rate=5e-3)
 GRPO = replace(TRAIN, optimizer="adamw", learning_rate=3e-4, batch_size=64, eval_every=50)
-STEPS = {"sums": 1.0, "desk": 0.25}  # of --steps
+METHODS = {"sft": TRAIN, "lora": LORA, "grpo": GRPO}
+STEPS = {"sums": {"sft": 1500, "lora": 1500, "early": 500, "grpo": 300},
+         "desk": {"sft": 375, "lora": 375, "early": 125, "grpo": 75}}
 
 
 def measured(path, task, questions: int, twin: str) -> dict:
@@ -69,7 +73,6 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("model")
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--steps", type=int, default=1500, help="of sums; a quarter for the desk")
     options.add_argument("--examples", type=int, default=20_000)
     options.add_argument("--questions", type=int, default=400)
     options.add_argument("--stories", type=int, default=256)
@@ -79,31 +82,39 @@ def main():
     options.add_argument("--json")
     options = options.parse_args()
     data = open_dataset(Path(options.model) / "data")
-    results = {"before": {"nats_per_story": stories(options.model, data, options.stories,
-                                                    options.twin)}, "runs": {}}
+    results = {"machine": machine(), "runs": {}, "before": {
+        "nats_per_story": stories(options.model, data, options.stories, options.twin)}}
+    if options.json and Path(options.json).exists():
+        results = json.loads(Path(options.json).read_text(encoding="utf-8"))
     for name in options.tasks:
         task = tuning.task_of(name)
-        results["before"][name] = measured(options.model, task, options.questions, options.twin)
-        for seed in range(options.seeds):
-            for method in options.methods:
-                steps = max(2, int(options.steps * STEPS[name]))
-                train = {"sft": TRAIN, "lora": LORA, "grpo": GRPO}[method]
-                with tempfile.TemporaryDirectory() as folder:
-                    start = options.model
-                    if method == "grpo":      # an sft run that is stopped while it is often wrong
-                        start = Path(folder) / "start"
-                        early = replace(TRAIN, steps=max(2, steps // 3), seed=seed)
-                        results["runs"][f"{name}/early/{seed}"] = tuned(
-                            start, options.model, task, "sft", early, options)
-                        steps = max(2, steps // 5)
-                    one = tuned(Path(folder) / "run", start, task, method,
-                                replace(train, steps=steps, seed=seed), options)
-                results["runs"][f"{name}/{method}/{seed}"] = one
-                print(f"{name} {method} seed {seed}: {one['accuracy']:.1%} right, "
-                      f"{one['nats_per_story']:.1f} nats a story, {one['seconds']:.0f} s")
-                if options.json:
-                    Path(options.json).write_text(json.dumps(results, indent=1) + "\n",
-                                                  encoding="utf-8")
+        if name not in results["before"]:
+            results["before"][name] = measured(options.model, task, options.questions, options.twin)
+        for seed, method in product(range(options.seeds), options.methods):
+            if f"{name}/{method}/{seed}" in results["runs"]:
+                continue
+            for run, one in of_method(task, method, seed, options).items():
+                results["runs"][f"{name}/{run}/{seed}"] = one
+                print(f"{name} {run} seed {seed}: {one['accuracy']:.1%} right, "
+                      f"{one['nats_per_story']:.1f} nats a story, {one['seconds']:.0f} s", flush=True)
+            if options.json:
+                Path(options.json).write_text(json.dumps(results, indent=1) + "\n",
+                                              encoding="utf-8")
+
+
+def of_method(task, method: str, seed: int, options) -> dict:
+    """{"sft" or "lora": what it gave}, or {"early", "grpo"}: an sft run that is stopped while it is
+    often wrong, and what rewards made of it."""
+    steps, runs = STEPS[task.name], {}
+    with tempfile.TemporaryDirectory() as folder:
+        start = options.model
+        if method == "grpo":
+            start = Path(folder) / "start"
+            early = replace(TRAIN, steps=steps["early"], seed=seed)
+            runs["early"] = tuned(start, options.model, task, "sft", early, options)
+        train = replace(METHODS[method], steps=steps[method], seed=seed)
+        runs[method] = tuned(Path(folder) / "run", start, task, method, train, options)
+    return runs
 
 
 if __name__ == "__main__":
