@@ -4,6 +4,7 @@ A step draws questions, writes a group of answers to each, and takes one update 
 model is the reference. So an answer's ratio is 1 when its gradient is taken, and the clip of the
 loss would hold only if the same answers were used again. The advantage of an answer is its reward
 less the mean of its group, without a division by the spread (Liu et al. 2025, arXiv:2503.20783).
+So beta is measured against rewards: where two answers differ by less than beta, KL holds them.
 """
 
 import numpy as np
@@ -26,7 +27,8 @@ def of_rewards(package, model: Model, train: TrainConfig, tune: TuneConfig, data
     def batch(params, step: int):
         one, rewards = writer.batch(params, step)
         old_BT = package.read_log_p(params, one["tokens_BT"], one["targets_BT"], model.config)
-        return one | {"old_BT": old_BT}, {"reward": float(np.mean(rewards))}
+        return one | {"old_BT": old_BT}, {"reward": float(np.mean(rewards)),
+                                          "groups_that_differ": differing(rewards, tune.group)}
 
     return comparing(package, model, train, tune, batch, describe, shared)
 
@@ -58,7 +60,21 @@ class Writer:
             whole = asked[i] + answer
             row[: len(whole)] = whole
             targets[len(asked[i]) - 1 : len(whole) - 1] = answer
-        groups_QG = rewards_B.reshape(count, group)
-        advantage_B = (groups_QG - groups_QG.mean(axis=1, keepdims=True)).reshape(-1)
+        advantage_B = advantages(rewards_B.reshape(count, group)).reshape(-1)
         return {"tokens_BT": tokens_BT, "targets_BT": targets_BT,
                 "advantage_B": advantage_B.astype(np.float32)}, rewards_B
+
+
+def advantages(rewards_QG):
+    """A = reward - mean reward of the group, (questions, answers) each.
+
+    Without Shao et al.'s division by the group's spread (arXiv:2402.03300, section 4.1.2), which
+    gives most weight to questions that are nearly always answered alike: Liu et al. 2025,
+    arXiv:2503.20783, section 3.1.
+    """
+    return rewards_QG - rewards_QG.mean(axis=1, keepdims=True)
+
+
+def differing(rewards_B, group: int) -> float:
+    """The share of groups whose answers are not all graded alike: the others teach nothing."""
+    return float(np.mean(np.ptp(rewards_B.reshape(-1, group), axis=1) > 0))

@@ -104,16 +104,33 @@ def test_what_is_learned_is_answered(base, tmp_path):
 
 
 @pytest.mark.slow
-def test_rewards_make_right_answers_likelier(base, tmp_path):
-    """The share of one letter is the grade: answers get more of it, whatever was asked."""
+@pytest.mark.parametrize("beta, learns", [(0.0, True), (0.1, False)])
+def test_rewards_make_right_answers_likelier(beta, learns, base, tmp_path):
+    """The share of one letter is the grade: answers get more of it, whatever was asked. One more
+    letter gains 0.03 or so; a beta of 0.1 counts more than that, and holds the model."""
     task = tuning.task_of("desk")
     task = replace(task, reward=lambda question, answer: answer.count("a") / (1 + len(answer)))
-    train = replace(TRAIN, steps=30, batch_size=16, learning_rate=1e-2, eval_every=30,
-                    save_every=30, sample_every=0)
-    tuning.run(tmp_path, base, train, GRPO, replace(data_of(base), task=task), twin="jax")
-    rewards = [record["reward"] for record in training.read_metrics(tmp_path / "metrics.jsonl")
-               if "reward" in record]
-    assert len(rewards) == 30 and np.mean(rewards[-6:]) > 2 * np.mean(rewards[:4])
+    train = replace(TRAIN, steps=40, batch_size=32, learning_rate=1e-2, eval_every=40,
+                    save_every=40, sample_every=0)
+    how = replace(GRPO, group=8, beta=beta)
+    tuning.run(tmp_path, base, train, how, replace(data_of(base), task=task), twin="jax")
+    log = [record for record in training.read_metrics(tmp_path / "metrics.jsonl")
+           if "reward" in record]
+    first, last = (np.mean([record["reward"] for record in some]) for some in (log[:4], log[-6:]))
+    assert len(log) == 40 and (last > 4 * first if learns else last < 2 * first)
+    assert log[0]["groups_that_differ"] == 1
+
+
+def test_advantages_compare_with_the_group_alone():
+    rng = np.random.default_rng(3)
+    rewards_QG = rng.random((5, 4))
+    advantages = tuning.rewarded.advantages(rewards_QG)
+    assert np.max(np.abs(advantages.mean(axis=1))) < 1e-15
+    easier = rewards_QG + rng.random((5, 1))     # what a whole group has more is nobody's merit
+    assert np.max(np.abs(tuning.rewarded.advantages(easier) - advantages)) < 1e-15
+    alike = np.array([1.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+    assert tuning.rewarded.differing(alike, 2) == 1 / 3
+    assert tuning.rewarded.differing(alike, 6) == 1
 
 
 def test_dpo_tells_right_answers_from_wrong_ones(base, tmp_path):
