@@ -338,6 +338,25 @@ def check_draft(length: int, config):
 
 
 # The dial. One number sets a whole model: `depth` layers, `depth` heads of 32, so width = 32 * depth.
+@dataclass(frozen=True)
+class CostConfig:
+    """What `minillm cost` supposes. Raises UserError.
+
+    sustained  share of a machine's peak that training reaches; LLaMA-65B's was 0.49
+    pue        what a data centre draws for each watt of its machines
+    grid       grams of CO2 equivalent for a kWh; the mean of the United States
+
+    The last two are those of Touvron et al. 2023, arXiv:2302.13971, section 6.
+    """
+
+    sustained: float = 0.4
+    pue: float = 1.1
+    grid: float = 385.0
+
+    def __post_init__(self):
+        check(self, POSITIVE, "sustained", "pue", "grid")
+
+
 PRESETS = {"nano": 4, "tiny": 6, "small": 8, "medium": 12, "large": 16}
 
 

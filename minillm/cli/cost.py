@@ -7,6 +7,7 @@ from pathlib import Path
 
 from minillm.cli.options import add_json
 from minillm.cli.parsing import add_command
+from minillm.config import CostConfig
 from minillm.errors import UserError
 
 CHINCHILLA = 20  # tokens a parameter (Hoffmann et al. 2022, arXiv:2203.15556)
@@ -14,8 +15,6 @@ CHINCHILLA = 20  # tokens a parameter (Hoffmann et al. 2022, arXiv:2203.15556)
 
 def add_commands(commands):
     """Add the command of this file."""
-    from minillm.training.machines import GRID, MACHINES, PUE, SUSTAINED
-
     command = add_command(
         commands, "cost", cost, "operations, memory, time, energy and CO2 of a model, on paper",
         "minillm cost runs/demo\n"
@@ -29,15 +28,15 @@ def add_commands(commands):
     command.add_argument("--batch-size", type=int, default=8, metavar="B",
                          help="rows in a batch")
     command.add_argument("--machine", default="this", metavar="NAME",
-                         help=f"this (measured), {', '.join(MACHINES)}")
+                         help="this (measured), or one of the table, such as raspberry-pi-5")
     command.add_argument("--sustained", type=float, metavar="S",
-                         help=f"share of the peak that training reaches (default: {SUSTAINED}; "
-                              "this: 1, of what was measured)")
+                         help="share of the peak that training reaches (default: "
+                              f"{CostConfig.sustained}; this: 1, of what was measured)")
     command.add_argument("--watts", type=float, metavar="W",
                          help="what the machine draws (default: its limit in the table)")
-    command.add_argument("--pue", type=float, default=PUE, metavar="X",
+    command.add_argument("--pue", type=float, default=CostConfig.pue, metavar="X",
                          help="what the building draws for each watt of the machine")
-    command.add_argument("--grid", type=float, default=GRID, metavar="G",
+    command.add_argument("--grid", type=float, default=CostConfig.grid, metavar="G",
                          help="grams of CO2 for a kWh")
     command.add_argument("--price-per-hour", type=float, metavar="P",
                          help="price of an hour of the machine")
@@ -83,7 +82,7 @@ def costs(config, options) -> dict:
     machine = measured() if options.machine == "this" else machines.machine_named(options.machine)
     machine = replace(machine, watts=options.watts or machine.watts)
     flop = training_flop(config, tokens, context)
-    sustained = options.sustained or (1.0 if options.machine == "this" else machines.SUSTAINED)
+    sustained = options.sustained or (1.0 if options.machine == "this" else CostConfig.sustained)
     hours = machines.training_hours(sum(flop.values()), machine, sustained)
     speed = {kind: machines.tokens_per_second(
         weight_bytes(config, kind) + cache_bytes(config, context // 2), machine) for kind in BYTES}

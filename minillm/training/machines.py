@@ -4,10 +4,6 @@ from dataclasses import dataclass
 
 from minillm.errors import UserError
 
-SUSTAINED = 0.4  # of the peak in training: LLaMA-65B's 380 tokens/s on an A100 are 0.48 of it
-PUE = 1.1        # what a data centre draws for what its machines draw (arXiv:2302.13971, section 6)
-GRID = 385.0     # g CO2eq of a kWh: the mean of the United States in arXiv:2302.13971, section 6
-
 
 @dataclass(frozen=True)
 class Machine:
@@ -52,7 +48,7 @@ def machine_named(name: str) -> Machine:
     return MACHINES[name]
 
 
-def training_hours(flop: float, machine: Machine, sustained: float = SUSTAINED) -> float:
+def training_hours(flop: float, machine: Machine, sustained: float) -> float:
     """Hours of one machine: flop / (peak x sustained)."""
     return flop / (machine.flops * sustained) / 3600
 
@@ -63,11 +59,11 @@ def tokens_per_second(bytes_a_token: float, machine: Machine) -> float:
     return machine.bandwidth / bytes_a_token
 
 
-def kilowatt_hours(hours: float, watts: float, pue: float = PUE) -> float:
+def kilowatt_hours(hours: float, watts: float, pue: float) -> float:
     """Energy of a machine that draws `watts` for `hours`, its data centre's share included."""
     return hours * watts * pue / 1000
 
 
-def tonnes_of_co2(kwh: float, grid: float = GRID) -> float:
+def tonnes_of_co2(kwh: float, grid: float) -> float:
     """Tonnes of CO2 equivalent, at `grid` grams a kWh."""
     return kwh * grid / 1e6
