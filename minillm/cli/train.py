@@ -88,16 +88,16 @@ def pretrain(options):
                         f"storyworld{unknown} (see minillm pretrain --help)")
     options.out = options.out or default_out(options.source)
     check_hosts(options)
-    from minillm import training
+    if options.hosts == 1:
+        return pretrain_on(options)
+    from minillm.training import check_folder
 
-    training.check_folder(options.out, options.resume)
-    if options.hosts > 1:
-        return run_as_host(options, pretrain_on)
-    return pretrain_on(options, training.ALONE)
+    check_folder(options.out, options.resume)
+    return run_as_host(options, pretrain_on)
 
 
-def pretrain_on(options, hosts):
-    """Train as one of `hosts`, or alone."""
+def pretrain_on(options, hosts=None):
+    """Train as one of `hosts`; None: alone."""
     if options.start_from:
         train, config, method, text = trained_model(options)
     else:
@@ -107,6 +107,9 @@ def pretrain_on(options, hosts):
     from minillm import distillation, training
     from minillm.training.display import say
 
+    if hosts is None:
+        hosts = training.ALONE
+        training.check_folder(options.out, options.resume)
     console = Console(quiet=not hosts.first)
     training.check_memory(config, train, options.twin)
 
