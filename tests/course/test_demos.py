@@ -56,6 +56,16 @@ def test_smollm2_again_gives_the_same(name, tmp_path):
     assert demos.compare(committed, again) == []
 
 
+def test_costs_of_smollm2_are_those_of_the_benchmark():
+    """Else run lessons/11_int8/smollm2.py, where the model is, and that of lesson 12."""
+    for name, made in (("11_int8", lambda script: {"costs": script.costs()}),
+                       ("12_four_bits", lambda script: script.compute(None, False)["exact"])):
+        folder = LESSONS[name].folder
+        again = demos.rounded(made(demos.beside(folder / "demo.py", "smollm2")))
+        shown = demos.read_results(folder, script="smollm2")["exact"]
+        assert again == {key: shown[key] for key in again}
+
+
 @pytest.mark.parametrize("name, script", SCRIPTS)
 def test_no_word_of_a_table_is_cut_off_at_80_columns(name, script):
     folder = LESSONS[name].folder
