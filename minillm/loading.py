@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -109,17 +111,8 @@ class Model:
         at every new token.
         """
         sampling, ids = GenerateConfig(**options), self.prompt_ids(prompt, begin, allow_special)
-        if "" in stop:
-            raise UserError(
-                "a stop text is empty: it would end every text before it begins; leave it out")
-        start = len(ids) - len(self.tokenizer.encode(prompt, allow_special))  # special tokens before it are not shown
-
-        def tokens():
-            yield from ids[start:]
-            yield from self.continuation(ids, twin, sampling, on_token, draft=draft)
-
-        return until(decode_stream(self.tokenizer, tokens()), stop,
-                     len(self.tokenizer.decode(ids[start:])))
+        new = self.continuation(ids, twin, sampling, on_token, draft=draft)
+        return self._text(prompt, ids, new, stop, allow_special)
 
     def continuation(self, ids: Sequence[int], twin: str = "jax",
                      sampling: GenerateConfig = GenerateConfig(), on_token=None,
@@ -140,6 +133,35 @@ class Model:
             if on_token:
                 on_token()
             yield token
+
+    def generate_each(self, prompts: Sequence[str], twin: str = "jax", stop: tuple[str, ...] = (),
+                      on_token=None, begin: bool = True, allow_special: bool = False,
+                      **options) -> list[Iterator[str]]:
+        """What `generate` yields for each of the prompts, written at once: one pass of the model
+        gives a token of every text."""
+        sampling, ends = GenerateConfig(**options), (*self.config.end_tokens, *self.ends)
+        ids = [self.prompt_ids(prompt, begin, allow_special) for prompt in prompts]
+        pairs = self._package(twin).generate_batch(self.params, ids, self.config, sampling, ends)
+
+        def written():
+            for row, token in pairs:
+                if token not in ends:
+                    if on_token:
+                        on_token()
+                    yield row, token
+
+        return [self._text(prompt, whole, new, stop, allow_special)
+                for prompt, whole, new in zip(prompts, ids, each_row(written(), len(ids)))]
+
+    def _text(self, prompt: str, ids: list[int], new: Iterator[int], stop: tuple[str, ...],
+              allow_special: bool) -> Iterator[str]:
+        """The text of a prompt's ids and of new ones, up to one of the `stop` strings."""
+        if "" in stop:
+            raise UserError(
+                "a stop text is empty: it would end every text before it begins; leave it out")
+        shown = ids[len(ids) - len(self.tokenizer.encode(prompt, allow_special)):]  # no special tokens before it
+        return until(decode_stream(self.tokenizer, chain(shown, new)), stop,
+                     len(self.tokenizer.decode(shown)))
 
     def on(self, twin: str, writing: bool = False) -> "Model":
         """The same model with its parameters on the twin's device: many calls then move them once.
@@ -311,6 +333,23 @@ def keep_compiled():
             if os.access(folder, os.W_OK):
                 jax.config.update("jax_compilation_cache_dir", str(folder))
                 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def each_row(pairs: Iterator[tuple[int, int]], count: int) -> list[Iterator[int]]:
+    """The tokens of each of `count` rows, from (row, token) as they are written; those of other
+    rows wait."""
+    waiting = [deque() for _ in range(count)]
+
+    def tokens(row: int):
+        while True:
+            while waiting[row]:
+                yield waiting[row].popleft()
+            pair = next(pairs, None)
+            if pair is None:
+                return
+            waiting[pair[0]].append(pair[1])
+
+    return [tokens(row) for row in range(count)]
 
 
 def until(pieces: Iterator[str], stop: tuple[str, ...], begun: int = 0) -> Iterator[str]:

@@ -65,7 +65,7 @@ def model_case(rng, dtype):
 def cached(twin, config, params, prompt, dtype):
     """A cache that has seen `prompt`, in the twin's own arrays."""
     model = importlib.import_module(f"minillm.{twin}")
-    return model.forward(params, prompt, config, model.init_cache(config, 1, 24, dtype))[1]
+    return model.forward(params, prompt, config, model.init_cache(config, len(prompt), 24, dtype))[1]
 
 
 def normal(rng, dtype, *shape):
@@ -169,6 +169,9 @@ def case(name, twin, rng, dtype):
     rewarded = {"tokens_BT": tokens, "targets_BT": targets, "old_BT": old,
                 "reference_BT": reference, "advantage_B": normal(rng, dtype, len(targets))}
     larger = random_config(rng, vocab_size=config.vocab_size)
+    rows = np.random.default_rng(0)
+    drawn, seen_B = (rows.random(3, np.float32), np.array([-1, 4, -1])), (
+        rows.random((3, config.vocab_size)) < 0.3)
     cases = {
         "no_tap": lambda: ("name", normal(rng, dtype, n)),
         "linear": lambda: (normal(rng, dtype, 3, n, d), normal(rng, dtype, d, out), normal(rng, dtype, out)),
@@ -238,8 +241,14 @@ def case(name, twin, rng, dtype):
                                *(np.stack([part] * 3) for part in kept), config, train, replace(lesson, objective="soft")),
         "read_top_k": lambda: (params, tokens, config, 4),
         "write_rows": lambda: (params, tokens[:, 0], rng.random((9, len(tokens)), np.float32), config,
-                               GenerateConfig(temperature=0.7),
-                               np.where(rng.random((9, len(tokens))) < 0.4, 3, -1)),
+                               GenerateConfig(temperature=0.7)),
+        "choose": lambda: (3 * normal(rng, dtype, 3, config.vocab_size), *drawn, seen_B, how),
+        "batch_step": lambda: (params, 3 * normal(rng, dtype, 3, config.vocab_size),
+                               cached(twin, config, params, tokens, dtype), seen_B, *drawn, config,
+                               how),
+        "take_texts": lambda: ((normal(rng, dtype, 3, config.vocab_size),
+                                cached(twin, config, params, tokens, dtype), seen_B),
+                               np.array([0, 2])),
         "adapter_loss_and_grads": lambda: (adapters, params, tokens, targets, config, 1.5),
         "adapter_step": lambda: (adapters_of(twin, adapters), params, tokens, targets, config,
                                  train, 1.5),

@@ -13,6 +13,7 @@ from minillm.config import GenerateConfig, check_draft, check_prompt
 from minillm.errors import UserError, printable
 from minillm.files import read_json
 
+BATCH = 32  # texts that are written at once, at most
 COMMANDS_OF_CHAT = "/new starts over, /quit or Ctrl-D ends"
 
 
@@ -23,7 +24,8 @@ def add_commands(commands):
         'minillm generate runs/nano --prompt "Once upon a time" --temperature 0.8')
     add_checkpoint(command)
     command.add_argument("--prompt", nargs="+", default=[""], metavar="TEXT",
-                         help="the text to continue; several prompts give one text each")
+                         help="the text to continue; several prompts give one text each, "
+                         "written at once")
     command.add_argument("--stop", nargs="+", default=[], metavar="TEXT",
                          help="end before the first of these texts that is written")
     add_config(command, GenerateConfig)
@@ -77,6 +79,13 @@ def generate(options):
     lengths = [len(model.prompt_ids(prompt, begin, options.special)) for prompt in prompts]
     warn_of_memory(model, max(lengths), options.twin)
     model = model.on(options.twin, writing=True)
+    full = model.config.max_position_embeddings - options.max_new_tokens
+    if len(prompts) > 1 and not draft:
+        at_once(model, prompts, options, dict(stop=tuple(stop), begin=begin, **sampling))
+        if not options.quiet:
+            say_full(model, max(lengths) > full)
+            say_unused(options.path)
+        return
     if draft:
         for length in lengths:
             check_draft(min(length + options.max_new_tokens, model.config.max_position_embeddings),
@@ -98,10 +107,8 @@ def generate(options):
             if draft and draft.accepted:
                 print(speculation(draft), file=sys.stderr)
                 draft.accepted.clear()
-            if len(times) - 1 == model.config.max_position_embeddings - lengths[
-                i] < options.max_new_tokens:
-                print(f"[the context of {model.config.max_position_embeddings} tokens is full]",
-                      file=sys.stderr)
+            say_full(model, lengths[i] > full and len(times) - 1 == (
+                model.config.max_position_embeddings - lengths[i]))
     if not options.quiet:
         say_unused(options.path)
 
@@ -116,6 +123,32 @@ def until_the_first(pieces, times: list, options) -> str:
             if len(times) > 1:
                 break
     return text
+
+
+def at_once(model, prompts: list[str], options, settings: dict):
+    """Print the text of each prompt: a batch is written at once, the first of it as it comes."""
+    import time
+
+    for first in range(0, len(prompts), BATCH):
+        times = [time.perf_counter()]
+        texts = model.generate_each(
+            prompts[first : first + BATCH], options.twin, allow_special=options.special,
+            on_token=lambda times=times: times.append(time.perf_counter()), **settings)
+        for i, text in enumerate(texts):
+            if first + i:
+                print("\n---")
+            for piece in text:
+                print(piece, end="", flush=True)
+            print()
+        if not options.quiet:
+            print(speed(len(times) - 1, times[-1] - times[0], options.twin), file=sys.stderr)
+
+
+def say_full(model, full: bool):
+    """Say that a text ended where the context does."""
+    if full:
+        print(f"[the context of {model.config.max_position_embeddings} tokens is full]",
+              file=sys.stderr)
 
 
 def unescaped(text: str) -> str:

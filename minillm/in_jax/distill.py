@@ -157,34 +157,27 @@ def _read_top_k(params, tokens_BT, config, k):
     return top_k(forward_of(config)(params, split_rows(tokens_BT, axis=0), config)[0], k)
 
 
-def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig, given_NB=None):
+def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
     """tokens_BN, and whether all logits were finite: continue every row from its first token, one
-    coin per token, in one cache.
-
-    Where `given_NB` is not below 0, that token is taken instead of a sampled one.
-    """
-    given_NB = jnp.full(coins_NB.shape, -1) if given_NB is None else given_NB
-    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, given_NB, config, sampling))
+    coin per token, in one cache. No row ends: see batch.py for prompts and texts that do."""
+    return jax.block_until_ready(_write_rows(params, first_B, coins_NB, config, sampling))
 
 
 @partial(jax.jit, static_argnames=("config", "sampling"))
-def _write_rows(params, first_B, coins_NB, given_NB, config, sampling):
+def _write_rows(params, first_B, coins_NB, config, sampling):
 
-    def step(carry, drawn):
-        (token_B, cache, finite), (coin_B, given_B) = carry, drawn
+    def step(carry, coin_B):
+        token_B, cache, finite = carry
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
         finite = finite & are_finite(logits_BTV)
         token_B = jax.vmap(partial(sample, sampling=sampling))(logits_BTV[:, 0], coin_B)
-        token_B = jnp.where(given_B < 0, token_B, given_B).astype(jnp.int32)
-        return (token_B, cache, finite), token_B
+        return (token_B.astype(jnp.int32), cache, finite), token_B
 
     token_B, tokens, finite = split_rows(first_B, axis=0).astype(jnp.int32), [], True
     cache = init_cache(config, len(first_B), 0, params["norm"].dtype)
     for begin in range(0, len(coins_NB), ROOM):   # the cache grows with the text
-        drawn = tuple(split_rows(part[begin : begin + ROOM], axis=1)
-                      for part in (coins_NB, given_NB))
-        carry = token_B, _longer(cache), finite
-        (token_B, cache, finite), new_NB = jax.lax.scan(step, carry, drawn)
+        carry, drawn = (token_B, _longer(cache), finite), coins_NB[begin : begin + ROOM]
+        (token_B, cache, finite), new_NB = jax.lax.scan(step, carry, split_rows(drawn, axis=1))
         tokens.append(new_NB)
     return jnp.concatenate(tokens).T, finite
 

@@ -26,10 +26,11 @@ class Rows:
 
     def __rmatmul__(self, x):
         """x w in the dtype of x. The barriers keep w as it is stored: XLA would turn it, or turn it
-        into x's dtype, once before the loop over tokens."""
+        into x's dtype, once before the loop over tokens. Of several rows w x^T is faster."""
         rows, w = optimization_barrier((x.reshape(-1, x.shape[-1]), self.w_OI))
-        y = optimization_barrier(rows @ w.astype(x.dtype).T)
-        return y.reshape(*x.shape[:-1], -1)
+        w = w.astype(x.dtype)
+        y = optimization_barrier(rows @ w.T if len(rows) == 1 else w @ rows.T)
+        return (y if len(rows) == 1 else y.T).reshape(*x.shape[:-1], -1)
 
 
 def by_rows(params):

@@ -1,5 +1,6 @@
 """The LLaMA in NumPy, to be read: every operation with its backward by hand. Needs no JAX."""
 
+from minillm.in_numpy.batch import generate_batch
 from minillm.in_numpy.distill import (
     cached_distill_steps,
     distill_loss,
@@ -63,10 +64,10 @@ __all__ = ["adamw", "adapter_loss_and_grads", "adapter_step", "adapter_steps", "
            "attention", "attention_backward", "block", "block_backward", "bloom",
            "cached_distill_steps", "clip", "compare_step", "decode_step", "decode_steps",
            "distill_loss", "distill_loss_and_grads", "distill_step", "distill_steps", "dpo",
-           "expand_top_k", "forward", "forward_kl", "forward_of", "generate", "global_norm", "grpo",
-           "head", "init_cache", "init_moments", "init_state", "jsd", "learning_rate", "linear",
-           "loss", "loss_and_grads", "mark", "mlp", "mlp_backward", "module_of", "muon", "ops",
-           "orthogonalize", "penalize", "prefill", "quantize", "read", "read_log_p", "read_top_k",
-           "reverse_kl", "row_losses", "sample", "schedule", "speculate", "stream", "to_device",
-           "token_log_p", "top_k", "train_step", "train_steps", "unembedding", "update",
-           "write_rows"]
+           "expand_top_k", "forward", "forward_kl", "forward_of", "generate", "generate_batch",
+           "global_norm", "grpo", "head", "init_cache", "init_moments", "init_state", "jsd",
+           "learning_rate", "linear", "loss", "loss_and_grads", "mark", "mlp", "mlp_backward",
+           "module_of", "muon", "ops", "orthogonalize", "penalize", "prefill", "quantize", "read",
+           "read_log_p", "read_top_k", "reverse_kl", "row_losses", "sample", "schedule",
+           "speculate", "stream", "to_device", "token_log_p", "top_k", "train_step", "train_steps",
+           "unembedding", "update", "write_rows"]

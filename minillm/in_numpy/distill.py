@@ -203,22 +203,16 @@ def read_top_k(params, tokens_BT, config, k: int):
     return top_k(forward_of(config)(params, tokens_BT, config)[0], k)
 
 
-def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig, given_NB=None):
+def write_rows(params, first_B, coins_NB, config, sampling: GenerateConfig):
     """tokens_BN, and whether all logits were finite: continue every row from its first token, one
-    coin per token, in one cache.
-
-    Where `given_NB` is not below 0, that token is taken instead of a sampled one: so rows begin
-    with prompts.
-    """
-    given_NB = np.full(coins_NB.shape, -1) if given_NB is None else given_NB
+    coin per token, in one cache. No row ends: see batch.py for prompts and texts that do."""
     cache = init_cache(config, len(first_B), len(coins_NB), params["norm"].dtype)
     token_B, tokens, finite = first_B, [], True
-    for coin_B, given_B in zip(coins_NB, given_NB):
+    for coin_B in coins_NB:
         logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
         finite = finite & are_finite(logits_BTV)
         token_B = np.array([sample(logits_V, coin, sampling)
                             for logits_V, coin in zip(logits_BTV[:, 0], coin_B)])
-        token_B = np.where(given_B < 0, token_B, given_B)
         tokens.append(token_B)
     return np.stack(tokens, axis=1), finite
 

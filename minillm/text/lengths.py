@@ -35,3 +35,22 @@ def row_bytes(config, length: int) -> int:
     with the square of its length."""
     scores = config.num_attention_heads * length * length
     return 4 * (length * (6 * config.hidden_size + 3 * config.intermediate_size) + scores)
+
+
+def by_position(prompts, config, sampling, coins_BN=None):
+    """(given_PB, coins_PB, ends_B) of texts side by side: at each position the prompts' tokens, -1
+    after them; the coins that choose the others; the position at which each text is over.
+
+    Without coins_BN all texts have those of `sampling.seed`.
+    """
+    new = sampling.max_new_tokens
+    if coins_BN is None:
+        coins = np.random.default_rng(sampling.seed).random(new, np.float32)
+        coins_BN = np.broadcast_to(coins, (len(prompts), new))
+    lengths_B = np.array([len(prompt) for prompt in prompts])
+    given_PB = np.full((max(lengths_B) + new, len(prompts)), -1, np.int32)
+    coins_PB = np.zeros(given_PB.shape, np.float32)
+    for row, (length, prompt) in enumerate(zip(lengths_B, prompts)):
+        given_PB[:length, row] = prompt
+        coins_PB[length : length + new, row] = coins_BN[row]
+    return given_PB, coins_PB, np.minimum(lengths_B + new, config.max_position_embeddings)

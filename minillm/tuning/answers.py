@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minillm.config import GenerateConfig, check_finite, check_prompt
+from minillm.config import GenerateConfig, check_prompt
 from minillm.errors import UserError, printable
 from minillm.loading import Model, twin_package
 from minillm.tuning.rendering import ask_template
@@ -38,24 +38,19 @@ def write(model: Model, asked: list[list[int]], sampling: GenerateConfig, twin: 
     The coins are a function of `sampling.seed` and of the place of a prompt among the others.
     `rows` and `length` (at least that of the longest prompt) are shapes that are compiled once.
     """
-    package, written = twin_package(twin), []
+    package, written, new = twin_package(twin), [[] for _ in asked], sampling.max_new_tokens
     longest = -(-max([length, *map(len, asked)]) // ROOM) * ROOM
     params = package.to_device(model.params) if params is None else params
     for first in range(0, len(asked), rows):
         some = asked[first : first + rows]
         some = some + some[:1] * (rows - len(some) if len(asked) > rows else 0)  # one shape
-        given_BN = np.full((len(some), longest + sampling.max_new_tokens), -1, np.int32)
-        for given, prompt in zip(given_BN, some):
-            given[: len(prompt)] = prompt
-        coins_NB = np.random.default_rng([sampling.seed, first]).random(given_BN[:, 1:].T.shape,
-                                                                   np.float32)
-        new_BN, finite = package.write_rows(params, given_BN[:, 0], coins_NB, model.config,
-                                            sampling, given_BN[:, 1:].T)
-        check_finite(finite)
-        for prompt, new in zip(some[: len(asked) - first], np.asarray(new_BN)):
-            answer = new[len(prompt) - 1 :][: sampling.max_new_tokens].tolist()
-            end = next((i + 1 for i, t in enumerate(answer) if t in model.answer_ends), None)
-            written.append(answer[:end])
+        coins_NB = np.random.default_rng([sampling.seed, first]).random(
+            (longest + new - 1, len(some)), np.float32)
+        coins_BN = [coins_N[len(prompt) - 1 :][:new] for coins_N, prompt in zip(coins_NB.T, some)]
+        for row, token in package.generate_batch(params, some, model.config, sampling,
+                                                 model.answer_ends, coins_BN, longest + new):
+            if first + row < len(asked):
+                written[first + row].append(token)
     return written
 
 

@@ -114,3 +114,14 @@ def test_a_damaged_chat_template_concerns_chat_alone(minillm, folder):
     finally:
         path.unlink()
     assert status == 2 and "chat_template.json" in err
+
+
+@pytest.mark.parametrize("twin", ["numpy", "jax"])
+def test_several_prompts_are_the_texts_one_by_one(minillm, folder, twin):
+    """Written at once, shown in the order asked for, with a stop text and a full context."""
+    prompts, options = ("the cat", "a", "mat. the cat sat on the"), (
+        "--max-new-tokens", 12, "--seed", 3, "--stop", "at", "--twin", twin)
+    alone = [minillm("generate", folder, "--prompt", prompt, *options)[1] for prompt in prompts]
+    status, out, err = minillm("generate", folder, "--prompt", *prompts, *options)
+    assert status == 0 and out == "\n---\n".join(alone) and len(set(alone)) == 3
+    assert "new tokens in" in err and "context of 16 tokens is full" in err

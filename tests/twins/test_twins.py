@@ -36,6 +36,7 @@ TESTED_ELSEWHERE = {
     "module_of": "twins/test_twins.py",
     "prefill": "twins/test_generate.py",
     "generate": "twins/test_generate.py",
+    "generate_batch": "twins/test_batch.py",
     "speculate": "twins/test_speculative.py",
 }
 
