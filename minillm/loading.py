@@ -22,6 +22,7 @@ from minillm.errors import UserError, is_count, require
 from minillm.formats import adapter, checkpoint
 from minillm.formats.checkpoint import begin_of_prompt, no_tokenizer
 from minillm.formats.kind import kind_of
+from minillm.text.lengths import room_for
 from minillm.text.tokenizer import Tokenizer, decode_stream, same_tokenizer
 
 
@@ -50,8 +51,10 @@ class Model:
         than the context."""
         tokens_BT = np.asarray(tokens_BT)
         self.check_tokens(tokens_BT)
-        forward = self._package(twin).forward_of(self.config)
-        return np.asarray(forward(self.params, tokens_BT, self.config)[0], np.float32)
+        package, T = self._package(twin), tokens_BT.shape[1]
+        padded_BT = np.pad(tokens_BT, ((0, 0), (0, room_for(T, self.config, twin) - T)))
+        x_BTD, _ = package.stream(self.params, padded_BT, self.config)
+        return np.asarray(package.read(self.params, x_BTD), np.float32)[:, :T]
 
     def check_tokens(self, tokens_BT: np.ndarray):
         """Refuse what is no rows of token ids that the model can read. Raises UserError."""

@@ -22,6 +22,7 @@ from minillm.inspection.record import in_slices, run, through_head
 from minillm.inspection.restart import one_part_each, random_like, restart
 from minillm.inspection.shown import Result
 from minillm.loading import Model
+from minillm.text.lengths import room_for
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,13 @@ def effects_of_rows(model: Model, x_RTD, log_p_TV, tokens_T,
         from minillm.inspection import compiled
 
         t_N, next_N = np.tile(np.arange(T), R), np.tile(np.append(tokens_T[1:], 0), R)
-        each = lambda *rows: compiled.effects(outer(model.params), rows[0], log_p_TV, *rows[1:],
+        room = room_for(T, model.config)
+        padded_TV = np.pad(log_p_TV, ((0, room - T), (0, 0)))
+        each = lambda *rows: compiled.effects(outer(model.params), rows[0], padded_TV, *rows[1:],
                                               model.config)
         surprise_RT, kl_RT = (x.reshape(R, T)
-                              for x in in_slices(x_RTD, each, model.config.vocab_size, t_N, next_N))
+                              for x in in_slices(x_RTD, each, model.config.vocab_size, t_N, next_N,
+                                        room=R * room))
         surprise_RT[:, -1] = np.nan
         return surprise_RT, kl_RT
     size, parts = max(1, 2**27 // log_p_TV.nbytes), []

@@ -26,7 +26,7 @@ from minillm.inspection.record import before_layers, ended, record, run, through
 from minillm.inspection.restart import restart
 from minillm.inspection.shown import html
 from minillm.loading import Model
-from minillm.text.lengths import padded_length
+from minillm.text.lengths import room_for
 
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
 PIECE = 2**22  # numbers that are compared at once
@@ -273,7 +273,7 @@ def by_layer(model, tokens_BT, seen, twin, look, say) -> dict:
 def whole_block(twin: str, layer, x_BTD, config, names, edits=()) -> dict:
     """The record of one block on a residual stream, after edits of "layers.0": padded in JAX, as a whole run is."""
     B, T, _ = x_BTD.shape
-    room = padded_length(T, max(T, config.max_position_embeddings)) if twin == "jax" else T
+    room = room_for(T, config, twin)
     plan, values = prepared(edits, config, [T] * B, room, x_BTD.dtype)
     plan = tuple((name.removeprefix("layers.0."), kind) for name, kind in plan)
     _, seen = through_block(twin, layer, padded(x_BTD, "layers.0.resid_pre", T, room), config, plan,

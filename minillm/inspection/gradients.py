@@ -5,8 +5,9 @@ import numpy as np
 from minillm.architecture.family import family
 from minillm.errors import UserError
 from minillm.inspection.dispatch import matrix
-from minillm.inspection.record import run
+from minillm.inspection.record import ended, run
 from minillm.loading import Model
+from minillm.text.lengths import room_for
 
 
 def gradients(model: Model, tokens_BT, target, names: tuple[str, ...],
@@ -15,10 +16,11 @@ def gradients(model: Model, tokens_BT, target, names: tuple[str, ...],
     if twin == "jax":
         from minillm.inspection import compiled
 
-        rival = -1 if target.rival is None else target.rival
-        found = compiled.gradients(model.params, tokens_BT, target.position, target.token, rival,
-                                   model.config, names)
-        return {name: np.asarray(found[name]) for name in names}
+        rival, (B, T) = -1 if target.rival is None else target.rival, tokens_BT.shape
+        tokens_BT = np.pad(tokens_BT, ((0, 0), (0, room_for(T, model.config) - T)))
+        found = compiled.gradients(model.params, tokens_BT, target.position % T, target.token,
+                                   rival, model.config, names)
+        return {name: ended(found[name], name, [T] * B) for name in names}
     if not family(model.config).backward_by_hand:
         raise UserError(
             f"gradients of a {family(model.config).name} need the jax twin: NumPy has no backward pass for it"

@@ -14,6 +14,7 @@ from minillm.inspection.dispatch import each_text, outer, prompt_tokens
 from minillm.inspection.record import in_slices, run, through_head
 from minillm.inspection.shown import Result
 from minillm.loading import Model
+from minillm.text.lengths import room_for
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,12 @@ def logit_lens(model: Model, prompt, count: int = 5, seen: dict | None = None,
     if twin == "jax":
         from minillm.inspection import compiled
 
-        each = lambda x, t, n: compiled.lens(outer(model.params), x, answer_TV, t, n, model.config,
+        room = room_for(T, model.config)
+        padded_TV = np.pad(answer_TV, ((0, room - T), (0, 0)))
+        each = lambda x, t, n: compiled.lens(outer(model.params), x, padded_TV, t, n, model.config,
                                              count)
-        found = in_slices(x_NTD, each, model.config.vocab_size, t_N, next_N)
+        found = in_slices(x_NTD, each, model.config.vocab_size, t_N, next_N,
+                          room=(L + 1) * room)
         return Lens(*(x.reshape(L + 1, T, *x.shape[1:]) for x in found))
     rows = []
     for x_TD in x_NTD:

@@ -24,7 +24,7 @@ from minillm.inspection.dispatch import (
 )
 from minillm.inspection.edit import Edit, editor, prepared
 from minillm.loading import Model
-from minillm.text.lengths import padded_length
+from minillm.text.lengths import padded_length, room_for
 
 ROWS_AT_ONCE = 2**24  # numbers: the logits of as many positions are in memory at once
 
@@ -51,7 +51,7 @@ def run(model: Model, prompt, names: str | Sequence[str] = (), edits: Sequence[E
     rows, config = prompt_rows(model, prompt), model.config
     names, lengths = matching(names, config), [len(row) for row in rows]
     T = max(lengths)
-    room = padded_length(T, max(T, config.max_position_embeddings)) if twin == "jax" else T
+    room = room_for(T, config, twin)
     tokens_BT = np.stack([np.pad(row, (0, room - len(row))) for row in rows])
     plan, values = prepared(edits, config, lengths, room, model.params["norm"].dtype)
     if twin == "jax":
@@ -88,18 +88,21 @@ def record_by_layer(model: Model, prompt, names: str | Sequence[str] = "*",
     """Yield (name, array) in the order of the computation, with one layer in memory at a time."""
     model = model.on(twin)
     tokens_BT, config = prompt_tokens(model, prompt), model.config
-    wanted = matching(names, config)
+    wanted, (B, T) = matching(names, config), tokens_BT.shape
+    cut = lambda name, x: (name, ended(x, name, [T] * B))
+    tokens_BT = np.pad(tokens_BT, ((0, 0), (0, room_for(T, config, twin) - T)))
     x_BTD, seen = before_layers(twin, model.params, tokens_BT, config)
-    yield from ((name, np.asarray(seen[name])) for name in seen if name in wanted)
+    yield from (cut(name, seen[name]) for name in seen if name in wanted)
     for i, layer in enumerate(model.params["layers"]):
         inside = tuple(name.removeprefix(f"layers.{i}.") for name in wanted
                        if name.startswith(f"layers.{i}."))
         x_BTD, seen = through_block(twin, layer, x_BTD, config, names=inside)
-        yield from ((f"layers.{i}.{name}", np.asarray(seen[name])) for name in inside)
+        yield from (cut(f"layers.{i}.{name}", seen[name]) for name in inside)
     if "final_norm" in wanted:
-        yield "final_norm", np.asarray(norm(twin, model.params, x_BTD, config))
+        yield cut("final_norm", norm(twin, model.params, x_BTD, config))
     if "logits" in wanted:
-        yield "logits", np.asarray(through_head(twin, model.params, x_BTD, config))
+        yield "logits", np.asarray(through_head(
+            twin, model.params, ended(x_BTD, "layers.0.resid_post", [T] * B), config))
 
 
 def before_layers(twin: str, params, tokens_BT, config):
@@ -134,14 +137,15 @@ def through_head(twin: str, params, x, config) -> np.ndarray:
     return unembed("numpy", params, x, config)
 
 
-def in_slices(x, function, width: int, *others) -> list[np.ndarray]:
+def in_slices(x, function, width: int, *others, room: int = 0) -> list[np.ndarray]:
     """The results (N, ...) of a compiled function of rows (N, D), some at a time, so that few shapes are compiled.
 
-    `width`: numbers that it makes of a row. `others` (N,) are cut alike.
+    `width`: numbers that it makes of a row. `others` (N,) are cut alike. `room`: N, if the texts
+    were padded as in a run.
     """
     rows = [np.asarray(x).reshape(-1, np.shape(x)[-1]), *map(np.asarray, others)]
     count = len(rows[0])
-    size = min(padded_length(count, 2 * count), max(1, ROWS_AT_ONCE // width))
+    size = min(room or padded_length(count, 2 * count), max(1, ROWS_AT_ONCE // width))
     parts = []
     for begin in range(0, count, size):
         some = [each[begin : begin + size] for each in rows]

@@ -9,7 +9,7 @@ from minillm.inspection.activations import axes_of, estimate, sizes
 from minillm.inspection.edit import padded
 from minillm.inspection.record import through_block, through_head
 from minillm.loading import Model
-from minillm.text.lengths import padded_length
+from minillm.text.lengths import padded_length, room_for
 
 BY = {"position": "T", "head": "KG", "head and position": "KGT"}  # axes of the parts
 BATCH_BYTES = 2**27  # of one layer's activations: how many rows run at once
@@ -30,12 +30,11 @@ def restart(model: Model, x_BTD, layer: int, site: str, kind: str, mask, value, 
     they run 1, 2, 4, 8, ... at once, for which few programs are compiled.
     """
     rows, config, T = len(mask), model.config, x_BTD.shape[1]
-    room = (
-        padded_length(T, max(T, config.max_position_embeddings)) if twin == "jax" else T
-    )  # few lengths, few programs
+    room = room_for(T, config, twin)                              # few lengths, few programs
     x_BTD = padded(np.asarray(x_BTD), "layers.0.resid_pre", T, room)
     mask, value = (padded(np.asarray(each), f"layers.0.{site}", T, room) for each in (mask, value))
-    size, found = rows_at_once(config, room, rows), []
+    few = rows < 8 or twin == "numpy"                             # a row for each position is many
+    size, found = rows_at_once(config, room, rows if few else padded_length(rows, 2 * rows)), []
     value = np.broadcast_to(value, (rows, *value.shape[1:]))
     begin = 0
     while begin < rows:

@@ -18,6 +18,13 @@ def padded_length(length: int, most: int) -> int:
     return max(length, min(max(8, -(-length // step) * step), most))
 
 
+def room_for(length: int, config, twin: str = "jax") -> int:
+    """The length that texts are padded to at their end: in JAX one of a few, which no token of the
+    text can see; in NumPy their own."""
+    most = max(length, config.max_position_embeddings)
+    return padded_length(length, most) if twin == "jax" else length
+
+
 def trimmed(tokens_NT, targets_NT):
     """The rows without the columns that are padding in all of them."""
     used = np.flatnonzero((targets_NT != IGNORE).any(0))
