@@ -145,7 +145,7 @@ class ModelConfig:
 
 
 OPTIMIZERS, PRECISIONS = ("adamw", "muon"), ("float32", "bfloat16")
-LAYOUT = ("cpu_devices", "shard")  # settings of a run that may change when it is resumed
+LAYOUT = ("cpu_devices", "shard", "recompute")  # settings of a run that may change when it is resumed
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,7 @@ class TrainConfig:
     matmul_precision: str = "float32"
     cpu_devices: int = 2
     shard: bool = False
+    recompute: bool = False
 
     def __post_init__(self):
         check(self, COUNT, "steps", "batch_size", "context", "steps_per_dispatch", "eval_every",
@@ -189,7 +190,7 @@ class TrainConfig:
         check(self, NOT_NEGATIVE, "weight_decay")
         check(self, one_of(OPTIMIZERS), "optimizer")
         check(self, one_of(PRECISIONS), "matmul_precision")
-        check(self, BOOLEAN, "shard")
+        check(self, BOOLEAN, "shard", "recompute")
 
 
 OBJECTIVES = ("soft", "reverse", "on-policy", "responses")

@@ -77,7 +77,7 @@ def run_as_host(options, run: Callable) -> int:
     if status in (0, 1, 2, 130):
         return status
     raise UserError(f"host {options.host}: another host did not come or has stopped, or this one "
-                    f"was killed: continue with --resume on all of them ({log} has the details)")
+                    f"failed: continue with --resume on all of them ({log} has the details)")
 
 
 # ---- The child -------------------------------------------------------------------------------
@@ -97,14 +97,14 @@ def main(run: Callable):
 
 
 def _joined(run: Callable, options, log: Path) -> int:
-    import jax
-
     from minillm.in_jax.hosts import Hosts, join
 
     try:
         join(options.hosts, options.host, options.coordinator, options.cpu_devices)
         return run(options, Hosts()) or 0
-    except jax.errors.JaxRuntimeError as error:
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:      # of many kinds, where another host is gone
         if "RESOURCE_EXHAUSTED" in str(error):
             raise
         with open(log, "a", encoding="utf-8") as file:

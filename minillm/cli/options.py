@@ -41,6 +41,8 @@ HELP = {
     "cpu_devices": "split a CPU into this many devices, which share each batch (jax); at most the "
     "number of cores",
     "shard": "share out parameters and moments too: a device holds its part of each alone (jax)",
+    "recompute": "keep only what enters a layer, and compute the layer again on the way back: less "
+    "memory, more time (jax)",
     "method": "sft: train everything; lora: train a small change of each matrix; dpo: train "
     "everything by pairs of a right and a wrong answer; grpo: train everything by grades of what "
     "the model itself answers (both: sums, desk)",

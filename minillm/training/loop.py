@@ -382,7 +382,8 @@ def epochs(dataset: Dataset, train: TrainConfig, step: int) -> float:
 def placing(train: TrainConfig, twin: str, hosts: Alone) -> Callable[[dict], dict]:
     """What puts parameters where training keeps them. Raises UserError for devices that cannot."""
     if twin == "numpy":
-        require(not train.shard, "shard", train.shard, "left out with --twin numpy")
+        for name in ("shard", "recompute"):
+            require(not getattr(train, name), f"--{name}", "given", "left out with --twin numpy")
         return lambda params: params
     sharding = import_module("minillm.in_jax.sharding")
     sharding.use_cpu_devices(train.cpu_devices)

@@ -137,7 +137,7 @@ def saved_step(folder) -> int:
 
 
 def assert_one_line(status, out, err):
-    assert status == 2 and "Traceback" not in out + err
+    assert status == 2 and "Traceback" not in out + err, err
     assert err.count("\n") == 1 and err.startswith("minillm: host ") and "--resume" in err
 
 
@@ -152,8 +152,10 @@ def test_host_0_dies_a_signal_stops_all_and_another_layout_goes_on(prepared, alo
     processes = hosts(prepared, "stopped", 2, 1, "--resume", "--shard")
     wait_for_step(prepared / "stopped", saved_step(prepared / "stopped") + 1)
     processes[0].kill()                                           # its child leaves with it
+    ended(processes[0])
     assert_one_line(*ended(processes[1]))
-    assert ended(start(prepared, "stopped", 1, "--resume", "--no-shard"))[0] == 0
+    status, _, err = ended(start(prepared, "stopped", 1, "--resume", "--no-shard"))
+    assert status == 0, err
     assert_like_one_process(prepared / "stopped", alone)
 
 
@@ -184,7 +186,7 @@ HOSTS = ("--hosts", "2", "--host", "0", "--coordinator", "localhost:1234")
     ((*HOSTS, "--twin", "numpy"), "--hosts 2: is for --twin jax"),
     ((*HOSTS, "--batch-size", "5"), "--batch-size 5: must be a multiple of the 2 hosts"),
     (("--shard", "--batch-size", "5"), "--batch-size 5: must be a multiple of 2"),
-    (("--shard", "--twin", "numpy"), "shard is True"),
+    (("--shard", "--twin", "numpy"), "--shard is 'given'"),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
 def test_options_that_are_no_place_in_a_run(options, message, minillm, prepared, tmp_path):
     status, _, err = minillm("pretrain", prepared / "data", *OPTIONS, "--out", tmp_path / "run",

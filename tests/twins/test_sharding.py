@@ -45,3 +45,70 @@ def test_blocks_of_queries_are_one_attention(T, dtype):
     assert_close(z, in_numpy.ops.attend(q, k, v, 0), TOLERANCE[dtype])
     for ours, theirs in zip(backward(dz), in_numpy.ops.attend_backward(dz, q, k, v, 0), strict=True):
         assert_close(ours, theirs, 10 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_shared_parameters_take_the_same_steps(optimizer, float64):
+    """Parameters and moments shared out, against NumPy's; they stay shared out."""
+    rng = np.random.default_rng(5)
+    config = random_config(rng, hidden_size=8, intermediate_size=6)
+    train = TrainConfig(steps=5, warmup_steps=1, shard=True, optimizer=optimizer)
+    params = init(config, rng, np.float64)
+    tokens_NBT = rng.integers(0, config.vocab_size, (5, 4, 9)).astype(np.int32)
+    batches = tokens_NBT[..., :-1], tokens_NBT[..., 1:]
+    ours, said = in_numpy.train_steps(in_numpy.init_state(params), *batches, config, train)
+    state = in_jax.init_state(in_jax.sharding.shard(params))
+    before = [leaf.sharding for leaf in flatten(state["params"]).values()]
+    theirs, heard = in_jax.train_steps(state, *batches, config, train)
+    assert_close(heard["loss"], said["loss"], 1e-9)
+    for name, leaf in flatten(ours["params"]).items():
+        assert_close(flatten(theirs["params"])[name], leaf, 1e-9)
+    for tree in (theirs["params"], theirs["moments"]["mean"], theirs["moments"]["square"]):
+        after = [leaf.sharding for leaf in flatten(tree).values()]
+        assert all(a.is_equivalent_to(b, leaf.ndim) for a, b, leaf in zip(
+            after, before, flatten(tree).values(), strict=True))
+    nats, _ = in_jax.row_losses(theirs["params"], *(x[0] for x in batches), config)
+    expected, _ = in_numpy.row_losses(ours["params"], *(x[0] for x in batches), config)
+    assert_close(nats, expected, 1e-9)
+
+
+def test_bytes_of_a_device():
+    """12 bytes a parameter, over the devices; what has no even axis is on all of them."""
+    rng, n = np.random.default_rng(8), jax.device_count()
+    config = random_config(rng)                    # widths that two divides, and some it does not
+    params = init(config, rng)
+    state = in_jax.init_state(in_jax.sharding.shard(params))
+    whole, even = 0, 0
+    for leaf in flatten(params).values():
+        whole += 12 * leaf.size
+        even += 12 * leaf.size * any(size % n == 0 for size in leaf.shape)
+    assert 0 < even < whole
+    for device in jax.devices():
+        held = sum(shard.data.nbytes for name in ("params", "moments")
+                   for leaf in jax.tree.leaves(state[name])
+                   for shard in leaf.addressable_shards if shard.device == device)
+        assert held == whole - even + even / n
+
+
+def test_recomputing_takes_the_same_steps_and_keeps_less(float64):
+    """What is kept for the backward pass is what the pulled-back function holds."""
+    rng = np.random.default_rng(9)
+    config = random_config(rng, num_hidden_layers=5)
+    params = init(config, rng, np.float64)
+    tokens_NBT = rng.integers(0, config.vocab_size, (2, 4, 41)).astype(np.int32)
+    batches = tokens_NBT[..., :-1], tokens_NBT[..., 1:]
+    states, kept = {}, {}
+    losses = {False: in_jax.loss, True: in_jax.train._recomputing_loss}
+    for recompute, loss in losses.items():
+        train = TrainConfig(steps=5, warmup_steps=1, recompute=recompute)
+        states[recompute], _ = in_jax.train_steps(in_jax.init_state(params), *batches, config,
+                                                  train)
+        backward = jax.eval_shape(lambda params: jax.vjp(
+            lambda params: loss(params, *(x[0] for x in batches), config), params)[1], params)
+        kept[recompute] = sum(leaf.size for leaf in jax.tree.leaves(backward))
+    for name, leaf in flatten(states[False]["params"]).items():
+        assert_close(flatten(states[True]["params"])[name], leaf, 1e-11)
+    weights = sum(leaf.size for leaf in flatten(params).values())
+    entering = tokens_NBT[0, :, 1:].size * config.hidden_size * config.num_hidden_layers
+    assert kept[True] < weights + 2 * entering + 6 * 4 * 40 * config.vocab_size
+    assert kept[False] > 2 * kept[True]
