@@ -18,6 +18,8 @@
     two_humps.json        benchmarks/two_humps.py --json
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
+    tuning.json           benchmarks/tuning.py --json
+    lora_smollm2.json     benchmarks/lora_smollm2.py
     real_checkpoint.json  benchmarks/real_checkpoint.py (rows are kept that are not measured again)
     cost.json             benchmarks/cost.py (--decode measures writing too)
 """
@@ -99,7 +101,8 @@ def figures() -> str:
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
     return "\n".join(lines + quantization() + real_quantization() + int8_speed()
-                     + distillation(read("distillation.json")) + inspection() + real_checkpoint() + costs())
+                     + distillation(read("distillation.json")) + inspection() + real_checkpoint()
+                     + tuning() + lora_smollm2() + costs())
 
 
 def costs() -> list[str]:
@@ -131,6 +134,62 @@ def costs() -> list[str]:
                                for twin in ("numpy", "jax"))
             lines.append(f"  | {row['model']} | {row['bandwidth'] / 1e9:.1f} | "
                          f"{row['predicted']:,.0f} | {twins} |")
+    return lines
+
+
+def tuning() -> list[str]:
+    """What a demo's model learns to answer, whole and by LoRA, and what it forgets."""
+    found = read("tuning.json")
+    if not found.get("runs"):
+        return []
+    before, runs, machine = found["before"], found["runs"], found["machine"]
+    lines = ["", f"- **Tuning a demo's model** ({machine['processor']}, {machine['cores']} cores; "
+             "`benchmarks/tuning.py`): right answers to held-out questions, and what a held-out "
+             f"story costs ({before['nats_per_story']:.1f} nats before); means ± standard "
+             "deviation over seeds:", "",
+             "  | task | trained | seeds | steps | seconds | right before | right after | by kind | "
+             "nats a story |", "  |---|---|---:|---:|---:|---:|---:|---|---:|"]
+    for task, method in dict.fromkeys(tuple(name.split("/")[:2]) for name in runs):
+        some = [run for name, run in runs.items() if name.startswith(f"{task}/{method}/")]
+        right = spread([100 * run["accuracy"] for run in some], "%")
+        kinds = ", ".join(f"{kind} {statistics.mean(run['by_kind'][kind] for run in some):.0%}"
+                          for kind in some[0]["by_kind"])
+        lines.append(f"  | {task} | {TRAINED[method]} | {len(some)} | {some[0]['steps']:,} | "
+                     f"{statistics.mean(run['seconds'] for run in some):.0f} | "
+                     f"{before[task]['accuracy']:.1%} | {right} | {kinds} | "
+                     f"{spread([run['nats_per_story'] for run in some])} |")
+    return lines
+
+
+TRAINED = {"sft": "everything", "lora": "LoRA, rank 8", "early": "everything, stopped early",
+           "grpo": "everything, GRPO from there"}
+
+
+def spread(values: list[float], unit: str = "") -> str:
+    """Mean and, of several, standard deviation."""
+    mean = f"{statistics.mean(values):.1f}{unit}"
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
+
+
+def lora_smollm2() -> list[str]:
+    """What a LoRA of SmolLM2 takes and gives, beside peft."""
+    found = read("lora_smollm2.json")
+    if not found:
+        return []
+    machine, tune, after = found["machine"], found["tune"], found["after"]
+    first, last = after["forgetting"]["held_out"]
+    lines = ["", f"- **SmolLM2-135M by LoRA on the service desk** ({machine['processor']}, "
+             f"{machine['cores']} cores): rank {found['rank']}, {found['steps']} steps of "
+             f"{found['rows']} rows of {found['context']} tokens, {tune['seconds']:.0f} s in all, "
+             f"at most {tune['peak_bytes'] / 1e9:.2f} GB. Right answers to {after['answers']} "
+             f"held-out questions: {found['before']['accuracy']:.1%} before, "
+             f"{after['accuracy']:.1%} after. Loss on {found['text_tokens']:,} tokens of Python's "
+             f"documentation: {first:.4f} before, {last:.4f} after. Steps in turn with peft:", "",
+             "  | who | tokens/s | over peft | peak memory (MB) |", "  |---|---:|---:|---:|"]
+    rates = {name: statistics.median(one["tokens_per_second"])
+             for name, one in found["speed"].items()}
+    lines += [f"  | {name} | {rate:,.0f} | {rate / rates['peft']:.2f} | "
+              f"{found['speed'][name]['peak_bytes'] / 1e6:,.0f} |" for name, rate in rates.items()]
     return lines
 
 

@@ -22,14 +22,14 @@ from minillm.config import GenerateConfig, TrainConfig, TuneConfig
 from minillm.loading import twin_package
 from minillm.text.dataset import open_dataset
 
-TRAIN = TrainConfig(context=176, batch_size=16, optimizer="muon", learning_rate=3e-3,
-                    muon_learning_rate=0.01, weight_decay=0.0, warmup_steps=20, eval_every=200,
+TRAIN = TrainConfig(context=176, batch_size=8, optimizer="muon", learning_rate=6e-3,
+                    muon_learning_rate=0.02, weight_decay=0.0, warmup_steps=20, eval_every=500,
                     eval_rows=32, save_every=1000)
 LORA = replace(TRAIN, optimizer="adamw", learning_rate=5e-3)
 GRPO = replace(TRAIN, optimizer="adamw", learning_rate=3e-4, batch_size=64, eval_every=50)
 METHODS = {"sft": TRAIN, "lora": LORA, "grpo": GRPO}
-STEPS = {"sums": {"sft": 1500, "lora": 1500, "early": 500, "grpo": 300},
-         "desk": {"sft": 375, "lora": 375, "early": 125, "grpo": 75}}
+STEPS = {"sums": {"sft": 6000, "lora": 6000, "early": 2000, "grpo": 300},
+         "desk": {"sft": 300, "lora": 600, "early": 100, "grpo": 75}}
 
 
 def measured(path, task, questions: int, twin: str) -> dict:
@@ -73,7 +73,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("model")
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--examples", type=int, default=20_000)
+    options.add_argument("--examples", type=int, default=60_000)
     options.add_argument("--questions", type=int, default=400)
     options.add_argument("--stories", type=int, default=256)
     options.add_argument("--tasks", nargs="+", default=["sums", "desk"])

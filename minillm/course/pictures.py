@@ -284,6 +284,28 @@ def cache_grows() -> Drawing:
     return d.text(190, 242, "a box: a key and a value; bold: computed in this step")
 
 
+def conversation(results) -> Drawing:
+    """The tokens of one conversation of lesson 16, and which of them count in the loss."""
+    exact, x, y, boxes = values(results)[0], 8, 8, []
+    for piece, counts in zip(exact["pieces"], exact["piece_counts"]):
+        shown = piece.replace(" ", "\u2423").replace("\n", "\u21b5")
+        width = 9 * len(shown) + 10
+        if x + width > 376:
+            x, y = 8, y + 38
+        boxes.append((x, y, width, 32, shown, "first" if counts else "kept"))
+        x += width + 4
+        if "\n" in piece:
+            x, y = 8, y + 38
+    counted, total = exact["parts"]
+    said = "".join(piece for piece, counts in zip(exact["pieces"], exact["piece_counts"]) if counts)
+    d = Drawing(384, y + (74 if x > 8 else 36),
+                f"A conversation in {total} tokens: {' '.join(''.join(exact['pieces']).split())}. "
+                f"{counted} of them are the assistant's and count in the loss: {said}.")
+    for *place, shown, kind in boxes:
+        d.box(*place, shown, kind=kind)
+    return d.text(192, d.height - 12, "framed: the assistant writes it, and it counts")
+
+
 def dials() -> Drawing:
     """Temperature and the cuts on the distributions that lesson 09 works out on paper."""
     d = Drawing(380, 270,

@@ -1,0 +1,67 @@
+"""What lesson 16 shows: what counts, what a change costs, what mistakes do, what is forgotten."""
+
+from minillm.course.demos import beside, values
+
+demo = beside(__file__, "demo")
+USES = ("asked as it was tuned", "the beginning doubled", "the template applied twice",
+        "no mark of the assistant", "no template at all")
+CHANGES = ("merged", "the scale left out", "merged twice", "B random, before any step")
+
+
+def tables(results):
+    from rich.table import Table
+    exact, found = values(results)
+    masks = Table("what counts", "tokens that count", "right answers", "right where unknown",
+                  "nats a story",
+                  title=f"{exact['steps']} steps of the whole model; {exact['questions']} held-out "
+                        f"questions, {exact['stories']} held-out stories")
+    masks.add_row("before tuning", "", *shares(found["before"]))
+    for name, label in demo.LABELS.items():
+        masks.add_row(label, f"{exact['counted'][name]:.0%}", *shares(found[name][-1]))
+    yield "masks", masks
+    ranks = Table("what is trained", "numbers", "of the model", "bytes in training",
+                  "right answers", "right where unknown", "nats a story",
+                  title="The whole model and changes of it, the assistant's tokens counted")
+    total = exact["parameters"]
+    ranks.add_row("everything", f"{total:,}", "100%", f"{16 * total:,}",
+                  *shares(found["answers"][-1]))
+    for rank, number, size in zip(exact["ranks"], exact["numbers"], exact["bytes"]):
+        ranks.add_row(f"rank {rank}", f"{number:,}", f"{number / total:.1%}", f"{size:,}",
+                      *shares(found[f"rank{rank}"][-1]))
+    yield "ranks", ranks
+    uses = Table("the whole model, tuned", "right answers", title="One model, asked in five ways")
+    for label, right in zip(USES, found["uses"]):
+        uses.add_row(label, f"{right:.1%}")
+    yield "uses", uses
+    changes = Table(f"the change of rank {exact['ranks'][-1]}", "right answers", "nats a story",
+                    title="One change, added to its model in four ways")
+    for label, (right, _, nats) in zip(CHANGES, found["changes"]):
+        changes.add_row(label, f"{right:.1%}", f"{nats:,.1f}")
+    yield "changes", changes
+
+
+def shares(measured):
+    """Cells of [share right, share right of what is unknown, nats a story]."""
+    right, unknown, nats = measured
+    return f"{right:.1%}", f"{unknown:.1%}", f"{nats:,.1f}"
+
+
+def figures(results, new):
+    exact, found = values(results)
+    figure, axes = new(7.0, 3.8)
+    rank = exact["ranks"][-1]
+    for i, (name, label) in enumerate((("answers", "everything is trained"),
+                                       (f"rank{rank}", f"a change of rank {rank}"))):
+        path = [found["before"], *found[name]]
+        axes.plot([nats - found["before"][2] for _, _, nats in path],
+                  [100 * right for right, _, _ in path], "o-", markersize=5,
+                  color=new.ink["lines"][i], label=label)
+        for step, (right, _, nats) in zip(range(demo.EVERY, 10**6, demo.EVERY), path[1:]):
+            axes.annotate(f"{step}", (nats - found["before"][2], 100 * right), fontsize=8,
+                          xytext=(4, -10), textcoords="offset points")
+    axes.set(xlabel="forgotten: nats a story more than before",
+             ylabel="right answers, percent", ylim=(-4, 104))
+    axes.legend(loc="lower right")
+    yield ("forgetting", "Right answers against what was forgotten, on the way of two runs: "
+           "everything trained, and a change of low rank. Both paths begin at no right answer and "
+           "nothing forgotten, and are marked with the steps taken.", figure)
