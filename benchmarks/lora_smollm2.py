@@ -158,7 +158,7 @@ def speeds(path, folder, rounds: int) -> dict:
 def asked(path, text, questions: int, *more) -> dict:
     """What `minillm evaluate --task desk` says, and the process's seconds and bytes."""
     run = measured(minillm("evaluate", path, "--task", "desk", "--questions", questions, "--text",
-                           text, "--batch-size", 2, "--context", 512, "--json", *more))
+                           text, "--batch-size", 2, "--context", CONTEXT, "--json", *more))
     return run | json.loads(run.pop("out"))
 
 
