@@ -78,6 +78,7 @@ def rows(asked, answers):
 def rewarded(params, config, reward, beta, seed):
     """GRPO from a first model: curves of the truth, the proxy, of "not known" where it is right, and of KL."""
     import jax
+
     from minillm.config import GenerateConfig, TrainConfig, TuneConfig
     from minillm.in_jax.distill import to_device, write_rows
     from minillm.in_jax.preference import compare_step, read_log_p
