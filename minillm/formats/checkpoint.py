@@ -113,13 +113,18 @@ def write_tensors(path: Path, tensors: dict, metadata: dict):
 
 
 def copy_texts(source: Path, out: Path):
-    """Bring a folder's own tokenizer files, chat template and generation_config.json along, as they are. Raises UserError."""
+    """Bring a folder's own tokenizer files, chat template and generation_config.json along, as they
+    are, and the token that pads its batches. Raises UserError."""
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                  "added_tokens.json", "chat_template.jinja", "chat_template.json",
                  "generation_config.json"):
         if (source / name).is_file():
             with replacing(out / name) as beside:
                 beside.write_bytes((source / name).read_bytes())
+    padding = read_json(source / "config.json").get("pad_token_id")
+    if padding is not None and (out / "config.json").is_file():
+        about = read_json(out / "config.json")
+        write_json(out / "config.json", about | {"pad_token_id": padding})
 
 
 def format_of(model_type: str):

@@ -81,7 +81,11 @@ def test_convert_writes_the_same_model(tmp_path, capsys, make, dtype):
 
 def test_convert_brings_tokenizer_and_template_along(folder, tmp_path, capsys):
     (folder / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
+    about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(about | {"pad_token_id": 2}), encoding="utf-8")
     assert run(capsys, "convert", folder, "--out", tmp_path / "to")[0] == 0
+    again = json.loads((tmp_path / "to" / "config.json").read_text(encoding="utf-8"))
+    assert again["pad_token_id"] == 2
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         assert (tmp_path / "to" / name).read_bytes() == (folder / name).read_bytes()
 
