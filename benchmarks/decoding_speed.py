@@ -1,9 +1,9 @@
-"""Decoding speed at batch 1, greedy: both twins against plain C, Hugging Face's generate and llama2.c, in one run.
+"""Decoding speed, greedy: both twins against plain C, Hugging Face's generate and llama2.c, in one run.
 
     python benchmarks/decoding_speed.py [--rounds 3] [--only 15M] [--llama2c PATH/TO/run] [--json FILE]
 
-Shapes of the TinyLlamas (260K, 15M, 110M parameters) with random weights; 200 new tokens a round, rounds interleaved,
-compilation apart. Plain C is plain_llama.c beside this file, built with -Ofast and OpenMP where there is a C compiler: the loops
+Shapes of the TinyLlamas (260K, 15M, 110M parameters) and of SmolLM2-135M with random weights; 200 new tokens a round, rounds
+interleaved, compilation apart; one text at a time, and in JAX also 8 and 32 texts at once. Plain C is plain_llama.c beside this file, built with -Ofast and OpenMP where there is a C compiler: the loops
 of llama2.c, which takes part itself where --llama2c names its program (its Makefile's `runomp`). Hugging Face takes part where
 torch and transformers are installed (`pip install -e ".[parity]"`).
 """
@@ -35,14 +35,24 @@ def shape(hidden, inner, layers, heads, kv_heads, vocab, context) -> ModelConfig
 
 SIZES = {"260K": shape(64, 172, 5, 8, 4, 512, 512), "15M": shape(288, 768, 6, 6, 6, 32000, 256),
          "110M": shape(768, 2048, 12, 12, 12, 32000, 1024)}
-NEW_TOKENS = 200
+SHAPES = SIZES | {"SmolLM2": shape(576, 1536, 30, 9, 3, 49152, 2048)}
+NEW_TOKENS, BATCHES = 200, {"jax, 8 texts": 8, "jax, 32 texts": 32}
 
 
 def worker(kind: str, size: str):
     """Write NEW_TOKENS once, say how long the first time took, then once more for every line on standard input."""
-    config = SIZES[size]
+    config = SHAPES[size]
     params = init(config, np.random.default_rng(0))
-    if kind in ("numpy", "jax"):
+    if kind in BATCHES:
+        from minillm import in_jax
+        params, rows = in_jax.by_rows(params), BATCHES[kind]
+
+        def run() -> float:
+            began, how = time.perf_counter(), GenerateConfig(NEW_TOKENS, temperature=0)
+            written = sum(1 for _ in in_jax.generate_batch(params, [[1]] * rows, config, how))
+            assert written == rows * NEW_TOKENS
+            return written / (time.perf_counter() - began)
+    elif kind in ("numpy", "jax"):
         from importlib import import_module
         generate = import_module(f"minillm.in_{kind}").generate
         if kind == "jax":
@@ -79,7 +89,7 @@ def worker(kind: str, size: str):
 
 def llama2c_files(folder: Path, size: str) -> list[str]:
     """A checkpoint of zeros and a tokenizer in llama2.c's format: its time does not depend on the weights."""
-    c = SIZES[size]
+    c = SHAPES[size]
     with open(folder / "model.bin", "wb") as file:
         file.write(struct.pack("<7i", c.hidden_size, c.intermediate_size, c.num_hidden_layers, c.num_attention_heads,
                                c.num_key_value_heads, c.vocab_size, c.max_position_embeddings))
@@ -103,7 +113,7 @@ def plain_c(folder: Path) -> str:
 
 def plain_c_round(program: str, size: str, group: int = 0) -> float:
     """Tokens/s; in int8 with a scale for `group` numbers, or in float32."""
-    c = SIZES[size]
+    c = SHAPES[size]
     sizes = (c.hidden_size, c.intermediate_size, c.num_hidden_layers, c.num_attention_heads, c.num_key_value_heads, c.vocab_size,
              NEW_TOKENS)
     return float(subprocess.run([program, *map(str, sizes), *([str(group)] if group else [])], capture_output=True, check=True, env=both_cores()).stdout)
@@ -122,7 +132,7 @@ def llama2c_round(program: str, arguments: list[str]) -> float:
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--only", choices=SIZES)
+    options.add_argument("--only", choices=SHAPES)
     options.add_argument("--llama2c", help="llama2.c's program")
     options.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options.add_argument("--json", help="write the figures here")
@@ -130,9 +140,9 @@ def main():
     if options.worker:
         return worker(*options.worker)
     results = {}
-    for size in [options.only] if options.only else SIZES:
+    for size in [options.only] if options.only else SHAPES:
         workers, speeds = {}, {}
-        for kind in ("jax", "numpy", "transformers"):
+        for kind in ("jax", *BATCHES, "numpy", "transformers"):
             process = subprocess.Popen([sys.executable, __file__, "--worker", kind, size], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             first = process.stdout.readline()
@@ -155,7 +165,7 @@ def main():
             process.wait()
         base = statistics.median(speeds.get("transformers", speeds["numpy"]))
         for kind, values in speeds.items():
-            print(f"{size}: {kind:12} {statistics.median(values):9,.0f} tokens/s  {statistics.median(values) / base:6.2f} times "
+            print(f"{size}: {kind:13} {statistics.median(values):9,.0f} tokens/s  {statistics.median(values) / base:6.2f} times "
                   f"{'transformers' if 'transformers' in speeds else 'numpy'}  ({', '.join(f'{v:,.0f}' for v in values)})", flush=True)
         results[size] = speeds
     if options.json:

@@ -37,6 +37,8 @@ def add_commands(commands):
                          help="tokens of the prompt that is read")
     command.add_argument("--new-tokens", type=int, default=64, metavar="N",
                          help="tokens that are written after it")
+    command.add_argument("--batches", nargs="+", type=int, default=[], metavar="N",
+                         help="write N texts at once, too (after one token each)")
     command.add_argument("--rounds", type=int, default=3, metavar="N",
                          help="rounds; in each, everyone reads and writes once, in turn")
     add_json(command)
@@ -53,9 +55,9 @@ def bench(options):
         scheme_of_form(form)
         if (twin, form) == ("numpy", "bfloat16"):
             raise UserError("--forms bfloat16 is for --twins jax: NumPy has no such numbers")
-    if options.prompt_tokens < 1 or options.new_tokens < 1 or options.rounds < 1:
-        raise UserError(
-            "--prompt-tokens, --new-tokens and --rounds are whole numbers of at least 1")
+    if min(options.prompt_tokens, options.new_tokens, options.rounds, *options.batches) < 1:
+        raise UserError("--prompt-tokens, --new-tokens, --batches and --rounds are whole numbers "
+                        "of at least 1")
     rate = bandwidth()
     workers = [_Worker(options, twin, form) for twin, form in kinds]
     try:
@@ -67,9 +69,11 @@ def bench(options):
             worker.process.terminate()
             worker.process.communicate()
     for result, peak, *rounds in zip(results, memory, *times, strict=True):
-        read, write = zip(*rounds)
+        read, write, *batches = zip(*rounds)
         result["read"] = [options.prompt_tokens / seconds for seconds in read]
         result["write"] = [options.new_tokens / seconds for seconds in write]
+        result["batches"] = {size: [size * options.new_tokens / seconds for seconds in each]
+                             for size, each in zip(options.batches, batches, strict=True)}
         result["peak_bytes"] = peak
         result["share"] = result["bytes"] * statistics.median(result["write"]) / rate
     report = {"path": str(options.path), "machine": machine(), "bytes_per_second": rate,
@@ -106,6 +110,12 @@ def show(report: dict):
         "first s: seconds to the first token, loading and compiling included. reads/s, writes/s:\n"
         "tokens a second, medians. share: bytes that a token needs x tokens/s, as a share of\n"
         "what the machine reads.", highlight=False)
+    for row in report["results"]:
+        one = statistics.median(row["write"])
+        for size, each in row["batches"].items():
+            rate = statistics.median(each)
+            console.print(f"{row['twin']} {row['form']}, {size} texts at once: {rate:,.1f} "
+                          f"tokens/s, {rate / one:.1f} times one", highlight=False)
 
 
 def machine() -> dict:
@@ -159,7 +169,7 @@ class _Worker:
     def __init__(self, options, twin: str, form: str):
         self.name = f"{twin} {form}"
         about = [str(options.path), options.tokenizer, twin, form, options.prompt_tokens,
-                 options.new_tokens]
+                 options.new_tokens, options.batches]
         self.process = subprocess.Popen([sys.executable, "-c", START, json.dumps(about)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         encoding="utf-8")
@@ -180,17 +190,18 @@ class _Worker:
 START = "import json, sys; from minillm.cli.bench import work; work(*json.loads(sys.argv[1]))"
 
 
-def work(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int):
+def work(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int, batches):
     """What a worker's process does: answers a line with a line."""
     try:
-        answers = answers_of(path, tokenizer, twin, form, prompt_tokens, new_tokens)
+        answers = answers_of(path, tokenizer, twin, form, prompt_tokens, new_tokens, batches)
         for line in sys.stdin:
             print(json.dumps({"value": answers[line.strip()]()}), flush=True)
     except UserError as error:
         print(json.dumps({"error": str(error)}), flush=True)
 
 
-def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int) -> dict:
+def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int,
+               batches: list[int]) -> dict:
     """{what a worker is asked: how it finds the answer}. Loads the model. Raises UserError."""
     import numpy as np
 
@@ -217,14 +228,22 @@ def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_to
             times.append(time.perf_counter())
         return times
 
+    def batch(size: int) -> float:
+        """Seconds of `size` texts that are written at once."""
+        prompts = rng.integers(0, config.vocab_size, (size, 1)).tolist()
+        settings, began = GenerateConfig(max_new_tokens=new_tokens, temperature=0), time.perf_counter()
+        for _ in twin_package(twin).generate_batch(model.params, prompts, config, settings):
+            pass
+        return time.perf_counter() - began
+
     def start() -> dict:
         first = once()[1] - began
-        once()                                                   # a second time, all is compiled
+        turn()                                                   # a second time, all is compiled
         return {"twin": twin, "form": form, "first_token_seconds": first, "bytes": size}
 
-    def turn() -> tuple[float, float]:
+    def turn() -> list[float]:
         times = once()
-        return times[1] - times[0], times[-1] - times[1]
+        return [times[1] - times[0], times[-1] - times[1], *map(batch, batches)]
 
     return {"start": start, "turn": turn, "memory": peak_memory}
 

@@ -121,9 +121,14 @@ def pack(integers_OI):
 
 
 def unpack(packed, width: int):
-    """The inverse of `pack`: int8 (O, width). Shifting left, then right, extends the sign."""
-    low, high = (packed << 4).astype(np.int8) >> 4, packed.astype(np.int8) >> 4
-    return np.stack([low, high], axis=-1).reshape(len(packed), -1)[:, :width]
+    """The inverse of `pack`: int8 (O, width)."""
+    return np.stack(_halves(packed), axis=-1).reshape(len(packed), -1)[:, :width]
+
+
+def _halves(packed):
+    """The integers of the even inputs and of the odd ones, int8 (O, ceil(I / 2)) each. Shifting to
+    the right extends a sign; so does x ^ 8 - 8, of 0 ... 15."""
+    return ((packed & 15) ^ 8).astype(np.int8) - np.int8(8), packed.astype(np.int8) >> 4
 
 
 def take_rows(w, rows):
@@ -137,17 +142,27 @@ def take_rows(w, rows):
 def dequantize(w, dtype=np.float32):
     """The float matrix of a record, in the record's orientation: scale * (integer - zero), or
     scale * (integer - lowest) + low."""
-    w_OI = integers(w).astype(dtype)
-    if w.lows is not None:
-        w_OI = w_OI - w.scheme.lowest
-    if w.zeros is not None:
-        w_OI = w_OI - expand_scales(w.zeros, w.width, w.scheme).astype(dtype)
-    w_OI = w_OI * expand_scales(w.scales, w.width, w.scheme).astype(dtype)
-    if w.lows is not None:
-        w_OI = w_OI + expand_scales(w.lows, w.width, w.scheme).astype(dtype)
+    w_OI = _to_floats(integers(w), w, dtype)
     if w.columns is not None:
         w_OI[:, w.columns] = w.kept
     return w_OI.T if w.transposed else w_OI
+
+
+def _to_floats(integers_OI, w, dtype, size: int = GROUP):
+    """scale * (integer - zero), or scale * (integer - lowest) + low, of some inputs of a record:
+    `size` of them share a scale. (O, I). One array, changed in place: it stays in the cache."""
+    def spread(part):
+        return expand_scales(part.astype(dtype), integers_OI.shape[1], w.scheme, size)
+
+    w_OI = integers_OI.astype(dtype)
+    if w.lows is not None:
+        w_OI -= w.scheme.lowest
+    if w.zeros is not None:
+        w_OI -= spread(w.zeros)
+    w_OI *= spread(w.scales)
+    if w.lows is not None:
+        w_OI += spread(w.lows)
+    return w_OI
 
 
 def integers(w):
@@ -173,11 +188,20 @@ def matmul_weight_only(x_TI, w):
     """Integer weights, float activations: y = scale (sum of x w - zero * sum of x).
 
     One scale per output can be taken out of the sum. If a row has several scales, or outlier
-    inputs, the weights are converted to float first.
+    inputs, the weights are converted to float first; of two integers in a byte, those of the even
+    inputs and those of the odd ones are two matrices.
     """
-    if w.scheme.scale_per == "group32" or w.columns is not None:
+    if w.columns is not None:
         return x_TI @ dequantize(w, x_TI.dtype)
-    sums_TO = x_TI @ integers(w).astype(x_TI.dtype).T
+    parts = [(x_TI, w.integers, GROUP)]
+    if w.scheme.bits == 4:
+        even_OP, odd_OP = _halves(w.integers)
+        pairs_TP2 = np.pad(x_TI, ((0, 0), (0, w.width % 2))).reshape(len(x_TI), -1, 2)
+        x_even_TP, x_odd_TP = np.ascontiguousarray(pairs_TP2.transpose(2, 0, 1))
+        parts = [(x_even_TP, even_OP, GROUP // 2), (x_odd_TP, odd_OP, GROUP // 2)]
+    if w.scheme.scale_per == "group32":
+        return sum(x @ _to_floats(integers, w, x.dtype, size).T for x, integers, size in parts)
+    sums_TO = sum(x @ integers.astype(x.dtype).T for x, integers, _ in parts)
     if w.zeros is not None:
         sums_TO = sums_TO - np.sum(x_TI, axis=1, keepdims=True) * w.zeros[:, 0].astype(x_TI.dtype)
     return sums_TO * w.scales[:, 0].astype(x_TI.dtype)

@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 def test_the_report_has_every_twin_and_form(folder, capsys):
     assert cli.main(["bench", str(folder), "--twins", "numpy", "--forms", "float32",
-                     "int8-channel-a8", *SMALL, "--json"]) == 0
+                     "int8-channel-a8", *SMALL, "--batches", "3", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert [(row["twin"], row["form"])
             for row in report["results"]] == [("numpy", "float32"), ("numpy", "int8-channel-a8")]
@@ -37,6 +37,7 @@ def test_the_report_has_every_twin_and_form(folder, capsys):
     assert int8["bytes"] < 0.6 * full["bytes"]  # a quarter, and scales: the matrices are small
     for row in report["results"]:
         assert len(row["read"]) == len(row["write"]) == 2 and min(row["read"] + row["write"]) > 0
+        assert len(row["batches"]["3"]) == 2 and min(row["batches"]["3"]) > 0
         assert row["peak_bytes"] > 2**24 and row["first_token_seconds"] > 0
 
 
