@@ -10,11 +10,17 @@ others measured, each with its source.
     state             16 N bytes over the devices: parameters, gradients, two moments in float32
     kept              rows x T x (L D + 4 V + a layer's inside) x 4 bytes, with --recompute
     traffic           12 N bytes a step in and out of a device: parameters twice, gradients once
+
+What --recompute saves on a CPU is measured here: what XLA plans for a step of the larger model of
+training_speed.py.
 """
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from minillm.architecture.llama import count
 from minillm.config import ModelConfig
@@ -76,6 +82,21 @@ def plan(config: ModelConfig, devices: int, rows: int) -> dict:
     }
 
 
+def planned_megabytes(recompute: bool) -> float:
+    """What XLA sets aside for a step on a CPU of two devices, beside the state."""
+    from minillm.architecture.llama import init
+    from minillm.in_jax import sharding, train as training
+    from training_speed import SIZES
+
+    config, train, _ = SIZES["large"]
+    sharding.use_cpu_devices(2)
+    tokens_NBT = np.zeros((1, train.batch_size, train.context), np.int32)
+    state = training.init_state(init(config, np.random.default_rng(0)))
+    program = training._train_steps.lower(state, tokens_NBT, tokens_NBT, config,
+                                          replace(train, recompute=recompute))
+    return program.compile().memory_analysis().temp_size_in_bytes / 1e6
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--json", help="write the figures here")
@@ -83,7 +104,8 @@ def main():
     plans = {name: plan(*shape) for name, shape in SHAPES.items()}
     checked = MEASURED["tokens_per_second"] * flop_per_token(SHAPES["8B"][0], MEASURED["context"])
     results = {"peak_teraflops": PEAK / 1e12, "memory_gb": MEMORY / 1e9, "mfu": MFU, "tokens_per_parameter": TOKENS,
-               "dollars": DOLLARS, "checked_mfu": checked / PEAK, "plans": plans}
+               "dollars": DOLLARS, "checked_mfu": checked / PEAK, "plans": plans,
+               "cpu_megabytes": {str(flag): planned_megabytes(flag) for flag in (False, True)}}
     print(json.dumps(results, indent=1))
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

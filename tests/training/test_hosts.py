@@ -1,4 +1,4 @@
-"""Promises of several machines: the losses of one process, files written once, and an end in one line.
+"""Promises of several machines: the losses of one process, files once, an end in one line.
 
 The machines are processes of this one; each has its own devices.
 """
