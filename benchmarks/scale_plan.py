@@ -73,7 +73,8 @@ def plan(config: ModelConfig, devices: int, rows: int) -> dict:
         "kept_gb_of_a_row": kept / rows / 1e9,
         "kept_gb_of_a_row_plainly": kept_bytes(config, 1, False) / 1e9,
         "device_gb": (state + kept) / 1e9, "host_gb": 12 * parameters / 1e9,
-        "tokens_per_second": [tokens / s for s in seconds], "days": [s / 86400 for s in seconds],
+        "thousand_tokens_per_second": [tokens / s / 1e3 for s in seconds],
+        "days": [s / 86400 for s in seconds],
         "device_hours": [devices * s / 3600 for s in seconds],
         "dollars": [devices * seconds[1] / 3600 * DOLLARS[0],
                     devices * seconds[0] / 3600 * DOLLARS[1]],
@@ -103,7 +104,8 @@ def main():
     options = options.parse_args()
     plans = {name: plan(*shape) for name, shape in SHAPES.items()}
     checked = MEASURED["tokens_per_second"] * flop_per_token(SHAPES["8B"][0], MEASURED["context"])
-    results = {"peak_teraflops": PEAK / 1e12, "memory_gb": MEMORY / 1e9, "mfu": MFU, "tokens_per_parameter": TOKENS,
+    results = {"peak_teraflops": PEAK / 1e12, "memory_gb": MEMORY / 1e9, "mfu": MFU,
+               "tokens_per_parameter": TOKENS,
                "dollars": DOLLARS, "checked_mfu": checked / PEAK, "plans": plans,
                "cpu_megabytes": {str(flag): planned_megabytes(flag) for flag in (False, True)}}
     print(json.dumps(results, indent=1))
