@@ -18,6 +18,14 @@ def counts(messages, render, encode):
     return counted
 
 
+# ---- b_not_zero-normal ----
+# Both drawn, and too large.
+
+
+def start(inputs, outputs, rank, rng):
+    return rng.standard_normal((inputs, rank)), rng.standard_normal((rank, outputs))
+
+
 # ---- b_not_zero ----
 # Both drawn, as every other matrix.
 

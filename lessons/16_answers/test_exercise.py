@@ -39,8 +39,8 @@ HINTS = {
     ),
     "bos_doubled": Hint(
         "Your text begins with the beginning-of-text token twice: the template has written it "
-        "already, and the tokenizer puts another before it. The model has never read such a "
-        "beginning, and answers a little worse without anybody noticing.",
+        "already, and the tokenizer puts another before it. In training the model has never read "
+        "such a beginning, and nothing reports it.",
         "Print the first three tokens. Who wrote each of them?",
     ),
     "template_twice": Hint(
@@ -470,7 +470,7 @@ TASKS = [
         drawn(b_zero=True),
         drawn_sizes,
         {
-            "b_not_zero": drawn(),
+            "b_not_zero": (drawn(), drawn(within=False)),
             "both_zero": drawn(a_zero=True, b_zero=True, fills=False),
             "roles_swapped": drawn(a_zero=True),
             "too_large": drawn(b_zero=True, within=False),
