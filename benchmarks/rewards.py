@@ -1,9 +1,9 @@
 """What rewards teach beside right answers: GRPO, rejection sampling, DPO and SFT from one model.
 
-    python benchmarks/rewards.py MODEL [--seeds 3] [--early 400] [--steps 200] [--json FILE]
+    python benchmarks/rewards.py MODEL [--seeds 0 1 2] [--early 150] [--steps 60] [--json FILE]
 
-MODEL is the folder of a finished `minillm demo`. Each seed begins with an sft run on sums that is
-stopped early, and goes on from there in four ways:
+MODEL is the folder of a finished `minillm demo`. Each seed begins with an sft run that is stopped
+early, and goes on from there in four ways:
 
     grpo       `--steps` steps of 64 answers, groups of 8
     rejection  as many answers to the same number of questions, all written by the first model; sft
@@ -45,8 +45,10 @@ def measured(folder, task, options) -> dict:
     """Accuracy, share of right samples, pass@8 and nats a story of the model in a folder."""
     model = tuning.with_template(load(folder))
     examples = task.some("validation", options.questions)
-    first, _ = tuning.graded(model, examples, task.reward,
-                             GenerateConfig(max_new_tokens=NEW_TOKENS, temperature=0), "jax")
+    greedy = GenerateConfig(max_new_tokens=NEW_TOKENS, temperature=0)
+    first, _ = tuning.graded(model, examples, task.reward, greedy, "jax")
+    learned, _ = tuning.graded(model, task.some("train", options.questions), task.reward, greedy,
+                               "jax")
     drawn, _ = tuning.graded(model, examples[: options.questions // 4], task.reward,
                              GenerateConfig(max_new_tokens=NEW_TOKENS), "jax", TIMES)
     stories = training.held_out(open_dataset(Path(options.model) / "data"),
@@ -54,6 +56,7 @@ def measured(folder, task, options) -> dict:
     losses = training.evaluate(twin_package("jax"), model.on("jax").params, model.config, stories,
                                16)
     return {"accuracy": float(first.mean()), "questions": len(examples),
+            "train_accuracy": float(learned.mean()),
             "samples_right": float(drawn.mean()), "pass_at_8": float(drawn.max(axis=1).mean()),
             "nats_per_story": losses["nats_per_document"]}
 
@@ -64,7 +67,8 @@ def tuned(folder, start, task, method: str, train: TrainConfig, options, talks=N
     tune = TuneConfig(method=method, beta=options.beta if method == "grpo" else 0.1)
     tuning.ready(train, "jax")
     if talks is None:
-        data = tuning.read_data(task.name, model, train.context, options.examples, train.seed)
+        data = tuning.read_data(task.name, model, train.context, options.examples, train.seed,
+                                options.difficulty)
     else:
         data = tuning.of_conversations(
             task.name, model, train.context, talks, task.conversations("validation", 64))
@@ -121,8 +125,10 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("model")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options.add_argument("--early", type=int, default=400, help="steps of the first sft run")
-    options.add_argument("--steps", type=int, default=200, help="of each way after it")
+    options.add_argument("--early", type=int, default=150, help="steps of the first sft run")
+    options.add_argument("--steps", type=int, default=60, help="of each way after it")
+    options.add_argument("--task", default="sums", choices=tuning.TASKS)
+    options.add_argument("--difficulty", type=int, default=1, help="digits of the numbers of sums")
     options.add_argument("--beta", type=float, default=0.02, help="of grpo")
     options.add_argument("--examples", type=int, default=20_000)
     options.add_argument("--questions", type=int, default=400)
@@ -130,16 +136,18 @@ def main():
     options.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     options.add_argument("--json")
     options = options.parse_args()
-    task = tuning.task_of("sums")
+    task = tuning.task_of(options.task, options.difficulty)
     results = {"setting": {name: getattr(options, name) for name in
-                           ("early", "steps", "beta", "examples", "questions", "stories")},
+                           ("task", "difficulty", "early", "steps", "beta", "examples", "questions",
+                            "stories")},
                "runs": {}}
     if options.json and Path(options.json).exists():
         results["runs"] = json.loads(Path(options.json).read_text(encoding="utf-8"))["runs"]
 
     def add(name, one):
         results["runs"][name] = one
-        print(f"{name}: {one['accuracy']:.1%} right, samples {one['samples_right']:.1%}, pass@8 "
+        print(f"{name}: {one['accuracy']:.1%} right (of train "
+              f"{one['train_accuracy']:.1%}), samples {one['samples_right']:.1%}, pass@8 "
               f"{one['pass_at_8']:.1%}, {one['nats_per_story']:.1f} nats a story, "
               f"{one['seconds']:.0f} s", flush=True)
         if options.json:

@@ -235,6 +235,7 @@ class DistillConfig:
 
 
 TUNE_METHODS = ("sft", "lora", "dpo", "grpo")
+TRAINED = ("model", "adapters")
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,8 @@ class TuneConfig:
     `rank` and `alpha` are those of LoRA's adapters (see architecture/adapted.py): alpha / rank is
     what the change is multiplied with. `targets` are the matrices of a layer that get one. The rest
     is for dpo and grpo (see in_numpy/preference.py): `beta` holds the model near the first one,
-    `group` answers are written to each question, `clip` is how far a ratio counts.
+    `group` answers are written to each question, `clip` is how far a ratio counts. `trained` is
+    the model, or adapters beside it, which stays: lora is sft of adapters.
     """
 
     method: str = "sft"
@@ -254,12 +256,19 @@ class TuneConfig:
     group: int = 8
     beta: float = 0.1
     clip: float = 0.2
+    trained: str = "model"
 
     def __post_init__(self):
         check(self, one_of(TUNE_METHODS), "method")
+        check(self, one_of(TRAINED), "trained")
         check(self, COUNT, "rank", "group")
         check(self, POSITIVE, "alpha", "clip")
         check(self, NOT_NEGATIVE, "beta")
+
+    @property
+    def adapts(self) -> bool:
+        """Is a change beside the model trained, and not the model?"""
+        return self.trained == "adapters" or self.method == "lora"
 
     @property
     def scale(self) -> float:

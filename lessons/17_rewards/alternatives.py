@@ -38,7 +38,8 @@ def gradient(log_p, old, advantage, answer, clip):
 
 
 def kl(log_p, reference, answer):
-    parts = [np.exp(r - p) - 1 + p - r for p, r, some in zip(log_p.ravel(), reference.ravel(), answer.ravel()) if some]
+    every = zip(log_p.ravel(), reference.ravel(), answer.ravel())
+    parts = [np.exp(r - p) - 1 + p - r for p, r, some in every if some]
     return sum(parts) / len(parts)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from minillm.config import (
     OPTIMIZERS,
     PRECISIONS,
+    TRAINED,
     TUNE_METHODS,
     ModelConfig,
     TrainConfig,
@@ -48,6 +49,7 @@ HELP = {
     "the model itself answers (both: sums, desk)",
     "group": "grpo: answers to each question, a divisor of the batch size",
     "beta": "dpo, grpo: how firmly the model is held near the first one",
+    "trained": "what is trained: the model, or adapters beside it (lora is sft of adapters)",
     "clip": "grpo: how far from 1 a ratio counts",
     "rank": "rank of LoRA's changes",
     "alpha": "LoRA's alpha: the change counts alpha / rank times",
@@ -74,7 +76,8 @@ SHAPE = {  # the help of the options that override what a preset or a depth sets
     "o_proj_init_gain": "o_proj starts as so many times the transpose of v_proj; 0: random, as "
     "other matrices (default: 0; 6 where the text is the story world)",
 }
-CHOICES = {"method": TUNE_METHODS, "optimizer": OPTIMIZERS, "matmul_precision": PRECISIONS}
+CHOICES = {"method": TUNE_METHODS, "trained": TRAINED, "optimizer": OPTIMIZERS,
+           "matmul_precision": PRECISIONS}
 
 
 # ---- Options ---------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def tune(options):
     if train.context > longest:
         raise UserError(f"--context {train.context}: {options.path} reads {longest} tokens at most")
     tuning.check(model, train, tune)
-    if tune.method != "lora":
+    if not tune.adapts:
         training.check_memory(model.config, train, options.twin)
     tuning.ready(train, options.twin)
     data = tuning.read_data(options.data, model, train.context, options.examples,

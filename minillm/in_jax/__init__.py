@@ -54,7 +54,12 @@ from minillm.in_jax.preference import compare_step, dpo, grpo, read_log_p, token
 from minillm.in_jax.rows import by_rows
 from minillm.in_jax.speculative import speculate
 from minillm.in_jax.train import init_state, row_losses, train_step, train_steps
-from minillm.in_jax.tune import adapter_loss_and_grads, adapter_step, adapter_steps
+from minillm.in_jax.tune import (
+    adapter_loss_and_grads,
+    adapter_step,
+    adapter_steps,
+    compare_adapters_step,
+)
 
 head = unembedding  # its name before
 

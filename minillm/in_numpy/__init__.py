@@ -56,7 +56,12 @@ from minillm.in_numpy.pieces import read, stream
 from minillm.in_numpy.preference import compare_step, dpo, grpo, read_log_p, token_log_p
 from minillm.in_numpy.speculative import speculate
 from minillm.in_numpy.train import init_state, row_losses, train_step, train_steps
-from minillm.in_numpy.tune import adapter_loss_and_grads, adapter_step, adapter_steps
+from minillm.in_numpy.tune import (
+    adapter_loss_and_grads,
+    adapter_step,
+    adapter_steps,
+    compare_adapters_step,
+)
 
 head = unembedding  # its name before
 

@@ -6,8 +6,9 @@ What full tuning needs is in train.py: a target that does not count is IGNORE.
 import numpy as np
 
 from minillm.architecture.adapters import adapt
-from minillm.config import ModelConfig, TrainConfig
+from minillm.config import ModelConfig, TrainConfig, TuneConfig
 from minillm.in_numpy.model import loss_and_grads
+from minillm.in_numpy.preference import compare_loss_and_grads
 from minillm.in_numpy.train import take_step
 
 
@@ -15,8 +16,13 @@ def adapter_loss_and_grads(adapters, base, tokens_BT, targets_BT, config: ModelC
                            scale: float):
     """The loss of the adapted model, and its gradient for the adapters alone."""
     value, grads = loss_and_grads(adapt(base, adapters, scale), tokens_BT, targets_BT, config)
+    return value, _of_adapters(grads, adapters)
+
+
+def _of_adapters(grads, adapters):
+    """The gradients of what is trained, a tree like `adapters`."""
     layers = zip(grads["layers"], adapters["layers"])
-    return value, {"layers": [{name: layer[name] for name in changes} for layer, changes in layers]}
+    return {"layers": [{name: layer[name] for name in changes} for layer, changes in layers]}
 
 
 def adapter_step(state, base, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig,
@@ -35,3 +41,17 @@ def adapter_steps(state, base, tokens_NBT, targets_NBT, config: ModelConfig, tra
         state, metrics = adapter_step(state, base, tokens_BT, targets_BT, config, train, scale)
         history.append(metrics)
     return state, {name: np.array([metrics[name] for metrics in history]) for name in history[0]}
+
+
+def compare_adapters_loss_and_grads(adapters, base, batch, config: ModelConfig, tune: TuneConfig):
+    """The loss of `compare` for the adapted model, and its gradient for the adapters alone."""
+    params = adapt(base, adapters, tune.scale)
+    value, grads = compare_loss_and_grads(params, batch, config, tune)
+    return value, _of_adapters(grads, adapters)
+
+
+def compare_adapters_step(state, base, batch, config: ModelConfig, train: TrainConfig,
+                          tune: TuneConfig):
+    """`compare_step` where the parameters of the state are adapters of `base`."""
+    loss, grads = compare_adapters_loss_and_grads(state["params"], base, batch, config, tune)
+    return take_step(state, loss, grads, train)

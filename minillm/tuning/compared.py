@@ -1,11 +1,10 @@
 """Tuning by comparing answers: what DPO and GRPO share, and DPO's pairs of answers.
 
-Every parameter is trained, and the first model is the reference, which stays.
+The first model is the reference, which stays.
 """
 
 import numpy as np
 
-from minillm import training
 from minillm.config import IGNORE, TrainConfig, TuneConfig
 from minillm.errors import UserError
 from minillm.loading import Model
@@ -16,24 +15,29 @@ from minillm.tuning.rendering import rendered
 PAIRS, ROOM = 2000, 16  # pairs to learn from; rows have a multiple of so many tokens
 
 
-def comparing(package, model: Model, train: TrainConfig, tune: TuneConfig, batch, describe,
-              shared: dict) -> training.Method:
-    """The method whose step takes `batch(params, step)`: ({"tokens_BT", "targets_BT", what the loss
-    needs beside}, what to log)."""
-    reference = package.to_device(model.params)
+def comparing(package, model: Model, train: TrainConfig, tune: TuneConfig, batch, whole,
+              base):
+    """The `take` whose steps read `batch(params, step)`: ({"tokens_BT", "targets_BT", what the loss
+    needs beside}, what to log). `whole(trained)` are the parameters of the model."""
+    reference = package.to_device(model.params) if base is None else base
+
+    def compare(state, one):
+        if base is None:
+            return package.compare_step(state, one, model.config, train, tune)
+        return package.compare_adapters_step(state, base, one, model.config, train, tune)
 
     def take(state, first, end):
         history = []
         for step in range(first, end):
-            one, about = batch(state["params"], step)
+            one, about = batch(whole(state["params"]), step)
             one["reference_BT"] = package.read_log_p(reference, one["tokens_BT"], one["targets_BT"],
                                                      model.config)
-            state, metrics = package.compare_step(state, one, model.config, train, tune)
+            state, metrics = compare(state, one)
             history.append({name: float(value) for name, value in metrics.items()} | about)
         return state, {name: np.array([metrics[name] for metrics in history])
                        for name in history[0]}
 
-    return training.Method(lambda: model.params, take, describe=describe, **shared)
+    return take
 
 
 def check_task(data: Data, tune: TuneConfig):
@@ -43,8 +47,8 @@ def check_task(data: Data, tune: TuneConfig):
                         "a file; give --data sums or desk")
 
 
-def of_pairs(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, describe,
-             shared: dict, twin: str) -> training.Method:
+def of_pairs(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, whole,
+             base, twin: str):
     """DPO: every step reads pairs of a right and a wrong answer."""
     tokens_RT, targets_RT = pairs(model, data, train.seed)
 
@@ -54,7 +58,7 @@ def of_pairs(package, model: Model, train: TrainConfig, tune: TuneConfig, data: 
         rows = np.stack([2 * chosen, 2 * chosen + 1], axis=1).reshape(-1)
         return {"tokens_BT": tokens_RT[rows], "targets_BT": targets_RT[rows]}, {}
 
-    return comparing(package, model, train, tune, batch, describe, shared)
+    return comparing(package, model, train, tune, batch, whole, base)
 
 
 def pairs(model: Model, data: Data, seed: int):

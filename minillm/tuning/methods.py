@@ -1,4 +1,8 @@
-"""What a run of tuning trains: every parameter, or adapters beside a model that stays."""
+"""What a run of tuning trains: every parameter, or adapters beside a model that stays.
+
+`take_of(whole, base)` returns the `take` of the run (see `training.Method`), where `whole(trained)`
+are the parameters of the model, and `base` those beside which adapters are trained, or None.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -13,27 +17,22 @@ from minillm.loading import Model, fingerprint
 from minillm.tuning.data import Data
 
 
-def of_everything(package, model: Model, train: TrainConfig, data: Data,
-                  shared: dict) -> training.Method:
+def of_everything(model: Model, take_of, shared: dict) -> training.Method:
     """Every parameter is trained, and the folder is a model."""
-    def take(state, first, end):
-        return package.train_steps(state, *data.train.batches(train, first, end), model.config,
-                                   train)
-
+    take = take_of(lambda trained: trained, None)
     return training.Method(lambda: model.params, take, describe=partial(describe, model), **shared)
 
 
-def of_adapters(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data,
+def of_adapters(package, model: Model, tune: TuneConfig, seed: int, take_of,
                 shared: dict) -> training.Method:
     """Adapters are trained, and the folder holds them alone: PEFT's layout."""
     base, of = package.to_device(model.params), fingerprint(model)
     first = init_adapters(model.params, tune.target_names, tune.rank,
-                          np.random.default_rng([train.seed, 4]))
+                          np.random.default_rng([seed, 4]))
     shared["origin"] |= {"base": of}
 
-    def take(state, begin, end):
-        return package.adapter_steps(state, base, *data.train.batches(train, begin, end),
-                                     model.config, train, tune.scale)
+    def whole(trained):
+        return adapt(base, trained, tune.scale)
 
     def described(folder: Path):
         base = str(Path(model.source).resolve())
@@ -42,10 +41,21 @@ def of_adapters(package, model: Model, train: TrainConfig, tune: TuneConfig, dat
                                   model.chat_template, model.marks)
 
     return training.Method(
-        lambda: first, take, describe=described, shapes=first,
-        whole=lambda trained: adapt(base, trained, tune.scale),
+        lambda: first, take_of(whole, base), describe=described, shapes=first, whole=whole,
         save=adapter.save_adapters,
         read=lambda folder: adapter.load_adapters(folder, model.params), **shared)
+
+
+def of_answers(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, whole,
+               base, twin: str):
+    """SFT: every step reads conversations."""
+    def take(state, first, end):
+        batches = data.train.batches(train, first, end)
+        if base is None:
+            return package.train_steps(state, *batches, model.config, train)
+        return package.adapter_steps(state, base, *batches, model.config, train, tune.scale)
+
+    return take
 
 
 def describe(model: Model, folder: Path):

@@ -9,7 +9,6 @@ So beta is measured against rewards: where two answers differ by less than beta,
 
 import numpy as np
 
-from minillm import training
 from minillm.config import IGNORE, GenerateConfig, TrainConfig, TuneConfig
 from minillm.loading import Model
 from minillm.tuning.answers import ROOM, prompts, texts, write
@@ -19,9 +18,9 @@ from minillm.tuning.data import Data
 QUESTIONS, NEW_TOKENS = 2000, 16
 
 
-def of_rewards(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, describe,
-               shared: dict, twin: str) -> training.Method:
-    """Every parameter is trained, by rewards of what the model writes."""
+def of_rewards(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, whole,
+               base, twin: str):
+    """GRPO: every step reads what the model writes, and its rewards."""
     writer = Writer(model, data, train, tune, twin)
 
     def batch(params, step: int):
@@ -30,7 +29,7 @@ def of_rewards(package, model: Model, train: TrainConfig, tune: TuneConfig, data
         return one | {"old_BT": old_BT}, {"reward": float(np.mean(rewards)),
                                           "groups_that_differ": differing(rewards, tune.group)}
 
-    return comparing(package, model, train, tune, batch, describe, shared)
+    return comparing(package, model, train, tune, batch, whole, base)
 
 
 class Writer:

@@ -20,7 +20,7 @@ from minillm.loading import Model, twin_package
 from minillm.tuning.answers import texts, write
 from minillm.tuning.compared import check_task, of_pairs
 from minillm.tuning.data import Data
-from minillm.tuning.methods import describe, of_adapters, of_everything
+from minillm.tuning.methods import of_adapters, of_answers, of_everything
 from minillm.tuning.rendering import ask_template
 from minillm.tuning.rewarded import of_rewards
 
@@ -37,14 +37,18 @@ def run(folder, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, 
     shared = dict(rows=data.rows, sample=partial(sample, model, data, twin),
                   epochs=lambda step: step * train.batch_size / len(data.train.tokens_RT),
                   origin={f"tune {name}": value for name, value in asdict(tune).items()})
-    if tune.method == "lora":
-        method = of_adapters(package, model, train, tune, data, shared)
-    elif tune.method in ("dpo", "grpo"):    # their aim is no loss on given answers: keep the last
+    aims = {"dpo": of_pairs, "grpo": of_rewards}
+    if tune.method in aims:                 # their aim is no loss on given answers: keep the last
         options["keep"] = options.get("keep") or "last"
-        compared = of_pairs if tune.method == "dpo" else of_rewards
-        method = compared(package, model, train, tune, data, partial(describe, model), shared, twin)
+    aim = aims.get(tune.method, of_answers)
+
+    def take_of(whole, base):
+        return aim(package, model, train, tune, data, whole, base, twin)
+
+    if tune.adapts:
+        method = of_adapters(package, model, tune, train.seed, take_of, shared)
     else:
-        method = of_everything(package, model, train, data, shared)
+        method = of_everything(model, take_of, shared)
     return training.run(folder, model.config, train, data, model.tokenizer, twin=twin,
                         method=method, **options)
 
@@ -58,10 +62,10 @@ def check(model: Model, train: TrainConfig, tune: TuneConfig):
     if not kind.backward_by_hand:
         raise UserError(f"{model.source}: a {kind.name} can be read and run, not trained")
     scheme = scheme_of(model.params)
-    if scheme and (tune.method != "lora" or scheme.activations):
+    if scheme and (not tune.adapts or scheme.activations):
         raise UserError(f"{model.source}: its matrices are quantized: take --method lora, or tune "
                         "the model that it was made from")
-    if tune.method == "lora":
+    if tune.adapts:
         check_targets(model.params, tune.target_names)
 
 
@@ -86,10 +90,10 @@ def sample(model: Model, data: Data, twin: str, params, step: int) -> str:
 def cost(model: Model, tune: TuneConfig) -> str:
     """How much was trained, and the memory that it takes, in words."""
     params = model.params
-    trained = params if tune.method != "lora" else init_adapters(
+    trained = params if not tune.adapts else init_adapters(
         params, tune.target_names, tune.rank, np.random.default_rng(0))
     count, total = (sum(leaf.size for leaf in flatten(tree).values()) for tree in (trained, params))
-    need = bytes_to_train(params if tune.method == "lora" else {}, trained)
-    what = "gradients, moments" + " and the model" * (tune.method == "lora")
+    need = bytes_to_train(params if tune.adapts else {}, trained)
+    what = "gradients, moments" + " and the model" * tune.adapts
     return (f"trained {count:,} numbers, {count / total:.1%} of the model's {total:,}: with {what} "
             f"{megabytes(need)}, activations not counted")

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 import minillm.in_jax.preference as jax_preference
+import minillm.in_jax.tune as jax_tune
 import minillm.in_numpy.preference as numpy_preference
+import minillm.in_numpy.tune as numpy_tune
 from helpers import assert_close, random_config, random_params
-from minillm.architecture.tree import flatten
+from minillm.architecture.adapters import init_adapters
+from minillm.architecture.tree import flatten, tree_map
 from minillm.config import TuneConfig
 
 HOW = TuneConfig(method="grpo", beta=0.3, clip=0.2)
@@ -66,6 +69,30 @@ def test_gradients_of_the_whole_model(how, float64):
     expected = flatten(expected)
     for path, grad in flatten(grads).items():
         assert_close(grad, expected[path], 1e-9, path)
+
+
+@pytest.mark.parametrize("how", [HOW, replace(HOW, method="dpo")], ids=lambda how: how.method)
+def test_gradients_of_adapters(how, float64):
+    rng = np.random.default_rng(6)
+    config = random_config(rng, vocab_size=23)
+    params = random_params(config, rng, np.float64)
+    adapters = tree_map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape),
+                        init_adapters(params, ("q_proj", "down_proj"), 2, rng))
+    tokens, targets = rng.integers(0, 23, (2, 4, 8))
+    targets[:, :3] = -100
+    old, reference = (numpy_preference.read_log_p(params, tokens, targets, config)
+                      + 0.1 * rng.standard_normal((2, 4, 8)))
+    batch = {"tokens_BT": tokens, "targets_BT": targets, "old_BT": old, "reference_BT": reference,
+             "advantage_B": rng.standard_normal(4)}
+    value, grads = numpy_tune.compare_adapters_loss_and_grads(adapters, params, batch, config, how)
+    there, expected = jax.jit(lambda adapters: jax_tune.compare_adapters_loss_and_grads(
+        adapters, params, batch, config, how))(adapters)
+    assert_close(value, there, 1e-12)
+    expected = flatten(expected)
+    assert set(flatten(grads)) == set(flatten(adapters)) == set(expected)
+    for path, grad in flatten(grads).items():
+        assert_close(grad, expected[path], 1e-9, path)
+        assert np.any(grad != 0)
 
 
 def test_a_pair_told_apart_costs_little():

@@ -18,7 +18,9 @@ TRAIN = TrainConfig(steps=14, batch_size=2, context=64, learning_rate=3e-3, warm
                     eval_rows=4, save_every=5, sample_every=6, cpu_devices=1)
 LORA = TuneConfig(method="lora", rank=2, targets="q_proj,down_proj")
 GRPO = TuneConfig(method="grpo", group=2)
-WAYS = {"sft": TuneConfig(), "lora": LORA, "grpo": GRPO, "dpo": TuneConfig(method="dpo")}
+WAYS = {"sft": TuneConfig(), "lora": LORA, "grpo": GRPO, "dpo": TuneConfig(method="dpo"),
+        "grpo adapters": replace(LORA, method="grpo", group=2, trained="adapters"),
+        "dpo adapters": replace(LORA, method="dpo", trained="adapters")}
 
 
 def data_of(model):
@@ -45,6 +47,7 @@ def base(small, tmp_path_factory):
 
 @pytest.mark.parametrize("way, twin", [("sft", "numpy"), ("lora", "numpy"), ("lora", "jax"),
                                        ("grpo", "numpy"), ("dpo", "numpy"),
+                                       ("grpo adapters", "numpy"), ("dpo adapters", "jax"),
                                        pytest.param("sft", "jax", marks=pytest.mark.slow),
                                        pytest.param("grpo", "jax", marks=pytest.mark.slow)])
 def test_resumed_it_is_the_uninterrupted_run(way, twin, base, tmp_path):
@@ -60,7 +63,7 @@ def test_resumed_it_is_the_uninterrupted_run(way, twin, base, tmp_path):
         tuning.run(tmp_path / "parts", base, TRAIN, how, data, twin=twin, callbacks=Interrupt())
     tuning.run(tmp_path / "parts", base, TRAIN, how, data, twin=twin, resume=True)
     names = {path.name for path in (tmp_path / "whole").iterdir()}
-    model = adapter.MODEL if way == "lora" else "model.safetensors"
+    model = adapter.MODEL if how.adapts else "model.safetensors"
     assert {model, "metrics.jsonl", "training_state.safetensors", "tokenizer_config.json"} <= names
     for name in (model, "metrics.jsonl"):
         one, other = ((tmp_path / run / name).read_bytes() for run in ("whole", "parts"))
@@ -68,7 +71,7 @@ def test_resumed_it_is_the_uninterrupted_run(way, twin, base, tmp_path):
     assert [step for step, _ in said] == [6, 12] and all(" -> " in text for _, text in said)
     losses = [r["held_out"] for r in training.read_metrics(tmp_path / "whole" / "metrics.jsonl")
               if "held_out" in r]
-    assert losses[-1] < losses[0] or way in ("dpo", "grpo")
+    assert losses[-1] < losses[0] or how.method in ("dpo", "grpo")
     opened = load(tmp_path / "whole")
     assert opened.chat_template == base.chat_template and opened.config == base.config
 
