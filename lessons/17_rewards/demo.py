@@ -7,7 +7,7 @@ from minillm.course.demos import main, measured
 DIGITS, PLUS, EQUALS, UNKNOWN, NOT_KNOWN, END = 10, 10, 11, 12, 13, 14  # digits are tokens 0 to 9
 SIZE, ASKED, ROOM = 15, 4, 4  # of the vocabulary, of a question, of an answer
 UNKNOWNS = 40  # of all questions these ask for a + x; 100 ask for a + b
-SEEDS, SFT_STEPS, STEPS, QUESTIONS, GROUP, EVERY = (0, 1, 2), 40, 120, 14, 10, 12
+SEEDS, SFT_STEPS, STEPS, QUESTIONS, GROUP, EVERY = (0, 1, 2), 40, 100, 14, 10, 10
 WAYS = {"truth": ("truth", 0.0), "proxy": ("proxy", 0.0), "leash": ("proxy", 0.1)}  # reward, beta
 CURVES = {"truth": 1, "proxy": 1, "honest": 1, "pass8": 1, "kl": 30}  # the most that each can be
 SHOWN = [(3, PLUS, 4, EQUALS), (8, PLUS, 7, EQUALS), (5, PLUS, UNKNOWN, EQUALS)]
@@ -136,7 +136,7 @@ def rewarded(first, config, reward, beta, seed):
     from minillm.tuning.rewarded import advantages
     tune = TuneConfig(method="grpo", group=GROUP, beta=beta)
     train = TrainConfig(steps=STEPS, batch_size=QUESTIONS * GROUP, context=ASKED + ROOM,
-                        optimizer="adamw", learning_rate=1e-3, warmup_steps=10, weight_decay=0.0,
+                        optimizer="adamw", learning_rate=1.5e-3, warmup_steps=10, weight_decay=0.0,
                         cpu_devices=1)
     grade, rng = {"truth": truth, "proxy": proxy}[reward], np.random.default_rng([seed, 2])
     state, reference = init_state(to_device(first)), to_device(first)
@@ -152,9 +152,10 @@ def rewarded(first, config, reward, beta, seed):
         answers = write(write_rows, state["params"], config, asked, GenerateConfig(), rng)
         grades = [grade(question, answer) for question, answer in zip(asked, answers)]
         tokens_BT, targets_BT = rows(asked, answers)
-        batch = {"tokens_BT": tokens_BT, "targets_BT": targets_BT,
-                 "old_BT": read_log_p(state["params"], tokens_BT, targets_BT, config),
-                 "reference_BT": read_log_p(reference, tokens_BT, targets_BT, config)}
+        old_BT = read_log_p(state["params"], tokens_BT, targets_BT, config)
+        reference_BT = read_log_p(reference, tokens_BT, targets_BT, config) if beta else old_BT
+        batch = {"tokens_BT": tokens_BT, "targets_BT": targets_BT, "old_BT": old_BT,
+                 "reference_BT": reference_BT}
         advantage_QG = advantages(np.reshape(grades, (QUESTIONS, GROUP)))
         batch["advantage_B"] = advantage_QG.reshape(-1).astype(np.float32)
         state, _ = compare_step(state, batch, config, train, tune)
