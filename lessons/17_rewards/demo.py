@@ -107,21 +107,19 @@ def rows(asked, answers):
     return tokens_BT, targets_BT
 
 
-def write(write_rows, params, config, asked, sampling, coins):
-    """What the model answers: lists of tokens."""
-    given_NB = np.full((ASKED + ROOM - 1, len(asked)), -1, np.int32)
-    given_NB[: ASKED - 1] = np.array(asked)[:, 1:].T
-    first_B, coins_NB = np.array(asked)[:, 0], coins.random(given_NB.shape, np.float32)
-    new_BN, _ = write_rows(params, first_B, coins_NB, config, sampling, given_NB)
-    answers = np.asarray(new_BN)[:, ASKED - 1 :].tolist()
-    return [row[: row.index(END) + 1] if END in row else row for row in answers]
+def write(generate_batch, params, config, asked, temperature, coins):
+    """What the model answers: lists of tokens, to the end token if there is one."""
+    from minillm.config import GenerateConfig
+    sampling, answers = GenerateConfig(max_new_tokens=ROOM, temperature=temperature), [[] for _ in asked]
+    coins_BN = coins.random((len(asked), ROOM), np.float32)
+    for row, token in generate_batch(params, asked, config, sampling, (END,), coins_BN):
+        answers[row].append(token)
+    return answers
 
 
 def most_probable(params, config):
-    from minillm.config import GenerateConfig
-    from minillm.in_numpy.distill import write_rows
-    greedy = GenerateConfig(temperature=0)
-    return write(write_rows, params, config, SHOWN, greedy, np.random.default_rng(0))
+    from minillm.in_numpy import generate_batch
+    return write(generate_batch, params, config, SHOWN, 0, np.random.default_rng(0))
 
 
 # ---- Rewards -------------------------------------------------------------------------------------
@@ -129,8 +127,8 @@ def most_probable(params, config):
 
 def rewarded(first, config, reward, beta, seed):
     """GRPO from a first model: (curves, the last parameters)."""
-    from minillm.config import GenerateConfig, TrainConfig, TuneConfig
-    from minillm.in_jax.distill import to_device, write_rows
+    from minillm.config import TrainConfig, TuneConfig
+    from minillm.in_jax import generate_batch, to_device
     from minillm.in_jax.preference import compare_step, read_log_p
     from minillm.in_jax.train import init_state
     from minillm.tuning.rewarded import advantages
@@ -149,7 +147,7 @@ def rewarded(first, config, reward, beta, seed):
             return curves, arrays(state["params"])
         chosen = rng.integers(len(questions()), size=QUESTIONS)
         asked = np.repeat(questions()[chosen], GROUP, axis=0)
-        answers = write(write_rows, state["params"], config, asked, GenerateConfig(), rng)
+        answers = write(generate_batch, state["params"], config, asked, 1, rng)
         grades = [grade(question, answer) for question, answer in zip(asked, answers)]
         tokens_BT, targets_BT = rows(asked, answers)
         old_BT = read_log_p(state["params"], tokens_BT, targets_BT, config)
@@ -163,13 +161,12 @@ def rewarded(first, config, reward, beta, seed):
 
 def looked(params, reference, config, seed):
     """The truth is exact: the probability of each right answer. Proxy and KL are of samples."""
-    from minillm.config import GenerateConfig
-    from minillm.in_jax.distill import write_rows
+    from minillm.in_jax import generate_batch
     from minillm.in_jax.preference import read_log_p
     asked, coins = questions(), np.random.default_rng([seed, 3])
     known = rows(asked, [right(question) for question in asked])
     p_B = np.exp(np.asarray(read_log_p(params, *known, config)).sum(axis=1, dtype=float))
-    answers = write(write_rows, params, config, asked, GenerateConfig(), coins)
+    answers = write(generate_batch, params, config, asked, 1, coins)
     batch = rows(asked, answers)
     gap_BT = read_log_p(params, *batch, config) - read_log_p(reference, *batch, config)
     numbers = [proxy(question, answer) for question, answer in zip(asked, answers)]
