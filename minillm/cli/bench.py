@@ -231,7 +231,8 @@ def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_to
     def batch(size: int) -> float:
         """Seconds of `size` texts that are written at once."""
         prompts = rng.integers(0, config.vocab_size, (size, 1)).tolist()
-        settings, began = GenerateConfig(max_new_tokens=new_tokens, temperature=0), time.perf_counter()
+        settings = GenerateConfig(max_new_tokens=new_tokens, temperature=0)
+        began = time.perf_counter()
         for _ in twin_package(twin).generate_batch(model.params, prompts, config, settings):
             pass
         return time.perf_counter() - began

@@ -1,7 +1,6 @@
 """Writing many texts at once: a row for each, in one cache. Twin: minillm/in_numpy/batch.py.
 
-For each number of rows a program is compiled, so rows that have ended are dropped only when three
-of four have: of 32 rows, 8 go on, then 2.
+A program is compiled for each number of rows: they are dropped when three of four have ended.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minillm.config import GenerateConfig, ModelConfig, check_finite, check_prompt
+from minillm.config import GenerateConfig, ModelConfig, check_finite
 from minillm.in_jax.family import forward_of
 from minillm.in_jax.generate import ROOM, are_finite, mark, sample
 from minillm.in_jax.model import init_cache
@@ -25,8 +24,7 @@ AT_ONCE = 16  # tokens of each row that one compiled loop writes, at most: texts
 
 
 def choose(logits_BV, coin_B, given_B, seen_BV, sampling: GenerateConfig):
-    """The next token of each row: `given_B`, or a sampled one where that is below 0. Beside it
-    whether it is given or its logits are finite."""
+    """The next token of each row, given or sampled; is it given, or are its logits finite?"""
     each = lambda logits_V, coin, seen_V: sample(logits_V, coin, sampling, seen_V)
     token_B, finite_B = jax.vmap(each)(logits_BV, coin_B, seen_BV), jax.vmap(are_finite)(logits_BV)
     return jnp.where(given_B < 0, token_B, given_B).astype(jnp.int32), finite_B | (given_B >= 0)
@@ -37,9 +35,7 @@ def batch_step(params, logits_BV, cache, seen_BV, coin_B, given_B, config: Model
     """One token of each row. Returns (logits_BV of the next, cache, seen_BV), token_B, finite_B."""
     token_B, finite_B = choose(logits_BV, coin_B, given_B, seen_BV, sampling)
     logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
-    if seen_BV is not None:
-        seen_BV = jax.vmap(mark)(seen_BV, token_B)
-    return (logits_BTV[:, 0], cache, seen_BV), token_B, finite_B
+    return (logits_BTV[:, 0], cache, jax.vmap(mark)(seen_BV, token_B)), token_B, finite_B
 
 
 @partial(jax.jit, static_argnames=("config", "sampling"), donate_argnames="carry")
@@ -56,28 +52,17 @@ def _steps(params, carry, coins_NB, given_NB, config, sampling):
 @jax.jit
 def take_texts(carry, rows):
     """(logits_BV, cache, seen_BV) of some rows of the batch."""
-    (logits_BV, cache, seen_BV), B = carry, len(carry[0])
-
-    def of(cache_RSE):
-        return cache_RSE.reshape(B, -1, *cache_RSE.shape[1:])[rows].reshape(
-            -1, *cache_RSE.shape[1:])
-
-    layers = [{name: of(part) for name, part in layer.items()} for layer in cache["layers"]]
-    return logits_BV[rows], cache | {"layers": layers}, None if seen_BV is None else seen_BV[rows]
+    (logits_BV, cache, seen_BV), (_, S, E) = carry, carry[1]["layers"][0]["k"].shape
+    of = lambda x_RSE: x_RSE.reshape(len(logits_BV), -1, S, E)[rows].reshape(-1, S, E)
+    layers = [{name: of(x_RSE) for name, x_RSE in layer.items()} for layer in cache["layers"]]
+    return logits_BV[rows], cache | {"layers": layers}, seen_BV[rows]
 
 
 def generate_batch(params, prompts: Sequence[Sequence[int]], config: ModelConfig,
                    sampling: GenerateConfig = GenerateConfig(), stop: Sequence[int] = (),
                    coins_BN=None, room: int = 0) -> Iterator[tuple[int, int]]:
     """Yield (row, token) as they are written: after each prompt what `generate` writes after it,
-    and, other than there, the token of `stop` that ends it.
-
-    A row that has ended is dropped. Each row has coins of its own, or those that `generate` draws.
-    `room`: tokens that the cache holds at least (JAX compiles for each size). Raises UserError as
-    `generate` does.
-    """
-    for prompt in prompts:
-        check_prompt(prompt, config)
+    and, other than there, the token of `stop` that ends it."""
     given_PB, coins_PB, ends_B = by_position(prompts, config, sampling, coins_BN)
     rows, begin = np.arange(len(prompts)), min(map(len, prompts))
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
@@ -87,22 +72,19 @@ def generate_batch(params, prompts: Sequence[Sequence[int]], config: ModelConfig
     cache = init_cache(config, len(rows), room, params["norm"].dtype)
     read_PB = given_PB[: padded_length(begin, room)]              # padded at its end, as in `prefill`
     x_BTD, cache = stream(params, np.maximum(read_PB.T, 0), config, cache)
-    seen_BV = None
-    if sampling.repetition_penalty != 1:
-        seen_BV = np.stack([np.isin(np.arange(config.vocab_size), prompt) for prompt in prompts])
+    seen_BV = np.stack([np.isin(np.arange(config.vocab_size), prompt) for prompt in prompts])
     carry = read(params, x_BTD[:, begin - 1]), cache | {"length": jnp.int32(begin)}, seen_BV
     sampling = replace(sampling, max_new_tokens=0, seed=0)        # others are the same program
     for p in range(begin, int(max(ends_B)), at_once):
-        end, alive = p + at_once, [b for b in _first(rows) if p < ends_B[rows[b]]]
-        if 4 * len(alive) <= len(rows):
-            some = np.resize(alive, -(-len(rows) // 4))           # as many as programs are made for
+        end, alive_B = p + at_once, p < ends_B[rows]
+        if 4 * np.sum(alive_B) <= len(rows):
+            some = np.argsort(~alive_B, stable=True)[: -(-len(rows) // 4)]
             rows, carry = rows[some], take_texts(carry, some)
         given_NB = given_PB[p:end, rows]
         carry, written = _steps(params, carry, coins_PB[p:end, rows], given_NB, config, sampling)
         tokens_NB, finite_NB = map(np.asarray, written)
         for n in range(at_once):
-            for b in _first(rows):
-                row = int(rows[b])
+            for b, row in enumerate(rows.tolist()):
                 if given_NB[n, b] < 0 and p + n < ends_B[row]:
                     check_finite(finite_NB[n, b])
                     yield row, int(tokens_NB[n, b])
@@ -110,8 +92,3 @@ def generate_batch(params, prompts: Sequence[Sequence[int]], config: ModelConfig
                         ends_B[row] = 0
         if not (ends_B > end).any():
             return
-
-
-def _first(rows) -> list[int]:
-    """Where each row stands in a batch that may hold some twice."""
-    return np.unique(rows, return_index=True)[1].tolist()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from minillm.config import GenerateConfig, ModelConfig, check_finite, check_prompt
+from minillm.config import GenerateConfig, ModelConfig, check_finite
 from minillm.in_numpy.family import forward_of
 from minillm.in_numpy.generate import are_finite, mark, sample
 from minillm.in_numpy.model import init_cache
@@ -20,7 +20,6 @@ from minillm.text.lengths import by_position
 def choose(logits_BV, coin_B, given_B, seen_BV, sampling: GenerateConfig):
     """The next token of each row: `given_B`, or a sampled one where that is below 0. Beside it
     whether it is given or its logits are finite."""
-    seen_BV = [None] * len(logits_BV) if seen_BV is None else seen_BV
     token_B = np.array([sample(logits_V, coin, sampling, seen_V)
                         for logits_V, coin, seen_V in zip(logits_BV, coin_B, seen_BV)])
     finite_B = np.array([are_finite(logits_V) for logits_V in logits_BV])
@@ -32,42 +31,32 @@ def batch_step(params, logits_BV, cache, seen_BV, coin_B, given_B, config: Model
     """One token of each row. Returns (logits_BV of the next, cache, seen_BV), token_B, finite_B."""
     token_B, finite_B = choose(logits_BV, coin_B, given_B, seen_BV, sampling)
     logits_BTV, cache = forward_of(config)(params, token_B[:, None], config, cache)
-    if seen_BV is not None:
-        seen_BV = np.stack([mark(seen_V, token) for seen_V, token in zip(seen_BV, token_B)])
+    seen_BV = np.stack([mark(seen_V, token) for seen_V, token in zip(seen_BV, token_B)])
     return (logits_BTV[:, 0], cache, seen_BV), token_B, finite_B
 
 
 def take_texts(carry, rows):
     """(logits_BV, cache, seen_BV) of some rows of the batch."""
-    (logits_BV, cache, seen_BV), B = carry, len(carry[0])
-
-    def of(cache_RSE):
-        return cache_RSE.reshape(B, -1, *cache_RSE.shape[1:])[rows].reshape(
-            -1, *cache_RSE.shape[1:])
-
-    layers = [{name: of(part) for name, part in layer.items()} for layer in cache["layers"]]
-    return logits_BV[rows], cache | {"layers": layers}, None if seen_BV is None else seen_BV[rows]
+    (logits_BV, cache, seen_BV), (_, S, E) = carry, carry[1]["layers"][0]["k"].shape
+    of = lambda x_RSE: x_RSE.reshape(len(logits_BV), -1, S, E)[rows].reshape(-1, S, E)
+    layers = [{name: of(x_RSE) for name, x_RSE in layer.items()} for layer in cache["layers"]]
+    return logits_BV[rows], cache | {"layers": layers}, seen_BV[rows]
 
 
 def generate_batch(params, prompts: Sequence[Sequence[int]], config: ModelConfig,
                    sampling: GenerateConfig = GenerateConfig(), stop: Sequence[int] = (),
                    coins_BN=None, room: int = 0) -> Iterator[tuple[int, int]]:
     """Yield (row, token) as they are written: after each prompt what `generate` writes after it,
-    and, other than there, the token of `stop` that ends it.
+    and, other than there, the token of `stop` that ends it. A row that has ended is dropped.
 
-    A row that has ended is dropped. Each row has coins of its own, or those that `generate` draws.
-    `room`: tokens that the cache holds at least (JAX compiles for each size). Raises UserError as
-    `generate` does.
+    Each row has coins of its own, or those that `generate` draws. `room`: tokens that the cache
+    holds at least (JAX compiles for each size). Raises UserError as `generate` does.
     """
-    for prompt in prompts:
-        check_prompt(prompt, config)
     given_PB, coins_PB, ends_B = by_position(prompts, config, sampling, coins_BN)
     rows, begin = np.arange(len(prompts)), min(map(len, prompts))
     cache = init_cache(config, len(rows), int(max(ends_B)), params["norm"].dtype)
     x_BTD, cache = stream(params, given_PB[:begin].T, config, cache)
-    seen_BV = None
-    if sampling.repetition_penalty != 1:
-        seen_BV = np.stack([np.isin(np.arange(config.vocab_size), prompt) for prompt in prompts])
+    seen_BV = np.stack([np.isin(np.arange(config.vocab_size), prompt) for prompt in prompts])
     carry = read(params, x_BTD[:, -1]), cache, seen_BV
     for p in range(begin, int(max(ends_B))):
         alive = p < ends_B[rows]

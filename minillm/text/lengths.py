@@ -6,7 +6,7 @@ and memory, so rows are no longer than the longest of them needs.
 
 import numpy as np
 
-from minillm.config import IGNORE
+from minillm.config import IGNORE, check_prompt
 
 AT_ONCE = 2**29  # bytes: the activations of a layer of the rows in one batch
 
@@ -48,8 +48,11 @@ def by_position(prompts, config, sampling, coins_BN=None):
     """(given_PB, coins_PB, ends_B) of texts side by side: at each position the prompts' tokens, -1
     after them; the coins that choose the others; the position at which each text is over.
 
-    Without coins_BN all texts have those of `sampling.seed`.
+    Without coins_BN all texts have those of `sampling.seed`. Raises UserError for a prompt that the
+    model cannot continue.
     """
+    for prompt in prompts:
+        check_prompt(prompt, config)
     new = sampling.max_new_tokens
     if coins_BN is None:
         coins = np.random.default_rng(sampling.seed).random(new, np.float32)

@@ -1,4 +1,4 @@
-"""Promises: many texts written at once are the texts written one by one; rows that end cost nothing more."""
+"""Promises: texts written at once are the texts written one by one; rows that end are dropped."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def test_each_row_has_the_coins_that_it_is_given(twin, model):
 
 @TWINS
 def test_rows_that_end_are_dropped(twin, model, monkeypatch):
-    """Of 8 rows, 7 end at their first token: the others go on alone."""
+    """All rows but one end at their first token: that one goes on alone, or nearly so."""
     import importlib
     batch, sizes = importlib.import_module(twin.__name__ + ".batch"), []
     config, params, _ = model
