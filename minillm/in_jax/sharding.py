@@ -78,13 +78,16 @@ def _spec(x) -> PartitionSpec:
 
 def _place(x, spec: PartitionSpec):
     """A copy of an array that all hosts have alike, each device taking its part."""
+    sharding = NamedSharding(mesh(), spec)
+    if jax.process_count() == 1:
+        return jax.device_put(x, sharding)
     x = np.asarray(x)
-    return jax.make_array_from_callback(
-        x.shape, NamedSharding(mesh(), spec), lambda index: np.array(x[index]))
+    return jax.make_array_from_callback(x.shape, sharding, lambda index: np.array(x[index]))
 
 
 def _is_shared_out(x) -> bool:
-    return isinstance(x, jax.Array) and not x.is_fully_replicated
+    return (isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
+            and not x.is_fully_replicated)
 
 
 def mesh() -> Mesh:
