@@ -182,31 +182,31 @@ def main():
         measured(minillm("convert", options.path, "--out", folder))
         measured(process("rows", folder, folder))
         text = folder / "text.txt"
-        found = {"machine": machine(), "rows": ROWS, "context": CONTEXT, "rank": RANK,
+        results = {"machine": machine(), "rows": ROWS, "context": CONTEXT, "rank": RANK,
                  "steps": options.steps, "text_tokens": TEXT_TOKENS}
-        found["before"] = asked(folder, text, options.questions)
-        print(f"before: {found['before']['accuracy']:.1%} right", flush=True)
-        found["tune"] = measured(minillm(
+        results["before"] = asked(folder, text, options.questions)
+        print(f"before: {results['before']['accuracy']:.1%} right", flush=True)
+        results["tune"] = measured(minillm(
             "tune", folder, "--data", "desk", "--method", "lora", "--rank", RANK, "--alpha", ALPHA,
             "--steps", options.steps, "--batch-size", ROWS, "--context", CONTEXT,
             "--learning-rate", RATE, "--examples", 2000, "--eval-every", options.steps,
             "--eval-rows", 16, "--save-every", options.steps, "--sample-every", 0, "--out", run))
-        found["tune"]["out"] = found["tune"]["out"].splitlines()[-4:]
+        results["tune"]["out"] = results["tune"]["out"].splitlines()[-4:]
         summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-        found["tune"]["tokens_per_second"] = summary["tokens_per_second"]
-        print(f"tuned: {found['tune']['seconds']:.0f} s, at most "
-              f"{found['tune']['peak_bytes'] / 1e9:.2f} GB", flush=True)
-        found["after"] = asked(run, text, options.questions, "--before", folder)
-        print(f"after: {found['after']['accuracy']:.1%} right, forgetting "
-              f"{found['after']['forgetting']}", flush=True)
-        found["speed"] = speeds(folder, folder, options.rounds)
-    for about in (found["before"], found["after"]):
+        results["tune"]["tokens_per_second"] = summary["tokens_per_second"]
+        print(f"tuned: {results['tune']['seconds']:.0f} s, at most "
+              f"{results['tune']['peak_bytes'] / 1e9:.2f} GB", flush=True)
+        results["after"] = asked(run, text, options.questions, "--before", folder)
+        print(f"after: {results['after']['accuracy']:.1%} right, forgetting "
+              f"{results['after']['forgetting']}", flush=True)
+        results["speed"] = speeds(folder, folder, options.rounds)
+    for about in (results["before"], results["after"]):
         for name in ("path", "before", "status"):
             about.pop(name, None)
-    for name, one in found["speed"].items():
+    for name, one in results["speed"].items():
         print(f"{name}: {statistics.median(one['tokens_per_second']):.0f} tokens/s, at most "
               f"{one['peak_bytes'] / 1e9:.2f} GB")
-    options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,23 +19,23 @@ def describe_adapter(path: Path, describe) -> dict:
     values = read_json(path / adapter.CONFIG)
     about = {name: values.get(theirs) for name, theirs in
              (("base_model", "base_model_name_or_path"), ("rank", "r"), ("alpha", "lora_alpha"))}
-    found = {"path": str(path), "format": "an adapter (LoRA, in PEFT's layout), no model by itself",
-             "adapter": about, "refused": []}
+    description = {"path": str(path), "adapter": about, "refused": [],
+                   "format": "an adapter (LoRA, in PEFT's layout), no model by itself"}
     try:
         base, about["scale"] = adapter.load_config(path)
         base = describe(base)
         about["base_parameters"] = base.get("parameters", {}).get("total")
-        found["refused"] += base["refused"]
+        description["refused"] += base["refused"]
     except UserError as error:
-        found["refused"].append(str(error))
+        description["refused"].append(str(error))
     try:
-        about |= of_file(path / adapter.MODEL)
+        about |= _of_file(path / adapter.MODEL)
     except UserError as error:
-        found["refused"].append(str(error))
-    return found
+        description["refused"].append(str(error))
+    return description
 
 
-def of_file(path: Path) -> dict:
+def _of_file(path: Path) -> dict:
     """What adapter_model.safetensors holds. Raises UserError."""
     with Weights([path], ("F32", "F16", "BF16")) as file:
         return {"targets": [name for name in TARGETS
