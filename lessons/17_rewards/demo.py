@@ -110,7 +110,8 @@ def rows(asked, answers):
 def write(generate_batch, params, config, asked, temperature, coins):
     """What the model answers: lists of tokens, to the end token if there is one."""
     from minillm.config import GenerateConfig
-    sampling, answers = GenerateConfig(max_new_tokens=ROOM, temperature=temperature), [[] for _ in asked]
+    sampling = GenerateConfig(max_new_tokens=ROOM, temperature=temperature)
+    answers = [[] for _ in asked]
     coins_BN = coins.random((len(asked), ROOM), np.float32)
     for row, token in generate_batch(params, asked, config, sampling, (END,), coins_BN):
         answers[row].append(token)

@@ -87,8 +87,8 @@ HINTS = {
     ),
     "clip_alone": Hint(
         "You clipped every ratio. Then an answer that has moved the wrong way (worse than its "
-        "group and likelier than before, say) is held there too. The smaller of the two products "
-        "counts, so the clip limits what is gained, never what is lost.",
+        "group and yet more probable) is held there too. The smaller of the two products counts, "
+        "so the clip limits what is gained, never what is lost.",
         "r = 1.5, A = -1, clip = 0.2: which is smaller, r A or 1.2 A?",
     ),
     "clip_forgotten": Hint(
@@ -117,8 +117,8 @@ HINTS = {
     ),
     "held_both_ways": Hint(
         "You set the gradient to 0 wherever the ratio is outside the clip. It is 0 only where "
-        "the clipped product is the smaller one: a bad answer that became likelier must be pushed "
-        "back.",
+        "the clipped product is the smaller one: a bad answer that became more probable must be "
+        "pushed back.",
         "r = 1.5, A = -1, clip = 0.2: which product does the minimum choose, and does it change "
         "with r?",
     ),
