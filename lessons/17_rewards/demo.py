@@ -36,7 +36,9 @@ def compute(console, full):
               for name in CURVES}
     bands = {"first_truth": (0.3, 0.75), "first_honest": (0.7, 1), "truth_truth_end": (0.7, 1),
              "truth_honest_end": (0.9, 1), "proxy_proxy_end": (0.95, 1),
-             "proxy_truth_end": (0, 0.5), "proxy_honest_end": (0, 0.1)}
+             "proxy_truth_end": (0, 0.5), "proxy_honest_end": (0, 0.1),
+             "first_pass8": (0.75, 1), "truth_pass8_end": (0.8, 1), "leash_truth_end": (0.1, 0.5),
+             "leash_proxy_end": (0.9, 1), "truth_kl_end": (0, 2), "proxy_kl_end": (2, 30)}
     results |= {name: measured(value, *bands.get(name, (0, CURVES[name.split("_")[1]])))
                 for name, value in (ends | firsts).items()}
     setting = {"seeds": len(SEEDS), "steps": STEPS, "every": EVERY, "sft_steps": SFT_STEPS,
