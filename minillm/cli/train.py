@@ -90,6 +90,8 @@ def pretrain(options):
     check_hosts(options)
     if options.hosts == 1:
         return pretrain_on(options)
+    if not options.start_from:
+        training_and_model(options, options.model)  # refuses wrong settings before others wait
     from minillm.training import check_folder
 
     check_folder(options.out, options.resume)
