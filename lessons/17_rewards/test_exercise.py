@@ -197,6 +197,8 @@ def compared(rng):
 def draws(rng):
     yield 1, 1, 2
     yield 2, 1, 3
+    yield 2, 2, 6
+    yield 2, 4, 5
     for _ in range(20):
         times = int(rng.integers(2, 9))
         yield int(rng.integers(1, times + 1)), int(rng.integers(0, times + 1)), times
