@@ -69,7 +69,8 @@ def say_how_it_went(console: Console, summary: dict, records: list[dict]) -> boo
     """
     losses = [r["loss"] for r in records if "loss" in r]
     held_out = held_out_losses(records)
-    if learned_nothing(losses, held_out):
+    graded = any("reward" in record for record in records)        # such a loss is near 0 throughout
+    if not graded and learned_nothing(losses, held_out):
         say(console, f"warning: the model learned nothing: the loss was {losses[0]:.2f} at first, "
             f"{max(losses):.4g} at its "
             f"highest and {losses[-1]:.2f} at last. Start anew in another --out with a "

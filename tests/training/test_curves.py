@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from minillm import cli
 from minillm.training import curves
 from minillm.training.curves import EVERY, Curve
+from minillm.training.display import say_how_it_went
 
 
 def reference(rng, points=60, seeds=3, spread=0.01):
@@ -157,3 +159,13 @@ def test_the_command(tmp_path, capsys):
     for wrong in ([str(tmp_path)], [str(tmp_path / "run"), "--reference", "huge"]):
         assert cli.main(["compare-curve", *wrong]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_run_that_learns_from_grades_is_not_said_to_have_learned_nothing(capsys):
+    """Its loss is near 0 from the first step on, and says nothing about what was learned."""
+    records = [{"step": step, "loss": loss} for step, loss in enumerate((0.0, 3e-4, -1e-4, 2e-4))]
+    graded = [record | {"reward": 0.1 * step} for step, record in enumerate(records)]
+    jumped = [{"step": step, "loss": loss} for step, loss in enumerate((1.0, 5.0, 4.0, 4.0))]
+    for given, warned in ((graded, False), (jumped, True)):
+        say_how_it_went(Console(), {}, given)
+        assert ("learned nothing" in capsys.readouterr().out) is warned
