@@ -1,4 +1,4 @@
-"""Lesson 15 on SmolLM2-135M: which heads bring the other person's name back (Wang et al. 2023, arXiv:2211.00593)."""
+"""Lesson 15 on SmolLM2-135M: which heads bring a name back (arXiv:2211.00593, section 3)."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from minillm.course.demos import main, measured, smollm2, values
 TEXTS = ("When {a} and {b} went to the store, {b} gave a drink to",
          "Then {a} and {b} had a long talk. Afterwards {b} said goodbye to")
 NAMES = (("Mary", "John"), ("Tom", "James"), ("Sarah", "Paul"), ("Peter", "Anna"))
-EXACT, SHOWN = 16, 5                                              # heads patched exactly, heads shown
+EXACT, SHOWN = 16, 5                                              # heads patched, heads shown
 
 
 def compute(console, full):
@@ -17,7 +17,8 @@ def compute(console, full):
     pairs = [inspection.Pair(text.format(a=a, b=b), text.format(a=b, b=a), f" {a}", f" {b}")
              for text in TEXTS for names in NAMES for a, b in (names, names[::-1])]
     found = inspection.patch_pairs(model, pairs, "z", "head", twin="numpy", most=EXACT,
-                                   progress=lambda done, all: console.print(f"pair {done + 1} of {all}"))
+                                   progress=lambda done, all: console.print(
+                                       f"pair {done + 1} of {all}"))
     names = [model.text_ids(f" {name}")[0] for both in NAMES for name in both]
     copying_LH = inspection.copying_scores(model, names)
     share_LH = np.nan_to_num(found.share_LN)
@@ -49,7 +50,8 @@ def look(inspection, model, pair, heads) -> list[list[float]]:
     seen = inspection.record(model, pair.clean, [f"layers.{i}.pattern" for i, _ in heads],
                              twin="numpy")
     patterns = [np.asarray(seen[f"layers.{i}.pattern"])[0] for i, _ in heads]
-    lasts = [pattern.reshape(-1, *pattern.shape[-2:])[h, -1] for pattern, (_, h) in zip(patterns, heads)]
+    lasts = [pattern.reshape(-1, *pattern.shape[-2:])[h, -1]
+             for pattern, (_, h) in zip(patterns, heads)]
     return [[float(last[due]), float(last[acting])] for last in lasts]
 
 
@@ -57,7 +59,8 @@ def tables(results):
     from rich.table import Table
     exact, found = values(results)
     heads = Table("head", "brings back", "95%", "looks at the name due", "at the name that acts",
-                  "copying score", title=f"SmolLM2-135M-Instruct, mean of {exact['pairs']} pairs")
+                  "copying score",
+                  title=f"SmolLM2-135M-Instruct, mean of {exact['pairs']} pairs")
     for i, (layer, head) in enumerate(exact["heads"]):
         heads.add_row(f"{layer}.{head}", f"{found['share'][i]:.1%}",
                       f"{found['low'][i]:.1%} to {found['high'][i]:.1%}",

@@ -129,8 +129,15 @@ def folder(tmp_path, small):
 def test_a_folder_opens_as_the_adapted_model(folder):
     path, base, changes = folder
     tokens = np.random.default_rng(0).integers(0, base.config.vocab_size, (2, 9))
-    expected = in_numpy.forward(adapt(base.params, changes, 2.0), tokens, base.config)[0]
-    assert_close(load(path / "change").logits(tokens), expected, 1e-6)
+    model, adapted = load(path / "change"), adapt(base.params, changes, 2.0)
+    assert np.array_equal(model.logits(tokens),
+                          in_numpy.forward(merged(adapted), tokens, base.config)[0])
+    wide = lambda tree: tree_map(lambda leaf: np.asarray(leaf, np.float64), tree)
+    adapted = adapt(wide(base.params), wide(changes), 2.0)  # where rounding hides nothing
+    apart, together = (in_numpy.forward(params, tokens, base.config)[0]
+                       for params in (adapted, merged(adapted)))
+    assert_close(together, apart, 1e-12)
+    assert_close(model.logits(tokens), apart, 1e-5)
 
 
 def test_beside_a_quantized_base_the_change_stays_apart(folder):
