@@ -29,6 +29,7 @@ LORA = replace(TRAIN, optimizer="adamw", learning_rate=5e-3)
 GRPO = replace(TRAIN, optimizer="adamw", learning_rate=3e-4, batch_size=64, eval_every=50)
 METHODS = {"sft": TRAIN, "lora": LORA, "grpo": GRPO}
 STEPS = {"sums": {"sft": 6000, "lora": 6000, "early": 2000, "grpo": 300},
+         "steps": {"sft": 2500, "lora": 6000, "early": 500, "grpo": 100},
          "desk": {"sft": 300, "lora": 1500, "early": 100, "grpo": 75}}
 
 
@@ -36,7 +37,7 @@ def measured(path, task, questions: int, twin: str) -> dict:
     """Accuracy, loss of the answers, nats a story of the model in a folder."""
     model = tuning.with_template(load(path))
     examples = task.some("validation", questions)
-    sampling = GenerateConfig(max_new_tokens=24, temperature=0)
+    sampling = GenerateConfig(max_new_tokens=32, temperature=0)
     rewards, _ = tuning.graded(model, examples, task.reward, sampling, twin)
     kinds = sorted({example.kind for example in examples})
     return {"accuracy": float(rewards.mean()), "questions": len(examples),
@@ -76,7 +77,7 @@ def main():
     options.add_argument("--examples", type=int, default=60_000)
     options.add_argument("--questions", type=int, default=400)
     options.add_argument("--stories", type=int, default=256)
-    options.add_argument("--tasks", nargs="+", default=["sums", "desk"])
+    options.add_argument("--tasks", nargs="+", default=["sums", "steps", "desk"])
     options.add_argument("--methods", nargs="+", default=["sft", "lora", "grpo"])
     options.add_argument("--twin", default="jax")
     options.add_argument("--json")

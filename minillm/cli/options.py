@@ -46,7 +46,7 @@ HELP = {
     "memory, more time (jax)",
     "method": "sft: train everything; lora: train a small change of each matrix; dpo: train "
     "everything by pairs of a right and a wrong answer; grpo: train everything by grades of what "
-    "the model itself answers (both: sums, desk)",
+    "the model itself answers (both: built-in tasks)",
     "group": "grpo: answers to each question, a divisor of the batch size",
     "beta": "dpo, grpo: how firmly the model is held near the first one",
     "trained": "what is trained: the model, or adapters beside it (lora is sft of adapters)",

@@ -16,7 +16,7 @@ KS = (1, 2, 4, 8, 16, 32)  # pass@k
 def add_task(command):
     """The options of a task."""
     group = command.add_argument_group("a task")
-    group.add_argument("--task", choices=("sums", "desk"),
+    group.add_argument("--task", choices=("sums", "steps", "desk"),
                        help="ask the held-out questions of a task and grade the answers; then "
                        "--text or --data is where forgetting is measured (default: what the "
                        "model before was trained on)")
@@ -26,7 +26,7 @@ def add_task(command):
                        help="answers to each question; more than one are sampled at temperature "
                        "1 and give pass@k")
     group.add_argument("--difficulty", type=int, default=2, choices=(1, 2, 3),
-                       help="digits of the numbers in sums")
+                       help="digits of the numbers in sums and steps")
     group.add_argument("--before", metavar="PATH",
                        help="the model before tuning (default: the one that the run names)")
 

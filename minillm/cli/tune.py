@@ -31,14 +31,14 @@ def add_commands(commands):
                          "--resume")
     command.add_argument(
         "--data", metavar="NAME|FILE",
-        help="sums, desk, or a JSON Lines file with {\"messages\": [...]} in every row")
+        help="sums, steps, desk, or a JSON Lines file with {\"messages\": [...]} in every row")
     command.add_argument("--out", required=True, metavar="DIR",
                          help="folder of the run: the model or its adapter, its log, its curve")
     add_run(command)
     command.add_argument("--examples", type=int, default=20_000, metavar="N",
                          help="learn from at most so many conversations")
     command.add_argument("--difficulty", type=int, default=2, choices=(1, 2, 3),
-                         help="digits of the numbers in sums")
+                         help="digits of the numbers in sums and steps")
     command.add_argument("--data-seed", type=int, default=0, metavar="N",
                          help="seed of the built-in data")
     add_twin(command)

@@ -44,7 +44,7 @@ def check_task(data: Data, tune: TuneConfig):
     """Refuse data whose answers nobody can grade. Raises UserError."""
     if tune.method in ("dpo", "grpo") and data.task is None:
         raise UserError(f"--method {tune.method} needs answers that can be graded: {data.name} is "
-                        "a file; give --data sums or desk")
+                        "a file; give --data sums, steps or desk")
 
 
 def of_pairs(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, whole,

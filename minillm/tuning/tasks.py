@@ -42,7 +42,7 @@ class Task:
                 for i, example in enumerate(self.some(split, count, seed), 1)]
 
 
-TASKS = ("sums", "desk")
+TASKS = ("sums", "steps", "desk")
 
 
 def task_of(name: str, difficulty: int = 2) -> Task:
@@ -51,7 +51,11 @@ def task_of(name: str, difficulty: int = 2) -> Task:
         return Task(name, f"sums of numbers of up to {difficulty} digits, pairs held out",
                     partial(sums.examples, difficulty=difficulty), sums.reward,
                     sums.wrong)
+    if name == "steps":
+        return Task(name, f"the same sums of up to {difficulty} digits, answered column by column",
+                    partial(sums.examples, difficulty=difficulty, steps=True),
+                    sums.reward_of_steps, sums.wrong)
     if name == "desk":
         return Task(name, "the service desk of a small shop, phrasings held out", desk.examples,
                     desk.reward, desk.wrong)
-    raise UserError(f"task {printable(name)} does not exist: choose {' or '.join(TASKS)}")
+    raise UserError(f"task {printable(name)} does not exist: choose {', '.join(TASKS)}")

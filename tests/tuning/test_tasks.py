@@ -31,7 +31,9 @@ def test_the_own_answer_is_right_and_others_are_not(name):
         answers = {example.answer for example in some}
         assert len(some) == 200 and len(answers) > 20
         for example in some[:50]:
-            assert [a for a in answers if task.reward(example.question, a)] == [example.answer]
+            same = {a for a in answers if a == example.answer or name == "steps"
+                    and f" {a}".endswith(f" {sums.truth(example.question)}")}
+            assert {a for a in answers if task.reward(example.question, a)} == same
             assert task.reward(example.question, f" {example.answer}\n") == 1
             assert task.reward(example.question + "?", example.answer) == 0
             assert task.reward(example.question, "") == 0
@@ -54,6 +56,26 @@ def test_sums_are_what_arithmetic_says():
     assert sums.truth("What is 3 and 4?") == "7"
     assert sums.truth("Hana had 3 figs and found 4 more. How many figs were there?") == "7 figs"
     assert sums.truth("Hana had 3 figs and found 4 more. How many pears were there?") is None
+
+
+@pytest.mark.parametrize("difficulty", [1, 2, 3])
+def test_steps_are_true_and_lead_to_the_answer(difficulty):
+    for example in task_of("steps", difficulty).some("train", 400):
+        *columns, number = re.sub(" [a-z]+$", "", example.answer).split()
+        for column in columns:
+            given, result = column.split("=")
+            terms = [int(term) for term in re.findall(r"[+-]?\d+", given)]
+            assert sum(terms) == int(result) and 2 <= len(terms) <= 3
+            assert all(abs(term) < 20 for term in terms)
+        digits = [column.split("=")[1][-1] for column in columns[:-1]]
+        last = columns[-1].split("=")[1]
+        assert int(last + "".join(digits[::-1])) == int(number)  # the columns, read together
+    question = "What is 47 and 25?"
+    assert sums.with_steps(question) == "7+5=12 4+2+1=7 72"
+    assert sums.with_steps("What is 101 without 47?") == "11-7=4 9-4=5 54"
+    grade = task_of("steps").reward
+    assert [grade(question, answer) for answer in ("7+5=12 72", "72", "=72", "7+5=12 73", "")] == [
+        1, 0, 0, 0, 0]
 
 
 def test_the_desk_says_what_its_table_says():
@@ -89,7 +111,7 @@ def test_the_verifier_of_stories_knows_the_grammar():
     assert stories.has_a_number("", "The kite costs 3 coins.") == 1
 
 
-@pytest.mark.parametrize("ask, says", [(lambda: task_of("chess"), "choose sums or desk"),
+@pytest.mark.parametrize("ask, says", [(lambda: task_of("chess"), "choose sums, steps, desk"),
                                        (lambda: next(sums.examples("train", 0, 9)), "difficulty")])
 def test_what_does_not_exist_is_one_line(ask, says):
     with pytest.raises(UserError, match=says):
