@@ -84,13 +84,13 @@ def decoding(rounds: int = 5, tokens: int = 48) -> dict:
     for name, (L, D, F, H) in WRITTEN.items():
         config = ModelConfig(32_000, D, F, L, H, H, D // H, 256, eos_token_id=None)
         model = minillm.loading.Model(config, init(config, np.random.default_rng(0)), None, name)
-        model, speeds = {twin: model.on(twin) for twin in ("numpy", "jax")}, {}
+        model, speeds = {twin: model.on(twin, writing=True) for twin in ("numpy", "jax")}, {}
         rate, seconds = [], {twin: [] for twin in model}
         for _ in range(rounds):
             rate.append(bandwidth())
             for twin, one in model.items():
                 began = time.perf_counter()
-                list(one.stream([1, 2, 3, 4], GenerateConfig(max_new_tokens=tokens), twin=twin))
+                list(one.continuation([1, 2, 3, 4], twin, GenerateConfig(max_new_tokens=tokens)))
                 seconds[twin].append(time.perf_counter() - began)
         speeds = {twin: tokens / statistics.median(times[1:]) for twin, times in seconds.items()}
         rows.append({"model": name, "bandwidth": max(rate), "bytes": weight_bytes(config),

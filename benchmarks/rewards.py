@@ -32,7 +32,7 @@ from minillm.text.dataset import open_dataset
 from minillm.tuning.compared import PAIRS
 from minillm.tuning.conversations import Conversation
 
-NEW_TOKENS, TIMES, ANSWERS = 16, 8, 64
+NEW_TOKENS, TIMES, ANSWERS = 32, 8, 64
 EARLY = TrainConfig(context=176, batch_size=16, optimizer="muon", learning_rate=3e-3,
                     muon_learning_rate=0.01, weight_decay=0.0, warmup_steps=20, eval_every=200,
                     eval_rows=32, save_every=1000)

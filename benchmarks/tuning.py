@@ -29,7 +29,7 @@ LORA = replace(TRAIN, optimizer="adamw", learning_rate=5e-3)
 GRPO = replace(TRAIN, optimizer="adamw", learning_rate=3e-4, batch_size=64, eval_every=50)
 METHODS = {"sft": TRAIN, "lora": LORA, "grpo": GRPO}
 STEPS = {"sums": {"sft": 6000, "lora": 6000, "early": 2000, "grpo": 300},
-         "steps": {"sft": 2500, "lora": 6000, "early": 500, "grpo": 100},
+         "steps": {"sft": 4500, "lora": 6000, "early": 500, "grpo": 100},
          "desk": {"sft": 300, "lora": 1500, "early": 100, "grpo": 75}}
 
 

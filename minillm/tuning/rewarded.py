@@ -15,7 +15,7 @@ from minillm.tuning.answers import ROOM, prompts, texts, write
 from minillm.tuning.compared import comparing
 from minillm.tuning.data import Data
 
-QUESTIONS, NEW_TOKENS = 2000, 16
+QUESTIONS, NEW_TOKENS = 2000, 32
 
 
 def of_rewards(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, whole,
