@@ -55,7 +55,8 @@ def cost(options):
                  "price_per_kwh", "budget", "sustained"):
         value = getattr(options, name)
         if value is not None and not 0 < value < float("inf"):
-            raise UserError(f"--{name.replace('_', '-')} is {value:g}: it must be above 0")
+            raise UserError(f"--{name.replace('_', '-')} is {value:g}: it must be a "
+                            "finite number above 0")
     report = costs(config, options)
     if options.json:
         print(json.dumps(report))

@@ -48,7 +48,8 @@ def check_hosts(options):
     if options.twin != "jax":
         raise UserError(f"--hosts {options.hosts}: is for --twin jax alone")
     if options.host is None or not 0 <= options.host < options.hosts:
-        raise UserError(f"--host {options.host}: must be a number from 0 to {options.hosts - 1}, "
+        given = "is missing" if options.host is None else f"{options.host}"
+        raise UserError(f"--host {given}: must be a number from 0 to {options.hosts - 1}, "
                         "another one on each machine")
     address, _, port = (options.coordinator or "").rpartition(":")
     if not address or not port.isdigit() or not 0 < int(port) < 65536:

@@ -89,7 +89,7 @@ def prepared(edits: Sequence[Edit], config, lengths: Sequence[int], room: int, d
 def padded(x, name: str, length: int, room: int):
     """An array of an activation with its axes of positions made longer, where it has them."""
     axes = axes_of(name)[len(axes_of(name)) - x.ndim :]
-    more = [(0, room - length if letter in "TS" and size == length > 1 else 0)
+    more = [(0, room - length if letter in "TS" and size == length else 0)
             for letter, size in zip(axes, x.shape)]
     return np.pad(x, more) if any(after for _, after in more) else x
 

@@ -45,7 +45,7 @@ def test_what_is_not_known_is_said(folder, minillm):
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--machine", "abacus"], "--machine 'abacus' is not in the table: choose this, raspberry"),
-    (["--tokens", "0"], "--tokens is 0: it must be above 0"),
+    (["--tokens", "0"], "--tokens is 0: it must be a finite number above 0"),
     (["--tokens", "nan"], "--tokens is nan"),
     (["--grid", "-1"], "--grid is -1"),
     (["--budget", "5", "--machine", "this"], "--budget needs a price"),

@@ -7,7 +7,15 @@ import jax
 import numpy as np
 import pytest
 
-from helpers import DATA, REAL, random_bloom, random_config, random_params, random_relative
+from helpers import (
+    DATA,
+    REAL,
+    assert_close,
+    random_bloom,
+    random_config,
+    random_params,
+    random_relative,
+)
 from minillm import inspection
 from minillm.architecture.mistral import MistralConfig
 from minillm.architecture.qwen2 import Qwen2Config
@@ -167,6 +175,20 @@ def test_right_models_of_every_family_never_fail(make, seeds):
         tokens_BT = rng.integers(0, config.vocab_size, (1, int(rng.integers(1, 20))))
         for twin in ("numpy", "jax") if len(seeds) > 1 else ("numpy",):
             assert failing(model, tokens_BT.astype(np.int32), twin=twin) == [], (make, seed, twin)
+
+
+@pytest.mark.parametrize("twin", ["numpy", "jax"])
+def test_a_prompt_of_one_token_does_not_fail(twin):
+    """Its arrays have length 1 where they are padded, as have those that count everywhere."""
+    rng = np.random.default_rng(5)
+    config = random_config(rng, num_hidden_layers=2, max_position_embeddings=64)
+    model = Model(config, random_params(config, rng), None, "small")
+    assert failing(model, rng.integers(0, config.vocab_size, (1, 1)), twin=twin) == []
+    ids = rng.integers(0, config.vocab_size, (1, 1))
+    seen = inspection.record(model, ids, twin=twin)
+    swapped = inspection.logits_of(model, ids, [inspection.swap("layers.1.pattern", seen)],
+                                   twin=twin)
+    assert_close(swapped, seen["logits"], 1e-6)
 
 
 @REAL

@@ -177,7 +177,7 @@ HOSTS = ("--hosts", "2", "--host", "0", "--coordinator", "localhost:1234")
 @pytest.mark.parametrize("options, message", [
     (("--hosts", "0"), "--hosts 0"), (("--host", "0"), "--host: is for several machines"),
     (("--coordinator", "a:1"), "--coordinator: is for several machines"),
-    (HOSTS[:2], "--host None: must be a number from 0 to 1"),
+    (HOSTS[:2], "--host is missing: must be a number from 0 to 1"),
     ((*HOSTS, "--host", "2"), "--host 2: must be a number from 0 to 1"),
     ((*HOSTS, "--host", "-1"), "--host -1: must be a number from 0 to 1"),
     (HOSTS[:4], "--coordinator None: must be HOST:PORT"),
