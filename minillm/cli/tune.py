@@ -21,10 +21,10 @@ def add_commands(commands):
     """Add the command of this file."""
     command = add_command(
         commands, "tune", tune, "teach a model to answer, from conversations",
-        "minillm tune runs/demo --data sums --out runs/sums\n"
-        "  minillm tune runs/demo --data desk --method lora --out runs/desk\n"
+        "minillm tune runs/demo --data desk --optimizer muon --learning-rate 6e-3 \\\n"
+        "    --batch-size 8 --context 176 --steps 300 --out runs/desk\n"
         "  minillm tune models/smollm2 --data talks.jsonl --method lora --out runs/talks\n"
-        "  minillm tune --resume --out runs/sums")
+        "  minillm tune --resume --out runs/desk")
     command.usage = "minillm tune [PATH] --data NAME|FILE --out DIR [options]"
     command.add_argument("path", metavar="PATH", nargs="?",
                          help="the model to begin with: any that minillm opens; not needed with "
