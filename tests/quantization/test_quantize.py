@@ -334,7 +334,8 @@ def test_searched_groups_have_no_larger_errors_than_their_ranges(seed):
     w = (rng.standard_t(4, (9, 96)) * np.exp(rng.standard_normal((9, 1)))).astype(np.float32)
     found, before = (np.square(dequantize(made(w, scheme, False), np.float64) - w)
                      .reshape(9, 3, 32).sum(-1) for made in (search.quantize, quantize))
-    assert np.all(found <= before * (1 + 1e-5)) and found.sum() < 0.97 * before.sum()
+    assert np.all(found <= before * (1 + 1e-5))
+    assert np.mean(found / before) < 0.95  # of every group alike: one large error outweighs the sum
     columns = np.array([3, 50], np.int32)
     np.testing.assert_array_equal(dequantize(search.quantize(w, scheme, False, columns))[:, columns],
                                   w[:, columns])
