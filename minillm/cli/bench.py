@@ -1,16 +1,20 @@
 """`minillm bench`: how fast a model reads and writes on this machine, and what memory it takes."""
 
 import json
+import os
 import platform
 import re
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 
+from minillm.cli import peers
 from minillm.cli.options import add_json, add_path, add_tokenizer_bin
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig
@@ -25,11 +29,14 @@ def add_commands(commands):
     command = add_command(
         commands, "bench", bench, "measure how fast a model reads and writes here",
         "minillm bench runs/nano\n"
-        "  minillm bench PATH --forms float32 int8-channel int8-channel-a8 --json")
+        "  minillm bench PATH --forms float32 int8-channel int8-channel-a8 --json\n"
+        "  minillm bench PATH --forms float32 int8-group32 --peers llama.cpp transformers")
     add_path(command)
     add_tokenizer_bin(command)
     command.add_argument("--twins", nargs="+", choices=("numpy", "jax"), default=["numpy", "jax"],
                          help="which implementations take part")
+    command.add_argument("--peers", nargs="+", choices=tuple(peers.FORMS), default=[],
+                         help="other programs that take part, in the forms that they have")
     command.add_argument("--forms", nargs="+", default=["float32"], metavar="FORM",
                          help="how matrices are kept: float32, float16, bfloat16, or a scheme of "
                               "minillm quantize; -a8 at its end quantizes activations too")
@@ -58,16 +65,17 @@ def bench(options):
     if min(options.prompt_tokens, options.new_tokens, options.rounds, *options.batches) < 1:
         raise UserError("--prompt-tokens, --new-tokens, --batches and --rounds are whole numbers "
                         "of at least 1")
+    peers.check(options.peers, options.forms)
     rate = bandwidth()
-    workers = [_Worker(options, twin, form) for twin, form in kinds]
-    try:
+    with ExitStack() as stack:
+        places = {kind: str(options.path) for kind in kinds}
+        places |= peers.prepared(options, stack.enter_context(TemporaryDirectory()))
+        workers = [_Worker(options, *kind, place) for kind, place in places.items()]
+        for worker in workers:
+            stack.callback(worker.end)
         results = [worker.ask("start") for worker in workers]
         times = [[worker.ask("turn") for worker in workers] for _ in range(options.rounds)]
         memory = [worker.ask("memory") for worker in workers]
-    finally:
-        for worker in workers:
-            worker.process.terminate()
-            worker.process.communicate()
     for result, peak, *rounds in zip(results, memory, *times, strict=True):
         read, write, *batches = zip(*rounds)
         result["read"] = [options.prompt_tokens / seconds for seconds in read]
@@ -87,16 +95,18 @@ def bench(options):
 
 def show(report: dict):
     """The report as a table of at most 80 columns."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     console, about = Console(), report["machine"]
     console.print(f"{about['processor']}, {about['cores']} cores; a matrix times a vector reads "
                   f"{report['bytes_per_second'] / 1e9:.1f} GB/s", highlight=False)
-    table = Table(title=f"{report['path']}: reads {report['prompt_tokens']} tokens, writes "
-                        f"{report['new_tokens']}", title_style="", pad_edge=False)
+    console.print(f"{report['path']}: reads {report['prompt_tokens']} tokens, writes "
+                  f"{report['new_tokens']}", highlight=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("twin form", no_wrap=True)
-    for name in ("first s", "reads/s", "writes/s", "range", "MB/token", "share", "peak MB"):
+    for name in ("first s", "reads/s", "writes/s", "range", "MB", "share", "peak MB"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in report["results"]:
         low, high = min(row["write"]), max(row["write"])
@@ -107,9 +117,9 @@ def show(report: dict):
                       f"{row['peak_bytes'] / 1e6:,.0f}")
     console.print(table)
     console.print(
-        "first s: seconds to the first token, loading and compiling included. reads/s, writes/s:\n"
-        "tokens a second, medians. share: bytes that a token needs x tokens/s, as a share of\n"
-        "what the machine reads.", highlight=False)
+        "first s: seconds to the first token, loading and compiling included. reads/s,\n"
+        "writes/s: tokens a second, medians. MB: what a token is multiplied with. share:\n"
+        "MB x writes/s, as a share of what the machine reads.", highlight=False)
     for row in report["results"]:
         one = statistics.median(row["write"])
         for size, each in row["batches"].items():
@@ -164,15 +174,22 @@ def bytes_a_token(params: dict) -> int:
 
 
 class _Worker:
-    """One twin with the model in one form, in a process of its own: a line in, a JSON line out."""
+    """One twin or peer with the model in one form, in a process of its own: a line in, a JSON line
+    out. `place`: the model's path; of a peer, what peers.answers_of takes."""
 
-    def __init__(self, options, twin: str, form: str):
+    def __init__(self, options, twin: str, form: str, place):
         self.name = f"{twin} {form}"
-        about = [str(options.path), options.tokenizer, twin, form, options.prompt_tokens,
-                 options.new_tokens, options.batches]
+        about = [place, options.tokenizer, twin, form, options.prompt_tokens, options.new_tokens,
+                 options.batches]
+        self.talk = TemporaryFile("w+", encoding="utf-8", errors="replace")   # llama.cpp tells much
         self.process = subprocess.Popen([sys.executable, "-c", START, json.dumps(about)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        encoding="utf-8")
+                                        stderr=self.talk, encoding="utf-8")
+
+    def end(self):
+        self.process.terminate()
+        self.process.communicate()
+        self.talk.close()
 
     def ask(self, what: str):
         """What the process answers. Raises UserError where it refuses or has ended."""
@@ -180,8 +197,11 @@ class _Worker:
             print(what, file=self.process.stdin, flush=True)
             answer = json.loads(self.process.stdout.readline())
         except (OSError, ValueError):
-            raise UserError(f"{self.name}: its process ended: probably this machine has too little "
-                            "memory for all of them; choose fewer --forms or --twins") from None
+            self.process.wait()
+            self.talk.seek(0)
+            last = (self.talk.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise UserError(f"{self.name}: its process ended ({last[:200]}): if this machine has too "
+                            "little memory for all of them, choose fewer --forms") from None
         if "error" in answer:
             raise UserError(answer["error"])
         return answer["value"]
@@ -192,12 +212,16 @@ START = "import json, sys; from minillm.cli.bench import work; work(*json.loads(
 
 def work(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int, batches):
     """What a worker's process does: answers a line with a line."""
-    try:
-        answers = answers_of(path, tokenizer, twin, form, prompt_tokens, new_tokens, batches)
-        for line in sys.stdin:
-            print(json.dumps({"value": answers[line.strip()]()}), flush=True)
-    except UserError as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)                                      # what a library prints is not an answer
+        try:
+            answers = None
+            for line in sys.stdin:
+                answers = answers or answers_of(path, tokenizer, twin, form, prompt_tokens,
+                                                new_tokens, batches)     # loaded when it is asked
+                print(json.dumps({"value": answers[line.strip()]()}), file=out, flush=True)
+        except UserError as error:
+            print(json.dumps({"error": str(error)}), file=out, flush=True)
 
 
 def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_tokens: int,
@@ -208,6 +232,8 @@ def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_to
     from minillm.loading import load, twin_package
     from minillm.quantization.model import quantize_model
 
+    if twin in peers.FORMS:
+        return peers.answers_of(path, twin, form, prompt_tokens, new_tokens)
     began, scheme = time.perf_counter(), scheme_of_form(form)
     model = load(path, tokenizer, form if scheme is None else "float32")
     config = model.config

@@ -9,8 +9,10 @@ from helpers import random_config
 from minillm import cli
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten
+from minillm.cli import peers
 from minillm.cli.bench import bandwidth, bytes_a_token
 from minillm.formats import checkpoint
+from minillm.text.tokenizer import train
 
 SMALL = ["--prompt-tokens", "5", "--new-tokens", "4", "--rounds", "2"]
 
@@ -58,3 +60,48 @@ def test_what_cannot_be_measured_is_refused_in_one_line(folder, capsys, more, wo
     assert cli.main(["bench", str(folder), "--twins", "numpy", *SMALL, *more]) == 2
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
+
+
+PEERS = {"llama.cpp": ("xllamacpp", "gguf"), "transformers": ("torch", "transformers")}
+
+
+@pytest.mark.parametrize("peer", [pytest.param(peer, marks=pytest.mark.needs(*packages))
+                                  for peer, packages in PEERS.items()])
+def test_a_peer_takes_part_in_the_forms_that_it_has(peer, tmp_path, capsys):
+    path, rng = tmp_path / "model", np.random.default_rng(0)
+    tokenizer = train(["the cat sat on the mat"] * 3, 264)
+    config = random_config(rng, vocab_size=264, hidden_size=24, num_attention_heads=4,
+                           num_key_value_heads=2, head_dim=8)
+    checkpoint.save_model(path, config, init(config, rng), tokenizer)
+    assert cli.main(["bench", str(path), "--twins", "numpy", "--forms", "float32", "int8-channel",
+                     "--peers", peer, *SMALL, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["results"]
+    assert [(row["twin"], row["form"]) for row in rows] == [
+        ("numpy", "float32"), ("numpy", "int8-channel"), (peer, "float32")]
+    assert rows[2]["bytes"] == rows[0]["bytes"] and min(rows[2]["read"] + rows[2]["write"]) > 0
+
+
+@pytest.mark.parametrize("peer, missing", [("llama.cpp", "xllamacpp"), ("transformers", "torch")])
+def test_a_peer_that_is_not_installed_is_named_in_one_line(peer, missing, folder, capsys,
+                                                           monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli.main(["bench", str(folder), *SMALL, "--peers", peer]) == 2
+    error = capsys.readouterr().err
+    assert f"pip install {missing}" in error and error.count("\n") == 1
+
+
+def test_a_peer_without_any_of_the_forms_is_refused(folder, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    assert cli.main(["bench", str(folder), *SMALL, "--forms", "int8-channel", "--peers",
+                     "llama.cpp"]) == 2
+    assert "int8-group32" in capsys.readouterr().err
+
+
+def test_the_last_words_of_a_peer_that_ends_are_told(folder, monkeypatch, capsys):
+    monkeypatch.setattr(peers, "check", lambda *about: None)
+    monkeypatch.setattr(peers, "prepared", lambda *about: {
+        ("transformers", "float32"): (str(folder / "nowhere"), 1, 9)})
+    assert cli.main(["bench", str(folder), "--twins", "numpy", *SMALL, "--peers",
+                     "transformers"]) == 2
+    error = capsys.readouterr().err
+    assert "transformers float32" in error and "Error" in error and error.count("\n") == 1

@@ -1,0 +1,126 @@
+"""Other programs that `minillm bench` measures beside the twins, with the same weights.
+
+What they read is written first; each then runs in a process of its own, so that its memory is its.
+"""
+
+import importlib.util
+import json
+import os
+import time
+import urllib.request
+from itertools import product
+from pathlib import Path
+
+from minillm.errors import UserError
+
+FORMS = {"llama.cpp": ("float32", "int8-group32", "int4-group32", "int4-group32-min"),
+         "transformers": ("float32", "float16", "bfloat16")}
+PACKAGES = {"llama.cpp": ("xllamacpp", "gguf"), "transformers": ("torch", "transformers")}
+
+
+def check(peers, forms):
+    """Raise UserError where a peer is not installed or has none of the forms."""
+    for peer in peers:
+        for package in PACKAGES[peer]:
+            if importlib.util.find_spec(package) is None:
+                raise UserError(f"--peers {peer} needs the package {package}, which is not "
+                                f"installed: pip install {package}")
+        if not set(FORMS[peer]) & set(forms):
+            raise UserError(f"--peers {peer} has other --forms: {', '.join(FORMS[peer])}")
+
+
+def prepared(options, folder) -> dict:
+    """{(peer, form): (path, bytes that a token is multiplied with, size of the vocabulary)}: the
+    model written to `folder` as each peer reads it, as GGUF or a folder of Hugging Face."""
+    from dataclasses import replace
+
+    from minillm.cli.bench import bytes_a_token, scheme_of_form
+    from minillm.formats import checkpoint, gguf
+    from minillm.loading import load
+    from minillm.quantization.model import quantize_model
+
+    places = {}
+    for peer, form in product(options.peers, options.forms):
+        if form not in FORMS[peer]:
+            continue
+        scheme, out = scheme_of_form(form), Path(folder) / f"{peer}-{form}.gguf"
+        model = load(options.path, options.tokenizer, form if scheme is None else "float32")
+        if scheme is not None:
+            model = replace(model, params=quantize_model(model.params, model.config, scheme))
+        if peer == "transformers":
+            checkpoint.save_model(out, model.config, model.params, dtype=form)
+        elif model.tokenizer is None:
+            raise UserError(f"{options.path}: has no tokenizer, which --peers llama.cpp reads too: "
+                            "give --tokenizer, or leave llama.cpp out")
+        else:
+            gguf.export(out, model)
+        places[peer, form] = str(out), bytes_a_token(model.params), model.config.vocab_size
+    return places
+
+
+def transformers(folder, form: str, room: int):
+    """Hugging Face's model: a function from ids and N to the seconds of reading, of writing N."""
+    import torch
+    from transformers import AutoModelForCausalLM, logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, form)).eval()
+
+    @torch.no_grad()
+    def turn(prompt, count):
+        began = time.perf_counter()
+        out = model(torch.tensor([prompt]), use_cache=True, logits_to_keep=1)
+        token, first = out.logits[:, -1:].argmax(-1), time.perf_counter()
+        for _ in range(count):
+            out = model(token, past_key_values=out.past_key_values, use_cache=True)
+            token = out.logits[:, -1:].argmax(-1)
+        return first - began, time.perf_counter() - first
+
+    return turn
+
+
+def llama_cpp(path, form: str, room: int):
+    """llama.cpp's server, which xllamacpp starts: as `transformers`; the seconds are its own."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path, params.n_ctx, params.n_parallel, params.warmup = str(path), room, 1, False
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count()
+    server = xllamacpp.Server(params)
+
+    def turn(prompt, count):
+        asked = {"prompt": prompt, "temperature": 0, "n_predict": count, "cache_prompt": False,
+                 "ignore_eos": True}
+        request = urllib.request.Request(
+            f"{server.listening_address}/completion", json.dumps(asked).encode(),
+            {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            times = json.loads(answer.read())["timings"]
+        return times["prompt_ms"] / 1000, times["predicted_ms"] / 1000
+
+    return turn
+
+
+START = {"transformers": transformers, "llama.cpp": llama_cpp}
+
+
+def answers_of(place, peer: str, form: str, prompt_tokens: int, new_tokens: int) -> dict:
+    """As bench.answers_of, for a peer and its place in `prepared`."""
+    import numpy as np
+
+    from minillm.cli.bench import peak_memory
+
+    (path, size, vocabulary), began = place, time.perf_counter()
+    turn_of = START[peer](Path(path), form, prompt_tokens + new_tokens + 8)
+    rng = np.random.default_rng(0)
+
+    def turn():
+        return turn_of(rng.integers(3, vocabulary, prompt_tokens).tolist(), new_tokens)
+
+    def start() -> dict:
+        first = time.perf_counter() - began + turn()[0]
+        turn()                                              # a second time, as for the twins
+        return {"twin": peer, "form": form, "first_token_seconds": first, "bytes": size}
+
+    return {"start": start, "turn": turn, "memory": peak_memory}
