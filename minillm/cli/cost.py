@@ -57,7 +57,7 @@ def cost(options):
         if value is not None and not 0 < value < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} is {value:g}: it must be a "
                             "finite number above 0")
-    report = costs(config, options)
+    report = costs(config, options) | measured_in(Path(options.path))
     if options.json:
         print(json.dumps(report))
     else:
@@ -115,6 +115,18 @@ def costs(config, options) -> dict:
             kind: min(options.budget / money, 30 * 24) * 3600 * rate
             for kind, rate in speed.items()}
     return report
+
+
+def measured_in(folder: Path) -> dict:
+    """{"run": what a finished run in this folder took, as its summary.json says}, or {}."""
+    from minillm.files import read_json
+
+    file = folder / "summary.json"
+    if not file.is_file():
+        return {}
+    said = {name: read_json(file).get(name) for name in ("tokens", "seconds", "joules")}
+    return {"run": {name: value if isinstance(value, int | float) else None
+                    for name, value in said.items()}}
 
 
 def measured():
@@ -176,6 +188,14 @@ def show(path: Path, report: dict):
                 if "tokens_a_month" in report["writing"] else "")
             + ("" if machine["fits"][kind] else " (does not fit into the memory)")
             for kind, rate in report["writing"]["tokens_per_second"].items()}}
+    if "run" in report:
+        tokens, seconds, joules = (report["run"][name] for name in ("tokens", "seconds", "joules"))
+        energy = "not known: this machine had no counters of energy that could be read"
+        if joules is not None and seconds:
+            energy = f"{joules / 3.6e6:,.3g} kWh, {joules / seconds:,.0f} W: the processor alone"
+        parts["as it was run"] = {
+            **({"tokens": f"{tokens:,}", "time": f"{seconds / 3600:,.4g} hours"}
+               if tokens and seconds else {}), "energy": energy}
     for title, rows in parts.items():
         say(console, title, style="bold")
         grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))

@@ -36,6 +36,7 @@ from minillm.loading import twin_package
 from minillm.text.dataset import Dataset, batch, row_starts, rows_of_epoch
 from minillm.training.callbacks import Callbacks
 from minillm.training.curves import held_out_losses, lowest
+from minillm.training.energy import Meter
 from minillm.training.evaluation import HeldOut, evaluate, held_out
 from minillm.training.hosts import ALONE, Alone
 from minillm.training.state import (
@@ -111,10 +112,11 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
     held-out loss. None: best, but last where the exact floor is known.
 
     The folder is a checkpoint that loads (see checkpoint.py) with metrics.jsonl beside it: one line
-    a step with `loss` in nats per token, and one line an evaluation with `held_out`. `tokens` and
-    `seconds` of the summary are this call's; `tokens_per_second` leaves out what compiles,
-    evaluates and saves; `epochs` is how many times the text was read; `model_step` is the step of
-    the model in the folder, and the losses are that model's on all held-out rows; `lowest` is the
+    a step with `loss` in nats per token, and one line an evaluation with `held_out`. `tokens`,
+    `seconds` and `joules` of the summary are this call's; `joules` is None where the machine does
+    not measure them (see energy.py); `tokens_per_second` leaves out what compiles, evaluates and
+    saves; `epochs` is how many times the text was read; `model_step` is the step of the model in
+    the folder, and the losses are that model's on all held-out rows; `lowest` is the
     evaluation ({"step", "held_out"}, on `train.eval_rows` rows) with the lowest loss. Raises
     UserError for a folder that holds another run, a text too short for the context, settings that
     changed before resuming, a loss that is not finite.
@@ -131,7 +133,7 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
                     rows_of(method, dataset, train, train.eval_rows), hosts, place)
     state = progress.resume() if resume else progress.begin()
     step = first = int(state["step"])
-    began, clock = time.perf_counter(), _Clock(train.batch_size * train.context)
+    began, clock, meter = time.perf_counter(), _Clock(train.batch_size * train.context), Meter()
     dispatches = steps(progress.model, state, dataset, config, train,
                        progress.take_own_rows if hosts.several else method.take)
     with signals_to_flag() as interrupted:
@@ -142,13 +144,14 @@ def run(folder, config: ModelConfig, train: TrainConfig, dataset: Dataset, token
             step, state, metrics = next(dispatches)
             progress.log(step, metrics)
             clock.stop(len(metrics["loss"]))
+            meter.read()
             progress.callbacks.stepped(step, metrics["loss"][-1].item(), clock.speed)
             if step % train.save_every == 0 and step < train.steps:
                 progress.save(state)
         progress.save(state)
         seconds, tokens = time.perf_counter() - began, (step - first) * clock.tokens_per_step
         summary = {"done": step == train.steps, "step": step, "seconds": seconds, "tokens": tokens,
-                   "tokens_per_second": clock.speed or tokens / seconds,
+                   "joules": meter.read(), "tokens_per_second": clock.speed or tokens / seconds,
                    "epochs": (method.epochs or partial(epochs, dataset, train))(step)}
         summary |= progress.measured_at_the_end(state) if summary["done"] else {}
         summary |= {"keep": keep, "model_step": progress.best["step"] if progress.best else step}
