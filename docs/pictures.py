@@ -1,4 +1,4 @@
-"""The charts of the site that are no lesson's; drawings are in minillm/course/pictures.py."""
+"""The charts of the site that are no lesson's; drawings are in minillm/course/pictures/."""
 
 import json
 from pathlib import Path

@@ -9,7 +9,7 @@
     {{ link minillm/text/ngram.py }}       a link to a file
     {{ table NAME }}  {{ figure NAME }}        what demo.py makes of results.json; `full NAME`: of
                                       results_full.json; `smollm2 NAME`: a table of smollm2.py
-    {{ picture NAME }}                a drawing of minillm/course/pictures.py
+    {{ picture NAME }}                a drawing of minillm/course/pictures/
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
     {{ widget NAME }}                 assets/NAME.js of minillm/in_page, with the data of shown.py's
                                       `widgets`; a notebook has none

@@ -7,57 +7,13 @@ from html import escape
 from math import cos, sin
 
 from minillm.course.demos import values
-
-STYLE = "font-family: inherit; font-size: 14px; fill: currentColor"
-NARROW = 400  # a drawing of at most this width is readable on a phone as it is; a wider one scrolls
-
-
-class Drawing:
-    """Boxes, arrows and words on a sheet of width x height; `title` is read to those who cannot see it."""
-
-    def __init__(self, width: int, height: int, title: str):
-        self.width, self.height, self.title, self.parts = width, height, title, []
-        self.kind = "diagram" if width > NARROW else "diagram narrow"
-
-    def box(self, x, y, w, h, *lines, kind="plain"):
-        self.parts.append(f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="6" class="{kind}"/>')
-        top = y + h / 2 - 9 * (len(lines) - 1)
-        for i, line in enumerate(lines):
-            self.text(x + w / 2, top + 18 * i + 5, line, "strong" if i == 0 else "soft")
-        return self
-
-    def text(self, x, y, words, kind="soft", anchor="middle"):
-        self.parts.append(
-            f'<text x="{x}" y="{y}" text-anchor="{anchor}" class="{kind}">{escape(words)}</text>')
-        return self
-
-    def arrow(self, *points):
-        line = " ".join(f"{x},{y}" for x, y in points)
-        self.parts.append(f'<polyline points="{line}" class="arrow" marker-end="url(#tip)"/>')
-        return self
-
-    def share(self, x, y, w, h, share: float, kind="first"):
-        """A cell as dark as its share of 1."""
-        self.parts.append(f'<rect x="{x:.4g}" y="{y:.4g}" width="{w:.4g}" height="{h:.4g}" '
-                          f'class="share {kind}" style="fill-opacity: {share:.3f}"/>')
-        return self
-
-    def circle(self, x, y, radius):
-        self.parts.append(f'<circle cx="{x}" cy="{y}" r="{radius}" class="arrow"/>')
-        return self
-
-    def line(self, *points):
-        self.parts.append(
-            f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}" class="arrow"/>')
-        return self
-
-    def svg(self) -> str:
-        tip = f"tip-{self.width}-{self.height}-{len(self.parts)}"
-        parts = "".join(self.parts).replace("url(#tip)", f"url(#{tip})")
-        return (f'<figure class="{self.kind}"><svg role="img" viewBox="0 0 {self.width} {self.height}" style="{STYLE}" '
-                f'aria-label="{escape(self.title)}"><defs><marker id="{tip}" viewBox="0 0 8 8" refX="7" refY="4" '
-                'markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0 0 L8 4 L0 8 z" '
-                f'fill="currentColor"/></marker></defs>{parts}</svg></figure>')
+from minillm.course.pictures.blocks import groups, two_blocks
+from minillm.course.pictures.counting import counted_pairs, held_out, rows_of_text
+from minillm.course.pictures.drawing import Drawing, bars
+from minillm.course.pictures.fewer_bits import nibbles, outlier
+from minillm.course.pictures.learning import shared_weight, two_means
+from minillm.course.pictures.machine import file_bytes, fused, read_as
+from minillm.course.pictures.teaching import graded_group, patched_once, soft_target
 
 
 def whole() -> Drawing:
@@ -321,15 +277,3 @@ def dials() -> Drawing:
         left = [share / sum(p[:kept]) for share in p[:kept]] + [0] * (4 - kept)
         bars(d, 13 + 124 * i, 222, left, *names)
     return d
-
-
-def bars(d: Drawing, x, bottom, shares, *names):
-    """A small bar chart: each share above its bar."""
-    width = 104 / len(shares)
-    d.line((x - 2, bottom), (x + 106, bottom))
-    for i, share in enumerate(shares):
-        d.share(x + width * i + 2, bottom - 84 * share, width - 4, 84 * share, 1)
-        d.text(x + width * (i + 0.5), bottom - 84 * share - 5,
-               f"{share + 1e-9:.2f}".removeprefix("0") if share else "cut")
-    for i, name in enumerate(names):
-        d.text(x + 52, bottom + 20 + 18 * i, name, "strong")
