@@ -13,6 +13,8 @@ FACTS = {"she": "the hero's pronoun", "friend": "the friend's name", "thing": "t
 PICTURE = 46                                                   # tokens of one story that the figures show
 CANDIDATES = 30                                                # places of which the one nearest to the mean is drawn
 LEAST = 0.02                                                   # of a weight that is drawn as an arrow
+TYPED = ("Once there was a librarian named Tala. His best friend was Farid, who was clever.\n\n"
+         "On Sunday he found five figs in a faded satchel by the windmill. Along came")
 
 
 def compute(console, full):
@@ -150,6 +152,10 @@ def tables(results):
         facts.add_row(about, str(exact["places"][fact]), f"{exact['chance'][fact]:.1%}", f"{found[f'untrained_{fact}']:.1%}",
                       f"{found[f'trained_{fact}']:.1%}", name_of(found[f"trained_{fact}_head"], exact))
     yield "facts", facts
+
+
+def widgets(results):
+    yield "attending", {"text": TYPED, "head": [0, 0]}
 
 
 def figures(results, new):

@@ -1,6 +1,7 @@
 """What lesson 11 shows: errors, costs and published figures; the grid, and what a large input does to it."""
 
-from minillm.course.demos import beside, unbroken, values
+from minillm.course.demos import beside, read_results, unbroken, values
+from minillm.course.lessons import lessons_folder
 
 demo = beside(__file__, "demo")
 SHORT = ("stories260K", "tiny")                                # models of the short table; the others are in a fold
@@ -87,6 +88,11 @@ def table_of_speed(decoding, sizes):
             speed.add_row(size, unbroken(name), f"{row['tokens_per_second']:,.0f}", f"{row['tokens_per_second'] / base:.2f}" if base else "",
                           f"{row['megabytes']:,.0f}" if row["megabytes"] else "")
     return speed
+
+
+def widgets(results):
+    shown = read_results(lessons_folder() / "15_inside")["exact"]["shown"]
+    yield "rounding", {"text": shown["text"], "layer": 1, "matrix": "down_proj"}
 
 
 def figures(results, new):

@@ -53,6 +53,14 @@ def real_tables(exact):
     yield "real_layers", layers
 
 
+def widgets(results):
+    shown = results["exact"]["shown"]
+    name, other = shown["names"]
+    yield "lens", {"text": shown["text"]}
+    yield "live", {"prompt": shown["text"], "other": shown["text"].replace(name, other),
+                   "empty": []}
+
+
 def figures(results, new):
     exact, case = results["exact"], results["exact"]["shown"]
     ink = new.ink

@@ -49,6 +49,7 @@ HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SECTIONS = ("The idea", "The code", "The demonstration", "What people get wrong", "The exercise")
 WRONG, EXERCISE = SECTIONS[3:]
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
+MODEL = "model.js"  # beside the pages of lessons: the model of every widget
 
 
 class PageError(UserError):
@@ -189,8 +190,12 @@ class PageRenderer:
         if "widgets" in self.demo:
             data = dict(self.demo["widgets"](self.results()))
         self.files[file] = in_page.widget(name, data.get(name))
+        scripts = [file]
+        if name in in_page.WITH_MODEL:
+            self.files[MODEL], scripts = shared_model(), [MODEL, file]
+        loaded = "".join(f'<script src="{script}" defer></script>' for script in scripts)
         return (f'<div class="in-page" id="widget-{name}"><noscript>With scripts allowed, there is '
-                f'something to try here.</noscript></div>\n<script src="{file}" defer></script>')
+                f'something to try here.</noscript></div>\n{loaded}')
 
     # ---- What the exercise asks -----------------------------------------------------------------------
 
@@ -221,6 +226,13 @@ class PageRenderer:
         if self.target == "notebook" or not output:
             return shown
         return f"{shown}\n\n```{{ .text .output }}\n{output}\n```"
+
+
+@cache
+def shared_model() -> str:
+    """The model of lesson 15, for the widgets that run one."""
+    from minillm.loading import load
+    return in_page.shared(load(lessons_folder() / "15_inside" / "model"))
 
 
 def in_clone() -> bool:

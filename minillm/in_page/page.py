@@ -20,6 +20,7 @@ from minillm.loading import Model
 
 SCRIPTS = ("llama.js", "tokenizer.js", "loading.js", "elements.js", "playground.js")
 WIDGET = ("llama.js", "elements.js")  # and its own
+WITH_MODEL = ("attending", "lens", "live", "rounding")  # widgets that run the model of `shared`
 HOST = 'document.getElementById("playground")'
 START = f"""const data = JSON.parse(document.getElementById("data").textContent);
 Playground({HOST}, load(data), data.settings);"""
@@ -65,10 +66,21 @@ def story(model: Model, prompt: str, **settings) -> str:
 
 
 def widget(name: str, data) -> str:
-    """A script for a page of a lesson: NAME.js of assets/ draws `data` in #widget-NAME."""
-    start = (f'{name.capitalize()}(document.getElementById("widget-{name}"), '
+    """A script for a page of a lesson: NAME.js of assets/ draws `data` in #widget-NAME.
+
+    One of WITH_MODEL runs the model of the script that `shared` gives, which comes before it.
+    """
+    model = "load(window.minillm_model), " if name in WITH_MODEL else ""
+    names = LIVE[:-1] if model else WIDGET
+    start = (f'{name.capitalize()}(document.getElementById("widget-{name}"), {model}'
              f"{json.dumps(data, allow_nan=False)});")
-    return script(start, (*WIDGET, f"{name}.js"))
+    return script(start, (*names, f"{name}.js"))
+
+
+def shared(model: Model) -> str:
+    """A script that holds a model for all widgets of a page. Raises UserError."""
+    text = json.dumps(embedded(model), allow_nan=False, separators=(",", ":"))
+    return f'"use strict";\nwindow.minillm_model = {text};\n'
 
 
 def script(start: str, names=SCRIPTS) -> str:

@@ -677,14 +677,14 @@ def test_the_widget_of_lesson_09_says_what_its_demo_measured(browser, tmp_path):
         "min-p 0.1": (("min-p", Keys.ARROW_RIGHT),),
         "top-p 0.95": (("min-p", Keys.HOME), ("top-p", Keys.ARROW_LEFT)),
         "top-p 0.9": (("top-p", Keys.ARROW_LEFT),),
-        "temperature 0.5": (("top-p", Keys.END), ("temperature", Keys.ARROW_LEFT * 10)),
+        "top-k 10": (("top-p", Keys.END), ("top-k", Keys.ARROW_RIGHT * 10)),
+        "temperature 0.5": (("top-k", Keys.HOME), ("temperature", Keys.ARROW_LEFT * 10)),
     }
     measured = read_results(lesson)["exact"]["samplers"]
     for name in ("many", "one"):
         place = browser.find_element(By.ID, "set-place")
         place.send_keys(Keys.HOME if name == "many" else Keys.ARROW_DOWN)
-        for slider in ("temperature", "top-p", "min-p"):
-            value = {"temperature": 1, "top-p": 1, "min-p": 0}[slider]
+        for slider, value in {"temperature": 1, "top-k": 0, "top-p": 1, "min-p": 0}.items():
             browser.execute_script(
                 "const [id, value] = arguments, at = document.getElementById(id);"
                 "at.value = value; at.dispatchEvent(new Event('input'))",
@@ -698,7 +698,7 @@ def test_the_widget_of_lesson_09_says_what_its_demo_measured(browser, tmp_path):
             kept, right = re.match(r"([\d,]+) tokens? can be drawn; ([\d.]+)% of", said).groups()
             expected = measured[how][name]
             assert abs(float(right) / 100 - expected["right"]) < 0.002, how
-            if "-p" in how:  # of all tokens, the coins of the demo draw the probable ones alone
+            if "p-" in how or "n-p" in how:  # of all, the demo's coins draw the probable ones alone
                 assert int(kept.replace(",", "")) == expected["kept"], how
     browser.find_element(By.CSS_SELECTOR, "button").click()
     assert len(browser.find_elements(By.CSS_SELECTOR, ".drawn-words span")) == 10

@@ -1,10 +1,18 @@
 """Promise: what moves in a lesson computes what minillm computes, by keyboard too."""
 
+import re
+
 import numpy as np
 import pytest
 
-from minillm.in_numpy import ops
+from helpers import ROOT, assert_close
+from minillm import inspection
+from minillm.architecture.quantized import Scheme
+from minillm.course.demos import load as load_demo, read_results
+from minillm.in_numpy import forward, ops
 from minillm.in_page import page
+from minillm.loading import load
+from minillm.quantization.model import dequantize_params, quantize_params
 from minillm.text.tokenizer import VISIBLE, learn_merges
 
 HOST = '<!doctype html><meta charset="utf-8"><div id="widget-{0}"></div><script>{1}</script>'
@@ -87,3 +95,162 @@ def test_turning_is_rope(opened):
     assert said() == wanted(8, 3, 1)
     browser.find_element(By.ID, "turning-key").send_keys(Keys.HOME)
     assert said() == wanted(8, 0, 1)
+
+
+# ---- widgets with the model of lesson 15 -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load(ROOT / "lessons" / "15_inside" / "model")
+
+
+@pytest.fixture
+def with_model(browser, tmp_path, model):
+    """Opens a widget of a lesson with its own data and the model, as the page does."""
+    def open_widget(name, lesson, **changes):
+        folder = ROOT / "lessons" / lesson
+        data = dict(load_demo(folder)["widgets"](read_results(folder)))[name] | changes
+        (tmp_path / "model.js").write_text(page.shared(model), encoding="utf-8")
+        (tmp_path / f"{name}.js").write_text(page.widget(name, data), encoding="utf-8")
+        file = tmp_path / f"{name}.html"
+        file.write_text(f'<!doctype html><meta charset="utf-8"><div id="widget-{name}"></div>'
+                        f'<script src="model.js" defer></script>'
+                        f'<script src="{name}.js" defer></script>', encoding="utf-8")
+        browser.get_log("browser")
+        browser.get(file.as_uri())
+        return data
+    yield open_widget
+    assert browser.get_log("browser") == []
+
+
+def status(browser):
+    return browser.find_element("css selector", ".status").text
+
+
+def settled(browser, before, begins=""):
+    """The status, once it is another one, and begins so."""
+    browser.execute_async_script(
+        "const [before, begins, done] = arguments, look = () => {"
+        "const said = document.querySelector('.status').textContent;"
+        "said !== before && said.startsWith(begins) ? done() : setTimeout(look, 30) }; look();",
+        before, begins)
+    return status(browser)
+
+
+def looks(model, text, layer, head, at):
+    """The shares of attention of one head at token `at`, and what the widget calls the tokens."""
+    pattern = inspection.record(model, text, twin="numpy")[f"layers.{layer}.pattern"]
+    T = pattern.shape[-1]
+    return pattern[0].reshape(-1, T, T)[head, at]
+
+
+def percent_of(words):
+    return float(re.search(r"([\d.]+)%", words)[1]) / 100
+
+
+def test_attention_of_a_typed_sentence_is_that_of_python(with_model, browser, model):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    data = with_model("attending", "03_attention")
+    T = len(model.begin) + len(model.tokenizer.encode(data["text"]))
+    said = status(browser)
+    assert said.startswith("Head 0.0 at “came” looks at “Tala”")
+    row = looks(model, data["text"], 0, 0, T - 1)
+    assert abs(percent_of(said) - row.max()) < 0.006
+    line = browser.find_element(By.ID, "attending-tokens")
+    line.send_keys(Keys.ARROW_LEFT * 3)                         # by keyboard: three tokens earlier
+    browser.find_element(By.ID, "attending-head").send_keys(Keys.ARROW_DOWN * 5)
+    said = status(browser)
+    assert said.startswith("Head 1.1 at “windmill”")
+    assert abs(percent_of(said) - looks(model, data["text"], 1, 1, T - 4).max()) < 0.006
+    browser.find_element(By.ID, "attending-tokens-5").click()   # by mouse
+    assert status(browser).startswith("Head 1.1 at “librarian”")
+    chosen = browser.find_element(By.ID, "attending-tokens-5")
+    assert chosen.get_attribute("aria-selected") == "true"
+    box = browser.find_element(By.ID, "attending-text")
+    box.clear()
+    box.send_keys("a <b>fox</b> was")
+    said = settled(browser, status(browser), "Head 1.1 at “was”")
+    assert said.startswith("Head 1.1 at “was”") and not browser.find_elements(By.TAG_NAME, "b")
+    box.send_keys(" was" * 90)
+    assert "shorten it" in settled(browser, said, "The text has")
+
+
+def test_the_lens_is_that_of_python(with_model, browser, model):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    data = with_model("lens", "15_inside")
+    ids = [*model.begin, *model.tokenizer.encode(data["text"])]
+    lens = inspection.logit_lens(model, data["text"], count=1, twin="numpy")
+
+    def firsts():
+        return lines(browser, ".lens-table p > span:nth-of-type(1)")
+
+    assert len(firsts()) == model.config.num_hidden_layers + 1
+    for said, p in zip(firsts(), lens.p_NTM[:, -1, 0]):
+        assert abs(percent_of(said) - p) < 0.006
+    browser.find_element(By.ID, "lens-tokens").send_keys(Keys.HOME)
+    assert status(browser).startswith("After the beginning mark")
+    browser.find_element(By.ID, f"lens-tokens-{len(ids) - 2}").click()
+    assert status(browser).endswith("in the text “came” follows.")
+    assert "came" in lines(browser, ".lens-table p:last-child .right")[0]
+
+
+SCHEMES = {"tensor": "tensor", "channel": "channel", "group": "group32"}
+
+
+@pytest.mark.parametrize("per, bits",
+                         [("group", 4), ("channel", 3), ("tensor", 8), ("channel", 8)])
+def test_rounding_in_the_page_costs_what_it_costs_in_python(with_model, browser, model, per, bits):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import Select
+
+    data = with_model("rounding", "11_int8")
+    ids = np.array([[*model.begin, *model.tokenizer.encode(data["text"])]])
+    whole = dequantize_params(model.params)
+
+    def loss(params):
+        logits_TV = forward(params, ids[:, :-1], model.config)[0][0]
+        return float(ops.cross_entropy(logits_TV[None].astype(np.float64), ids[:, 1:]))
+
+    said, slider = status(browser), browser.find_element(By.ID, "rounding-bits")
+    slider.send_keys(Keys.END)                                  # by keyboard: 8 bits
+    said = settled(browser, said, "8.5")
+    Select(browser.find_element(By.ID, "rounding-per")).select_by_value(per)
+    if bits < 8:
+        slider.send_keys(Keys.ARROW_LEFT * (8 - bits))
+    said = settled(browser, "", str(bits) + ".")
+    rounded = quantize_params(whole, Scheme(bits, SCHEMES[per]))
+    shown = [float(x) for x in re.findall(r"([\d.]+) (?:bits per|nats per|before)", said)]
+    assert_close(shown[1:], [loss(rounded), loss(whole)], 1e-3)
+    assert abs(shown[0] - {"tensor": bits, "channel": bits + 0.24, "group": bits + 0.5}[per]) < 0.03
+    if (per, bits) == ("channel", 8):                           # what is stored already
+        assert shown[1] == shown[2]
+
+
+def test_the_lesson_s_model_is_taken_apart_in_its_page(with_model, browser, model):
+    data = with_model("live", "15_inside")
+    browser.execute_async_script(
+        "const done = arguments[0], look = () => document.querySelector('#widget-live')"
+        ".dataset.ready ? done() : setTimeout(look, 50); look();")
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    verdict = browser.find_element(By.ID, "live-verdict").text
+    gap = float(verdict.rsplit(" ", 1)[1].rstrip("."))
+    logits_V = inspection.logits_of(model, data["prompt"], twin="numpy")[0, -1]
+    names = [model.tokenizer.encode(f" {name}")[0] for name in ("Farid", "Soren")]
+    assert abs(gap - (logits_V[names[0]] - logits_V[names[1]])) < 0.01
+    assert "Farid" in verdict and "Soren" in verdict
+    browser.find_element(By.ID, "live-grid").send_keys(Keys.ENTER)   # head 0.0 taken out
+    browser.execute_async_script(
+        "const done = arguments[0], at = document.getElementById('live-verdict'), look = () => "
+        "at.textContent.includes('without edits') ? done() : setTimeout(look, 50); look();")
+    edited = inspection.logits_of(model, data["prompt"], [inspection.zero("layers.0.z", heads=[0])],
+                                  twin="numpy")[0, -1]
+    said = browser.find_element(By.ID, "live-verdict").text
+    gap = float(re.search(r": ([\d.−-]+),", said)[1].replace("−", "-"))
+    assert abs(gap - (edited[names[0]] - edited[names[1]])) < 0.01

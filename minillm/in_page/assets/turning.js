@@ -1,15 +1,10 @@
 /* RoPE on one pair of numbers, as in lesson 04: Turning(host). A query and a key are turned by their
    positions; move both, and their product stays. */
 
-const SIZE = 110, SVG = "http://www.w3.org/2000/svg";
+const SIZE = 110;
 
 function Turning(host) {
   const q = [1, 0.4], k = [0.5, 0.9];
-  const svg = (tag, attributes) => {
-    const made = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return made;
-  };
   const range = (name, words, value, least, most, step, explain) => {
     const id = "turning-" + name, read = el("output", { for: id });
     const input = el("input", { id, type: "range", min: least, max: most, step, input: draw });
