@@ -46,8 +46,11 @@ def chromium(folder):
                      "--disable-background-networking", f"--user-data-dir={folder}"):
         options.add_argument(argument)
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     service = webdriver.ChromeService(shutil.which("chromedriver"))
-    return webdriver.Chrome(options=options, service=service)
+    made = webdriver.Chrome(options=options, service=service)
+    made.execute_cdp_cmd("Network.enable", {})
+    return made
 
 
 def measure(browser, model, folder: Path, rounds: int) -> dict:

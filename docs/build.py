@@ -115,11 +115,18 @@ class Site(pages.PageRenderer):
                           for path in ("assets/javascripts/story.js", "lessons/15_inside.md"))
         return (f"""<div class="in-page" id="playground"><noscript>Here the model of
 lesson 15 writes a story, by a script that your browser does not run.</noscript></div>
-<script src="{script}" defer></script>
+<script src="{script}" async></script>
 
 The model of [lesson 15]({lesson}) runs in this page. The lesson finds which head carries the name
 from where it was read to where it is needed. In this story it is head {shown["carrier"]}: take it
 out, and *{shown["names"][0]}* is forgotten.""")
+
+    def make_recording(self, name):
+        """A recording of the terminal, made by docs/recordings.py; its words for those who cannot see it."""
+        path = f"assets/recordings/{name}.svg"
+        words = re.search("<title>(.*?)</title>", (ROOT / "docs" / path).read_text(encoding="utf-8"),
+                          re.DOTALL)[1].replace("\n", "&#10;").replace('"', "&quot;")
+        return f'<img class="recording" src="{relative(self.at, path)}" alt="{words}">'
 
     def make_modules(self, names):
         """What is public in modules, and in those that packages name in __all__, by mkdocstrings."""
