@@ -131,6 +131,8 @@ def test_the_home_page_writes(site, browser):
     eventually(browser, "return document.querySelector('.compared').textContent.length > 0", True, 60)
     assert browser.execute_script(text)[given] != " Farid"
     assert browser.get_log("browser") == []
+    for model in ("assets/javascripts/story.js", "lessons/model.js"):
+        assert (site / model).stat().st_size < 1_500_000
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +210,34 @@ def test_a_page_of_lesson_open_shows_all_that_it_holds(name, opened, browser):
         assert browser.execute_script(
             "return document.documentElement.scrollWidth") <= SIZES["phone"][0]
     assert browser.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches && getComputedStyle(document.body).backgroundColor") == "rgb(22, 27, 34)"
+
+
+READ = """(() => {
+  const article = document.querySelector("article"), hosts = [...article.querySelectorAll(".in-page")]
+  const said = hosts.map(host => host.innerText), drawn = article.querySelectorAll("svg").length
+  for (const host of hosts) host.remove()
+  return [article.innerText, said, drawn]
+})()"""
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_reads_whole_with_scripts_off(name, opened, browser):
+    """The same text is seen, a drawing too, and where something moves there are words instead."""
+    def read():
+        browser.get((opened / "lessons" / f"{name}.html").as_uri())
+        found = browser.execute_cdp_cmd("Runtime.evaluate",
+                                        {"expression": READ, "returnByValue": True})
+        return found["result"]["value"]
+
+    whole, _, _ = read()
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        text, said, drawn = read()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert text == whole and len(text) > 5000 and drawn > 0
+    assert len(said) == find(name).text.count("{{ widget ")
+    assert all("With scripts allowed" in words for words in said)
 
 
 @pytest.mark.parametrize("where", ["site", "opened"])

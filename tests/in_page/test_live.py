@@ -2,12 +2,14 @@
 it works by keyboard, says what cannot be, and loads nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from helpers import HOSTILE, ROOT, assert_close
 from minillm import inspection
+from minillm.errors import UserError
 from minillm.in_page.page import live
 from minillm.inspection import report
 from minillm.loading import load
@@ -111,6 +113,30 @@ def test_a_hostile_checkpoint_is_shown_as_text_and_never_run(hostile, browser, t
     markup = "return document.querySelectorAll('#live img, #live script').length"
     assert browser.execute_script(markup) == 0
     assert browser.execute_script("return live.prompt.value") == prompt
+
+
+def with_norm(model, value):
+    """The model with a last norm that no training gives."""
+    return replace(model, params=model.params | {"norm": np.full_like(model.params["norm"], value)})
+
+
+def test_numbers_that_overflow_are_said_in_words(model, browser, tmp_path):
+    path = tmp_path / "report.html"
+    contents = report.contents(model, PROMPT, twin="numpy", panels=())
+    report.write(path, contents | {"live": live(with_norm(model, 3e38), PROMPT)})
+    browser.get(path.as_uri())
+    browser.execute_async_script("live.ready.then(arguments[0])")
+    said = browser.execute_script("return document.querySelector('#live .status').textContent")
+    assert said == "The model's logits are not finite numbers: there is nothing to see."
+    assert browser.execute_script("return live.state.edited") is None
+
+
+def test_nan_and_huge_models_are_refused(model):
+    with pytest.raises(UserError, match="norm has numbers that are NaN or infinite"):
+        live(with_norm(model, np.nan), PROMPT)
+    huge = np.broadcast_to(np.float32(0), (2**31, 2**20))         # two petabytes, never stored
+    with pytest.raises(UserError, match="a page holds at most 20"):
+        live(replace(model, params=model.params | {"embed_tokens": huge}), PROMPT)
 
 
 @pytest.mark.parametrize(("script", "words"), [
