@@ -8,3 +8,10 @@ addEventListener("change", event => {
     if (label.innerText == name) document.getElementById(label.htmlFor).checked = true
   scrollBy(0, set.getBoundingClientRect().top - before)
 })
+// What scrolls sideways can be scrolled with the keyboard.
+function mend() {
+  for (const block of document.querySelectorAll("pre, .diagram, .formula, main > table, article table, p:has(> .math)"))
+    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0
+}
+addEventListener("DOMContentLoaded", mend)
+addEventListener("resize", mend)
