@@ -122,10 +122,10 @@ from where it was read to where it is needed. In this story it is head {shown["c
 out, and *{shown["names"][0]}* is forgotten.""")
 
     def make_recording(self, name):
-        """A recording of the terminal, made by docs/recordings.py; its words for those who cannot see it."""
+        """A recording of the terminal, made by docs/recordings.py, with its words as the text."""
         path = f"assets/recordings/{name}.svg"
-        words = re.search("<title>(.*?)</title>", (ROOT / "docs" / path).read_text(encoding="utf-8"),
-                          re.DOTALL)[1].replace("\n", "&#10;").replace('"', "&quot;")
+        svg = (ROOT / "docs" / path).read_text(encoding="utf-8")
+        words = re.search("<title>(.*?)</title>", svg, re.DOTALL)[1].replace("\n", "&#10;").replace('"', "&quot;")
         return f'<img class="recording" src="{relative(self.at, path)}" alt="{words}">'
 
     def make_modules(self, names):

@@ -28,8 +28,8 @@ STEER = re.compile(r"\x1b\[(\d*)([A-KST])|\x1b\[\?\d+[hl]|\r|\n")
 # without rich's web font: a page fetches nothing
 FORMAT = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" \
 xmlns="http://www.w3.org/2000/svg"><style>
-.{unique_id}-matrix {{ font: {char_height}px ui-monospace, "DejaVu Sans Mono", Consolas, monospace; \
-line-height: {line_height}px }}
+.{unique_id}-matrix {{ font: {char_height}px ui-monospace, "DejaVu Sans Mono", Consolas, \
+monospace; line-height: {line_height}px }}
 {styles}
 </style><defs>{lines}</defs>
 <rect fill="#191c21" x="1" y="1" width="{width}" height="{height}" rx="8"/>
@@ -76,7 +76,8 @@ CUT = {"demo": ("3. Training", "5. Three stories")}  # a long one: from this lin
 
 def ran(command: str, more: list[str], folder: Path) -> str:
     """What a command prints on a terminal of 80 columns."""
-    environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS),
+                                "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", *command.split(), *more]
     done = subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, encoding="utf-8")
@@ -117,7 +118,7 @@ def recording(name: str) -> str:
 
 
 def shortened(printed: str, first: str = "", last: str = "") -> str:
-    """The lines from the one that has `first` to the one before `last`, and marks of what is cut."""
+    """The lines from the one that has `first` to the one before `last`, with marks of the cuts."""
     if not last:
         return printed
     lines = printed.split("\n")

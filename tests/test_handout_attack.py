@@ -162,3 +162,13 @@ def test_the_script_would_notice(tmp_path):
     assert "def softmax" in definitions(sources(tmp_path)) and "def masked" in definitions(
         sources(tmp_path)
     )
+
+
+def test_a_page_of_a_handout_has_no_widget(monkeypatch):
+    """A widget runs llama.js, which is what students are to write; the page says where it is."""
+    from minillm.assignments.making import page_of
+
+    monkeypatch.setattr("minillm.course.pages.PageRenderer.make_figure", lambda self, name: "")
+    page = page_of(find("3"))
+    assert "<script" not in page and "in-page" not in page and "</html>" in page
+    assert "minillm lesson open 3" in page and len(page) < 200_000

@@ -26,7 +26,7 @@ from minillm.course.checking import imports, key_of, read_checks
 from minillm.course.lessons import PACKAGE, Lesson, find
 from minillm.course.notebooks import pieces
 from minillm.course.opened import EXTENSIONS
-from minillm.course.pages import LINK, lesson_page
+from minillm.course.pages import ELSEWHERE, LINK, lesson_page
 from minillm.course.process import JAX, NUMPY, Limits
 from minillm.course.published import publish
 from minillm.errors import UserError, require
@@ -36,6 +36,7 @@ KEPT = ("test_exercise.py", "asking.py", "exercise.py", "solution.py")  # what a
 LARGEST = 2**20
 PUBLIC_SETS = 2  # sets of inputs in a handout
 FENCE = re.compile(r"^([ >]*)```python[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+WIDGET = re.compile(r'^<div class="in-page"[^\n]*\n<script[^\n]*</script>$', re.MULTILINE)
 NOT_SHOWN = "*(Here stands the function of the package. Read it when you have handed in your own.)*"
 SAID = """# {title}
 
@@ -201,8 +202,11 @@ def page_of(lesson: Lesson) -> str:
 
     text, figures = lesson_page(lesson, "html", lambda kind, target: "")
     text = LINK.sub(r"\1", FENCE.sub(hidden, text))
+    text = WIDGET.sub(ELSEWHERE.format(int(lesson.number)), text)
     body = markdown.markdown(text, extensions=list(EXTENSIONS), extension_configs=EXTENSIONS)
     for name, content in figures.items():
+        if name.endswith(".js"):                         # of a widget: it holds attention, too
+            continue
         kind = "svg+xml" if name.endswith(".svg") else "png"
         data = base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
         body = body.replace(f'src="{name}"', f'src="data:image/{kind};base64,{data}"')

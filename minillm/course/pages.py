@@ -12,7 +12,7 @@
     {{ picture NAME }}                a drawing of minillm/course/pictures/
     {{ mistakes }}  {{ tasks }}  {{ exercise }}    hints, tasks and stubs of the exercise
     {{ widget NAME }}                 assets/NAME.js of minillm/in_page, with the data of shown.py's
-                                      `widgets`; a notebook has none
+                                      `widgets`; a notebook names the page
     {{ live the report }}             a link to the page that the lesson's report.py writes; elsewhere
                                       than on the site the words alone
     ```python run                     a block that is run now; what it prints is shown below it
@@ -49,6 +49,7 @@ HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SECTIONS = ("The idea", "The code", "The demonstration", "What people get wrong", "The exercise")
 WRONG, EXERCISE = SECTIONS[3:]
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
+ELSEWHERE = "*(`minillm lesson open {}` has something to try here.)*"  # for pages without widgets
 MODEL = "model.js"  # beside the pages of lessons: the model of every widget
 
 
@@ -185,7 +186,7 @@ class PageRenderer:
 
     def make_widget(self, name):
         if self.target == "notebook":                             # reads it without scripts
-            return ""
+            return ELSEWHERE.format(int(self.folder.name[:2]))
         file, data = f"{self.folder.name}/{name}.js", {}
         if "widgets" in self.demo:
             data = dict(self.demo["widgets"](self.results()))
