@@ -125,7 +125,8 @@ out, and *{shown["names"][0]}* is forgotten.""")
         """A recording of the terminal, made by docs/recordings.py, with its words as the text."""
         path = f"assets/recordings/{name}.svg"
         svg = (ROOT / "docs" / path).read_text(encoding="utf-8")
-        words = re.search("<title>(.*?)</title>", svg, re.DOTALL)[1].replace("\n", "&#10;").replace('"', "&quot;")
+        words = re.search("<title>(.*?)</title>", svg, re.DOTALL)[1]
+        words = words.replace("\n", "&#10;").replace('"', "&quot;")
         return f'<img class="recording" src="{relative(self.at, path)}" alt="{words}">'
 
     def make_modules(self, names):
