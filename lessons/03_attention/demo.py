@@ -165,8 +165,7 @@ def figures(results, new):
     words, query, earlier = picture["words"], picture["query"], picture["earlier"]
     figure, axes = new(7.0, 7.2, nrows=2, sharex=True)
     for axis, name, color in zip(axes, ("untrained", "trained"), new.ink["lines"]):
-        weights = found[f"{name}_pattern"][query]
-        for s, weight in enumerate(weights):
+        for s, weight in enumerate(found[f"{name}_pattern"][query]):
             if weight >= LEAST and s != query:
                 middle, half = (query + s) / 2, (query - s) / 2
                 turn = np.linspace(0, np.pi, 60)
@@ -192,8 +191,7 @@ def figures(results, new):
         image = axis.imshow(square, cmap="viridis", vmin=0, vmax=1)
         axis.set(title=name, xlabel="key position")
     axes[0].set_ylabel("query position")
-    bar = figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.ax.tick_params(colors=new.ink["text"])
+    figure.colorbar(image, ax=axes, shrink=0.8).ax.tick_params(colors=new.ink["text"])
     yield ("patterns", "Both patterns whole: the untrained one fades row by row as each weight becomes 1/(t+1), the trained one has "
            "bright columns at the words that are worth looking at. Above the diagonal there is nothing.", figure)
 
