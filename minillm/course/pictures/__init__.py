@@ -8,6 +8,7 @@ from math import cos, sin
 
 from minillm.course.demos import values
 from minillm.course.pictures.blocks import groups, two_blocks
+from minillm.course.pictures.costs import spent
 from minillm.course.pictures.counting import counted_pairs, held_out, rows_of_text
 from minillm.course.pictures.drawing import Drawing, bars
 from minillm.course.pictures.fewer_bits import nibbles, outlier
