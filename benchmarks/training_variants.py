@@ -89,20 +89,24 @@ def joined(params, model):
         layer = dict(layer)
         q, k, v = (layer.pop(name) for name in ("q_proj", "k_proj", "v_proj"))
         layer["qkv_proj"] = np.concatenate([q, k, v], axis=1)
-        layer["gate_up_proj"] = np.concatenate([layer.pop("gate_proj"), layer.pop("up_proj")], axis=1)
+        gate, up = layer.pop("gate_proj"), layer.pop("up_proj")
+        layer["gate_up_proj"] = np.concatenate([gate, up], axis=1)
         return layer
 
     plain_attention = model.attention
 
     def attention(layer, x, start, cos_sin, kv, config, tap=no_tap):
-        O, J = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim
+        E = config.head_dim
+        O, J = config.num_attention_heads * E, config.num_key_value_heads * E
         whole = layer["qkv_proj"]
         parts = {"q_proj": Part(whole, 0, O), "k_proj": Part(whole, O, O + J),
                  "v_proj": Part(whole, O + J, O + 2 * J)}
         return plain_attention(layer | parts, x, start, cos_sin, kv, config, tap)
 
     def linear_of_parts(x, w, b=None):
-        return linear(x, w.whole, b)[..., w.begin : w.end] if isinstance(w, Part) else linear(x, w, b)
+        if isinstance(w, Part):
+            return linear(x, w.whole, b)[..., w.begin : w.end]
+        return linear(x, w, b)
 
     def mlp(layer, x, tap=no_tap):
         gate, up = jnp.split(linear(x, layer["gate_up_proj"]), 2, axis=-1)
@@ -171,9 +175,9 @@ def main():
     from minillm.cli.bench import machine
     results = {"machine": machine(), "about": ABOUT}
     for size in options.size:
-        workers = {name: subprocess.Popen([sys.executable, __file__, "--worker", name, size], text=True,
-                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                   for name in options.variants}
+        workers = {name: subprocess.Popen(
+            [sys.executable, __file__, "--worker", name, size], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE) for name in options.variants}
         losses = {name: float(each.stdout.readline()) for name, each in workers.items()}
         plain = losses[options.variants[0]]
         assert all(abs(loss / plain - 1) < 1e-5 for loss in losses.values()), losses
@@ -194,7 +198,8 @@ def main():
                                    "ratio": statistics.median(ratios), "lowest": min(ratios),
                                    "highest": max(ratios)}
             print(f"{size}: {name:30} {statistics.median(rates):9,.0f} tokens/s   "
-                  f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})", flush=True)
+                  f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})",
+                  flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

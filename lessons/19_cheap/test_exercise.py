@@ -37,7 +37,8 @@ HINTS = {
     ),
     "two_matrices": Hint(
         "You counted two matrices in the feed-forward part. A LLaMA has three: gate, up and down.",
-        "Double F: by how much does your count grow, and what are the shapes of swiglu's arguments?",
+        "Double F: by how much does your count grow? How many arguments has swiglu, and what "
+        "follows it?",
     ),
     "norms_forgotten": Hint(
         "The norms are missing: a vector of D before attention, one before the feed-forward part, "

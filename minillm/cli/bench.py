@@ -200,8 +200,8 @@ class _Worker:
             self.process.wait()
             self.talk.seek(0)
             last = (self.talk.read().strip().splitlines() or ["it said nothing"])[-1]
-            raise UserError(f"{self.name}: its process ended ({last[:200]}): if this machine has too "
-                            "little memory for all of them, choose fewer --forms") from None
+            raise UserError(f"{self.name}: its process ended ({last[:200]}): if this machine has "
+                            "too little memory for all of them, choose fewer --forms") from None
         if "error" in answer:
             raise UserError(answer["error"])
         return answer["value"]

@@ -274,7 +274,7 @@ def test_tabs_are_linked(site, browser):
         key => JSON.parse(localStorage[key])[0]).join()"""
     eventually(browser, click + kept, "JAX")
     eventually(browser, chosen, ["JAX"])
-    for _ in range(20):              # a busy browser hands its storage to the next page a little later
+    for _ in range(20):              # a busy browser hands its storage on a little later
         show(browser, site / "lessons/02_counting.html")
         if browser.execute_script(kept) == "JAX":
             break

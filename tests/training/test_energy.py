@@ -1,4 +1,5 @@
-"""Promises of the meter: it adds up what counters say, also when one begins again, and says None where there are none."""
+"""Promises of the meter: it adds up what counters say, also when one begins again, and says None
+where there are none."""
 
 import numpy as np
 import pytest
