@@ -41,6 +41,11 @@ def add_commands(commands):
                          help="digits of the numbers in sums and steps")
     command.add_argument("--data-seed", type=int, default=0, metavar="N",
                          help="seed of the built-in data")
+    command.add_argument("--replay", type=float, default=0.0, metavar="X",
+                         help="share of rows that are text of before, so that less is forgotten")
+    command.add_argument("--replay-text", metavar="SOURCE",
+                         help="that text: a file, a dataset folder, or storyworld (default: what "
+                         "the model in PATH was trained on)")
     add_twin(command)
     add_config(command.add_argument_group("how it learns"), TuneConfig)
     add_config(command.add_argument_group("training"), TrainConfig)
@@ -71,11 +76,15 @@ def tune(options):
     if train.context > longest:
         raise UserError(f"--context {train.context}: {options.path} reads {longest} tokens at most")
     tuning.check(model, train, tune)
+    tuning.check_replay(options.replay, tune)
+    before = text_of_before(options) if options.replay else None
     if not tune.adapts:
         training.check_memory(model.config, train, options.twin)
     tuning.ready(train, options.twin)
     data = tuning.read_data(options.data, model, train.context, options.examples,
                             options.data_seed, options.difficulty)
+    if options.replay:
+        data = tuning.with_replay(data, model, options.replay, before, train.seed)
     tuning.check_task(data, tune)
     training.prepare_folder(options.out, options.resume)
     if not options.resume:
@@ -88,6 +97,15 @@ def tune(options):
     if data.task is not None:
         following = f"evaluate {quoted(options.out)} --task {data.name}"
     finish(console, summary, train, options, following)
+
+
+def text_of_before(options) -> Path | str:
+    """What --replay reads. Raises UserError."""
+    folder = Path(options.path) / "data"
+    if not options.replay_text and not folder.is_dir():
+        raise UserError(f"{options.path}: has no dataset beside it, so --replay knows no text: give "
+                        "--replay-text FILE, or storyworld")
+    return options.replay_text or folder
 
 
 def tuned(console, options, model, train, tune, data) -> dict:

@@ -20,22 +20,29 @@ OPEN = 32  # rows that are looked at for a place
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """tokens_RT, targets_RT: rows of conversations; a target that does not count is IGNORE."""
+    """tokens_RT, targets_RT: rows of conversations, then `text_rows` rows of text, all of which
+    counts (see replay.py); a target that does not count is IGNORE."""
 
     tokens_RT: np.ndarray
     targets_RT: np.ndarray
     conversations: int
     longest: int
     used: int
+    text_rows: int = 0
 
     @cached_property
     def report(self) -> str:
         """What is counted, in words."""
-        counted, places = int(np.sum(self.targets_RT != IGNORE)), self.tokens_RT.size
-        return (f"{self.conversations:,} conversations in {len(self.tokens_RT):,} rows of "
-                f"{self.tokens_RT.shape[1]} tokens, the longest of {self.longest}: {counted:,} "
+        rows, context = self.tokens_RT.shape
+        rows -= self.text_rows
+        counted = int(np.sum(self.targets_RT[:rows] != IGNORE))
+        text = self.text_rows * context
+        replay = (f"; {self.text_rows:,} more rows are text of before, {text / (text + counted):.0%} "
+                  "of what counts")
+        return (f"{self.conversations:,} conversations in {rows:,} rows of "
+                f"{context} tokens, the longest of {self.longest}: {counted:,} "
                 f"tokens ({counted / self.used:.0%}) are answers and count, "
-                f"{1 - self.used / places:.0%} is padding")
+                f"{1 - self.used / (rows * context):.0%} is padding{replay if text else ''}")
 
     def batches(self, train: TrainConfig, first: int, end: int):
         """(tokens_NBT, targets_NBT) of the steps from `first` up to `end`, a function of the seed:
