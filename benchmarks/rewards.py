@@ -33,11 +33,11 @@ from minillm.tuning.compared import PAIRS
 from minillm.tuning.conversations import Conversation
 
 NEW_TOKENS, TIMES, ANSWERS = 32, 8, 64
-EARLY = TrainConfig(context=176, batch_size=16, optimizer="muon", learning_rate=3e-3,
+EARLY = TrainConfig(context=176, batch_size=8, optimizer="muon", learning_rate=2e-3,
                     muon_learning_rate=0.01, weight_decay=0.0, warmup_steps=20, eval_every=200,
                     eval_rows=32, save_every=1000)
 GRPO = replace(EARLY, optimizer="adamw", learning_rate=5e-4, batch_size=ANSWERS)
-SFT = replace(EARLY, optimizer="adamw", learning_rate=5e-4)   # 16 rows hold about 64 conversations
+SFT = replace(EARLY, optimizer="adamw", learning_rate=5e-4)
 WAYS = ("grpo", "rejection", "dpo", "pairs")
 
 
@@ -61,8 +61,11 @@ def measured(folder, task, options) -> dict:
             "nats_per_story": losses["nats_per_document"]}
 
 
-def tuned(folder, start, task, method: str, train: TrainConfig, options, talks=None) -> dict:
-    """Tune the model in `start` and measure the result; `talks` instead of the task's examples."""
+def tuned(folder, start, task, method: str, train: TrainConfig, options, talks=None,
+          answers: int = ANSWERS) -> dict:
+    """Tune the model in `start` and measure the result; of `talks`, so many `answers` a step, where
+    they are given instead of the task's examples."""
+    train = replace(train, cpu_devices=options.cpu_devices)
     model = tuning.with_template(load(start))
     tune = TuneConfig(method=method, beta=options.beta if method == "grpo" else 0.1)
     tuning.ready(train, "jax")
@@ -72,6 +75,8 @@ def tuned(folder, start, task, method: str, train: TrainConfig, options, talks=N
     else:
         data = tuning.of_conversations(
             task.name, model, train.context, talks, task.conversations("validation", 64))
+        rows = answers * len(data.train.tokens_RT) / data.train.conversations
+        train = replace(train, batch_size=max(1, round(rows)))
     began = time.perf_counter()
     tuning.run(folder, model, train, tune, data, keep="last")
     seconds = time.perf_counter() - began
@@ -117,7 +122,7 @@ def of_seed(seed: int, task, options, add):
                 one = tuned(out, start, task, way, pairs, options)
             else:
                 talks = task.conversations("train", PAIRS, seed)
-                one = tuned(out, start, task, "sft", replace(train, batch_size=8), options, talks)
+                one = tuned(out, start, task, "sft", train, options, talks, ANSWERS // 2)
             add(way, one)
 
 
@@ -133,6 +138,7 @@ def main():
     options.add_argument("--examples", type=int, default=20_000)
     options.add_argument("--questions", type=int, default=400)
     options.add_argument("--stories", type=int, default=64)
+    options.add_argument("--cpu-devices", type=int, default=2, help="1 where one core is free")
     options.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     options.add_argument("--json")
     options = options.parse_args()

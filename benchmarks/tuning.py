@@ -5,7 +5,8 @@
 MODEL is the folder of a finished `minillm demo`. For each task, method and seed: accuracy on
 held-out questions before and after (by kind, too), the loss of the right answers, and the loss on
 held-out stories before and after, in nats a story. GRPO begins with the sft run that was stopped
-early. One JSON object; each run is added when it is done, and one that FILE has is not run again.
+early. "replay25" is sft with a quarter of the rows from the stories of before. One JSON object; each
+run is added when it is done, and one that FILE has is not run again.
 """
 
 import argparse
@@ -28,10 +29,11 @@ TRAIN = TrainConfig(context=176, batch_size=8, optimizer="muon", learning_rate=6
 LORA = replace(TRAIN, optimizer="adamw", learning_rate=5e-3)
 GRPO = replace(TRAIN, optimizer="adamw", learning_rate=3e-4, batch_size=64, eval_every=50)
 METHODS = {"sft": TRAIN, "lora": LORA, "grpo": GRPO}
+REPLAY = {"replay10": 0.1, "replay25": 0.25, "replay50": 0.5}  # sft with so many rows of stories
 # Sums are learned better at a third of the rates, which the desk (facts by heart) likes high.
 GENTLE = {"learning_rate": 2e-3, "muon_learning_rate": 0.01}
 STEPS = {"sums": {"sft": 6000, "lora": 6000, "early": 2000, "grpo": 300},
-         "steps": {"sft": 2000, "lora": 6000, "early": 500, "grpo": 100},
+         "steps": {"sft": 1500, "lora": 6000, "early": 500, "grpo": 100},
          "desk": {"sft": 300, "lora": 1500, "early": 100, "grpo": 75}}
 
 
@@ -60,9 +62,12 @@ def stories(path, data, rows: int, twin: str) -> float:
 def tuned(folder, start, task, method: str, train: TrainConfig, options) -> dict:
     """Tune and measure; what a run gave."""
     model = tuning.with_template(load(start))
-    tune = TuneConfig(method=method)
+    tune = TuneConfig(method="sft" if method in REPLAY else method)
     tuning.ready(train, options.twin)
     data = tuning.read_data(task.name, model, train.context, options.examples, train.seed)
+    if method in REPLAY:
+        data = tuning.with_replay(data, model, REPLAY[method], Path(options.model) / "data",
+                                  train.seed)
     began = time.perf_counter()
     summary = tuning.run(folder, model, train, tune, data, twin=options.twin, keep="last")
     seconds = time.perf_counter() - began
@@ -107,7 +112,7 @@ def main():
 
 
 def of_method(task, method: str, seed: int, options) -> dict:
-    """{"sft" or "lora": what it gave}, or {"early", "grpo"}: an sft run that is stopped while it is
+    """{the method: what it gave}, or {"early", "grpo"}: an sft run that is stopped while it is
     often wrong, and what rewards made of it."""
     steps, runs = STEPS[task.name], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +121,8 @@ def of_method(task, method: str, seed: int, options) -> dict:
             start = Path(folder) / "start"
             early = of_task(task, replace(TRAIN, steps=steps["early"], seed=seed), options)
             runs["early"] = tuned(start, options.model, task, "sft", early, options)
-        train = replace(METHODS[method], steps=steps[method], seed=seed)
+        usual = "sft" if method in REPLAY else method
+        train = replace(METHODS[usual], steps=steps[usual], seed=seed)
         train = of_task(task, train, options)
         runs[method] = tuned(Path(folder) / "run", start, task, method, train, options)
     return runs

@@ -22,6 +22,7 @@ from minillm.formats.weights import Weights
 
 CONFIG, MODEL, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
 PARTS = {"a": "lora_A", "b": "lora_B"}
+REMEDY = f"name the model that it was made from in base_model_name_or_path of {CONFIG}"
 # Fields of PEFT's config that change what is computed, and the values with which they do not.
 NEUTRAL = {"bias": ("none",), "fan_in_fan_out": (False,), "use_dora": (False,),
            "modules_to_save": (None, []), "rank_pattern": ({},), "alpha_pattern": ({},),
@@ -99,10 +100,11 @@ def load_adapters(folder, params) -> dict:
                 shapes = [file.shape(names[part]) for part in "ab"]
                 if (shapes[0][1], shapes[1][0]) != (ins, outs) or shapes[0][0] != shapes[1][1]:
                     raise UserError(f"{file.source}: is for another model: {names['a']} has shape "
-                                    f"{shapes[0]}, and the matrix here is ({outs}, {ins})")
+                                    f"{shapes[0]}, and the matrix here is ({outs}, {ins}): "
+                                    f"{REMEDY}")
                 changes[name] = {part: file.read(names[part], np.float32, True) for part in "ab"}
             layers.append(changes)
         if left:
             raise UserError(f"{file.source}: is for another model: {printable(min(left))} is no "
-                            "part of its base model here")
+                            f"part of its base model here: {REMEDY}")
         return {"layers": layers}

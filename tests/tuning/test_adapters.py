@@ -199,7 +199,8 @@ def test_an_adapter_of_another_model_is_refused(folder, small):
     config = replace(base.config, hidden_size=40)
     wide = random_params(config, np.random.default_rng(0))
     replace(base, params=wide, config=config).save(path / "base")
-    with pytest.raises(UserError, match="is for another model: .*q_proj.lora_A.weight has shape"):
+    with pytest.raises(UserError, match="is for another model: .*q_proj.lora_A.weight has shape "
+                       ".*: name the model that it was made from in base_model_name_or_path"):
         load(path / "change")
 
 

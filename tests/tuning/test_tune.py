@@ -178,6 +178,37 @@ def test_the_command_line_tunes_and_grades(method, base, tmp_path, capsys):
     assert "right" in capsys.readouterr().out
 
 
+TALK = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+PICKY = ("{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}"
+         "{% endif %}{{ m.content + eos_token }}{% endfor %}")
+BAD_ROWS = {"a role that the template refuses": (
+                {"messages": [{"role": "system", "content": "c"}, *TALK]},
+                "the chat template refuses it (TemplateError: no system): change the row"),
+            "an unknown role": ({"messages": [*TALK, {"role": "tool", "content": "c"}]},
+                                "has the role 'tool': write system, user or assistant"),
+            "an empty answer": ({"messages": [TALK[0], TALK[1] | {"content": ""}]},
+                                "is an empty answer: write one, or leave the row out"),
+            "a long answer": ({"messages": [TALK[0], TALK[1] | {"content": "b " * 99}]},
+                              "shorten it, or give a larger --context"),
+            "no conversation": ({"question": "a"}, 'is no conversation: write {"messages"'),
+            "an id twice": ({"messages": TALK, "id": 7}, "give it its own, or leave one of them")}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_a_bad_row_ends_the_command_with_its_number_and_a_remedy(name, base, tmp_path, capsys):
+    row, says = BAD_ROWS[name]
+    rows = [{"messages": TALK, "id": 7}, *[{"messages": TALK}] * 4]
+    rows.insert(3, row)
+    path = tmp_path / "talks.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    replace(base, chat_template=PICKY).save(tmp_path / "picky")
+    assert cli.main(["tune", str(tmp_path / "picky"), "--data", str(path), "--twin", "numpy",
+                     "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"minillm: {path}: row 4") and says in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 MISTAKES = {"group": (["--data", "desk", "--method", "grpo", "--group", "3"], "a multiple of"),
             "no data": ([], "--data is missing"),
             "no file": (["--data", "gone.jsonl"], "not a task"),
