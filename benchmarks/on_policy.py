@@ -1,20 +1,21 @@
 """On-policy distillation of a student that can already write: what helps, and what collapses.
 
-    minillm pretrain storyworld --context 176 --batch-size 8 --steps 3000 --out runs/nano
-    python benchmarks/on_policy.py runs/nano --json FILE [--seeds 3] [--minutes 10]
+    minillm pretrain storyworld --megabytes 20 --context 176 --batch-size 8 --steps 6000 --out runs/teacher
+    python benchmarks/on_policy.py runs/teacher --json FILE [--seeds 3] [--minutes 10]
 
-A student (2 layers of 64) learns the soft targets of the teacher for SOFT steps. Every arm goes on
+A student (2 layers of 64) learns the soft targets of the teacher for SOFT steps; others from the
+text alone, or soft targets from layers and widths of the teacher. Every arm of the comparison goes on
 from there for the same number of operations, in all of its STEPS or a few less: more soft targets,
-reverse KL on text, and on-policy (half of the dispatches on what the student writes) by
-KL(student || teacher), JSD(1/2) and KL(teacher || student), at a fifth of the first rates; and
-on-policy at the first rates themselves.
+reverse KL on text, and on-policy, where the sweep is over the divergence (KL(student || teacher),
+JSD(1/2), KL(teacher || student)), the share of what the student writes, and the rates (a fifth of
+the first ones is LOW). Beside them: soft targets for SOFT + STEPS in one run, the soft student
+written at a lower temperature, and on-policy from random values, which collapses.
 
 Measured: held-out nats a story (HELD_OUT stories); of WRITTEN stories at temperature 1 the share
 that is possible, how many of those differ, and their exact mean -log p under the grammar; `own`,
 the mean nats that the student gives to its own texts, its entropy (a teacher's is near the floor,
-a collapsed student's far below); and how its first texts begin. And the mechanism: `pull`, by which
-the gradient of each KL raises the logit of the teacher's most probable token, a position's mean on
-16 held-out stories. Each result is saved when it is there, and not made again.
+a collapsed student's far below); and how its first texts begin. And the mechanism (see `look`), on
+LOOKED_AT held-out stories. Each result is saved when it is there, and not made again.
 """
 
 import argparse
@@ -32,23 +33,42 @@ from minillm.architecture.tree import tree_map
 from minillm.config import IGNORE, DistillConfig, GenerateConfig, TrainConfig, preset
 from minillm.in_jax.sharding import use_cpu_devices
 from minillm.in_numpy.distill import forward_kl_backward, reverse_kl_backward
+from minillm.in_numpy.ops import log_softmax
+from minillm.distillation.pruning import pruned
 from minillm.loading import keep_compiled
 from minillm.text import storyworld
 from minillm.text.dataset import open_dataset
 
-SOFT, STEPS, WRITTEN, HELD_OUT = 1000, 300, 512, 128
+SOFT, STEPS, WRITTEN, HELD_OUT, LOOKED_AT, PARTS, RARE = 1000, 300, 512, 128, 16, 4, 1e-3
 FIRST = TrainConfig(steps=SOFT, batch_size=8, context=176, warmup_steps=20, cpu_devices=1,
                     eval_every=10_000, save_every=10_000)
-LOW = replace(FIRST, steps=STEPS, learning_rate=1.2e-3, muon_learning_rate=4e-3)
-ON_POLICY = DistillConfig(objective="on-policy")
-ARMS = {                                                    # name: (how it learns, at which rates)
+
+
+def at(rates: float) -> TrainConfig:
+    """STEPS steps at a share of the first rates."""
+    return replace(FIRST, steps=STEPS, learning_rate=rates * FIRST.learning_rate,
+                   muon_learning_rate=rates * FIRST.muon_learning_rate)
+
+
+LOW, ON_POLICY = at(0.2), DistillConfig(objective="on-policy")
+FROM_RANDOM = {                                             # name: (how it learns, at which rates)
+    "start": (DistillConfig(), FIRST),
+    "data": (DistillConfig(alpha=0.0), FIRST),
+    "pruned": (DistillConfig(start="pruned"), FIRST),
+    "soft, one run": (DistillConfig(), replace(FIRST, steps=SOFT + STEPS)),
+    "collapsed": (ON_POLICY, FIRST)}
+FROM_SOFT = {
     "soft": (DistillConfig(), LOW),
     "on-policy": (ON_POLICY, LOW),
-    "on-policy, first rates": (ON_POLICY, replace(FIRST, steps=STEPS)),
-    "on-policy, JSD": (replace(ON_POLICY, jsd_beta=0.5), LOW),
     "reverse": (DistillConfig(objective="reverse"), LOW),
+    "on-policy, JSD": (replace(ON_POLICY, jsd_beta=0.5), LOW),
     "on-policy, forward": (replace(ON_POLICY, jsd_beta=0.0), LOW),
-    "on-policy, always": (replace(ON_POLICY, student_share=1.0), LOW)}
+    "on-policy, always": (replace(ON_POLICY, student_share=1.0), LOW),
+    "on-policy, a quarter": (replace(ON_POLICY, student_share=0.25), LOW),
+    "on-policy, first rates": (ON_POLICY, at(1)),
+    "on-policy, low rates": (ON_POLICY, at(0.05))}
+COOL = 0.8                                                  # the soft student at a lower temperature
+SEEDS = ("start", "soft", "on-policy", "reverse", "data", "pruned", "soft, one run")  # others: seed 0
 
 
 def main():
@@ -63,7 +83,7 @@ def main():
     use_cpu_devices(1)
     bench = Bench(options)
     for seed in range(options.seeds):
-        for arm in ("start", *ARMS):
+        for arm in SEEDS if seed else dict.fromkeys((*SEEDS, *FROM_SOFT, *FROM_RANDOM)):
             bench.run(arm, seed)
 
 
@@ -94,23 +114,26 @@ class Bench:
         """One run, unless it is there or the time is over."""
         if f"{arm}/{seed}" in self.results["runs"] or time.time() > self.until:
             return
-        folder, began = self.work / str(seed), time.time()
-        if arm == "start":
-            how, train = DistillConfig(), replace(FIRST, seed=seed)
-            first = init(self.config, np.random.default_rng(seed))
+        began, (how, train) = time.time(), (FROM_RANDOM | FROM_SOFT)[arm]
+        if arm in FROM_RANDOM:
+            train, first = replace(train, seed=seed), init(self.config, np.random.default_rng(seed))
+            if how.start == "pruned":
+                tokens_NBT, _ = training.batches(self.dataset, train, 0, 1)
+                first = pruned(self.teacher.params, self.teacher.config, self.config, tokens_NBT[0])
         else:
-            how, train = ARMS[arm]
             train = replace(train, seed=seed + 100, steps=self.steps(how))
-            first = minillm.load(folder).params
+            first = minillm.load(self.work / f"start_{seed}").params
         take = distillation.steps_of(in_jax, self.teacher, self.dataset, self.config, train, how)
-        begin = in_jax.init_state(first)
-        for _, state, _ in training.steps(in_jax, begin, self.dataset, self.config, train, take):
+        state = in_jax.init_state(first)
+        for _, state, _ in training.steps(in_jax, state, self.dataset, self.config, train, take):
             pass
         params = tree_map(np.asarray, state["params"])
-        if arm == "start":
-            replace(self.teacher, config=self.config, params=params).save(folder)
+        folder = self.work / f"{arm.replace(',', '').replace(' ', '_')}_{seed}"
+        replace(self.teacher, config=self.config, params=params).save(folder)
         self.save(f"{arm}/{seed}", params, self.config, steps=train.steps,
                   seconds=time.time() - began)
+        if arm == "soft":
+            self.save(f"soft, T = {COOL}/{seed}", params, self.config, COOL)
 
     def steps(self, how: DistillConfig) -> int:
         """Steps for the operations of STEPS soft ones: a token costs 6 a parameter to learn from,
@@ -119,33 +142,46 @@ class Bench:
         share = how.student_share if how.objective == "on-policy" else 0
         return round(STEPS * asked / (asked + share * 2 * count(self.config)))
 
-    def save(self, name: str, params, config, **about):
-        result = measure(params, config, self.teacher.tokenizer, self.rows) | about
-        result["pull"] = self.pull(params, config)
-        self.results["runs"][name] = result
+    def save(self, name: str, params, config, temperature: float = 1.0, **about):
+        result = measure(params, config, self.teacher.tokenizer, self.rows, temperature) | about
+        self.results["runs"][name] = result | self.look(params, config)
         text = json.dumps(self.results, indent=1, ensure_ascii=False) + "\n"
         self.path.write_text(text, encoding="utf-8")
         print(name, {k: v for k, v in result.items() if k != "texts"}, flush=True)
 
+    def look(self, params, config) -> dict:
+        """What a student can learn from, on held-out stories.
 
-    def pull(self, params, config) -> dict:
-        """Minus the gradient of each KL with respect to the logit of the teacher's surest token."""
-        tokens_BT, targets_BT = self.rows.tokens_NT[:16], self.rows.targets_NT[:16]
+        `agree`: the sum of min(p, q), the share of drafted tokens that its teacher would accept.
+        `unseen`: the teacher's probability of tokens that have less than RARE in the student.
+        `pull`: minus the gradient of each KL by the logit of the teacher's surest token, a mean of
+        the positions of each of PARTS equal parts of the context.
+        """
+        tokens_BT = self.rows.tokens_NT[:LOOKED_AT]
+        targets_BT = self.rows.targets_NT[:LOOKED_AT]
         ours, theirs = (np.asarray(in_jax.forward_of(of)(tree, tokens_BT, of)[0]) for tree, of in
                         ((params, config), (self.teacher.params, self.teacher.config)))
-        counted, surest = targets_BT != IGNORE, theirs.argmax(axis=-1)[..., None]
-        return {name: float(-np.sum(np.take_along_axis(backward(
-            np.float32(1), ours, theirs, targets_BT, 1.0), surest, axis=-1)[counted]))
-                for name, backward in (("forward", forward_kl_backward),
-                                       ("reverse", reverse_kl_backward))}
+        counted_BT, surest_BT1 = targets_BT != IGNORE, theirs.argmax(axis=-1)[..., None]
+        p_BTV, q_BTV = np.exp(log_softmax(theirs)), np.exp(log_softmax(ours))
+        agree_BT = np.sum(np.minimum(p_BTV, q_BTV), axis=-1)
+        unseen_BT = np.sum(p_BTV, axis=-1, where=q_BTV < RARE)
+        found = {"agree": float(agree_BT[counted_BT].mean()),
+                 "unseen": float(unseen_BT[counted_BT].mean()), "pull": {}}
+        for name, backward in (("forward", forward_kl_backward), ("reverse", reverse_kl_backward)):
+            slope_BTV = backward(np.float32(counted_BT.sum()), ours, theirs, targets_BT, 1.0)
+            pull_BT = -np.take_along_axis(slope_BTV, surest_BT1, axis=-1)[..., 0]
+            parts = zip(*(np.array_split(x, PARTS, axis=1) for x in (pull_BT, counted_BT)))
+            found["pull"][name] = [float(pull[counted].mean()) for pull, counted in parts]
+        return found
 
 
-def measure(params, config, tokenizer, rows) -> dict:
+def measure(params, config, tokenizer, rows, temperature) -> dict:
     """What a model is worth as a writer of stories, and its held-out loss."""
     coins_NB = np.random.default_rng(7).random((FIRST.context - 1, WRITTEN), np.float32)
     first_B = np.full(WRITTEN, config.bos_token_id, np.int32)
     settled = in_jax.to_device(params)
-    tokens_BN = np.asarray(in_jax.write_rows(settled, first_B, coins_NB, config, GenerateConfig()))
+    tokens_BN = np.asarray(in_jax.write_rows(settled, first_B, coins_NB, config, GenerateConfig(
+        temperature=temperature))[0])
     lengths, possible, exact = [], [], []
     for row in tokens_BN:
         ends = np.flatnonzero(np.isin(row, config.end_tokens))
@@ -164,7 +200,7 @@ def measure(params, config, tokenizer, rows) -> dict:
     own_N, _ = training.row_nats(in_jax, params, config, read_BN, targets_BN, 16)
     return {"nats": training.evaluate(in_jax, params, config, rows, 16)["nats_per_document"],
             "possible": len(possible) / WRITTEN, "distinct": len(set(possible)),
-            "exact": float(np.mean(exact)) if exact else None, "own": float(own_N.mean()),
+            "exact": float(np.mean(exact)) if exact else None, "own": float(own_N.mean()) if temperature == 1 else None,
             "length": float(np.mean(lengths)),
             "texts": [" ".join(tokenizer.decode(row[:60].tolist()).split())
                       for row in tokens_BN[:3]]}
