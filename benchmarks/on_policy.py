@@ -1,7 +1,7 @@
 """On-policy distillation of a student that can already write: what helps, and what collapses.
 
     minillm pretrain storyworld --megabytes 20 --context 176 --batch-size 8 --steps 6000 --out runs/teacher
-    python benchmarks/on_policy.py runs/teacher --json FILE [--seeds 3] [--minutes 10]
+    python benchmarks/on_policy.py runs/teacher --json FILE [--seeds 0 1 2] [--minutes 10]
 
 A student (2 layers of 64) learns the soft targets of the teacher for SOFT steps; others from the
 text alone, or soft targets from layers and widths of the teacher. Every arm of the comparison goes on
@@ -31,10 +31,11 @@ from minillm import distillation, in_jax, training
 from minillm.architecture.llama import count, init
 from minillm.architecture.tree import tree_map
 from minillm.config import IGNORE, DistillConfig, GenerateConfig, TrainConfig, preset
+from minillm.distillation.pruning import pruned
+from minillm.files import read_json
 from minillm.in_jax.sharding import use_cpu_devices
 from minillm.in_numpy.distill import forward_kl_backward, reverse_kl_backward
 from minillm.in_numpy.ops import log_softmax
-from minillm.distillation.pruning import pruned
 from minillm.loading import keep_compiled
 from minillm.text import storyworld
 from minillm.text.dataset import open_dataset
@@ -68,23 +69,24 @@ FROM_SOFT = {
     "on-policy, first rates": (ON_POLICY, at(1)),
     "on-policy, low rates": (ON_POLICY, at(0.05))}
 COOL = 0.8                                                  # the soft student at a lower temperature
-SEEDS = ("start", "soft", "on-policy", "reverse", "data", "pruned", "soft, one run")  # others: seed 0
+SEEDS = ("start", "soft", "on-policy", "reverse", "data", "pruned")  # of the others, seed 0 alone
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("teacher", help="a run of minillm pretrain storyworld, with its data")
     options.add_argument("--json", required=True, help="add the results to this file")
-    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     options.add_argument("--work", default="runs/on_policy", help="folder of the soft students")
     options.add_argument("--minutes", type=float, default=1e9, help="begin nothing after this long")
     options = options.parse_args()
     keep_compiled()
     use_cpu_devices(1)
     bench = Bench(options)
-    for seed in range(options.seeds):
-        for arm in SEEDS if seed else dict.fromkeys((*SEEDS, *FROM_SOFT, *FROM_RANDOM)):
-            bench.run(arm, seed)
+    for arm in dict.fromkeys((*SEEDS, *FROM_SOFT, *FROM_RANDOM)):
+        for seed in options.seeds:
+            if seed == 0 or arm in SEEDS:
+                bench.run(arm, seed)
 
 
 class Bench:
@@ -99,16 +101,22 @@ class Bench:
                  ("vocab_size", "bos_token_id", "eos_token_id")}
         self.config = preset(2, context=FIRST.context, **marks, **storyworld.RECIPE)
         self.rows = training.held_out(self.dataset, FIRST.context, HELD_OUT)
+        cost = read_json(Path(options.teacher) / "summary.json")
         self.results = {"setting": {
+            "teacher_cost": {name: cost[name] for name in ("step", "tokens", "seconds")},
             "student_parameters": count(self.config), "soft_steps": SOFT, "steps": STEPS,
             "teacher_parameters": count(self.teacher.config), "written": WRITTEN,
             "floor": self.rows.floor_nats / self.rows.documents}, "runs": {}}
-        if self.path.exists():
-            self.results = json.loads(self.path.read_text(encoding="utf-8"))
+        self.read()
         if "teacher" not in self.results["runs"]:
             self.save("teacher", self.teacher.params, self.teacher.config)
         if "fresh" not in self.results["runs"]:
             self.save("fresh", init(self.config, np.random.default_rng(0)), self.config)
+
+    def read(self):
+        """What there is by now: another process may make other seeds."""
+        if self.path.exists():
+            self.results = json.loads(self.path.read_text(encoding="utf-8"))
 
     def run(self, arm: str, seed: int):
         """One run, unless it is there or the time is over."""
@@ -124,8 +132,8 @@ class Bench:
             train = replace(train, seed=seed + 100, steps=self.steps(how))
             first = minillm.load(self.work / f"start_{seed}").params
         take = distillation.steps_of(in_jax, self.teacher, self.dataset, self.config, train, how)
-        state = in_jax.init_state(first)
-        for _, state, _ in training.steps(in_jax, state, self.dataset, self.config, train, take):
+        begin = in_jax.init_state(first)
+        for _, state, _ in training.steps(in_jax, begin, self.dataset, self.config, train, take):
             pass
         params = tree_map(np.asarray, state["params"])
         folder = self.work / f"{arm.replace(',', '').replace(' ', '_')}_{seed}"
@@ -144,10 +152,12 @@ class Bench:
 
     def save(self, name: str, params, config, temperature: float = 1.0, **about):
         result = measure(params, config, self.teacher.tokenizer, self.rows, temperature) | about
-        self.results["runs"][name] = result | self.look(params, config)
+        result |= self.look(params, config)
+        self.read()
+        self.results["runs"][name] = result
         text = json.dumps(self.results, indent=1, ensure_ascii=False) + "\n"
         self.path.write_text(text, encoding="utf-8")
-        print(name, {k: v for k, v in result.items() if k != "texts"}, flush=True)
+        print(name, {k: v for k, v in result.items() if k not in ("texts", "pull")}, flush=True)
 
     def look(self, params, config) -> dict:
         """What a student can learn from, on held-out stories.

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from minillm.course.demos import beside
+
+writers = beside(__file__, "writers")
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "distillation.json"       # made by benchmarks/distillation.py
 ANSWERS = Path(__file__).with_name("answers.json")                        # made by answers.py from the models of that benchmark
 
@@ -47,7 +50,7 @@ def results():
     exact["closed_all"], exact["closed_few"] = (exact["arms"][amount]["soft"]["closed"] for amount in AMOUNTS)
     exact["cost"], exact["speeds"] = found.get("cost"), found.get("training")
     exact["lost"], exact["answers"] = runs["100%/soft/0"]["lost_mass"], read_json(ANSWERS)
-    return exact
+    return exact | writers.results()
 
 
 def seeds_of(runs, amount, arm):
@@ -98,6 +101,7 @@ def tables(exact):
     for name, speed in (exact["speeds"] or {}).items():
         speeds.add_row(name, f"{speed:,.0f}")
     yield "speeds", speeds
+    yield from writers.tables(exact)
 
 
 def figures(exact, new):
