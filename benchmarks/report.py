@@ -15,6 +15,8 @@
     int8_speed.json       benchmarks/int8_speed.py --json
     fewer_bits.json       benchmarks/fewer_bits.py --json (not here: in the tables of lessons 11 and 12)
     distillation.json     benchmarks/distillation.py --json
+    on_policy.json        benchmarks/on_policy.py --json (not here: in the tables of lesson 13)
+    speculative.json      benchmarks/speculative.py --json (not here: in the tables of lesson 13)
     two_humps.json        benchmarks/two_humps.py --json
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
