@@ -6,6 +6,7 @@ from minillm import __version__
 from minillm.cli import (
     assignment,
     bench,
+    card,
     cost,
     demo,
     get,
@@ -22,7 +23,7 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.cli.status import status_of
 
-JOURNEYS = (demo, train, tune, write, measure, bench, cost, inspect, playground, quantize, get,
+JOURNEYS = (demo, train, tune, write, measure, bench, cost, card, inspect, playground, quantize, get,
             text, lesson, assignment)
 
 
