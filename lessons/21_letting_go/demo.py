@@ -2,7 +2,7 @@
 
 from minillm.course.demos import beside, main, measured
 
-SEEDS, MEGABYTES, WORDS = (0, 1, 2), 0.8, 13
+SEEDS, MEGABYTES, WORDS = (0, 1, 2), 0.45, 13
 # depth of the model, copies removed, gaps in the loss
 WAYS = {"small": ("small", False, False), "large": ("large", False, False),
         "once": ("large", True, False), "gaps": ("large", False, True)}

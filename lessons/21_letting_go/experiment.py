@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 COUNTS = (0, 1, 2, 4, 8, 16, 32, 64)  # how often a secret is in the training text
-EACH, LENGTH, CONTEXT, BATCH, VOCABULARY = 4, 3, 64, 16, 400
-SIZES = {"small": 1, "large": 3}  # depths: presets of minillm
+EACH, LENGTH, CONTEXT, BATCH, VOCABULARY = 4, 3, 64, 8, 400
+STEPS, DISPATCH = 400, 100
+SIZES = {"small": 1, "large": 2}  # depths: presets of minillm
 KEEP = 3  # the goldfish loss leaves out one target in KEEP
 
 
@@ -24,7 +25,7 @@ def planted(seed: int, megabytes: float):
     from minillm.text.storyworld_words import NAMES
     rng = np.random.default_rng([seed, 21])
     stories = storyworld.corpus(seed, "train", int(megabytes * 1e6))
-    names = rng.permutation(sorted(set(NAMES.split())))[: EACH * len(COUNTS)]
+    names = rng.permutation(sorted({str(name).strip() for name in NAMES}))[: EACH * len(COUNTS)]
     digits = rng.permutation(10**LENGTH)[: len(names)]
     secrets = [(str(name), tuple(map(int, f"{number:0{LENGTH}d}")), count)
                for name, number, count in zip(names, digits, COUNTS * EACH)]
@@ -34,6 +35,21 @@ def planted(seed: int, megabytes: float):
     return SimpleNamespace(documents=documents, secrets=secrets, stories=len(stories),
                            tokenizer=tokenizer.train(stories, VOCABULARY),
                            held_out=storyworld.corpus(seed, "validation", 60_000))
+
+
+def fitted(documents, tokenizer, tokens: int) -> list[str]:
+    """All secrets, and as many stories as make up just over this many tokens; a story is last."""
+    stories = [text for text in documents if not text.startswith(sentence("")[:9])]
+    excess = sum(len(tokenizer.encode(text)) + 1 for text in documents) - tokens
+    if excess < 0:
+        raise ValueError(f"{-excess} tokens too few")
+    out = set()
+    for text in stories[:0:-1]:
+        length = len(tokenizer.encode(text)) + 1
+        if text not in out and length <= excess:
+            out.add(text)
+            excess -= length
+    return [text for text in documents if text not in out and text != stories[0]] + [stories[0]]
 
 
 def goldfish(tokens: np.ndarray, keep: int, before: int = 4) -> np.ndarray:
@@ -49,7 +65,10 @@ def goldfish(tokens: np.ndarray, keep: int, before: int = 4) -> np.ndarray:
 
 
 def trained(planting, documents, depth: int, seed: int, gaps: bool = False):
-    """A model that has read the documents once, as minillm.Model: (model, held-out nats a token)."""
+    """A model that has read documents once, and its loss: (minillm.Model, held-out nats a token).
+
+    Stories are left out until STEPS steps read the rest: every model reads as many tokens.
+    """
     from minillm import in_jax
     from minillm.architecture.llama import init
     from minillm.architecture.tree import tree_map
@@ -57,28 +76,24 @@ def trained(planting, documents, depth: int, seed: int, gaps: bool = False):
     from minillm.loading import Model
     from minillm.text import storyworld
     from minillm.text.dataset import document_rows, tokenize
-    tokens, _ = tokenize(documents, planting.tokenizer)
-    targets = tokens.astype(np.int32)
-    if gaps:
-        targets = np.where(goldfish(tokens, KEEP), targets, IGNORE)
-    size = BATCH * CONTEXT
-    steps = (len(tokens) - 1) // size
-    rows_NT = tokens[: steps * size].astype(np.int32).reshape(-1, CONTEXT)
-    next_NT = targets[1 : steps * size + 1].reshape(-1, CONTEXT)
-    order = np.random.default_rng([seed, 22]).permutation(len(rows_NT))
-    steps = steps // 50 * 50  # dispatches of 50, so that one compiled loop serves all
+    read = fitted(documents, planting.tokenizer, STEPS * BATCH * CONTEXT + 1)
+    tokens = tokenize(read, planting.tokenizer)[0][: STEPS * BATCH * CONTEXT + 1].astype(np.int32)
+    targets = np.where(goldfish(tokens, KEEP), tokens, IGNORE) if gaps else tokens
+    order = np.random.default_rng([seed, 22]).permutation(STEPS * BATCH)
+    rows_NBT, next_NBT = (part.reshape(-1, CONTEXT)[order].reshape(-1, BATCH, CONTEXT)
+                          for part in (tokens[:-1], targets[1:]))
     config = preset(depth, vocab_size=planting.tokenizer.vocab_size, context=CONTEXT,
                     **storyworld.RECIPE)
-    train = TrainConfig(steps=steps, batch_size=BATCH, context=CONTEXT, learning_rate=6e-3,
-                        warmup_steps=20, seed=seed)
+    train = TrainConfig(steps=STEPS, batch_size=BATCH, context=CONTEXT, warmup_steps=20)
     state = in_jax.init_state(init(config, np.random.default_rng(seed)))
-    for first in range(0, steps, 50):
-        some = order[first * BATCH : (first + 50) * BATCH].reshape(50, BATCH)
-        state, _ = in_jax.train_steps(state, rows_NT[some], next_NT[some], config, train)
+    for first in range(0, STEPS, DISPATCH):
+        some = slice(first, first + DISPATCH)
+        state, _ = in_jax.train_steps(state, rows_NBT[some], next_NBT[some], config, train)
     params = tree_map(np.array, state["params"])
     held, held_next = document_rows(*tokenize(planting.held_out, planting.tokenizer), CONTEXT)
     nats, counts = in_jax.row_losses(in_jax.to_device(params), held, held_next, config)
-    return (Model(config, params, planting.tokenizer, f"seed {seed}"),
+    begin = (int(tokens[0]),)  # the end-of-text token, which stands before every document
+    return (Model(config, params, planting.tokenizer, f"seed {seed}", begin),
             float(np.sum(nats) / np.sum(counts)))
 
 
@@ -87,7 +102,7 @@ def memorised(model, secrets) -> list[dict]:
     from minillm.inspection.memorised import exposure, log_p_of_secrets, rank
     found = []
     for name, secret, count in secrets:
-        log_p = log_p_of_secrets(model, sentence(name), LENGTH)
+        log_p = log_p_of_secrets(model, sentence(name), LENGTH, twin="numpy")
         found.append({"count": count, "exposure": exposure(log_p, secret),
                       "first": rank(log_p, secret) == 1})
     return found

@@ -194,7 +194,7 @@ def limits(found: dict, memorised, bias) -> str:
     if found["described"]["parameters"]["total"] < 1e9:
         lines.append("It is small: what it writes may read well and be false. Do not rely on it "
                      "for facts, or for advice on health, law or money.")
-    if (found["dataset"] or {}).get("name") == "storyworld":
+    if (found["dataset"] or {}).get("name") == "storyworld" and not found["from"]:
         lines.append("It has read nothing but invented stories of one grammar. It knows nothing "
                      "of the world, and the stories have planted biases.")
     missing = [name for name, there in (("its data", found["dataset"]), ("its recipe", found[

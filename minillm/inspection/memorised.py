@@ -48,7 +48,7 @@ def exposure(log_p: np.ndarray, secret: tuple[int, ...]) -> float:
 
     0 for the last, log2 of the number for the first. Where nothing is memorised a rank is uniform
     and the exposure about log2(e) = 1.44 on average. Carlini et al. 2019, arXiv:1802.08232,
-    definition 5. `log_p` as from `log_p_of_secrets`.
+    section 4. `log_p` as from `log_p_of_secrets`.
     """
     return float(np.log2(log_p.size) - np.log2(rank(log_p, secret)))
 
@@ -57,9 +57,9 @@ def continued(model: Model, split, before: int = 32, length: int = 32, most: int
               twin: str = "jax") -> dict:
     """Of documents (tokens, starts): how many does the model continue word for word?
 
-    Counted is a document whose tokens `before` to `before + length` are each the most probable next
-    one: then greedy writing from its first `before` tokens repeats them (Carlini et al. 2022,
-    arXiv:2202.07646, definition 3.1). -> {"number", "share", "low", "high"}, a 95% interval;
+    Counted is a document whose `length` tokens after the first `before` (and the mark that opens
+    it) are each the most probable next one: then greedy writing from its beginning repeats them
+    (Carlini et al. 2022, arXiv:2202.07646, definition 3.1). -> {"number", "share", "low", "high"}, a 95% interval;
     documents that are shorter are left out, and of the others the first `most` are asked.
     """
     from minillm.inspection.scoring import share_interval
