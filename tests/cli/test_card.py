@@ -9,7 +9,6 @@ import yaml
 from minillm.inspection import card as made
 
 
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Two tiny runs with different seeds, and one with another recipe."""
