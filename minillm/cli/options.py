@@ -153,7 +153,8 @@ def add_source(command, optional: bool = False):
     """The text to read, and how to split it into tokens."""
     command.add_argument("source", metavar="SOURCE", nargs="?" if optional else None,
                          help="a text file, a folder of text files, a dataset folder, or a name: "
-                         "storyworld, python-docs, shakespeare, tinystories, tinystories-small"
+                         "storyworld, storyworld-vekari, python-docs, shakespeare, tinystories, "
+                         "tinystories-small"
                          + ("; not needed with --resume" if optional else ""))
     add_text(command)
     command.add_argument("--vocab-size", type=int, default=1792, metavar="N",

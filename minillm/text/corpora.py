@@ -357,10 +357,13 @@ def _storyworld(source, megabytes, seed, fraction, folder):
     if n_bytes > machine_memory():
         raise UserError(f"megabytes {megabytes:g}: more than the memory of this machine "
                         f"({gigabytes(machine_memory())}): choose less")
-    train = storyworld.corpus(seed, "train", int(n_bytes * (1 - fraction)))
-    validation = storyworld.corpus(seed, "validation", int(n_bytes * fraction))
-    floor_nats = [-storyworld.parse(text).log_probability for text in validation]
-    return Corpus(source, f"stories of the story world, seed {seed}", train, validation, floor_nats)
+    world = storyworld.WORLDS[source]
+    train = storyworld.corpus(seed, "train", int(n_bytes * (1 - fraction)), world)
+    validation = storyworld.corpus(seed, "validation", int(n_bytes * fraction), world)
+    floor_nats = [-storyworld.parse(text, world).log_probability for text in validation]
+    language = "" if world is storyworld.ENGLISH else f" in {world.language}"
+    return Corpus(source, f"stories of the story world{language}, seed {seed}", train, validation,
+                  floor_nats)
 
 
 def _python_docs(source, megabytes, seed, fraction, folder):
@@ -414,5 +417,5 @@ def _from_path(source, megabytes, seed, fraction, folder, globs=(), encoding=Non
                   *split_documents(keep(documents, megabytes), fraction, seed))
 
 
-SOURCES = {"storyworld": _storyworld, "python-docs": _python_docs, "shakespeare": _shakespeare,
+SOURCES = {**dict.fromkeys(storyworld.WORLDS, _storyworld), "python-docs": _python_docs, "shakespeare": _shakespeare,
            "tinystories": _tinystories, "tinystories-small": _tinystories_small}

@@ -1,6 +1,7 @@
 """The story world: English-like stories for small models, whose probability is known exactly.
 
-A grammar (`storyworld_words.py`) makes a story: draw a plot; draw the facts of the story, such as
+A grammar (`storyworld_words.py`, in English; `storyworld_vekari.py`, in an invented language with
+another script) makes a story: draw a plot; draw the facts of the story, such as
 the hero's name or the thing that gets lost; for each step of the plot draw one of its sentences,
 and the free words in it. The text repeats the facts again and again: a model that can look back
 pays for each fact once, an n-gram model pays every time.
@@ -27,18 +28,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from minillm.text.storyworld_words import (
-    COMMON,
-    PLOTS,
-    PRONOUN_RATES,
-    RULES,
-    STEPS,
-    VARIABLES,
-    WORDS,
-)
+from minillm.text import storyworld_vekari, storyworld_words
+from minillm.text.storyworld_words import PRONOUN_RATES
 
-__all__ = ["Derivation", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE", "SPLITS",
-           "Story", "corpus", "derivations", "entropy", "entropy_estimate", "mean_length",
+__all__ = ["Derivation", "ENGLISH", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE",
+           "SPLITS", "Story", "VEKARI", "WORLDS", "World", "corpus", "derivations", "entropy", "entropy_estimate", "mean_length",
            "mean_words", "parse", "sample", "split_of", "stories"]
 
 SPLITS = ("train", "validation")
@@ -93,7 +87,22 @@ class Plot:
     steps: tuple
 
 
-def _forms(fact, value):
+@dataclass(frozen=True, eq=False)
+class World:
+    """The stories of one language: its name, and its grammar made ready.
+
+    forms: fact -> value -> form -> text; fact_of: form -> fact; tables: see `_tables`; coins: what
+    every story is given, enough for the longest, whether or not it uses them all.
+    """
+    language: str
+    forms: dict
+    fact_of: dict
+    tables: dict
+    plots: tuple
+    coins: int
+
+
+def _english(fact, value):
     """All forms of a value: {"thing": "kite", "a_thing": "a kite", "Thing": "Kite", "A_thing": "A kite"}."""
     forms = dict(value) if isinstance(value, dict) else {fact: value}
     forms |= {"a_" + form: ("an " if word[0] in "aeiou" else "a ") + word
@@ -110,22 +119,22 @@ def _table(weights):
     return [value for value, share in shares.items() for _ in range(int(share / total * size))]
 
 
-def _tables(fact):
+def _tables(fact, all_forms, rules):
     """The facts that `fact` depends on, and a table of its own values for each combination of theirs."""
-    parents, weight = RULES.get(fact, ((), lambda value: 1))
-    return parents, {given: _table({value: weight(*given, value) for value in FORMS[fact]})
-                     for given in itertools.product(*(FORMS[parent] for parent in parents))}
+    parents, weight = rules.get(fact, ((), lambda value: 1))
+    return parents, {given: _table({value: weight(*given, value) for value in all_forms[fact]})
+                     for given in itertools.product(*(all_forms[parent] for parent in parents))}
 
 
-def _sentence(template, before):
+def _sentence(template, before, fact_of, lists):
     """Compile one sentence of `STEPS`; `before` is the white space between it and the previous sentence."""
     parts = [before] if before else []
     for piece in filter(None, re.split(r"(\{\w+\}|\[[^]]*\])", template)):
         if piece[0] == "{":
-            parts.append(Slot(FACT_OF[piece[1:-1]], piece[1:-1]))
+            parts.append(Slot(fact_of[piece[1:-1]], piece[1:-1]))
         elif piece[0] == "[":
             parts.append(
-                tuple(word.strip() for word in WORDS.get(piece[1:-1], piece[1:-1]).split("|")))
+                tuple(word.strip() for word in lists.get(piece[1:-1], piece[1:-1]).split("|")))
         else:
             parts.append(piece)
     pattern = "".join("%s" if isinstance(part, tuple) else f"{{{part.form}}}"
@@ -133,27 +142,35 @@ def _sentence(template, before):
     return Sentence(tuple(parts), pattern, tuple(part for part in parts if isinstance(part, tuple)))
 
 
-def _plot(name, extra_facts, *paragraphs):
-    """Compile one plot: a blank line before a paragraph, a space before any other sentence."""
-    steps = []
-    for paragraph in paragraphs:
-        for i, step in enumerate(paragraph.split()):
-            before = " " if i else "\n\n" if steps else ""
-            templates = (" ".join(template.split()) for template in STEPS[step].split("\n- ")[1:])
-            steps.append(tuple(_sentence(template, before) for template in templates))
-    return Plot(name, COMMON + extra_facts, tuple(steps))
+def _world(language, grammar, inflect):
+    """Compile a language: `grammar` holds its tables, `inflect(fact, value)` gives a value's forms."""
+    all_forms = {fact: {value[fact] if isinstance(value, dict) else value: inflect(fact, value)
+                        for value in values} for fact, values in grammar.VARIABLES.items()}
+    fact_of = {form: fact for fact, values in all_forms.items() for forms in values.values()
+               for form in forms}
+
+    def plot(name, extra_facts, *paragraphs):
+        """A blank line before a paragraph, a space before any other sentence."""
+        steps = []
+        for paragraph in paragraphs:
+            for i, step in enumerate(paragraph.split()):
+                before = " " if i else "\n\n" if steps else ""
+                templates = (" ".join(template.split())
+                             for template in grammar.STEPS[step].split("\n- ")[1:])
+                steps.append(tuple(_sentence(template, before, fact_of, grammar.WORDS)
+                                   for template in templates))
+        return Plot(name, grammar.COMMON + extra_facts, tuple(steps))
+
+    plots = tuple(plot(name, *parts) for name, parts in grammar.PLOTS.items())
+    coins = max(1 + len(plot.facts) + sum(1 + max(len(sentence.words) for sentence in step)
+                                          for step in plot.steps) for plot in plots)
+    tables = {fact: _tables(fact, all_forms, grammar.RULES) for fact in all_forms}
+    return World(language, all_forms, fact_of, tables, plots, coins)
 
 
-FORMS = {fact: {value[fact] if isinstance(value, dict) else value: _forms(fact, value)
-                for value in values} for fact, values in VARIABLES.items()}
-FACT_OF = {form: fact for fact, values in FORMS.items() for forms in values.values()
-           for form in forms}
-TABLES = {fact: _tables(fact) for fact in FORMS}
-GRAMMAR = tuple(_plot(name, *plot) for name, plot in PLOTS.items())
-
-# Every story is given this many coins, enough for the longest, whether or not it uses them all.
-COINS = max(1 + len(plot.facts) + sum(1 + max(len(sentence.words) for sentence in step)
-                                      for step in plot.steps) for plot in GRAMMAR)
+ENGLISH = _world("English", storyworld_words, _english)
+VEKARI = _world("Vekari", storyworld_vekari, lambda fact, value: value)
+WORLDS = {"storyworld": ENGLISH, "storyworld-vekari": VEKARI}       # by the name of the corpus
 
 
 # ---- derivations ------------------------------------------------------------------------------------------
@@ -165,21 +182,22 @@ class Derivation:
     values: dict[str, str]
     sentences: tuple[Sentence, ...]
     words: tuple[str, ...]
+    world: World = ENGLISH
 
     @property
     def text(self) -> str:
         pattern = "".join([sentence.pattern for sentence in self.sentences]) % self.words
         forms = {}
         for fact, value in self.values.items():
-            forms.update(FORMS[fact][value])
+            forms.update(self.world.forms[fact][value])
         return pattern.format_map(forms)
 
     @property
     def log_probability(self) -> float:
         """log p in nats: the sum over all choices; minus infinity if the values break a rule."""
-        log_p = -math.log(len(GRAMMAR))
+        log_p = -math.log(len(self.world.plots))
         for fact in self.plot.facts:
-            chance = _chance(fact, self.values)
+            chance = _chance(self.world, fact, self.values)
             log_p += math.log(chance) if chance else -math.inf
         for step, sentence in zip(self.plot.steps, self.sentences):
             log_p -= math.log(len(step)) + sum(math.log(len(words)) for words in sentence.words)
@@ -190,7 +208,8 @@ class Derivation:
         """Every fact with its mentions; "plot" is included, without mentions."""
         mentions, words, at = {fact: [] for fact in self.values}, iter(self.words), 0
         for part in itertools.chain.from_iterable(sentence.parts for sentence in self.sentences):
-            printed = next(words) if isinstance(part, tuple) else _print(part, self.values)
+            printed = (next(words) if isinstance(part, tuple)
+                       else _print(self.world, part, self.values))
             if isinstance(part, Slot):
                 mentions[part.fact].append(Mention(part.form, at, at + len(printed)))
             at += len(printed)
@@ -198,43 +217,43 @@ class Derivation:
                                                      for fact, places in mentions.items()}
 
 
-def _table_of(fact, values):
+def _table_of(world, fact, values):
     """The table from which `fact` is drawn when the facts it depends on have these values."""
-    parents, tables = TABLES[fact]
+    parents, tables = world.tables[fact]
     return tables[tuple([values[parent] for parent in parents])]
 
 
-def _chance(fact, values):
+def _chance(world, fact, values):
     """p(fact's value | the facts it depends on)."""
-    table = _table_of(fact, values)
+    table = _table_of(world, fact, values)
     return table.count(values[fact]) / len(table)
 
 
-def _print(part, values):
-    return part if isinstance(part, str) else FORMS[part.fact][values[part.fact]][part.form]
+def _print(world, part, values):
+    return part if isinstance(part, str) else world.forms[part.fact][values[part.fact]][part.form]
 
 
 # ---- sampling ---------------------------------------------------------------------------------------------
 
-def _draw(coins: list[float]) -> Derivation:
-    """The derivation that a row of COINS coins encodes: each choice uses one coin."""
+def _draw(coins: list[float], world: World) -> Derivation:
+    """The derivation that a row of world.coins coins encodes: each choice uses one coin."""
     coin = iter(coins).__next__
-    plot = GRAMMAR[int(coin() * len(GRAMMAR))]
+    plot = world.plots[int(coin() * len(world.plots))]
     values, sentences, words = {}, [], []
     for fact in plot.facts:
-        table = _table_of(fact, values)
+        table = _table_of(world, fact, values)
         values[fact] = table[int(coin() * len(table))]
     for step in plot.steps:
         sentence = step[int(coin() * len(step))]
         sentences.append(sentence)
         for choices in sentence.words:
             words.append(choices[int(coin() * len(choices))])
-    return Derivation(plot, values, tuple(sentences), tuple(words))
+    return Derivation(plot, values, tuple(sentences), tuple(words), world)
 
 
-def sample(rng: np.random.Generator) -> Story:
-    """One story. It uses COINS numbers of `rng`: repeated calls give the stream of `stories`."""
-    derivation = _draw(rng.random(COINS).tolist())
+def sample(rng: np.random.Generator, world: World = ENGLISH) -> Story:
+    """One story. It uses world.coins numbers of `rng`: repeated calls give the stream of `stories`."""
+    derivation = _draw(rng.random(world.coins).tolist(), world)
     return Story(derivation.text, derivation.log_probability, derivation.facts)
 
 
@@ -243,7 +262,7 @@ def split_of(text: str) -> str:
     return SPLITS[zlib.crc32(text.encode()) % VALIDATION_EVERY == 0]
 
 
-def stories(seed: int, split: str) -> Iterator[str]:
+def stories(seed: int, split: str, world: World = ENGLISH) -> Iterator[str]:
     """The endless sequence of texts that repeated `sample` gives for this seed, those of one split only.
 
     Every possible story is in exactly one split, so the sets are disjoint whatever the seeds. Strictly, a
@@ -255,16 +274,16 @@ def stories(seed: int, split: str) -> Iterator[str]:
         raise ValueError(f"split: {split!r} is not one of {', '.join(SPLITS)}")
     rng = np.random.default_rng(seed)
     while True:
-        for coins in rng.random((256, COINS)).tolist():
-            text = _draw(coins).text
+        for coins in rng.random((256, world.coins)).tolist():
+            text = _draw(coins, world).text
             if split_of(text) == split:
                 yield text
 
 
-def corpus(seed: int, split: str, n_bytes: int) -> list[str]:
+def corpus(seed: int, split: str, n_bytes: int, world: World = ENGLISH) -> list[str]:
     """The first stories of `stories(seed, split)` that together reach n_bytes of UTF-8 text."""
     texts, size = [], 0
-    for text in stories(seed, split):
+    for text in stories(seed, split, world):
         if size >= n_bytes:
             return texts
         texts.append(text)
@@ -273,7 +292,7 @@ def corpus(seed: int, split: str, n_bytes: int) -> list[str]:
 
 # ---- parsing ----------------------------------------------------------------------------------------------
 
-def _read(parts, text, at, values, words):
+def _read(world, parts, text, at, values, words):
     """All ways to read `parts` from text[at:]: (position after them, values known, free words so far)."""
     if not parts:
         yield at, values, words
@@ -282,37 +301,38 @@ def _read(parts, text, at, values, words):
     if isinstance(part, tuple):
         for word in part:
             if text.startswith(word, at):
-                yield from _read(others, text, at + len(word), values, words + (word,))
+                yield from _read(world, others, text, at + len(word), values, words + (word,))
     elif isinstance(part, Slot) and part.fact not in values:
-        for value, forms in FORMS[part.fact].items():
+        for value, forms in world.forms[part.fact].items():
             if text.startswith(forms[part.form], at):
-                yield from _read(others, text, at + len(forms[part.form]),
+                yield from _read(world, others, text, at + len(forms[part.form]),
                                  values | {part.fact: value}, words)
-    elif text.startswith(printed := _print(part, values), at):
-        yield from _read(others, text, at + len(printed), values, words)
+    elif text.startswith(printed := _print(world, part, values), at):
+        yield from _read(world, others, text, at + len(printed), values, words)
 
 
-def _read_steps(plot, text, sentences, at, values, words):
+def _read_steps(world, plot, text, sentences, at, values, words):
     """All derivations of `plot` that begin with `sentences`, which have been read up to `at`."""
     if len(sentences) < len(plot.steps):
         for sentence in plot.steps[len(sentences)]:
-            for state in _read(sentence.parts, text, at, values, words):
-                yield from _read_steps(plot, text, sentences + (sentence,), *state)
+            for state in _read(world, sentence.parts, text, at, values, words):
+                yield from _read_steps(world, plot, text, sentences + (sentence,), *state)
     elif at == len(text):
-        yield Derivation(plot, {fact: values[fact] for fact in plot.facts}, sentences, words)
+        yield Derivation(plot, {fact: values[fact] for fact in plot.facts}, sentences, words,
+                         world)
 
 
-def derivations(text: str) -> Iterator[Derivation]:
+def derivations(text: str, world: World = ENGLISH) -> Iterator[Derivation]:
     """All derivations of a text: one for a story, none for anything else."""
-    for plot in GRAMMAR:
-        for derivation in _read_steps(plot, text, (), 0, {}, ()):
+    for plot in world.plots:
+        for derivation in _read_steps(world, plot, text, (), 0, {}, ()):
             if derivation.log_probability > -math.inf:
                 yield derivation
 
 
-def parse(text: str) -> Derivation:
+def parse(text: str, world: World = ENGLISH) -> Derivation:
     """The one derivation of a story. Raises ValueError if the text is not a story of this world."""
-    parses = list(derivations(text))
+    parses = list(derivations(text, world))
     if len(parses) != 1:
         raise ValueError(
             f"not a story of this world ({len(parses)} derivations instead of 1): {text[:60]!r}")
@@ -321,25 +341,25 @@ def parse(text: str) -> Derivation:
 
 # ---- the floor --------------------------------------------------------------------------------------------
 
-def _outcomes(fact, known):
+def _outcomes(world, fact, known):
     """All (values, probability) of `fact` and of what it depends on, given the values known already."""
     if fact in known:
         return [(known, 1.0)]
     outcomes = [(known, 1.0)]
-    for parent in TABLES[fact][0]:
+    for parent in world.tables[fact][0]:
         outcomes = [(values, p * q) for given, p in outcomes
-                    for values, q in _outcomes(parent, given)]
+                    for values, q in _outcomes(world, parent, given)]
     outcomes = [(given | {fact: value}, p) for given, p in outcomes
-                for value in set(_table_of(fact, given))]
-    return [(values, p * _chance(fact, values)) for values, p in outcomes]
+                for value in set(_table_of(world, fact, given))]
+    return [(values, p * _chance(world, fact, values)) for values, p in outcomes]
 
 
-def _mean(fact, function):
+def _mean(world, fact, function):
     """E[function(values)] for a function of `fact` and of what it depends on."""
-    return sum(p * function(values) for values, p in _outcomes(fact, {}))
+    return sum(p * function(values) for values, p in _outcomes(world, fact, {}))
 
 
-def entropy() -> float:
+def entropy(world: World = ENGLISH) -> float:
     """The exact entropy H = E[-log p(story)] in nats per story.
 
     By the chain rule, as no choice changes how many options a later one has:
@@ -347,34 +367,38 @@ def entropy() -> float:
         + sum over its steps of (log(sentences) + mean over sentences of sum over free words of
         log(words)))
     """
-    of_fact = {fact: _mean(fact, lambda values: -math.log(_chance(fact, values)))
-               for fact in TABLES}
+    of_fact = {fact: _mean(world, fact, lambda values: -math.log(_chance(world, fact, values)))
+               for fact in world.tables}
     total = 0.0
-    for plot in GRAMMAR:
+    for plot in world.plots:
         total += sum(of_fact[fact] for fact in plot.facts)
         for step in plot.steps:
             of_words = sum(math.log(len(words)) for sentence in step for words in sentence.words)
             total += math.log(len(step)) + of_words / len(step)
-    return math.log(len(GRAMMAR)) + total / len(GRAMMAR)
+    return math.log(len(world.plots)) + total / len(world.plots)
 
 
-def mean_length(measure: Callable[[str], float] = len) -> float:
-    """The exact mean per story of a measure that adds up over pieces of text; bytes by default (ASCII)."""
-    of_slot = {slot: _mean(slot.fact, lambda values: measure(_print(slot, values)))
-               for slot in (Slot(fact, form) for form, fact in FACT_OF.items())}
+def _bytes(piece):
+    return len(piece.encode())
+
+
+def mean_length(measure: Callable[[str], float] = _bytes, world: World = ENGLISH) -> float:
+    """The exact mean per story of a measure that adds up over pieces of text; bytes by default."""
+    of_slot = {slot: _mean(world, slot.fact, lambda values: measure(_print(world, slot, values)))
+               for slot in (Slot(fact, form) for form, fact in world.fact_of.items())}
 
     def of_part(part):
         if isinstance(part, tuple):
             return sum(map(measure, part)) / len(part)
         return of_slot[part] if isinstance(part, Slot) else measure(part)
 
-    return sum(of_part(part) / len(step) for plot in GRAMMAR for step in plot.steps
-               for sentence in step for part in sentence.parts) / len(GRAMMAR)
+    return sum(of_part(part) / len(step) for plot in world.plots for step in plot.steps
+               for sentence in step for part in sentence.parts) / len(world.plots)
 
 
-def mean_words() -> float:
+def mean_words(world: World = ENGLISH) -> float:
     """The exact mean number of words per story; a word is what white space separates."""
-    return mean_length(lambda piece: piece.count(" ") + piece.count("\n\n")) + 1
+    return mean_length(lambda piece: piece.count(" ") + piece.count("\n\n"), world) + 1
 
 
 @dataclass(frozen=True)
@@ -386,9 +410,9 @@ class Estimate:
     nats_per_byte: float
 
 
-def entropy_estimate(rng: np.random.Generator, n: int) -> Estimate:
+def entropy_estimate(rng: np.random.Generator, n: int, world: World = ENGLISH) -> Estimate:
     """The mean of -log p over n sampled stories, n at least 2."""
-    drawn = [_draw(coins) for coins in rng.random((n, COINS)).tolist()]
+    drawn = [_draw(coins, world) for coins in rng.random((n, world.coins)).tolist()]
     nats = np.array([-derivation.log_probability for derivation in drawn])
     texts = [derivation.text for derivation in drawn]
     n_words, n_bytes = sum(len(text.split())

@@ -73,19 +73,19 @@ def test_an_arithmetic_mistake_or_a_changed_name_is_not_a_story(many):
 
 def test_every_sentence_list_and_value_is_told_apart_in_print():
     """What two choices print must differ, or a text would have two derivations."""
-    for plot in storyworld.GRAMMAR:
+    for plot in storyworld.ENGLISH.plots:
         for step in plot.steps:
             assert len({sentence.parts for sentence in step}) == len(step)
             for sentence in step:
                 for choices in sentence.words:
                     assert len(set(choices)) == len(choices)
                     assert all(word and not re.search(r"[{}\[\]%]", word) for word in choices)
-    for fact, values in storyworld.FORMS.items():
+    for fact, values in storyworld.ENGLISH.forms.items():
         assert len({forms[fact] for forms in values.values()}) == len(values)
 
 
 def test_every_fact_of_a_plot_is_told_whatever_sentences_are_drawn():
-    for plot in storyworld.GRAMMAR:
+    for plot in storyworld.ENGLISH.plots:
         told = set()
         for step in plot.steps:
             told |= set.intersection(*({part.fact for part in sentence.parts
@@ -98,15 +98,15 @@ def test_every_sentence_and_word_list_is_used():
     assert set(" ".join(paragraphs).split()) == set(STEPS)
     used = " ".join(STEPS.values())
     assert all(f"[{name}]" in used for name in WORDS)
-    assert {fact for plot in storyworld.GRAMMAR for fact in plot.facts} == set(VARIABLES)
+    assert {fact for plot in storyworld.ENGLISH.plots for fact in plot.facts} == set(VARIABLES)
 
 
 def test_the_probabilities_of_the_choices_sum_to_one():
-    for fact, (parents, tables) in storyworld.TABLES.items():
+    for fact, (parents, tables) in storyworld.ENGLISH.tables.items():
         weight = RULES.get(fact, (None, lambda value: 1))[1]
         for given_values, table in tables.items():
-            total = sum(weight(*given_values, value) for value in storyworld.FORMS[fact])
-            for value in storyworld.FORMS[fact]:
+            total = sum(weight(*given_values, value) for value in storyworld.ENGLISH.forms[fact])
+            for value in storyworld.ENGLISH.forms[fact]:
                 p = weight(*given_values, value) / total
                 assert table.count(value) / len(table) == pytest.approx(p, abs=1e-12)
 
@@ -138,7 +138,7 @@ def test_mentions_are_where_the_facts_say(many):
             starts = [mention.start for mention in planted.mentions]
             assert starts == sorted(set(starts))
             for mention in planted.mentions:
-                form = storyworld.FORMS[fact][planted.value][mention.form]
+                form = storyworld.ENGLISH.forms[fact][planted.value][mention.form]
                 assert story.text[mention.start:mention.end] == form
 
 
@@ -251,7 +251,7 @@ def test_articles_fit_the_next_word(many):
 
 def test_no_slot_opens_a_paragraph_or_a_quotation():
     """A fact always has a space before it, so that a tokenizer sees one token wherever it stands."""
-    for plot in storyworld.GRAMMAR:
+    for plot in storyworld.ENGLISH.plots:
         for sentence in itertools.chain.from_iterable(plot.steps):
             assert not re.search(r'^(\n\n)?\{|"\{', sentence.pattern), sentence.pattern
 
