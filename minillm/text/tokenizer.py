@@ -20,7 +20,7 @@ import json
 import operator
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
@@ -120,17 +120,19 @@ def merge_pair(word: Sequence, pair: tuple, new) -> list:
 
 
 def learn_merges(pretoken_counts: Mapping[str, int], symbols: Sequence[str],
-                 min_count: int = 2) -> Iterator[tuple[str, str, int]]:
+                 min_count: int = 2, cut: Callable[[str], Sequence[str]] = visible,
+                 ) -> Iterator[tuple[str, str, int]]:
     """Yield (left, right, count), the best pair first, until no pair occurs `min_count` times.
 
     The best pair is the most frequent; among equals, the one whose ids (left, right) are smallest.
     Symbols have the ids 0, 1, 2 ..., each merge the next one. After a merge only the words that
     held the pair are counted anew; a count in the heap may be out of date (too high, as old pairs
-    only get rarer) and is put right when it comes to the top.
+    only get rarer) and is put right when it comes to the top. `cut` splits a pre-token into
+    symbols at first: into bytes, or by merges that were learned before.
     """
     tokens = list(symbols)
     ids = {token: i for i, token in enumerate(tokens)}
-    words = [[ids[character] for character in visible(pretoken)] for pretoken in pretoken_counts]
+    words = [[ids[symbol] for symbol in cut(pretoken)] for pretoken in pretoken_counts]
     times = list(pretoken_counts.values())
     counts, places = Counter(), defaultdict(set)
     for w, word in enumerate(words):
