@@ -225,7 +225,7 @@ def backwards(token, known):
 
 
 def right_extended(embedding, head, new):
-    (V, D), n = embedding.shape, len(new)
+    V, D = embedding.shape
     config = ModelConfig(vocab_size=V, hidden_size=D, intermediate_size=2, num_hidden_layers=1,
                          num_attention_heads=1, num_key_value_heads=1, head_dim=2,
                          max_position_embeddings=8)

@@ -1,0 +1,86 @@
+"""What lesson 20 shows: what ten languages pay, and how far from the floor Vekari is learned."""
+
+from minillm.course.demos import values
+
+KINDS = {"english": "of English", "all": "of all ten", "alpha 1": "alpha 1", "alpha 0.7": "0.7",
+         "alpha 0.3": "0.3", "alpha 0": "0"}
+WAYS = {"scratch": "from scratch, own vocabulary", "continued": "from English, its vocabulary",
+        "extended": "from English, vocabulary extended"}
+
+
+def mean(numbers):
+    return sum(numbers) / len(numbers)
+
+
+def spread(numbers):
+    """"mean (lowest to highest)", or the number alone."""
+    if len(numbers) == 1:
+        return f"{numbers[0]:.2f}"
+    return f"{mean(numbers):.2f} ({min(numbers):.2f} to {max(numbers):.2f})"
+
+
+def tables(results):
+    from rich.table import Table
+    exact, found = values(results)
+    spoken = Table("language", "bytes", *KINDS.values(),
+                   title=f"Tokens of one sentence, by vocabularies of {exact['size']} tokens")
+    for name, row in exact["languages"].items():
+        spoken.add_row(name, str(row["bytes"]), *(str(row[kind]) for kind in KINDS))
+    spoken.add_row("worst / English", "", *(f"{exact['worst'][kind]:.1f}" for kind in KINDS))
+    yield "languages", spoken
+    paid = Table("language", "words", "tokens a word, English vocabulary", "of all ten",
+                 "bytes a token, English vocabulary", "of all ten",
+                 title="Fertility, where words are written apart")
+    for name, row in exact["languages"].items():
+        if row["words"] > 5:
+            paid.add_row(name, str(row["words"]), *(f"{row[kind] / row['words']:.1f}"
+                                                    for kind in ("english", "all")),
+                         *(f"{row['bytes'] / row[kind]:.1f}" for kind in ("english", "all")))
+    yield "fertility", paid
+    learned = Table("way", *(f"{share:.0%} of the text" for share in exact["shares"]),
+                    title=f"Vekari after {exact['steps']} steps: nats a word above the floor")
+    for way, label in WAYS.items():
+        learned.add_row(label, *(spread(found[f"{way}_{share:g}"]) for share in exact["shares"]))
+    yield "learned", learned
+    cost = Table("way", *(f"{share:.0%} of the text" for share in exact["shares"]),
+                 title=f"Tokens of a held-out story; the context holds {exact['context']}")
+    for way, label in WAYS.items():
+        cost.add_row(label, *(f"{exact['tokens'][f'{way}_{share:g}']:.0f}"
+                              for share in exact["shares"]))
+    yield "tokens", cost
+
+
+def figures(results, new):
+    exact, found = values(results)
+    names = list(exact["languages"])[::-1]
+    figure, axes = new(7.0, 4.6)
+    for shift, kind, label, color in ((0.26, "english", "vocabulary of English", 1),
+                                      (0.0, "alpha 1", "of unequal texts, as they are", 4),
+                                      (-0.26, "alpha 0.3", "the same, balanced: alpha 0.3", 0)):
+        axes.barh([place + shift for place in range(len(names))],
+                  [exact["languages"][name][kind] for name in names], height=0.24, label=label,
+                  color=new.ink["lines"][color])
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="tokens for the same sentence")
+    axes.legend(fontsize=9)
+    axes.grid(axis="x", alpha=0.6)
+    yield ("languages", "Bars of the tokens that one sentence takes in ten languages, with three "
+           "vocabularies of one size: learned from English, from unequal texts as they are, and "
+           "from the same texts drawn with temperature, where most bars of other languages than "
+           "English are shorter.", figure)
+
+    figure, axes = new(7.0, 3.2)
+    width = 0.26
+    for i, (way, label) in enumerate(WAYS.items()):
+        for j, share in enumerate(exact["shares"]):
+            some, at = found[f"{way}_{share:g}"], j + (i - 1) * width
+            axes.bar(at, mean(some), width=width * 0.9, color=new.ink["lines"][i],
+                     label=label if j == 0 else None)
+            axes.plot([at] * len(some), some, "o", markersize=3, color=new.ink["text"])
+    axes.set_xticks(range(len(exact["shares"])), [f"{s:.0%} of the text" for s in exact["shares"]])
+    axes.set(ylabel="nats a word above the floor")
+    axes.legend(fontsize=9)
+    axes.grid(axis="y", alpha=0.6)
+    yield ("learned", "Bars of the distance from the floor in nats a word, for each part of the "
+           "Vekari text three bars: a model trained from scratch, the English model trained on, "
+           "and the English model with an extended vocabulary trained on.", figure)
