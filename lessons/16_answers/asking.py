@@ -34,7 +34,7 @@ def counts(student, messages):
 
 def start(student, inputs, outputs, rank, seed):
     """(shape of a, of b, has a no zero, how large is b, are all numbers within the reach, do they
-    fill it, do two seeds differ?)"""
+    fill it, do two seeds differ, are there numbers above and below zero?)"""
     a, b = student.start(inputs, outputs, rank, np.random.default_rng(seed))
     other, _ = student.start(inputs, outputs, rank, np.random.default_rng(seed + 1))
     a, b, other = np.asarray(a, float), np.asarray(b, float), np.asarray(other, float)
@@ -42,7 +42,7 @@ def start(student, inputs, outputs, rank, seed):
     both = np.abs(np.append(a, b))
     return (a.shape, b.shape, bool(np.all(a != 0)), bool(np.any(b != 0)),
             bool(np.all(both <= reach)), bool(both.max() > reach / 2),
-            bool(np.any(a != other)))
+            bool(np.any(a != other)), bool(not a.any() or a.min() < 0 < a.max()))
 
 
 def gives(layer, x):
@@ -56,7 +56,13 @@ def gives(layer, x):
 def merge(student, layer, x):
     """(what the merged layer gives, what it gives merged again, the change beside it, the w that
     came in)."""
-    once = dict(student.merge(layer))
+    once = student.merge(layer)
+    if not isinstance(once, dict):
+        raise TypeError('merge must return a layer, a dict with the matrix as "w"')
     beside = "a" in once and bool(np.any(np.asarray(once["a"]) @ np.asarray(once["b"])))
     first = gives(once, x)
-    return first, gives(student.merge(once), x), beside, layer["w"]
+    try:
+        again = student.merge(dict(once))
+    except Exception as error:
+        raise type(error)(f"merging a layer that was merged before: {error}") from None
+    return first, gives(again, x), beside, layer["w"]

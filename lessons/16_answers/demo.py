@@ -45,6 +45,7 @@ def quick(console):
              "stories": STORIES, "steps": TUNING["steps"], "cells": len(facts()),
              "facts": sum(map(bool, facts().values())), **shown(model, talks), "ranks": RANKS,
              "scale": SCALE, "different": len(talks), "width": made.config.hidden_size,
+             "unknown": sum(one.kind != "fact" for one in desk.examples),
              "embedding": made.params["embed_tokens"].size / count(made.config),
              "nats_even": float(np.log(made.config.vocab_size) * desk.tokens / STORIES)}
     masks = {"answers": talks, "everything": [replace(one, counts=np.ones_like(one.counts))

@@ -345,6 +345,14 @@ def start(inputs, outputs, rank, rng):
     return rng.uniform(-1 / inputs, 1 / inputs, (inputs, rank)), np.zeros((rank, outputs))
 
 
+# ---- one_sign ----
+# From 0 up, as random numbers come.
+
+
+def start(inputs, outputs, rank, rng):
+    return rng.uniform(0, inputs**-0.5, (inputs, rank)), np.zeros((rank, outputs))
+
+
 # ---- weights_alone ----
 # Four bytes for everything.
 BYTES = 4 * (576 * 1536 + 8 * (576 + 1536))

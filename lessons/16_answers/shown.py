@@ -11,39 +11,43 @@ CHANGES = ("merged", "the scale left out", "merged twice", "B random, before any
 def tables(results):
     from rich.table import Table
     exact, found = values(results)
-    masks = Table("what counts", "tokens that count", "right answers", "right where unknown",
-                  "nats a story",
+    masks = Table("what counts", "tokens that count", "right answers", "of what is known",
+                  "of what is not", "nats a story",
                   title=f"{exact['steps']} steps of the whole model; {exact['questions']} held-out "
                         f"questions, {exact['stories']} held-out stories")
-    masks.add_row("before tuning", "", *shares(found["before"]))
+    masks.add_row("before tuning", "", *shares(found["before"], exact))
+    always = exact["unknown"] / exact["questions"]
+    masks.add_row("always “I do not know.”", "", f"{always:.1%}", "0.0%", "100.0%", "")
     for name, label in demo.LABELS.items():
-        masks.add_row(label, f"{exact['counted'][name]:.0%}", *shares(found[name][-1]))
+        masks.add_row(label, f"{exact['counted'][name]:.0%}", *shares(found[name][-1], exact))
     yield "masks", masks
     ranks = Table("what is trained", "numbers", "of the model", "bytes in training",
-                  "right answers", "right where unknown", "nats a story",
+                  "right answers", "of what is known", "of what is not", "nats a story",
                   title="The whole model and changes of it, the assistant's tokens counted")
     total = exact["parameters"]
     ranks.add_row("everything", f"{total:,}", "100%", f"{16 * total:,}",
-                  *shares(found["answers"][-1]))
+                  *shares(found["answers"][-1], exact))
     for rank, number, size in zip(exact["ranks"], exact["numbers"], exact["bytes"]):
         ranks.add_row(f"rank {rank}", f"{number:,}", f"{number / total:.1%}", f"{size:,}",
-                      *shares(found[f"rank{rank}"][-1]))
+                      *shares(found[f"rank{rank}"][-1], exact))
     yield "ranks", ranks
     uses = Table("the whole model, tuned", "right answers", title="One model, asked in five ways")
     for label, right in zip(USES, found["uses"]):
         uses.add_row(label, f"{right:.1%}")
     yield "uses", uses
     changes = Table(f"the change of rank {exact['ranks'][-1]}", "right answers", "nats a story",
-                    title="One change, added to its model in four ways")
+                    title="One change in its model")
     for label, (right, _, nats) in zip(CHANGES, found["changes"]):
         changes.add_row(label, f"{right:.1%}", f"{nats:,.1f}")
     yield "changes", changes
 
 
-def shares(measured):
-    """Cells of [share right, share right of what is unknown, nats a story]."""
+def shares(measured, exact):
+    """Cells of [share right, share right where “I do not know.” is right, nats a story]."""
     right, unknown, nats = measured
-    return f"{right:.1%}", f"{unknown:.1%}", f"{nats:,.1f}"
+    questions, not_known = exact["questions"], exact["unknown"]
+    known = (right * questions - unknown * not_known) / (questions - not_known)
+    return f"{right:.1%}", f"{abs(known):.1%}", f"{unknown:.1%}", f"{nats:,.1f}"
 
 
 def figures(results, new):

@@ -117,14 +117,19 @@ HINTS = {
         "Which of the two is multiplied with x first?",
     ),
     "too_large": Hint(
-        "Your numbers are not within 1/sqrt(I). Then x a is larger than x, and the larger the more "
-        "inputs there are.",
+        "Some of your numbers are not within 1/sqrt(I). A normal draw has no bound, and without "
+        "the root x a grows with the number of inputs.",
         "Print the largest of 100 drawn numbers for I = 4 and for I = 400.",
     ),
     "too_small": Hint(
-        "Your numbers lie within 1/I, not 1/sqrt(I). A sum of I terms of random signs grows with "
-        "the root of I.",
+        "Your numbers do not fill what they may: they stay below half of 1/sqrt(I). A sum of I "
+        "terms of random signs grows with the root of I, not with I.",
         "Print the largest of 100 drawn numbers for I = 4 and for I = 400.",
+    ),
+    "one_sign": Hint(
+        "All your numbers have one sign. Then x a mostly measures the sum of x, whatever the "
+        "column: the numbers must lie evenly on both sides of 0.",
+        "Print the mean of 100 drawn numbers: it must be near 0.",
     ),
     "scale_forgotten": Hint(
         "The factor alpha / r is missing. It is part of the change: without it a file that is read "
@@ -362,9 +367,10 @@ def wrapped(tokens, counted):
     return np.roll(np.where(counted, tokens, -100), -1)
 
 
-def drawn(a_zero=False, b_zero=False, within=True, fills=True):
+def drawn(a_zero=False, b_zero=False, within=True, fills=True, signs=True):
     def wrong(inputs, outputs, rank, seed):
-        return ((inputs, rank), (rank, outputs), not a_zero, not b_zero, within, fills, not a_zero)
+        return ((inputs, rank), (rank, outputs), not a_zero, not b_zero, within, fills, not a_zero,
+                signs)
 
     return wrong
 
@@ -475,10 +481,12 @@ TASKS = [
             "roles_swapped": drawn(a_zero=True),
             "too_large": drawn(b_zero=True, within=False),
             "too_small": drawn(b_zero=True, fills=False),
+            "one_sign": drawn(b_zero=True, signs=False),
         },
         call=asking.start,
         returns=("the shape of a", "the shape of b", "a without zeros", "b other than zero",
-                 "all within 1/sqrt(I)", "up to 1/sqrt(I)", "another a for another seed"),
+                 "all within 1/sqrt(I)", "up to 1/sqrt(I)", "another a for another seed",
+                 "above and below zero"),
     ),
     Task(
         "adapted",

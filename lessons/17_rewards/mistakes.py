@@ -33,6 +33,18 @@ def pass_at(k, right, times):
 PASS = 0.1
 
 
+# ---- none_right-paper ----
+PASS = 0.3
+
+
+# ---- none_right ----
+# Of none.
+
+
+def pass_at(k, right, times):
+    return comb(times - right, k) / comb(times, k)
+
+
 # ---- both_right ----
 # All of them.
 
@@ -321,6 +333,16 @@ def gradient(log_p, old, advantage, answer, clip):
     return np.where(answer & inside, ratio * advantage[:, None], 0) / answer.sum()
 
 
+# ---- held_where_equal ----
+# Strictly smaller.
+
+
+def gradient(log_p, old, advantage, answer, clip):
+    ratio, a = np.exp(log_p - old), advantage[:, None]
+    goes = ratio * a < np.clip(ratio, 1 - clip, 1 + clip) * a
+    return np.where(answer & goes, ratio * a, 0) / answer.sum()
+
+
 # ---- kl_sign ----
 # log of model / reference.
 
@@ -338,7 +360,7 @@ def kl(log_p, reference, answer):
     return np.mean((log_p - reference)[answer])
 
 
-# ---- kl_plain-absolute ----
+# ---- kl_absolute ----
 # Made positive by force.
 
 

@@ -22,6 +22,10 @@ HINTS = {
         "That is the chance that all of the answers drawn are right. One is enough.",
         "What is the chance that none is right? The rest is what is asked.",
     ),
+    "none_right": Hint(
+        "That is the chance that none of those drawn is right. What is asked is the rest.",
+        "Let all answers be right: what must come out?",
+    ),
     "one_draw_longer": Hint(
         "You added up the chances of the draws. Draws in which two answers are right are then "
         "counted twice, and the sum can exceed 1.",
@@ -50,7 +54,7 @@ HINTS = {
     ),
     "divided_by_spread": Hint(
         "You divided by the standard deviation of the group, as the first paper on GRPO does. "
-        "Questions that are nearly always (or nearly never) answered rightly then count most. "
+        "Questions that are nearly always (or nearly never) answered rightly then gain most by it. "
         "Here the difference alone is asked for.",
         "Groups (1, 0, 0, 0) and (1, 1, 0, 0): how much larger is your first advantage than that "
         "of a right answer in the second?",
@@ -78,12 +82,12 @@ HINTS = {
         "You averaged within each answer first. A token of a long answer then counts less than "
         "one of a short answer: a wrong answer gets off lightly by being long, and a right one "
         "gains by being short. Here every token counts alike.",
-        "Two answers, of 1 and of 9 tokens: what share of the objective has the short one's token?",
+        "Two answers, of 1 and of 9 tokens: what share of the mean has the short one's token?",
     ),
     "summed": Hint(
-        "You added up the tokens. The objective is their mean, so that it does not grow with the "
-        "batch.",
-        "Pass every row twice: the objective must stay the same.",
+        "You added up the tokens. What is asked for is their mean (or its derivative), so that it "
+        "does not grow with the batch.",
+        "Pass every row twice: the mean must stay the same.",
     ),
     "clip_alone": Hint(
         "You clipped every ratio. Then an answer that has moved the wrong way (worse than its "
@@ -122,6 +126,11 @@ HINTS = {
         "r = 1.5, A = -1, clip = 0.2: which product does the minimum choose, and does it change "
         "with r?",
     ),
+    "held_where_equal": Hint(
+        "Inside the clip both products are the same, and the minimum moves with the ratio. You let "
+        "a token go only where the plain product is strictly the smaller one.",
+        "r = 1.1, A = 1, clip = 0.2: change r a little. Does the minimum change?",
+    ),
     "kl_sign": Hint(
         "Your difference is the wrong way round. The answers were drawn from the model, so "
         "exp(g) must average to 1 over them, and that is so for g = log of reference / model.",
@@ -132,6 +141,12 @@ HINTS = {
         "The mean of log_p - reference is right on average, but a single token can be negative, "
         "and it varies much.",
         "Let the reference be more probable at one token: its part must not be negative.",
+    ),
+    "kl_absolute": Hint(
+        "The size of the difference is never negative, but it is not right on average: it is too "
+        "large wherever the reference is the more probable one.",
+        "Two words, p = (1/2, 1/2), reference (1/4, 3/4): weigh the parts of both words by p, and "
+        "compare with the sum of p log(p / reference).",
     ),
     "kl_square": Hint(
         "Half the squared difference is never negative and varies little, but it is not right on "
@@ -348,7 +363,8 @@ TASKS = [
         "PASS",
         "pass@2 on paper",
         0.7,
-        {"with_replacement": 0.64, "one_draw": 0.4, "both_right": 0.1, "one_draw_longer": 0.8},
+        {"with_replacement": 0.64, "one_draw": 0.4, "both_right": 0.1, "one_draw_longer": 0.8,
+         "none_right": 0.3},
         tolerance=1e-3,
     ),
     Task(
@@ -404,6 +420,8 @@ TASKS = [
             "old_with_gradient": lambda log_p, *others: np.zeros_like(log_p),
             "ratio_forgotten": slope(times=np.ones_like),
             "held_both_ways": slope(moves=inside),
+            "held_where_equal": slope(
+                moves=lambda ratio, a, clip: ratio * a < np.clip(ratio, 1 - clip, 1 + clip) * a),
             "clip_forgotten": slope(moves=lambda ratio, a, clip: True),
             "prompt_rewarded": slope(share=lambda answer: 1 / answer.size),
             "prompt_counted": slope(share=lambda answer: answer / answer.size),
@@ -421,7 +439,8 @@ TASKS = [
         compared,
         {
             "kl_sign": estimated(lambda g: k3(-g)),
-            "kl_plain": (estimated(lambda g: -g), estimated(np.abs)),
+            "kl_plain": estimated(lambda g: -g),
+            "kl_absolute": estimated(np.abs),
             "kl_square": estimated(lambda g: g * g / 2),
             "kl_shifted": (estimated(lambda g: np.exp(g) - g), estimated(lambda g: k3(g) - 1)),
             "kl_probabilities": (weighted, weighted_k3),
@@ -440,6 +459,7 @@ TASKS = [
             "with_replacement": replaced,
             "one_draw": lambda k, right, times: right / times,
             "both_right": all_right,
+            "none_right": lambda k, right, times: 1 - pass_at(k, right, times),
             "one_draw_longer": (
                 lambda k, right, times: k * right / times,
                 lambda k, right, times: min(1.0, k * right / times),
