@@ -14,7 +14,7 @@ from minillm.config import ModelConfig, TrainConfig, TuneConfig
 from minillm.in_jax.model import forward, loss
 from minillm.in_jax.preference import compare, token_log_p
 from minillm.in_jax.sharding import split_rows
-from minillm.in_jax.train import PRECISION, take_step
+from minillm.in_jax.train import PRECISION, _recomputing_loss, take_step
 
 jax.tree_util.register_dataclass(Adapted, data_fields=["w", "a", "b"], meta_fields=["scale"])
 
@@ -22,6 +22,10 @@ jax.tree_util.register_dataclass(Adapted, data_fields=["w", "a", "b"], meta_fiel
 def adapter_loss_and_grads(adapters, base, tokens_BT, targets_BT, config: ModelConfig,
                            scale: float):
     """The loss of the adapted model, and its gradient for the adapters alone."""
+    return _backward(loss, adapters, base, tokens_BT, targets_BT, config, scale)
+
+
+def _backward(loss, adapters, base, tokens_BT, targets_BT, config, scale):
     return jax.value_and_grad(lambda adapters: loss(
         adapt(base, adapters, scale), tokens_BT, targets_BT, config))(adapters)
 
@@ -31,9 +35,9 @@ def adapter_step(state, base, tokens_BT, targets_BT, config: ModelConfig, train:
                  scale: float):
     """`train_step` where the parameters of the state are adapters of `base`."""
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
-        loss, grads = adapter_loss_and_grads(state["params"], base, tokens_BT, targets_BT, config,
-                                             scale)
-    return take_step(state, loss, grads, train)
+        value, grads = _backward(_recomputing_loss if train.recompute else loss, state["params"],
+                                 base, tokens_BT, targets_BT, config, scale)
+    return take_step(state, value, grads, train)
 
 
 def adapter_steps(state, base, tokens_NBT, targets_NBT, config: ModelConfig, train: TrainConfig,

@@ -98,6 +98,22 @@ def test_only_the_adapters_move():
     assert len(moments) == 2 * len(flatten(adapters))
 
 
+def test_recomputing_gives_the_same_steps_and_keeps_less():
+    config, params, adapters, tokens, counted = model_and_adapters(3, TARGETS, np.float32)
+    from minillm.config import TrainConfig
+    found, kept = {}, {}
+    for again, loss in ((False, in_jax.loss), (True, in_jax.train._recomputing_loss)):
+        train = TrainConfig(steps=3, learning_rate=1e-2, warmup_steps=0, recompute=again)
+        found[again] = in_jax.adapter_steps(in_jax.init_state(adapters), params, tokens[None],
+                                            counted[None], config, train, 1.5)[0]["params"]
+        _, backward = jax.vjp(lambda adapters, loss=loss: loss(
+            adapt(params, adapters, 1.5), tokens, counted, config), adapters)
+        kept[again] = sum(leaf.size for leaf in jax.tree.leaves(backward))
+    for one, other in zip(*(jax.tree.leaves(found[again]) for again in (False, True))):
+        assert_close(one, other, 1e-5)
+    assert kept[True] < kept[False]
+
+
 def test_memory_is_what_the_formula_says():
     config, params, *_ = model_and_adapters(2, TARGETS, np.float32)
     fresh = init_adapters(params, TARGETS, 4, np.random.default_rng(0))
