@@ -21,6 +21,7 @@
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
     tuning.json           benchmarks/tuning.py --json
+    rewards.json          benchmarks/rewards.py --task steps --difficulty 2 --early 650 --json
     lora_smollm2.json     benchmarks/lora_smollm2.py
     real_checkpoint.json  benchmarks/real_checkpoint.py (rows are kept that are not measured again)
     cost.json             benchmarks/cost.py (--decode measures writing too)
@@ -104,7 +105,7 @@ def figures() -> str:
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
     return "\n".join(lines + quantization() + real_quantization() + int8_speed()
                      + distillation(read("distillation.json")) + inspection() + real_checkpoint()
-                     + tuning() + lora_smollm2() + costs())
+                     + tuning() + rewards() + lora_smollm2() + costs())
 
 
 def costs() -> list[str]:
@@ -167,6 +168,34 @@ TRAINED = {"sft": "everything", "lora": "LoRA, rank 8", "early": "everything, st
            "grpo": "everything, GRPO from there",
            **{f"replay{share}": f"everything, {share}% of the rows are stories of before"
               for share in (10, 25, 50)}}
+
+
+def rewards() -> list[str]:
+    """What grades teach a model that is often wrong, beside right answers: four ways from one."""
+    found = read("rewards.json")
+    if not found:
+        return []
+    setting, runs = found["setting"], found["runs"]
+    lines = ["", f"- **Learning from grades** (`benchmarks/rewards.py`; {setting['task']}, numbers "
+             f"of up to {setting['difficulty']} digits): sft stopped at {setting['early']} steps, "
+             f"then {setting['steps']} steps of each way from there. Right answers to held-out "
+             "questions, right samples at temperature 1, and what a held-out story costs; means "
+             "± standard deviation over seeds:", "",
+             "  | way | seeds | right | samples right | pass@8 | nats a story | seconds |",
+             "  |---|---:|---:|---:|---:|---:|---:|"]
+    for way in dict.fromkeys(name.split("/")[0] for name in runs):
+        some = [run for name, run in runs.items() if name.startswith(f"{way}/")]
+        right, samples, at_8 = (spread([100 * run[what] for run in some], "%")
+                                for what in ("accuracy", "samples_right", "pass_at_8"))
+        lines.append(f"  | {WAYS[way]} | {len(some)} | {right} | {samples} | {at_8} | "
+                     f"{spread([run['nats_per_story'] for run in some])} | "
+                     f"{statistics.mean(run['seconds'] for run in some):.0f} |")
+    return lines
+
+
+WAYS = {"early": "sft, stopped early", "grpo": "GRPO",
+        "rejection": "sft on its own right answers (rejection sampling)",
+        "dpo": "DPO on pairs", "pairs": "sft on the right answers of the pairs"}
 
 
 def spread(values: list[float], unit: str = "") -> str:
