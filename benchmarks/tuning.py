@@ -5,8 +5,8 @@
 MODEL is the folder of a finished `minillm demo`. For each task, method and seed: accuracy on
 held-out questions before and after (by kind, too), the loss of the right answers, and the loss on
 held-out stories before and after, in nats a story. GRPO begins with the sft run that was stopped
-early. "replay25" is sft with a quarter of the rows from the stories of before. One JSON object; each
-run is added when it is done, and one that FILE has is not run again.
+early. "replay25" is sft with a quarter of the rows from the stories of before. One JSON object;
+each run is added when it is done, and one that FILE has is not run again.
 """
 
 import argparse
@@ -73,7 +73,8 @@ def tuned(folder, start, task, method: str, train: TrainConfig, options) -> dict
     seconds = time.perf_counter() - began
     dataset = open_dataset(Path(options.model) / "data")
     return {**measured(folder, task, options.questions, options.twin), "steps": train.steps,
-            "cpu_devices": train.cpu_devices, "seconds": seconds, "tokens_per_second": summary["tokens_per_second"],
+            "cpu_devices": train.cpu_devices, "seconds": seconds,
+            "tokens_per_second": summary["tokens_per_second"],
             "nats_per_story": stories(folder, dataset, options.stories, options.twin)}
 
 

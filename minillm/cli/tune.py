@@ -103,8 +103,8 @@ def text_of_before(options) -> Path | str:
     """What --replay reads. Raises UserError."""
     folder = Path(options.path) / "data"
     if not options.replay_text and not folder.is_dir():
-        raise UserError(f"{options.path}: has no dataset beside it, so --replay knows no text: give "
-                        "--replay-text FILE, or storyworld")
+        raise UserError(f"{options.path}: has no dataset beside it, so --replay knows no text: "
+                        "give --replay-text FILE, or storyworld")
     return options.replay_text or folder
 
 

@@ -10,5 +10,5 @@ from minillm.tuning.tasks import TASKS, Task, task_of
 from minillm.tuning.template import with_template
 
 __all__ = ["TASKS", "Data", "Task", "answer_loss", "check", "check_replay", "check_task", "cost",
-           "graded", "of_conversations", "pass_at", "prompts", "read_data", "ready", "run", "task_of",
-           "texts", "with_replay", "with_template", "write"]
+           "graded", "of_conversations", "pass_at", "prompts", "read_data", "ready", "run",
+           "task_of", "texts", "with_replay", "with_template", "write"]

@@ -37,8 +37,8 @@ class Rows:
         rows -= self.text_rows
         counted = int(np.sum(self.targets_RT[:rows] != IGNORE))
         text = self.text_rows * context
-        replay = (f"; {self.text_rows:,} more rows are text of before, {text / (text + counted):.0%} "
-                  "of what counts")
+        replay = (f"; {self.text_rows:,} more rows are text of before, "
+                  f"{text / (text + counted):.0%} of what counts")
         return (f"{self.conversations:,} conversations in {rows:,} rows of "
                 f"{context} tokens, the longest of {self.longest}: {counted:,} "
                 f"tokens ({counted / self.used:.0%}) are answers and count, "

@@ -29,7 +29,7 @@ def check_replay(share: float, tune: TuneConfig):
         raise UserError(f"--replay {share:g}: is a share of the rows, at least 0 and below 1: give "
                         "for example 0.25")
     if share and tune.method not in ("sft", "lora"):
-        raise UserError(f"--replay {share:g}: --method {tune.method} reads answers to questions and "
+        raise UserError(f"--replay {share:g}: --method {tune.method} reads answers to questions, "
                         "no rows of text: take sft or lora, or leave --replay out")
 
 

@@ -63,9 +63,9 @@ def test_text_of_another_tokenizer_is_one_line(small, tmp_path):
                            tmp_path / "data")
 
 
-@pytest.mark.parametrize("share, method, says", [(1.0, "sft", "below 1"), (-0.1, "lora", "at least"),
-                                                 (float("nan"), "sft", "a share of the rows"),
-                                                 (0.5, "grpo", "no rows of text")])
+@pytest.mark.parametrize("share, method, says", [
+    (1.0, "sft", "below 1"), (-0.1, "lora", "at least"), (0.5, "grpo", "no rows of text"),
+    (float("nan"), "sft", "a share of the rows")])
 def test_a_replay_that_cannot_be_is_one_line(share, method, says):
     with pytest.raises(UserError, match=says) as error:
         tuning.check_replay(share, TuneConfig(method=method))
