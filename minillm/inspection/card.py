@@ -2,6 +2,7 @@
 
 import json
 from importlib.resources import files
+from math import exp
 from pathlib import Path
 from statistics import mean, stdev
 from string import Template
@@ -167,6 +168,9 @@ def evaluation(runs: list[dict]) -> str:
     rows = {}
     for name in names:
         values = [run["summary"][name] for run in runs]
+        if name == "held_out":
+            rows["perplexity"] = (exp(mean(values)) if len(values) == 1 else
+                                         f"{exp(mean(values)):.4g}, of the mean loss")
         rows[label[name]] = values[0] if len(values) == 1 else (
             f"{mean(values):.4g} ± {stdev(values):.2g} (standard deviation of {len(values)} seeds)")
     only = "" if len(runs) > 1 else "\n\nOne run: how far another seed would be from it is unknown."
