@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-COUNTS = (0, 1, 2, 4, 8, 16, 32, 64)  # how often a secret is in the training text
+COUNTS = (0, 1, 4, 8, 16, 32, 64, 128)  # how often a secret is in the training text
 EACH, LENGTH, CONTEXT, BATCH, VOCABULARY = 4, 3, 64, 8, 400
 STEPS, DISPATCH = 400, 100
 SIZES = {"small": 1, "large": 2}  # depths: presets of minillm
