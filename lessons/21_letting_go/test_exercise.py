@@ -48,11 +48,12 @@ HINTS = {
         "You removed every text that has a copy, the first one too. Then the model never reads it.",
         'Pass "a", "a": one should stay.'),
     "of_training": Hint(
-        "You divided by the number of n-grams of the training text. The question is how much of the "
-        "test was seen, and a larger training set would make your answer smaller.",
+        "You divided by the number of n-grams of the training text. The question is how much of "
+        "the test was seen, and a larger training set would make your answer smaller.",
         "Let the test be one of many training documents: all of it was seen."),
     "counted_twice": Hint(
-        "You counted an n-gram of the test as often as it occurs. The different ones are asked for.",
+        "You counted an n-gram of the test as often as it occurs. The different ones are asked "
+        "for.",
         "Test (1, 1, 1, 2), n = 1: how many different 1-grams has it?"),
     "across": Hint(
         "You joined the training documents before you cut them. An n-gram across the seam of two "

@@ -48,7 +48,7 @@ def card(options):
 
 
 def memorised(path: Path) -> dict | None:
-    """What the model repeats of the data in its run's folder, beside held-out text; None without."""
+    """What the model repeats of its run's data, beside held-out text; None without data."""
     if not (path / "data" / "dataset.json").is_file():
         return None
     from minillm.inspection.memorised import continued

@@ -23,8 +23,8 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.cli.status import status_of
 
-JOURNEYS = (demo, train, tune, write, measure, bench, cost, card, inspect, playground, quantize, get,
-            text, lesson, assignment)
+JOURNEYS = (demo, train, tune, write, measure, bench, cost, card, inspect, playground, quantize,
+            get, text, lesson, assignment)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Promise: copies are found by what they say, and an overlap is the share of a test that was seen."""
+"""Promise: copies are found by what they say, an overlap is the share of a test that was seen."""
 
 import math
 
