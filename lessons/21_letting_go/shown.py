@@ -1,4 +1,4 @@
-"""What lesson 21 shows: exposure and extraction by the number of copies, and what mends cost."""
+"""What lesson 21 shows: exposure and extraction by the number of copies, and what remedies cost."""
 
 from math import log2
 
@@ -31,7 +31,7 @@ def tables(results):
         bits.add_row(str(count), *(f"{middle:.1f} ± {half:.1f}" for middle, half in means))
     yield "told", told
     yield "bits", bits
-    price = Table("model", "nats a token on other stories", "more than without the mend",
+    price = Table("model", "nats a token on other stories", "more than without the remedy",
                   title=f"The price: mean of {exact['seeds']} seeds (lowest to highest)")
     for way, label in WAYS.items():
         held = found[f"{way}_held"]
@@ -61,6 +61,6 @@ def figures(results, new):
     axes.set_xticks(list(places), [str(count) for count in exact["counts"]])
     axes.legend(fontsize=9, loc="center left")
     yield ("exposure", "Exposure in bits against the number of copies of a secret, with 95% "
-           "intervals, for a small and a large model and for the large one with two mends. Two "
+           "intervals, for a small and a large model and for the large one with two remedies. Two "
            "dotted lines show what chance gives and what a secret has that is the first guess.",
            figure)

@@ -57,7 +57,7 @@ HINTS = {
         "Test (1, 1, 1, 2), n = 1: how many different 1-grams has it?"),
     "across": Hint(
         "You joined the training documents before you cut them. An n-gram across the seam of two "
-        "documents stands in neither.",
+        "documents is in neither.",
         "Training (1, 2) and (3, 4), test (2, 3), n = 2: where does the test stand?"),
     "last_missing": Hint(
         "The last n-gram of a document is missing.",
