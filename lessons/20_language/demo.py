@@ -31,7 +31,8 @@ def compute(console, full):
               "seeds": 3 if full else 1, "shares": list(FULL_SHARES if full else SHARES)}
     for seed in range(exact["seeds"]):
         english = english_model(seed)
-        console.print(f"seed {seed}: English model, {english.above:.2f} nats a word above its floor")
+        console.print(
+            f"seed {seed}: English model, {english.above:.2f} nats a word above its floor")
         found.setdefault("english", []).append(english.above)
         for share in exact["shares"]:
             texts = learn[: max(1, round(share * len(learn)))]

@@ -24,8 +24,9 @@ def widened(params: dict, config, pieces: Sequence[Sequence[int]]):
                 "pieces of a new token", list(piece), f"token ids below {config.vocab_size}")
 
     def grown(table_VD):
-        new = [table_VD[list(piece)].mean(axis=0, dtype=np.float64) for piece in pieces]
-        return np.concatenate([table_VD, np.array(new, table_VD.dtype).reshape(-1, table_VD.shape[1])])
+        rows = [table_VD[list(piece)].mean(axis=0, dtype=np.float64) for piece in pieces]
+        new_ND = np.array(rows, table_VD.dtype).reshape(-1, table_VD.shape[1])
+        return np.concatenate([table_VD, new_ND])
 
     params = params | {"embed_tokens": grown(np.asarray(params["embed_tokens"]))}
     if "lm_head" in params:

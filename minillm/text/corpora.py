@@ -417,5 +417,5 @@ def _from_path(source, megabytes, seed, fraction, folder, globs=(), encoding=Non
                   *split_documents(keep(documents, megabytes), fraction, seed))
 
 
-SOURCES = {**dict.fromkeys(storyworld.WORLDS, _storyworld), "python-docs": _python_docs, "shakespeare": _shakespeare,
-           "tinystories": _tinystories, "tinystories-small": _tinystories_small}
+SOURCES = {**dict.fromkeys(storyworld.WORLDS, _storyworld), "python-docs": _python_docs,
+           "shakespeare": _shakespeare, "tinystories": _tinystories, "tinystories-small": _tinystories_small}

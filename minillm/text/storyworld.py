@@ -32,8 +32,8 @@ from minillm.text import storyworld_vekari, storyworld_words
 from minillm.text.storyworld_words import PRONOUN_RATES
 
 __all__ = ["Derivation", "ENGLISH", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE",
-           "SPLITS", "Story", "VEKARI", "WORLDS", "World", "corpus", "derivations", "entropy", "entropy_estimate", "mean_length",
-           "mean_words", "parse", "sample", "split_of", "stories"]
+           "SPLITS", "Story", "VEKARI", "WORLDS", "World", "corpus", "derivations",
+           "entropy", "entropy_estimate", "mean_length", "mean_words", "parse", "sample", "split_of", "stories"]
 
 SPLITS = ("train", "validation")
 VALIDATION_EVERY = 8        # one possible story in 8 belongs to the validation set
@@ -143,7 +143,7 @@ def _sentence(template, before, fact_of, lists):
 
 
 def _world(language, grammar, inflect):
-    """Compile a language: `grammar` holds its tables, `inflect(fact, value)` gives a value's forms."""
+    """Compile a language from its tables; `inflect(fact, value)` gives a value's forms."""
     all_forms = {fact: {value[fact] if isinstance(value, dict) else value: inflect(fact, value)
                         for value in values} for fact, values in grammar.VARIABLES.items()}
     fact_of = {form: fact for fact, values in all_forms.items() for forms in values.values()
@@ -252,7 +252,7 @@ def _draw(coins: list[float], world: World) -> Derivation:
 
 
 def sample(rng: np.random.Generator, world: World = ENGLISH) -> Story:
-    """One story. It uses world.coins numbers of `rng`: repeated calls give the stream of `stories`."""
+    """One story, from world.coins numbers of `rng`: repeated calls give those of `stories`."""
     derivation = _draw(rng.random(world.coins).tolist(), world)
     return Story(derivation.text, derivation.log_probability, derivation.facts)
 

@@ -32,7 +32,7 @@ def georgian(text: str) -> str:
 
 
 def suffixed(stem: str, suffix: str) -> str:
-    """Stem and suffix, joined by the rules of Vekari: "mako", "an" -> "makon"; "tel", "an" -> "telen"."""
+    """Stem and suffix by the rules of Vekari: "mako", "an" -> "makon"; "tel", "an" -> "telen"."""
     last = next(letter for letter in reversed(stem) if letter in "aeiou")
     if last in "ei":
         suffix = suffix.translate(str.maketrans("au", "ei"))
@@ -40,7 +40,7 @@ def suffixed(stem: str, suffix: str) -> str:
 
 
 def noun(fact, stem, sign=""):
-    """The forms of a noun: {"thing": "kite", "thing_obj": ..., "thing_sign": the sign of its class}."""
+    """The forms of a noun: {"thing": its stem, "thing_obj": ..., "thing_sign": of its class}."""
     forms = {fact: stem} | {f"{fact}_{case}": suffixed(stem, end) for case, end in CASES.items()}
     return {form: georgian(text) for form, text in (forms | {f"{fact}_sign": sign}).items()}
 

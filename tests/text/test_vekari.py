@@ -1,4 +1,4 @@
-"""The story world in Vekari: one derivation a text, an exact floor, harmony and agreement in every story."""
+"""The story world in Vekari: one derivation a text, an exact floor, harmony, agreement."""
 
 import math
 import re
