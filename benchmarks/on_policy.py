@@ -69,7 +69,7 @@ FROM_SOFT = {
     "on-policy, first rates": (ON_POLICY, at(1)),
     "on-policy, low rates": (ON_POLICY, at(0.05))}
 COOL = 0.8                                                  # the soft student at a lower temperature
-SEEDS = ("start", "data", "pruned", "soft", "on-policy", "reverse")  # of the others, seed 0 alone
+SEEDS = ("start", "soft", "on-policy", "reverse", "data", "pruned")  # of the others, seed 0 alone
 
 
 def main():

@@ -21,7 +21,7 @@ from minillm.config import GenerateConfig
 from minillm.loading import Draft, keep_compiled, twin_package
 from minillm.text.dataset import open_dataset
 
-AHEAD, TEMPERATURES, ROUNDS, PROMPT, TOKENS = (2, 4, 8), (0.0, 1.0), 4, 8, 120
+AHEAD, TEMPERATURES, ROUNDS, PROMPT, TOKENS = (4, 8), (0.0, 1.0), 3, 8, 120
 
 
 def main():

@@ -32,6 +32,7 @@ def results() -> dict:
     if (RESULTS / "on_policy.json").is_file():
         found = read_json(RESULTS / "on_policy.json")
         exact["writers"] = found["setting"] | of_runs(found["runs"])
+        exact["writers"]["minutes"] = found["setting"]["teacher_cost"]["seconds"] / 60
     if (RESULTS / "speculative.json").is_file():
         exact["drafts"] = read_json(RESULTS / "speculative.json")
     return exact
@@ -41,7 +42,11 @@ def of_runs(runs) -> dict:
     """Means over the seeds of STUDENTS, the first seed of SWEEP, and what LOOKS can learn from."""
     seeds = {arm: {int(name.rsplit("/", 1)[1]): run for name, run in runs.items()
                    if name.rsplit("/", 1)[0] == arm} for arm in STUDENTS | SWEEP}
-    return {"arms": {arm: mean_of(seeds[arm].values()) for arm in STUDENTS if seeds[arm]},
+    gains = {arm: [run["possible"] / seeds["soft"][seed]["possible"] for seed, run in seeds[arm].items()
+                   if seed in seeds["soft"]] for arm in ("reverse", "on-policy")}
+    pull = {kl: np.mean(parts) for kl, parts in runs["fresh"]["pull"].items()}
+    return {"gains": gains, "pull_ratio": pull["forward"] / pull["reverse"],
+            "arms": {arm: mean_of(seeds[arm].values()) for arm in STUDENTS if seeds[arm]},
             "sweep": {arm: mean_of([seeds[arm][0]]) for arm in SWEEP if 0 in seeds[arm]},
             "looks": {label: {key: runs[name][key] for key in ("unseen", "pull", "texts")}
                       for name, label in LOOKS.items() if name in runs},
