@@ -1,11 +1,12 @@
 """On-policy distillation of a student that can already write: what helps, and what collapses.
 
-    minillm pretrain storyworld --megabytes 20 --context 176 --batch-size 8 --steps 6000 --out runs/teacher
+    minillm pretrain storyworld --megabytes 20 --context 176 --batch-size 8 --steps 6000 \\
+        --eval-every 1000 --cpu-devices 1 --out runs/teacher
     python benchmarks/on_policy.py runs/teacher --json FILE [--seeds 0 1 2] [--minutes 10]
 
 A student (2 layers of 64) learns the soft targets of the teacher for SOFT steps; others from the
-text alone, or soft targets from layers and widths of the teacher. Every arm of the comparison goes on
-from there for the same number of operations, in all of its STEPS or a few less: more soft targets,
+text alone, or soft targets from layers and widths of the teacher. Every arm of the comparison goes
+on from there for the same number of operations, in all of its STEPS or a few less: more soft targets,
 reverse KL on text, and on-policy, where the sweep is over the divergence (KL(student || teacher),
 JSD(1/2), KL(teacher || student)), the share of what the student writes, and the rates (a fifth of
 the first ones is LOW). Beside them: soft targets for SOFT + STEPS in one run, the soft student
@@ -68,7 +69,7 @@ FROM_SOFT = {
     "on-policy, a quarter": (replace(ON_POLICY, student_share=0.25), LOW),
     "on-policy, first rates": (ON_POLICY, at(1)),
     "on-policy, low rates": (ON_POLICY, at(0.05))}
-COOL = 0.8                                                  # the soft student at a lower temperature
+COOL = 0.8                                                  # a lower temperature of writing
 SEEDS = ("start", "soft", "on-policy", "reverse", "data", "pruned")  # of the others, seed 0 alone
 
 
@@ -210,7 +211,8 @@ def measure(params, config, tokenizer, rows, temperature) -> dict:
     own_N, _ = training.row_nats(in_jax, params, config, read_BN, targets_BN, 16)
     return {"nats": training.evaluate(in_jax, params, config, rows, 16)["nats_per_document"],
             "possible": len(possible) / WRITTEN, "distinct": len(set(possible)),
-            "exact": float(np.mean(exact)) if exact else None, "own": float(own_N.mean()) if temperature == 1 else None,
+            "exact": float(np.mean(exact)) if exact else None,
+            "own": float(own_N.mean()) if temperature == 1 else None,
             "length": float(np.mean(lengths)),
             "texts": [" ".join(tokenizer.decode(row[:60].tolist()).split())
                       for row in tokens_BN[:3]]}

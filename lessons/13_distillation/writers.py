@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
-AHEAD = 4                                                   # of the table of drafts
 
 # The arms of benchmarks/on_policy.py in the order of the tables, and what each is.
 STUDENTS = {"data": "data alone", "pruned": "pruned, soft", "start": "soft",
@@ -35,6 +34,8 @@ def results() -> dict:
         exact["writers"]["minutes"] = found["setting"]["teacher_cost"]["seconds"] / 60
     if (RESULTS / "speculative.json").is_file():
         exact["drafts"] = read_json(RESULTS / "speculative.json")
+        exact["drafted"] = {f"{row['draft'].rsplit('_', 1)[0]} {row['twin']} {row['ahead']} at "
+                            f"{row['temperature']:.0f}": row for row in exact["drafts"]["rows"]}
     return exact
 
 
@@ -42,8 +43,9 @@ def of_runs(runs) -> dict:
     """Means over the seeds of STUDENTS, the first seed of SWEEP, and what LOOKS can learn from."""
     seeds = {arm: {int(name.rsplit("/", 1)[1]): run for name, run in runs.items()
                    if name.rsplit("/", 1)[0] == arm} for arm in STUDENTS | SWEEP}
-    gains = {arm: [run["possible"] / seeds["soft"][seed]["possible"] for seed, run in seeds[arm].items()
-                   if seed in seeds["soft"]] for arm in ("reverse", "on-policy")}
+    soft = {seed: run["possible"] for seed, run in seeds["soft"].items()}
+    gains = {arm: [run["possible"] / soft[seed] - 1 for seed, run in seeds[arm].items()
+                   if seed in soft] for arm in ("reverse", "on-policy")}
     pull = {kl: np.mean(parts) for kl, parts in runs["fresh"]["pull"].items()}
     return {"gains": gains, "pull_ratio": pull["forward"] / pull["reverse"],
             "arms": {arm: mean_of(seeds[arm].values()) for arm in STUDENTS if seeds[arm]},
@@ -105,17 +107,18 @@ def of_looks(found):
 
 def of_drafts(found, arms):
     from rich.table import Table
-    table = Table("draft", "agrees", "accepted", "tokens a pass", "by the formula", "greedy",
+    table = Table("draft", "ahead", "agrees", "accepted", "a pass", "by the formula", "greedy",
                   *(f"{twin}, T = {t}" for twin in ("NumPy", "JAX") for t in (1, 0)),
-                  title=f"Drafts of {AHEAD} tokens")
+                  title="Drafts: what is accepted, and speed against plain decoding")
     for arm, label in STUDENTS.items():
-        rows = {(row["twin"], row["temperature"]): row for row in found["rows"]
-                if row["draft"].rsplit("_", 1)[0] == arm and row["ahead"] == AHEAD}
-        if rows:
+        mine = [row for row in found["rows"] if row["draft"].rsplit("_", 1)[0] == arm]
+        for ahead in sorted({row["ahead"] for row in mine}):
+            rows = {(row["twin"], row["temperature"]): row
+                    for row in mine if row["ahead"] == ahead}
             warm, agree = rows["numpy", 1], arms[arm]["agree"]
             speeds = [f"{rows[twin, t]['ratio']:.2f}" for twin in ("numpy", "jax") for t in (1, 0)]
-            table.add_row(label, f"{agree:.1%}", f"{warm['accepted']:.1%}",
-                          f"{warm['tokens_a_pass']:.2f}", f"{by_formula(agree, AHEAD):.2f}",
+            table.add_row(label, str(ahead), f"{agree:.1%}", f"{warm['accepted']:.1%}",
+                          f"{warm['tokens_a_pass']:.2f}", f"{by_formula(agree, ahead):.2f}",
                           f"{rows['numpy', 0]['accepted']:.1%}", *speeds)
     return table
 
