@@ -21,7 +21,8 @@ def spread(curves):
 def tables(results):
     from rich.table import Table
     exact, found = values(results)
-    ends = Table("model", "right", "a number", "right where the answer is ?", "KL from the first, an answer",
+    ends = Table("model", "right", "a number", "right where the answer is ?",
+                 "KL from the first, an answer",
                  title=f"After {exact['steps']} steps: mean of {exact['seeds']} seeds (lowest to "
                        "highest)")
     for way, label in WAYS.items():
@@ -59,8 +60,8 @@ def figures(results, new):
     axes[0].legend(loc="lower right", fontsize=9)
     yield ("hacking", "Two panels of curves over the steps of training. Graded by the truth, the "
            "share of right answers climbs from about a half to about four fifths, and the share "
-           "that contain a number stays where the questions put it. Graded by the proxy, all answers soon contain a number, "
-           "and the share of right ones falls far below where it began.", figure)
+           "that contain a number stays where the questions put it. Graded by the proxy, all "
+           "answers soon contain a number, and the share of right ones falls far below where it began.", figure)
 
     figure, axes = new(7.0, 3.2)
     for way, label, color in (("truth", "graded by the truth", 0), ("proxy", "by the proxy", 1),
