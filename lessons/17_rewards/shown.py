@@ -61,7 +61,8 @@ def figures(results, new):
     yield ("hacking", "Two panels of curves over the steps of training. Graded by the truth, the "
            "share of right answers climbs from about a half to about four fifths, and the share "
            "that contain a number stays where the questions put it. Graded by the proxy, all "
-           "answers soon contain a number, and the share of right ones falls far below where it began.", figure)
+           "answers soon contain a number, and the share of right ones falls far below where it "
+           "began.", figure)
 
     figure, axes = new(7.0, 3.2)
     for way, label, color in (("truth", "graded by the truth", 0), ("proxy", "by the proxy", 1),

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -11,16 +10,15 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 from minillm.cli import peers
+from minillm.cli.forms import bytes_a_token, peak_memory, scheme_of_form
 from minillm.cli.options import add_json, add_path, add_tokenizer_bin
 from minillm.cli.parsing import add_command
 from minillm.config import GenerateConfig
 from minillm.errors import UserError
 
-FLOATS = ("float32", "float16", "bfloat16")
 MATRIX = 2**26  # numbers of the matrix that measures the machine: 256 MB, more than any cache holds
 
 
@@ -156,23 +154,6 @@ def bandwidth() -> float:
     return best
 
 
-def scheme_of_form(form: str):
-    """The Scheme of a form, None where it is one of floats. Raises UserError."""
-    from minillm.architecture.quantized import scheme_named
-
-    return None if form in FLOATS else scheme_named(form.removesuffix("-a8"),
-                                                    activations=form.endswith("-a8"))
-
-
-def bytes_a_token(params: dict) -> int:
-    """Bytes of the matrices that one new token is multiplied with: all but the rows of an embedding
-    that is not the head too."""
-    from minillm.architecture.tree import flatten
-
-    looked_up = params["embed_tokens"].nbytes if "lm_head" in params else 0
-    return sum(leaf.nbytes for leaf in flatten(params).values()) - looked_up
-
-
 class _Worker:
     """One twin or peer with the model in one form, in a process of its own: a line in, a JSON line
     out. `place`: the model's path; of a peer, what peers.answers_of takes."""
@@ -273,18 +254,3 @@ def answers_of(path, tokenizer, twin: str, form: str, prompt_tokens: int, new_to
         return [times[1] - times[0], times[-1] - times[1], *map(batch, batches)]
 
     return {"start": start, "turn": turn, "memory": peak_memory}
-
-
-def peak_memory() -> int:
-    """The most bytes of this process that were resident so far."""
-    import psutil
-
-    about = psutil.Process().memory_info()
-    if hasattr(about, "peak_wset"):                              # Windows
-        return about.peak_wset
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux: its ru_maxrss begins with what the parent process held
-        return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8"))[1])
-    import resource
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if platform.system() == "Darwin" else 1024 * most

@@ -11,6 +11,7 @@ import urllib.request
 from itertools import product
 from pathlib import Path
 
+from minillm.cli.forms import bytes_a_token, peak_memory, scheme_of_form
 from minillm.errors import UserError
 
 FORMS = {"llama.cpp": ("float32", "int8-group32", "int4-group32", "int4-group32-min"),
@@ -34,7 +35,6 @@ def prepared(options, folder) -> dict:
     model written to `folder` as each peer reads it, as GGUF or a folder of Hugging Face."""
     from dataclasses import replace
 
-    from minillm.cli.bench import bytes_a_token, scheme_of_form
     from minillm.formats import checkpoint, gguf
     from minillm.loading import load
     from minillm.quantization.model import quantize_model
@@ -108,8 +108,6 @@ START = {"transformers": transformers, "llama.cpp": llama_cpp}
 def answers_of(place, peer: str, form: str, prompt_tokens: int, new_tokens: int) -> dict:
     """As bench.answers_of, for a peer and its place in `prepared`."""
     import numpy as np
-
-    from minillm.cli.bench import peak_memory
 
     (path, size, vocabulary), began = place, time.perf_counter()
     turn_of = START[peer](Path(path), form, prompt_tokens + new_tokens + 8)

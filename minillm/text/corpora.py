@@ -418,4 +418,5 @@ def _from_path(source, megabytes, seed, fraction, folder, globs=(), encoding=Non
 
 
 SOURCES = {**dict.fromkeys(storyworld.WORLDS, _storyworld), "python-docs": _python_docs,
-           "shakespeare": _shakespeare, "tinystories": _tinystories, "tinystories-small": _tinystories_small}
+           "shakespeare": _shakespeare, "tinystories": _tinystories,
+           "tinystories-small": _tinystories_small}

@@ -1,8 +1,8 @@
 """The stories of Vekari: a small language that nobody speaks, invented for this course.
 
-It is written in Georgian letters, three bytes each in UTF-8, but it is not Georgian. Its tables have
-the form of `storyworld_words.py`; here they are written in Latin letters, one for each Georgian one,
-so that you can read them. The verb comes last, and words change as in many real languages:
+It is written in Georgian letters, three bytes each in UTF-8, but it is not Georgian. Its tables
+have the form of `storyworld_words.py`; here they are written in Latin letters, one for each
+Georgian one, so that you can read them. The verb comes last, and words change as in many real languages:
 
 - case: a suffix says what a noun does in the sentence (-an what is acted on, -ra to whom, -da
   where, -ban from where, -lam with what, -su whose);
@@ -63,7 +63,8 @@ VARIABLES = {
     "friend": [noun("friend", name) for name in NAMES],
     "thing": nouns("thing", ki="vel zorin lutek pirel", mo="mako gudor tova balum",
                    sa="tel nirek sofe dilim", tu="hakor runo lumat jovu"),
-    "place": nouns("place", ki="meren bodul", mo="xarat sikel", sa="turova nefik", tu="galom pesti"),
+    "place": nouns("place", ki="meren bodul", mo="xarat sikel", sa="turova nefik",
+                   tu="galom pesti"),
     "beast": nouns("beast", ki="fonet rukal", mo="vimi sagor", sa="kuzo leper", tu="danik bolan"),
     "gift": nouns("gift", ki="seler numok", mo="tikel horun", sa="jaro midel", tu="pokal ruven"),
 }
