@@ -7,8 +7,8 @@
 A student (2 layers of 64) learns the soft targets of the teacher for SOFT steps; others from the
 text alone, or soft targets from layers and widths of the teacher. Every arm of the comparison goes
 on from there for the same number of operations, in all of its STEPS or a few less: more soft
-targets, reverse KL on text, and on-policy, where the sweep is over the divergence (KL(student || teacher),
-JSD(1/2), KL(teacher || student)), the share of what the student writes, and the rates (a fifth of
+targets, reverse KL on text, and on-policy, where the sweep is over the divergence
+(KL(student || teacher), JSD(1/2), KL(teacher || student)), the share of what the student writes, and the rates (a fifth of
 the first ones is LOW). Beside them: soft targets for SOFT + STEPS in one run, the soft student
 written at a lower temperature, and on-policy from random values, which collapses.
 
