@@ -7,12 +7,12 @@ PATH is the model as a GGUF file or a folder. Every figure is of a process of it
 evaluate` before, `minillm tune`, `minillm evaluate` after; the most that each held. The speeds are
 of steps that minillm and peft (transformers, float32) take in turn, over the same rows, beside the
 same matrices, with the same rank and AdamW. Needs torch, transformers, peft. About half an hour on
-two cores.
+two cores. Results are written part by part: a command that was stopped goes on with the next one,
+given the same --json and --work.
 """
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent / "results" / "lora_smollm2.json"
 # ---- Processes that take steps in turn ----------------------------------------------------------
 
 
-def steps_of_minillm(path):
+def steps_of_minillm(path, threads: int):
     """A function that takes TURN steps."""
     import numpy as np
 
@@ -41,7 +41,7 @@ def steps_of_minillm(path):
     from minillm.loading import load
 
     train = TrainConfig(steps=200, batch_size=ROWS, context=CONTEXT, optimizer="adamw",
-                        learning_rate=RATE, weight_decay=0.0)
+                        learning_rate=RATE, weight_decay=0.0, cpu_devices=threads)
     tuning.ready(train, "jax")
     model = tuning.with_template(load(path))
     data = tuning.read_data("desk", model, CONTEXT, 2000)
@@ -58,7 +58,7 @@ def steps_of_minillm(path):
     return turn
 
 
-def steps_of_peft(folder):
+def steps_of_peft(folder, threads: int):
     """As steps_of_minillm, with peft and transformers; the rows are beside the model."""
     import numpy as np
     import torch
@@ -67,7 +67,7 @@ def steps_of_peft(folder):
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(threads)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     model = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=TARGETS,
                                              task_type="CAUSAL_LM"))
@@ -97,11 +97,11 @@ def steps_of_peft(folder):
 STEPPERS = {"minillm": steps_of_minillm, "peft": steps_of_peft}
 
 
-def stepper(name: str, path: str):
+def stepper(name: str, path: str, threads: str):
     """Answers each line: seconds of a turn, or the most bytes that this process held."""
     from minillm.cli.bench import peak_memory
 
-    turn = STEPPERS[name](path)
+    turn = STEPPERS[name](path, int(threads))
     turn()  # compiles; not counted
     for line in sys.stdin:
         if line.strip() == "memory":
@@ -137,10 +137,9 @@ def process(job, *about) -> list[str]:
 # ---- Measuring ----------------------------------------------------------------------------------
 
 
-def speeds(path, folder, rounds: int) -> dict:
+def speeds(folder, rounds: int, threads: int) -> dict:
     """{"minillm": {"tokens_per_second": [...], "peak_bytes"}, "peft": ...}: turns by turns."""
-    contenders = {"minillm": Contender(process("steps", "minillm", path)),
-                  "peft": Contender(process("steps", "peft", folder))}
+    contenders = {name: Contender(process("steps", name, folder, threads)) for name in STEPPERS}
     found = {name: {"tokens_per_second": []} for name in contenders}
     try:
         for _ in range(rounds):
@@ -159,7 +158,8 @@ def asked(path, text, questions: int, *more) -> dict:
     """What `minillm evaluate --task desk` says, and the process's seconds and bytes."""
     run = measured(minillm("evaluate", path, "--task", "desk", "--questions", questions, "--text",
                            text, "--batch-size", 2, "--context", CONTEXT, "--json", *more))
-    return run | json.loads(run.pop("out"))
+    found = run | json.loads(run.pop("out"))
+    return {name: found[name] for name in found if name not in ("path", "before", "status")}
 
 
 def main():
@@ -170,43 +170,68 @@ def main():
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE")
+    parser.add_argument("--threads", type=int, default=2, help="of both sides; pin the command to "
+                        "as many cores")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep the models in this folder, "
+                        "so that parts can be run one by one")
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--process", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.process:
         job, *about = json.loads(options.process)
         return stepper(*about) if job == "steps" else write_rows(*about)
+    with tempfile.TemporaryDirectory() as place:
+        measure(options, options.work or Path(place))
+
+
+def measure(options, place: Path):
+    """Take the parts that the results do not have yet, and write each when it is done."""
     from minillm.cli.bench import machine
 
-    with tempfile.TemporaryDirectory() as place:
-        folder, run = Path(place) / "hf", Path(place) / "run"
+    folder, run = place / "hf", place / "run"
+    text = folder / "text.txt"
+    results = {"machine": machine(), "rows": ROWS, "context": CONTEXT, "rank": RANK,
+               "steps": options.steps, "threads": options.threads, "text_tokens": TEXT_TOKENS}
+    if options.json.exists():
+        old = json.loads(options.json.read_text(encoding="utf-8"))
+        lost = () if run.exists() or "after" in old else ("tune",)   # its adapter is asked after it
+        results |= {part: old[part] for part in PARTS if part in old and part not in lost}
+    if not text.exists():
         measured(minillm("convert", options.path, "--out", folder))
         measured(process("rows", folder, folder))
-        text = folder / "text.txt"
-        results = {"machine": machine(), "rows": ROWS, "context": CONTEXT, "rank": RANK,
-                 "steps": options.steps, "text_tokens": TEXT_TOKENS}
-        results["before"] = asked(folder, text, options.questions)
-        print(f"before: {results['before']['accuracy']:.1%} right", flush=True)
-        results["tune"] = measured(minillm(
-            "tune", folder, "--data", "desk", "--method", "lora", "--rank", RANK, "--alpha", ALPHA,
-            "--steps", options.steps, "--batch-size", ROWS, "--context", CONTEXT,
-            "--learning-rate", RATE, "--examples", 2000, "--eval-every", options.steps,
-            "--eval-rows", 16, "--save-every", options.steps, "--sample-every", 0, "--out", run))
-        results["tune"]["out"] = results["tune"]["out"].splitlines()[-4:]
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-        results["tune"]["tokens_per_second"] = summary["tokens_per_second"]
-        print(f"tuned: {results['tune']['seconds']:.0f} s, at most "
-              f"{results['tune']['peak_bytes'] / 1e9:.2f} GB", flush=True)
-        results["after"] = asked(run, text, options.questions, "--before", folder)
-        print(f"after: {results['after']['accuracy']:.1%} right, forgetting "
-              f"{results['after']['forgetting']}", flush=True)
-        results["speed"] = speeds(folder, folder, options.rounds)
-    for about in (results["before"], results["after"]):
-        for name in ("path", "before", "status"):
-            about.pop(name, None)
-    for name, one in results["speed"].items():
-        print(f"{name}: {statistics.median(one['tokens_per_second']):.0f} tokens/s, at most "
-              f"{one['peak_bytes'] / 1e9:.2f} GB")
-    options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    parts = {"before": lambda: asked(folder, text, options.questions),
+             "tune": lambda: tuned(folder, run, options),
+             "after": lambda: asked(run, text, options.questions, "--before", folder),
+             "speed": lambda: speeds(folder, options.rounds, options.threads)}
+    for part in options.parts:
+        if part not in results:
+            results[part] = parts[part]()
+            print(f"{part}: {SAYS[part](results[part])}", flush=True)
+            options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def tuned(folder, run, options) -> dict:
+    """`minillm tune --method lora`: its seconds and bytes, and what it says at the end."""
+    found = measured(minillm(
+        "tune", folder, "--data", "desk", "--method", "lora", "--rank", RANK, "--alpha", ALPHA,
+        "--steps", options.steps, "--batch-size", ROWS, "--context", CONTEXT,
+        "--learning-rate", RATE, "--examples", 2000, "--eval-every", options.steps,
+        "--eval-rows", 16, "--save-every", options.steps, "--sample-every", 0,
+        "--cpu-devices", options.threads, "--out", run))
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    return found | {"out": found["out"].splitlines()[-4:],
+                    "tokens_per_second": summary["tokens_per_second"]}
+
+
+PARTS = ("before", "tune", "after", "speed")
+SAYS = {"before": lambda found: f"{found['accuracy']:.1%} right",
+        "tune": lambda found: (f"{found['seconds']:.0f} s, at most "
+                               f"{found['peak_bytes'] / 1e9:.2f} GB"),
+        "after": lambda found: (f"{found['accuracy']:.1%} right, forgetting "
+                                f"{found['forgetting']}"),
+        "speed": lambda found: ", ".join(
+            f"{name} {statistics.median(one['tokens_per_second']):.0f} tokens/s, at most "
+            f"{one['peak_bytes'] / 1e9:.2f} GB" for name, one in found.items())}
 
 
 if __name__ == "__main__":
