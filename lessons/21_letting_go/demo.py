@@ -2,7 +2,7 @@
 
 from minillm.course.demos import beside, main, measured
 
-SEEDS, MEGABYTES, WORDS = (0, 1, 2), 0.45, 13
+SEEDS, MEGABYTES, WORDS, SHORT = (0, 1, 2), 0.45, 13, 5
 # depth of the model, copies removed, gaps in the loss
 WAYS = {"small": ("small", False, False), "large": ("large", False, False),
         "once": ("large", True, False), "gaps": ("large", False, True)}
@@ -13,7 +13,7 @@ def compute(console, full):
     from minillm.text.overlap import deduplicated, overlap
     lab = beside(__file__, "experiment")
     exposures, first, held = ({way: [] for way in WAYS} for _ in range(3))
-    shares, removed, stories, overlapped = [], [], [], {"stories": [], "copied": []}
+    removed, stories, overlapped = [], [], {"stories": [], "short": [], "copied": []}
     for seed in SEEDS:
         planting = lab.planted(seed, MEGABYTES)
         unique = deduplicated(planting.documents)
@@ -22,6 +22,7 @@ def compute(console, full):
         words = [text.split() for text in planting.documents]
         test = [text.split() for text in planting.held_out]
         overlapped["stories"].append(mean(overlap(words, test, WORDS)))
+        overlapped["short"].append(mean(overlap(words, test, SHORT)))
         overlapped["copied"].append(mean(overlap(words + test[:1], test[:1], WORDS)))
         for way, (size, once, gaps) in WAYS.items():
             model, nats = lab.trained(planting, unique if once else planting.documents,
@@ -47,6 +48,7 @@ def compute(console, full):
     return {"exact": {"seeds": len(SEEDS), "counts": list(lab.COUNTS), "each": lab.EACH,
                       "asked": lab.EACH * len(SEEDS), "possible": 10**lab.LENGTH,
                       "copies_removed": removed, "stories": stories, "words": WORDS,
+                      "short": SHORT, "overlap_short": mean(overlapped["short"]),
                       "overlap": mean(overlapped["stories"]),
                       "overlap_of_copy": mean(overlapped["copied"]), "keep": lab.KEEP,
                       "depths": list(lab.SIZES.values())},

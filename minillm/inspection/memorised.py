@@ -15,7 +15,7 @@ def log_p_of_secrets(model: Model, prompt: str, length: int, symbols: str = DIGI
                      twin: str = "jax") -> np.ndarray:
     """ln p(secret | prompt) of every secret of `length` symbols. -> (S,) * length, S symbols.
 
-    Exact, not sampled: one row for each beginning of a secret, (S^length - 1) / (S - 1) in all.
+    Exact, not sampled: one row for each beginning of a secret, S^(length - 1) in all.
     Raises UserError where a secret is not `length` tokens after the prompt.
     """
     tail = {}
