@@ -59,8 +59,9 @@ def continued(model: Model, split, before: int = 32, length: int = 32, most: int
 
     Counted is a document whose `length` tokens after the first `before` (and the mark that opens
     it) are each the most probable next one: then greedy writing from its beginning repeats them
-    (Carlini et al. 2022, arXiv:2202.07646, definition 3.1). -> {"number", "share", "low", "high"}, a 95% interval;
-    documents that are shorter are left out, and of the others the first `most` are asked.
+    (Carlini et al. 2022, arXiv:2202.07646, definition 3.1). -> {"number", "share", "low", "high"},
+    a 95% interval; documents that are shorter are left out, and of the others the first `most` are
+    asked.
     """
     from minillm.inspection.scoring import share_interval
 
