@@ -18,15 +18,14 @@ def log_p_of_secrets(model: Model, prompt: str, length: int, symbols: str = DIGI
     Exact, not sampled: one row for each beginning of a secret, S^(length - 1) in all.
     Raises UserError where a secret is not `length` tokens after the prompt.
     """
-    tail = {}
+    start, tokens, total = model.prompt_ids(prompt), [], np.zeros(())
     for symbol in symbols:
         ids = model.prompt_ids(prompt + symbol * length)
-        start, tail[symbol] = ids[:-length], ids[-1]
-        if ids[-length:] != [ids[-1]] * length or start + [ids[-1]] * length != ids:
+        if ids != start + [ids[-1]] * length:
             raise UserError(f"{symbol * length!r} after {prompt!r} is not {length} tokens")
-    if len(set(tail.values())) < len(symbols) or model.prompt_ids(prompt) != start:
+        tokens.append(ids[-1])
+    if len(set(tokens)) < len(tokens):
         raise UserError(f"the tokenizer does not keep the symbols {symbols!r} apart")
-    tokens, total = list(tail.values()), np.zeros(())
     begun = [list(part) for part in product(tokens, repeat=length - 1)]
     rows_BT = np.array([start + part for part in begun], np.int32)
     logits_BTV = model.logits(rows_BT, twin)[:, len(start) - 1 :]
