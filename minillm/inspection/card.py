@@ -211,8 +211,8 @@ def limits(found: dict, memorised, bias) -> str:
 def use(license) -> str:
     if not license:
         return ("**No licence is stated.** Then, in most countries, nobody but its makers has a "
-                "right to copy or change it. State one with `minillm card --license`, if it is yours to "
-                "give.")
+                "right to copy or change it. State one with `minillm card --license`, if it is "
+                "yours to give.")
     return f"Licence: {printable(str(license), quoted=False)}. Read it before you use the model."
 
 
