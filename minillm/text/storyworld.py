@@ -33,8 +33,8 @@ from minillm.text.storyworld_words import PRONOUN_RATES
 
 __all__ = ["Derivation", "ENGLISH", "Estimate", "Fact", "Mention", "PRONOUN_RATES", "RECIPE",
            "SPLITS", "Story", "VEKARI", "WORLDS", "World", "corpus", "derivations",
-           "entropy", "entropy_estimate", "mean_length", "mean_words", "parse", "sample",
-           "split_of", "stories"]
+           "entropy", "entropy_estimate", "mean_length", "mean_words", "parse",
+           "sample", "split_of", "stories"]
 
 SPLITS = ("train", "validation")
 VALIDATION_EVERY = 8        # one possible story in 8 belongs to the validation set
