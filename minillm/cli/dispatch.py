@@ -6,6 +6,7 @@ from minillm import __version__
 from minillm.cli import (
     assignment,
     bench,
+    bias,
     card,
     cost,
     demo,
@@ -23,7 +24,11 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.cli.status import status_of
 
+<<<<<<< HEAD
 JOURNEYS = (demo, train, tune, write, measure, bench, cost, card, inspect, playground, quantize,
+=======
+JOURNEYS = (demo, train, tune, write, measure, bench, cost, inspect, bias, playground, quantize,
+>>>>>>> 3f6275c (minillm bias: pronouns by occupation against known rates)
             get, text, lesson, assignment)
 
 

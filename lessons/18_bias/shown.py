@@ -1,0 +1,4 @@
+def tables(results):
+    return ()
+def figures(results, new):
+    return ()
