@@ -6,9 +6,9 @@
 
 A student (2 layers of 64) learns the soft targets of the teacher for SOFT steps; others from the
 text alone, or soft targets from layers and widths of the teacher. Every arm of the comparison goes
-on from there for the same number of operations, in all of its STEPS or a few less: more soft
-targets, reverse KL on text, and on-policy, where the sweep is over the divergence
-(KL(student || teacher), JSD(1/2), KL(teacher || student)), the share of what the student writes, and the rates (a fifth of
+on from there for the same number of operations, in STEPS steps or a few less: more soft targets,
+reverse KL on text, and on-policy, where the sweep is over the divergence (KL(student || teacher),
+JSD(1/2), KL(teacher || student)), the share of what the student writes, and the rates (a fifth of
 the first ones is LOW). Beside them: soft targets for SOFT + STEPS in one run, the soft student
 written at a lower temperature, and on-policy from random values, which collapses.
 
@@ -58,7 +58,7 @@ FROM_RANDOM = {                                             # name: (how it lear
     "data": (DistillConfig(alpha=0.0), FIRST),
     "pruned": (DistillConfig(start="pruned"), FIRST),
     "soft, one run": (DistillConfig(), replace(FIRST, steps=SOFT + STEPS)),
-    "collapsed": (ON_POLICY, FIRST)}
+    "collapsed": (ON_POLICY, at(1))}
 FROM_SOFT = {
     "soft": (DistillConfig(), LOW),
     "on-policy": (ON_POLICY, LOW),
@@ -84,7 +84,7 @@ def main():
     keep_compiled()
     use_cpu_devices(1)
     bench = Bench(options)
-    for arm in dict.fromkeys((*SEEDS, *FROM_SOFT, *FROM_RANDOM)):
+    for arm in dict.fromkeys((*SEEDS, "collapsed", *FROM_SOFT, *FROM_RANDOM)):
         for seed in options.seeds:
             if seed == 0 or arm in SEEDS:
                 bench.run(arm, seed)
