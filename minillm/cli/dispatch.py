@@ -24,12 +24,8 @@ from minillm.cli import (
 from minillm.cli.parsing import HelpFormatter, Parser
 from minillm.cli.status import status_of
 
-<<<<<<< HEAD
-JOURNEYS = (demo, train, tune, write, measure, bench, cost, card, inspect, playground, quantize,
-=======
-JOURNEYS = (demo, train, tune, write, measure, bench, cost, inspect, bias, playground, quantize,
->>>>>>> 3f6275c (minillm bias: pronouns by occupation against known rates)
-            get, text, lesson, assignment)
+JOURNEYS = (demo, train, tune, write, measure, bench, cost, card, inspect, bias, playground,
+            quantize, get, text, lesson, assignment)
 
 
 def main(arguments: list[str] | None = None) -> int:
