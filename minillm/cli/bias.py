@@ -26,7 +26,8 @@ def bias(options):
     """Print log-odds by occupation, and their line against the known rates."""
     from minillm.loading import load
 
-    report = measured(load(options.path, options.tokenizer, options.dtype), options.list, options.twin)
+    model = load(options.path, options.tokenizer, options.dtype)
+    report = measured(model, options.list, options.twin)
     if options.json:
         print(json.dumps(report))
     else:
