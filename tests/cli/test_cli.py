@@ -411,7 +411,7 @@ def test_wrong_options(runs, minillm, tmp_path):
     book, new = runs / "book.txt", ["--out", tmp_path / "new"]
     for arguments, match in (
             (["fly"], "invalid choice: 'fly'.*demo.*--help"),
-            (["tokenizer"], "train\\|encode\\|decode"),
+            (["tokenizer"], "train\\|extend\\|encode\\|decode"),
             (["distill", runs / "bpe"], "required: --out"),
             (["pretrain", book, *new, "--wings", "2"], "unrecognized arguments: --wings 2"),
             (["pretrain", book, *new, "--steps", "many"], "--steps: invalid int value: 'many'"),
