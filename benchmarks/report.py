@@ -165,7 +165,7 @@ def tuning() -> list[str]:
 
 
 TRAINED = {"sft": "everything", "lora": "LoRA, rank 8", "early": "everything, stopped early",
-           "grpo": "everything, GRPO from there",
+           "grpo": "everything, GRPO from there", "high": "everything, at the desk's rates",
            **{f"replay{share}": f"everything, {share}% of the rows are stories of before"
               for share in (10, 25, 50)}}
 
