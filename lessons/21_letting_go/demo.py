@@ -38,8 +38,8 @@ def compute(console, full):
     for way in WAYS:
         results |= {f"{way}_exposure": measured(exposures[way], 0, MOST),
                     f"{way}_first": measured(first[way], 0, 1),
-                    f"{way}_held": measured(held[way], 0.5, 3),
-                    f"{way}_held_mean": measured(mean(held[way]), 0.5, 3)}
+                    f"{way}_held": measured(held[way], 0.5, 5),
+                    f"{way}_held_mean": measured(mean(held[way]), 0.5, 5)}
         for place, count in enumerate(lab.COUNTS):
             results[f"{way}_bits_{count}"] = measured(
                 mean(sum((some[place] for some in exposures[way]), [])), 0, MOST)
