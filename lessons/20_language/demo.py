@@ -17,33 +17,29 @@ OLD, NEW = 768, 1536                          # tokens of the English model, and
 MEGABYTES = 1.0                               # of Vekari, called 100%
 CONTEXT, BATCH, STEPS, EVERY = 256, 8, 200, 50
 WAYS = ("scratch", "continued", "extended")
-SHARES, FULL_SHARES = (0.1,), (0.01, 0.1, 1.0)
+SHARES, SEEDS = (0.01, 0.1, 1.0), (0, 1, 2)
 
 
 def compute(console, full):
-    exact, found = fertility(console), {}
     learn = corpus(0, "train", int(MEGABYTES * 1e6), VEKARI)
     held_out = corpus(0, "validation", 60_000, VEKARI)
-    exact |= {"megabytes": MEGABYTES, "steps": STEPS,
-              "context": CONTEXT, "batch": BATCH, "old": OLD, "new": NEW,
-              "floor": entropy(VEKARI) / mean_words(VEKARI), "story_words": mean_words(VEKARI),
-              "story_bytes": mean_length(world=VEKARI), "held_out": len(held_out),
-              "seeds": 3 if full else 1, "shares": list(FULL_SHARES if full else SHARES)}
-    for seed in range(exact["seeds"]):
+    parts = {f"{share:g}": learn[: max(1, round(share * len(learn)))] for share in SHARES}
+    exact = fertility(console) | {
+        "megabytes": MEGABYTES, "steps": STEPS, "context": CONTEXT, "batch": BATCH, "old": OLD,
+        "new": NEW, "floor": entropy(VEKARI) / mean_words(VEKARI), "shares": list(SHARES),
+        "story_words": mean_words(VEKARI), "story_bytes": mean_length(world=VEKARI),
+        "held_out": len(held_out), "stories": {name: len(texts) for name, texts in parts.items()},
+        "tokens": story_tokens(parts, held_out), "seeds": len(SEEDS) if full else 0}
+    found = {}
+    for seed in SEEDS if full else ():
         english = english_model(seed)
-        console.print(
-            f"seed {seed}: English model, {english.above:.2f} nats a word above its floor")
+        console.print(f"seed {seed}: English model {english.above:.2f} nats a word above its floor")
         found.setdefault("english", []).append(english.above)
-        for share in exact["shares"]:
-            texts = learn[: max(1, round(share * len(learn)))]
+        for name, texts in parts.items():
             for way in WAYS:
-                run = learned(way, english, texts, held_out, seed)
-                name = f"{way}_{share:g}"
-                found.setdefault(name, []).append(run["above"])
-                exact.setdefault("tokens", {})[name] = run["tokens"]
-                exact.setdefault("stories", {})[f"{share:g}"] = len(texts)
-                console.print(f"  {share:4.0%} of the text, {way:9}: {run['above']:.2f} nats a word"
-                              f" above the floor, {run['tokens']:.0f} tokens a story")
+                above = learned(way, english, texts, held_out, seed)
+                found.setdefault(f"{way}_{name}", []).append(above)
+                console.print(f"  {len(texts)} stories, {way}: {above:.2f} nats a word above")
     return {"exact": exact, "measured": {name: measured(values, 0.0, 40.0)
                                          for name, values in found.items()}}
 
@@ -87,6 +83,25 @@ def drawn(texts, sizes, chances):
     return chosen
 
 
+def story_tokens(parts, held_out):
+    """Tokens of a held-out story of Vekari on average, by each way to a vocabulary and share."""
+    english = learn_tokens(corpus(0, "train", 2_000_000), OLD)
+    counts = {}
+    for name, texts in parts.items():
+        for way in WAYS:
+            tokenizer = vocabulary(way, english, texts)
+            total = sum(len(tokenizer.encode(text)) for text in held_out)
+            counts[f"{way}_{name}"] = total / len(held_out)
+    return counts
+
+
+def vocabulary(way, english, texts):
+    """The tokenizer of a way to learn Vekari from `texts`."""
+    if way == "scratch":
+        return learn_tokens(texts, OLD)
+    return extend(english, texts, NEW) if way == "extended" else english
+
+
 # ---- Learning Vekari -----------------------------------------------------------------------------
 
 
@@ -106,24 +121,21 @@ def english_model(seed):
 
 
 def learned(way, english, texts, held_out, seed):
-    """{"above": nats a word above the floor at the best look, "tokens": of a story on average}."""
+    """Nats a word above the floor, at the best of all looks at the held-out stories."""
     from dataclasses import replace
 
     from minillm.architecture.llama import init
     from minillm.architecture.widened import widened
-    params, config, tokenizer = english.params, english.config, english.tokenizer
+    params, config = english.params, english.config
+    tokenizer = vocabulary(way, english.tokenizer, texts)
     if way == "scratch":
-        tokenizer = learn_tokens(texts, OLD)
         config = replace(config, vocab_size=tokenizer.vocab_size)
         params = init(config, np.random.default_rng(seed + 100))
     elif way == "extended":
-        tokenizer = extend(english.tokenizer, texts, NEW)
         params, config = widened(params, config, pieces_of_new(english.tokenizer, tokenizer))
     _, losses = trained(params, config, tokenizer, texts, held_out, seed)
     floor = -sum(parse(text, VEKARI).log_probability for text in held_out)
-    words = sum(len(text.split()) for text in held_out)
-    return {"above": (min(losses) - floor) / words,
-            "tokens": sum(len(tokenizer.encode(text)) for text in held_out) / len(held_out)}
+    return (min(losses) - floor) / sum(len(text.split()) for text in held_out)
 
 
 def trained(params, config, tokenizer, texts, held_out, seed):

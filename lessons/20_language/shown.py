@@ -37,11 +37,20 @@ def tables(results):
                                                     for kind in ("english", "all")),
                          *(f"{row['bytes'] / row[kind]:.1f}" for kind in ("english", "all")))
     yield "fertility", paid
+    if not exact["seeds"]:
+        yield from of_tokens(exact)
+        return
     learned = Table("way", *(f"{share:.0%} of the text" for share in exact["shares"]),
                     title=f"Vekari after {exact['steps']} steps: nats a word above the floor")
     for way, label in WAYS.items():
         learned.add_row(label, *(spread(found[f"{way}_{share:g}"]) for share in exact["shares"]))
     yield "learned", learned
+    yield from of_tokens(exact)
+
+
+def of_tokens(exact):
+    """The table of what a story of Vekari costs."""
+    from rich.table import Table
     cost = Table("way", *(f"{share:.0%} of the text" for share in exact["shares"]),
                  title=f"Tokens of a held-out story; the context holds {exact['context']}")
     for way, label in WAYS.items():
@@ -51,7 +60,7 @@ def tables(results):
 
 
 def figures(results, new):
-    exact, found = values(results)
+    exact, _ = values(results)
     names = list(exact["languages"])[::-1]
     figure, axes = new(7.0, 4.6)
     for shift, kind, label, color in ((0.26, "english", "vocabulary of English", 1),
@@ -70,17 +79,18 @@ def figures(results, new):
            "English are shorter.", figure)
 
     figure, axes = new(7.0, 3.2)
-    width = 0.26
     for i, (way, label) in enumerate(WAYS.items()):
-        for j, share in enumerate(exact["shares"]):
-            some, at = found[f"{way}_{share:g}"], j + (i - 1) * width
-            axes.bar(at, mean(some), width=width * 0.9, color=new.ink["lines"][i],
-                     label=label if j == 0 else None)
-            axes.plot([at] * len(some), some, "o", markersize=3, color=new.ink["text"])
-    axes.set_xticks(range(len(exact["shares"])), [f"{s:.0%} of the text" for s in exact["shares"]])
-    axes.set(ylabel="nats a word above the floor")
-    axes.legend(fontsize=9)
-    axes.grid(axis="y", alpha=0.6)
-    yield ("learned", "Bars of the distance from the floor in nats a word, for each part of the "
-           "Vekari text three bars: a model trained from scratch, the English model trained on, "
-           "and the English model with an extended vocabulary trained on.", figure)
+        axes.plot([100 * share for share in exact["shares"]],
+                  [exact["tokens"][f"{way}_{share:g}"] for share in exact["shares"]], "o-",
+                  color=new.ink["lines"][i], label=label)
+    axes.axhline(exact["context"], color=new.ink["text"], linewidth=0.8, linestyle="--")
+    axes.annotate("the context", (1, exact["context"]), xytext=(0, 4), textcoords="offset points",
+                  color=new.ink["text"], fontsize=9)
+    axes.set(xscale="log", yscale="log", xlabel="of the text, per cent",
+             ylabel="tokens of a story")
+    axes.legend(fontsize=9, loc="center right")
+    axes.grid(alpha=0.6)
+    yield ("tokens", "Tokens of a story of Vekari against how much of its text the vocabulary was "
+           "learned from. With the English vocabulary a story is several times as long as the "
+           "context; with its own and with an extended one it fits, even from one per cent.",
+           figure)
