@@ -4,8 +4,7 @@ minillm/course/exercises.py."""
 import numpy as np
 
 from minillm.course.exercises import Hint, Task, normal, number, sizes
-from minillm.in_numpy.erase import erase as changed
-from minillm.in_numpy.erase import leace
+from minillm.in_numpy.erase import erase as changed, leace
 from minillm.inspection.bias import line
 
 HINTS = {

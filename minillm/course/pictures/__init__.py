@@ -11,6 +11,7 @@ from minillm.course.pictures.blocks import groups, two_blocks
 from minillm.course.pictures.costs import spent
 from minillm.course.pictures.counting import counted_pairs, held_out, rows_of_text
 from minillm.course.pictures.drawing import Drawing, bars
+from minillm.course.pictures.fairness import leaning
 from minillm.course.pictures.fewer_bits import nibbles, outlier
 from minillm.course.pictures.learning import shared_weight, two_means
 from minillm.course.pictures.machine import file_bytes, fused, read_as
