@@ -206,7 +206,7 @@ def torn_apart(x, y, picks):
 
 TASKS = [
     number("LEAN", "a lean on paper", 1.3862944,
-           {"no_neutral": 0.6931472, "differences": 0.05, "bits": 2.0}),
+           {"no_neutral": 0.6931472, "differences": 0.05, "bits": 2.0}, tolerance=2e-3),
     Task("log_odds", "the bias of an occupation", right_log_odds, shares, {
         "one_template": lambda she, he: np.log(she[:, 0] / he[:, 0]),
         "two_words": lambda she, he: (she / (she + he)).mean(axis=1),
