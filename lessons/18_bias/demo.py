@@ -5,10 +5,10 @@ from itertools import islice
 
 import numpy as np
 
-from minillm.course.demos import beside, main, measured
+from minillm.course.demos import main, measured
 
 SEEDS, STORIES, HELD_OUT, FITTED = (0, 1, 2), 12_800, 300, 768
-STEPS, BATCH, VOCABULARY, CONTEXT = 400, 32, 900, 48
+STEPS, BATCH, VOCABULARY, CONTEXT = 400, 32, 900, 52
 SWAP = {"she": "he", "he": "she", "her": "his", "his": "her", "She": "He", "He": "She",
         "Her": "His", "His": "Her"}
 MENDS = ("none", "augmented", "erased", "erased_first", "random_erased", "steered",
@@ -56,7 +56,8 @@ def compute(console, full):
              "random_steered": (0.4, 1.2)}
     results |= {f"{mend}_slope": measured(slopes[mend], *bands[mend]) for mend in MENDS}
     results |= {f"probe_{name}": measured(values, 0, 1) for name, values in probes.items()}
-    results |= {"mass": measured(float(np.mean(masses)), 0.5, 1), "covers": measured(covers, 0.85, 1)}
+    results |= {"mass": measured(float(np.mean(masses)), 0.5, 1),
+                "covers": measured(covers, 0.85, 1)}
     return {"exact": {"jobs": jobs, "rates": [SHE_RATES[job] for job in jobs],
                       "truth": truth.tolist(), "seeds": len(SEEDS), "steps": STEPS,
                       "stories": STORIES, "held_out": HELD_OUT, "fitted": FITTED,
@@ -68,9 +69,10 @@ def compute(console, full):
 
 
 def texts(seed):
-    """(tokenizer, stories to learn, held-out ones): two sentences of each, with job and pronouns."""
+    """(tokenizer, stories to learn, held-out ones): two sentences of each."""
     from minillm.text import storyworld, tokenizer
-    learn, held = ([". ".join(text.split(". ")[:2]).split("\n")[0] for text in islice(storyworld.stories(seed, part), n)]
+    learn, held = ([". ".join(text.split(". ")[:2]).split("\n")[0]
+                    for text in islice(storyworld.stories(seed, part), n)]
                    for part, n in (("train", STORIES), ("validation", HELD_OUT)))
     return tokenizer.train(learn[:4000], VOCABULARY), learn, held
 
@@ -99,7 +101,8 @@ def trained(made, learn, seed):
                          head_dim=16, max_position_embeddings=CONTEXT, **storyworld.RECIPE)
     tokens_NT, targets_NT = document_rows(*tokenize(learn, made), CONTEXT)
     pick = np.random.default_rng([seed, 1]).permutation(len(tokens_NT))[: STEPS * BATCH]
-    train = TrainConfig(steps=STEPS, batch_size=BATCH, context=CONTEXT, warmup_steps=20, cpu_devices=1)
+    train = TrainConfig(steps=STEPS, batch_size=BATCH, context=CONTEXT,
+                        warmup_steps=20, cpu_devices=1)
     shape = (-1, BATCH, CONTEXT)
     state, _ = train_steps(init_state(init(config, np.random.default_rng(seed))),
                            tokens_NT[pick].reshape(shape), targets_NT[pick].reshape(shape),
@@ -108,7 +111,7 @@ def trained(made, learn, seed):
     return Model(config, tree_map(np.array, state["params"]), made, "lesson 18", (end,))
 
 
-# ---- Mends: a change of the last residual stream x (..., D); `first`: no pronoun was told yet ------
+# ---- Remedies: a change of the last residual stream x; `first`: no pronoun was told yet ----------
 
 
 def keep(x, first):
@@ -123,8 +126,8 @@ def fitted(model, learn, jobs, seed):
     cut = [re.search(r" (?:she|he|her|his)\b", text) for text in learn[:FITTED]]
     x = last_stream(model, [text[: at.start()] for text, at in zip(learn, cut)])
     is_she = np.array([at[0].strip() in ("she", "her") for at in cut], float)
-    kinds = np.array([next(i for i, job in enumerate(jobs) if f" {job} " in f"{text} ".replace(",", " "))
-                      for text in learn[:FITTED]])
+    said = re.compile(rf"\b({'|'.join(jobs)})\b")
+    kinds = np.array([jobs.index(said.search(text)[0]) for text in learn[:FITTED]])
     mean, remove = leace(x, is_she[:, None])
     direction = x[is_she == 1].mean(axis=0) - x[is_she == 0].mean(axis=0)
     rng = np.random.default_rng([seed, 3])
@@ -181,7 +184,7 @@ def price(model, held, change):
 
 
 def coverage(truth):
-    """How often the bootstrap's interval holds the true slope, 1, where stories are only counted."""
+    """How often the interval holds the true slope, 1, where stories are only counted."""
     from minillm.inspection import bias
     rng, inside = np.random.default_rng(5), 0
     for world in range(WORLDS):
@@ -193,7 +196,5 @@ def coverage(truth):
     return inside / WORLDS
 
 
-tables = beside(__file__, "shown").tables
-figures = beside(__file__, "shown").figures
 if __name__ == "__main__":
     main(globals())

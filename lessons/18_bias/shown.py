@@ -1,4 +1,4 @@
-"""What lesson 18 shows: measured log-odds against planted ones, and what each remedy gives and costs."""
+"""What lesson 18 shows: measured log-odds against planted ones, and remedies with their price."""
 
 from minillm.course.demos import values
 

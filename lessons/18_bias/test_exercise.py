@@ -61,7 +61,8 @@ HINTS = {
         "y = 2 x exactly: what must the slope of every redraw be?",
     ),
     "extremes": Hint(
-        "You took the smallest and the largest slope. They move outwards the more often you redraw.",
+        "You took the smallest and the largest slope. They move outwards the more "
+        "often you redraw.",
         "Pass every redraw, and one more: can your interval get narrower?",
     ),
     "ninety": Hint(
@@ -100,9 +101,9 @@ HINTS = {
         "Change a label where `fitted` is False: nothing may change.",
     ),
     "at_right_angles": Hint(
-        "You projected at right angles along c, as if all directions varied alike and independently. "
-        "It erases too, but what a linear probe needs is gone with a smaller change when the "
-        "covariance is taken into account.",
+        "You projected at right angles along c, as if all directions varied alike and "
+        "independently. It erases too, but what a linear probe needs is gone with a smaller "
+        "change when the covariance is taken into account.",
         "Compare the mean squared change of x with the formula's on the fitted rows.",
     ),
     "mean_forgotten": Hint(

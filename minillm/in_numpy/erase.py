@@ -11,7 +11,8 @@ def leace(x_ND, z_NK):
     """(mean_D, remove_DD) such that x - (x - mean) @ remove.T has no covariance with the labels z.
 
     Theorem 4.3: remove = W^+ P W with W = (covariance of x)^(-1/2), whitening, and P the orthogonal
-    projection onto the columns of W cov(x, z). Labels of K kinds are one-hot, or one number (K = 1).
+    projection onto the columns of W cov(x, z). Labels are one-hot, or one
+    number (K = 1).
     """
     mean_D, centred_NK = x_ND.mean(axis=0), z_NK - z_NK.mean(axis=0)
     x_ND = x_ND - mean_D

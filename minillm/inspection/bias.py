@@ -75,7 +75,7 @@ def prompts(occupations: Sequence[str], templates=SENTENCES) -> list[tuple[str, 
 
 def measure(model: Model, occupations: Sequence[str], templates=SENTENCES,
             neutral: str | None = None, twin: str = "jax") -> Pronouns:
-    """The pronouns that a model expects. Raises UserError: fewer than two templates or occupations."""
+    """The pronouns that a model expects. Raises UserError for fewer than two templates."""
     if len(templates) < 2 or len(occupations) < 2:
         raise UserError("a bias needs at least two occupations and two templates: with one there "
                         "is no spread")
@@ -117,7 +117,7 @@ def bootstrap(statistic: Callable, shape: Sequence[int], seed: int = 0, runs: in
 
 def compared(found: Pronouns, shares: Mapping[str, float], seed: int = 0,
              runs: int = RUNS) -> Line:
-    """The line through (true log-odds, measured log-odds); occupations and templates are redrawn."""
+    """The line through (true, measured) log-odds; occupations and templates are redrawn."""
     x_O = log_odds(np.array([shares[job] for job in found.occupations]))
     y_OT = found.log_odds_OT
 

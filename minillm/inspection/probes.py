@@ -1,4 +1,4 @@
-"""Linear probes: can a label be read off activations with a line, and is that the activations' doing?
+"""Linear probes: can a label be read off activations with a line, and is that due to them?
 
 Accuracy alone says little: a probe may have learned the labels by heart. So it is measured on
 examples that it did not see, beside a control task with random labels of the same kinds: Hewitt and

@@ -1,5 +1,5 @@
-"""Promise: a bias is the difference of log-probabilities; an interval holds the truth; what is erased
-cannot be read off by a line."""
+"""Promise: a bias is the difference of log-probabilities; an interval holds the truth; what is
+erased cannot be read off by a line."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,8 @@ def test_a_bias_is_what_score_says(model, twin):
                                    for noun in (job, "person"))
             lean = [a.log_p - b.log_p for a, b in (mine, neutral)]
             assert found.log_odds_OT[o, t] == pytest.approx(lean[0] - lean[1], abs=1e-5)
-            assert found.mass_OT[o, t] == pytest.approx(sum(np.exp(a.log_p) for a in mine), rel=1e-5)
+            mass = sum(np.exp(a.log_p) for a in mine)
+            assert found.mass_OT[o, t] == pytest.approx(mass, rel=1e-5)
 
 
 @pytest.mark.parametrize("twin", ["numpy", "jax"])
