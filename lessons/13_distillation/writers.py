@@ -46,10 +46,12 @@ def of_runs(runs) -> dict:
     soft = {seed: run["possible"] for seed, run in seeds["soft"].items()}
     gains = {}
     for arm in ("soft, T = 0.8", "reverse", "on-policy"):
-        some = [run["possible"] / soft[seed] - 1 for seed, run in seeds[arm].items() if seed in soft]
+        some = [run["possible"] / soft[seed] - 1
+                for seed, run in seeds[arm].items() if seed in soft]
         gains[arm] = {"low": min(some), "high": max(some), "mean": float(np.mean(some))}
     pull = {kl: np.mean(parts) for kl, parts in runs["fresh"]["pull"].items()}
-    return {"gains": gains, "pull_ratio": pull["forward"] / pull["reverse"],
+    return {"gains": gains, "cool": mean_of(seeds["soft, T = 0.8"].values()),
+            "pull_ratio": pull["forward"] / pull["reverse"],
             "arms": {arm: mean_of(seeds[arm].values()) for arm in STUDENTS if seeds[arm]},
             "sweep": {arm: mean_of([seeds[arm][0]]) for arm in SWEEP if 0 in seeds[arm]},
             "looks": {label: {key: runs[name][key] for key in ("unseen", "pull", "texts")}
