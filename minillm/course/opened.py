@@ -166,11 +166,19 @@ def here(known: set[str], link: re.Match) -> str:
     return f"[{words}]({path}.html{anchor or ''})" if name in known or name == "glossary" else words
 
 
+PARTS = {1: "The model", 6: "Training it", 9: "Running it", 11: "Making it smaller",
+         14: "Looking inside", 16: "Teaching it to answer",
+         18: "What it learned from us, what it costs, whom it leaves out, how it is released",
+         22: "The law behind it"}                                    # {its first lesson: a part}
+
+
 def lesson_table(lessons: list[Lesson], at: str = "") -> str:
-    """A row for each lesson: question, minutes, points."""
+    """A row for each lesson: question, minutes, points; the lessons of a part below its name."""
     rows = ["| | lesson | question | reading | with pencil | points |",
             "|---|---|---|---:|---:|---:|"]
     for lesson in lessons:
+        if int(lesson.number) in PARTS:
+            rows.append(f"| | **{PARTS[int(lesson.number)]}** | | | | |")
         rows.append(f"| {lesson.number} | [{lesson.title}]({at}{lesson.name}.md) | {lesson.front['question']} | "
                     f"{reading_minutes(lesson)} min | {duration(lesson.front['pencil'])} | {points_of(lesson)} |")
     return "\n".join(rows)
