@@ -15,7 +15,7 @@ SIZE, ALPHAS = 900, (1.0, 0.7, 0.3, 0.0)      # of the vocabularies of ten langu
 UNEQUAL, KEPT = "English", 0.1                # all other languages keep this part of their text
 OLD, NEW = 768, 1536                          # tokens of the English model, and after extension
 MEGABYTES = 1.0                               # of Vekari, called 100%
-CONTEXT, BATCH, STEPS, EVERY = 256, 8, 200, 50
+CONTEXT, BATCH, STEPS, EVERY = 256, 8, 200, 20
 WAYS = ("scratch", "continued", "extended")
 SHARES, SEEDS = (0.01, 0.1, 1.0), (0, 1, 2)
 
@@ -29,7 +29,8 @@ def compute(console, full):
         "new": NEW, "floor": entropy(VEKARI) / mean_words(VEKARI), "shares": list(SHARES),
         "story_words": mean_words(VEKARI), "story_bytes": mean_length(world=VEKARI),
         "held_out": len(held_out), "stories": {name: len(texts) for name, texts in parts.items()},
-        "tokens": story_tokens(parts, held_out), "seeds": len(SEEDS) if full else 0}
+        "tokens": story_tokens(parts, held_out), "seeds": len(SEEDS) if full else 0,
+        "looks": STEPS // EVERY}
     found = {}
     for seed in SEEDS if full else ():
         english = english_model(seed)

@@ -86,9 +86,12 @@ def figures(results, new):
     axes.axhline(exact["context"], color=new.ink["text"], linewidth=0.8, linestyle="--")
     axes.annotate("the context", (1, exact["context"]), xytext=(0, 4), textcoords="offset points",
                   color=new.ink["text"], fontsize=9)
-    axes.set(xscale="log", yscale="log", xlabel="of the text, per cent",
-             ylabel="tokens of a story")
-    axes.legend(fontsize=9, loc="center right")
+    axes.set(xscale="log", yscale="log", xlabel="of the text", ylabel="tokens of a story",
+             ylim=(50, 1100))
+    axes.set_xticks([1, 10, 100], ["1%", "10%", "100%"])
+    axes.set_yticks([64, 128, 256, 512, 1024], ["64", "128", "256", "512", "1024"])
+    axes.minorticks_off()
+    axes.legend(fontsize=9, loc="center right", bbox_to_anchor=(1, 0.72))
     axes.grid(alpha=0.6)
     yield ("tokens", "Tokens of a story of Vekari against how much of its text the vocabulary was "
            "learned from. With the English vocabulary a story is several times as long as the "
