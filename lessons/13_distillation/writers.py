@@ -43,20 +43,24 @@ def of_runs(runs) -> dict:
     """Means over the seeds of STUDENTS, the first seed of SWEEP, and what LOOKS can learn from."""
     seeds = {arm: {int(name.rsplit("/", 1)[1]): run for name, run in runs.items()
                    if name.rsplit("/", 1)[0] == arm} for arm in STUDENTS | SWEEP}
-    soft = {seed: run["possible"] for seed, run in seeds["soft"].items()}
-    gains = {}
-    for arm in ("soft, T = 0.8", "reverse", "on-policy"):
-        some = [run["possible"] / soft[seed] - 1
-                for seed, run in seeds[arm].items() if seed in soft]
-        gains[arm] = {"low": min(some), "high": max(some), "mean": float(np.mean(some))}
+    gains = {name: paired(seeds["soft"], seeds[arm]) for name, arm in (
+        ("cool", "soft, T = 0.8"), ("reverse", "reverse"), ("on-policy", "on-policy"))}
     pull = {kl: np.mean(parts) for kl, parts in runs["fresh"]["pull"].items()}
-    return {"gains": gains, "cool": mean_of(seeds["soft, T = 0.8"].values()),
-            "pull_ratio": pull["forward"] / pull["reverse"],
+    return {"gains": gains,  "pull_ratio": pull["forward"] / pull["reverse"],
             "arms": {arm: mean_of(seeds[arm].values()) for arm in STUDENTS if seeds[arm]},
             "sweep": {arm: mean_of([seeds[arm][0]]) for arm in SWEEP if 0 in seeds[arm]},
             "looks": {label: {key: runs[name][key] for key in ("unseen", "pull", "texts")}
                       for name, label in LOOKS.items() if name in runs},
             "teacher": mean_of([runs["teacher"]])}
+
+
+def paired(before, after) -> dict:
+    """Shares of possible stories and other means of the seeds that both have, and the gains."""
+    both = sorted(before.keys() & after.keys())
+    gains = [after[seed]["possible"] / before[seed]["possible"] - 1 for seed in both]
+    return {"seeds": len(both), "low": min(gains), "high": max(gains),
+            "before": mean_of([before[seed] for seed in both]),
+            "after": mean_of([after[seed] for seed in both])}
 
 
 def mean_of(runs) -> dict:
