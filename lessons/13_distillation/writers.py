@@ -75,8 +75,7 @@ def mean_of(runs) -> dict:
 def tables(exact):
     if "writers" in exact:
         found, about = exact["writers"], f"{exact['writers']['written']} stories that each wrote"
-        seeds = max(len(row["shares"]) for row in found["arms"].values())
-        yield "writers", of_writers(found, STUDENTS, "arms", f"Means of {seeds} seeds; {about}")
+        yield "writers", of_writers(found, STUDENTS, "arms", f"Means of the seeds; {about}")
         yield "sweep", of_writers(found, SWEEP, "sweep", f"Other settings, one seed; {about}")
         yield from of_looks(found["looks"])
     if "drafts" in exact:
@@ -85,16 +84,16 @@ def tables(exact):
 
 def of_writers(found, labels, which, title):
     from rich.table import Table
-    table = Table("student", "held-out nats", "possible", "from", "to", "different", "exact nats",
-                  "entropy", title=title)
+    table = Table("student", "seeds", "held-out nats", "possible", "from", "to", "different",
+                  "exact nats", "entropy", title=title)
     floor = f"{found['floor']:.1f}"
-    table.add_row("(floor)", floor, "100%", "-", "-", "-", floor, floor)
+    table.add_row("(floor)", "-", floor, "100%", "-", "-", "-", floor, floor)
     for arm, row in {"teacher": found["teacher"], **found[which]}.items():
         ends = [f"{end(row['shares']):.1%}" for end in (min, max)]
         rest = ["-" if row[name] is None else f"{row[name]:{form}}"
                 for name, form in (("distinct", ".0f"), ("exact", ".1f"), ("own", ".1f"))]
-        table.add_row(labels.get(arm, "(teacher)"), f"{row['nats']:.1f}", f"{row['possible']:.1%}",
-                      *ends, *rest)
+        table.add_row(labels.get(arm, "(teacher)"), str(len(row["shares"])), f"{row['nats']:.1f}",
+                      f"{row['possible']:.1%}", *ends, *rest)
     return table
 
 
