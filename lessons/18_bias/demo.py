@@ -13,7 +13,7 @@ SWAP = {"she": "he", "he": "she", "her": "his", "his": "her", "She": "He", "He":
         "Her": "His", "His": "Her"}
 MENDS = ("none", "augmented", "erased", "erased_first", "random_erased", "steered",
          "random_steered")
-WORLDS, RUNS, TOLD = 200, 200, 40  # simulated worlds, of the bootstrap, stories a template
+WORLDS, TOLD = 200, 40  # simulated worlds, stories of each occupation in each template
 
 
 def compute(console, full):
@@ -46,7 +46,7 @@ def compute(console, full):
                 found[f"{mend}_right"].append(right)
                 console.print(f"seed {seed}, {mend:14}: slope {line.slope[0]:+.2f}, loss "
                               f"{loss:.2f}, right pronoun {right:.1%}")
-    covers = coverage(truth)
+    covers = bias.coverage(SHE_RATES, TOLD, WORLDS)
     results = {name: measured(value, *((-60, 60) if "loss" not in name else (10, 200)))
                for name, value in found.items()}
     slopes = {mend: float(np.mean([line[0][0] for line in found[f"{mend}_line"]]))
@@ -123,12 +123,16 @@ def fitted(model, learn, jobs, seed):
     first pronoun."""
     from minillm.in_numpy.erase import erase, leace
     from minillm.inspection.streams import last_stream
-    cut = [re.search(r" (?:she|he|her|his)\b", text) for text in learn[:FITTED]]
-    x = last_stream(model, [text[: at.start()] for text, at in zip(learn, cut)])
-    is_she = np.array([at[0].strip() in ("she", "her") for at in cut], float)
-    said = re.compile(rf"\b({'|'.join(jobs)})\b")
-    kinds = np.array([jobs.index(said.search(text)[0]) for text in learn[:FITTED]])
-    mean, remove = leace(x, is_she[:, None])
+    said, pronoun = re.compile(rf"\b({'|'.join(jobs)})\b"), re.compile(r" (she|he|her|his)\b")
+    job_N = np.array([jobs.index(said.search(text)[0]) for text in learn])
+    words = [pronoun.search(text) for text in learn]
+    is_she = np.array([word[1] in ("she", "her") for word in words])
+    share_J = np.bincount(job_N, is_she) / np.bincount(job_N)  # as the training stories have it
+    x = last_stream(model, [text[: word.start()] for text, word in zip(learn[:FITTED], words)])
+    subject, kinds = np.array([word[1] in ("she", "he") for word in words[:FITTED]]), job_N[:FITTED]
+    is_she, label = is_she[:FITTED], share_J[kinds]
+    z = np.stack([np.where(form, label - label[form].mean(), 0) for form in (subject, ~subject)], 1)
+    mean, remove = leace(x, z, everywhere(model, learn[:FITTED]))
     direction = x[is_she == 1].mean(axis=0) - x[is_she == 0].mean(axis=0)
     rng = np.random.default_rng([seed, 3])
     other = rng.normal(size=len(mean))
@@ -140,6 +144,15 @@ def fitted(model, learn, jobs, seed):
             "random_erased": lambda x, first: erase(x, mean, np.outer(other, other)),
             "steered": lambda x, first: x + direction,
             "random_steered": lambda x, first: x + size * other}, x, kinds
+
+
+def everywhere(model, learn):
+    """The covariance (D, D) of the last stream at all positions, so that others change little."""
+    from minillm import in_jax
+    from minillm.text.dataset import document_rows, tokenize
+    tokens_NT, _ = document_rows(*tokenize(learn, model.tokenizer), CONTEXT)
+    x = np.asarray(in_jax.stream(model.params, tokens_NT, model.config)[0], np.float64)
+    return np.cov(x[tokens_NT != tokens_NT[0, 0]].T, bias=True)
 
 
 def probed(probes, x, kinds, jobs, erased, seed):
@@ -181,19 +194,6 @@ def price(model, held, change):
     right = targets_NT[at]
     return float(loss), float(np.mean(log_p[(*at, right)] >
                                       log_p[(*at, [wrong[i] for i in right])]))
-
-
-def coverage(truth):
-    """How often the interval holds the true slope, 1, where stories are only counted."""
-    from minillm.inspection import bias
-    rng, inside = np.random.default_rng(5), 0
-    for world in range(WORLDS):
-        she = rng.binomial(TOLD, 1 / (1 + np.exp(-truth[:, None])), (len(truth), 8)) + 0.5
-        table = bias.Pronouns(tuple(range(len(truth))), np.log(she / (TOLD + 1 - she)), she)
-        rates = dict(enumerate(1 / (1 + np.exp(-truth))))
-        _, low, high = bias.compared(table, rates, world, RUNS).slope
-        inside += low <= 1 <= high
-    return inside / WORLDS
 
 
 if __name__ == "__main__":

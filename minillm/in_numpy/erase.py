@@ -7,16 +7,18 @@ affine map that achieves it moves them less.
 import numpy as np
 
 
-def leace(x_ND, z_NK):
+def leace(x_ND, z_NK, cov_DD=None):
     """(mean_D, remove_DD) such that x - (x - mean) @ remove.T has no covariance with the labels z.
 
     Theorem 4.3: remove = W^+ P W with W = (covariance of x)^(-1/2), whitening, and P the orthogonal
     projection onto the columns of W cov(x, z). Labels are one-hot, or one
-    number (K = 1).
+    number (K = 1). With cov_DD the change is least for activations of that covariance instead,
+    such as those of other positions; what is erased stays the same.
     """
     mean_D, centred_NK = x_ND.mean(axis=0), z_NK - z_NK.mean(axis=0)
     x_ND = x_ND - mean_D
-    cov_DD, cross_DK = x_ND.T @ x_ND / len(x_ND), x_ND.T @ centred_NK / len(x_ND)
+    cross_DK = x_ND.T @ centred_NK / len(x_ND)
+    cov_DD = x_ND.T @ x_ND / len(x_ND) if cov_DD is None else cov_DD
     values_D, vectors_DD = np.linalg.eigh(cov_DD)
     seen_D = values_D > values_D[-1] * 10 * len(values_D) * np.finfo(cov_DD.dtype).eps
     root_D = np.sqrt(np.where(seen_D, values_D, 1))

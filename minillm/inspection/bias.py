@@ -90,6 +90,22 @@ def measure(model: Model, occupations: Sequence[str], templates=SENTENCES,
                     np.exp(log_p_OTP).sum(axis=-1)[: len(occupations)])
 
 
+def coverage(shares: Mapping[str, float], told: int, worlds: int, templates: int = 8,
+             runs: int = 200) -> float:
+    """How often `compared` holds the true slope, 1, in simulated worlds.
+
+    There a pronoun is only counted: `told` stories for each occupation and template.
+    """
+    rng, inside = np.random.default_rng(0), 0
+    rates_O1 = np.array(list(shares.values()))[:, None]
+    for world in range(worlds):
+        she_OT = rng.binomial(told, rates_O1, (len(rates_O1), templates)) + 0.5
+        table = Pronouns(tuple(shares), np.log(she_OT / (told + 1 - she_OT)), she_OT)
+        _, low, high = compared(table, shares, world, runs).slope
+        inside += low <= 1 <= high
+    return inside / worlds
+
+
 def log_odds(share):
     """log(share / (1 - share))."""
     return np.log(share) - np.log1p(-np.asarray(share, float))
