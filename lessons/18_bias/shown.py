@@ -83,7 +83,6 @@ def figures(results, new):
     axes.set_yticks(range(len(MENDS)), list(MENDS.values()))
     axes.invert_yaxis()
     axes.set(xlabel="slope, with its 95% interval; dashed: the truth")
-    figure.tight_layout()
     yield ("slopes", "For each remedy, the slope of three models with its interval. Training on "
            "swapped stories and erasing bring it near 0. Steering and both random controls leave "
            "it where it was.", figure)
