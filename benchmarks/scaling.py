@@ -39,8 +39,8 @@ def settings(width: int, steps: int) -> tuple[ModelConfig, TrainConfig]:
 def run(dataset, width: int, steps: int) -> dict:
     """N without the embedding, D in tokens, and the held-out loss in nats a token."""
     config, train = settings(width, steps)
-    state = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
-    for _, state, _ in training.steps(in_jax, state, dataset, config, train):
+    begin = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
+    for _, state, _ in training.steps(in_jax, begin, dataset, config, train):
         pass
     rows = training.held_out(dataset, CONTEXT, None)
     measured = training.evaluate(in_jax, state["params"], config, rows, BATCH)
