@@ -16,6 +16,7 @@ from minillm.course.pictures.fewer_bits import nibbles, outlier
 from minillm.course.pictures.learning import shared_weight, two_means
 from minillm.course.pictures.machine import file_bytes, fused, read_as
 from minillm.course.pictures.release import found_out, same_text
+from minillm.course.pictures.scaling import two_costs
 from minillm.course.pictures.teaching import graded_group, patched_once, soft_target
 
 
