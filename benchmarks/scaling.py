@@ -2,9 +2,9 @@
 
     python benchmarks/scaling.py --json FILE
 
-Every run has a schedule that ends at its own number of tokens. The figures of a run that is in FILE are kept, so
-that an interrupted grid goes on. After the grid the law is fitted, the loss of the largest model is written to
-FILE, and only then is that model trained.
+Every run has a schedule that ends at its own number of tokens. The figures of a run that is in FILE
+are kept, so that an interrupted grid goes on. After the grid the law is fitted, the loss of the
+largest model is written to FILE, and only then is that model trained.
 """
 
 import argparse
@@ -30,10 +30,11 @@ SAMPLES = 200                                                    # of the bootst
 
 def settings(width: int, steps: int) -> tuple[ModelConfig, TrainConfig]:
     config = ModelConfig(vocab_size=VOCAB_SIZE, hidden_size=width, intermediate_size=3 * width,
-                         num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, head_dim=width // 2,
+                         num_hidden_layers=2, num_attention_heads=2,
+                         num_key_value_heads=2, head_dim=width // 2,
                          max_position_embeddings=CONTEXT)
-    return config, TrainConfig(steps=steps, batch_size=BATCH, context=CONTEXT, warmup_steps=steps // 10,
-                               cpu_devices=1)
+    return config, TrainConfig(steps=steps, batch_size=BATCH, context=CONTEXT,
+                               warmup_steps=steps // 10, cpu_devices=1)
 
 
 def run(dataset, width: int, steps: int) -> dict:
@@ -46,7 +47,8 @@ def run(dataset, width: int, steps: int) -> dict:
     measured = training.evaluate(in_jax, state["params"], config, rows, BATCH)
     N, D = count(config) - VOCAB_SIZE * width, steps * BATCH * CONTEXT
     if D > len(dataset.train):
-        raise SystemExit(f"MEGABYTES {MEGABYTES}: {len(dataset.train):,d} tokens, fewer than {D:,d}: raise it")
+        raise SystemExit(f"MEGABYTES {MEGABYTES}: {len(dataset.train):,d} tokens, fewer than "
+                         f"{D:,d}: raise it")
     print(f"width {width}, {steps} steps: N {N:,d}, D {D:,d}, {measured}", flush=True)
     return {"N": N, "D": D, **measured}
 
@@ -81,11 +83,12 @@ def main():
             names = ("E", "A", "B", "a", "b")
             results["fit"] = {name: [value, *np.percentile(some, [2.5, 97.5])]
                               for name, value, some in zip(names, law.tolist(), laws.T)}
-            results["predicted"] = {"N": largest[0], "D": largest[1], "loss": float(predict(law, *largest)),
+            results["predicted"] = {"N": largest[0], "D": largest[1],
+                                    "loss": float(predict(law, *largest)),
                                     "low": float(np.percentile(losses, 2.5)),
                                     "high": float(np.percentile(losses, 97.5))}
             save()                                               # before the model is trained
-            print(json.dumps({"fit": results["fit"], "predicted": results["predicted"]}), flush=True)
+            print(json.dumps({name: results[name] for name in ("fit", "predicted")}), flush=True)
         if "largest" not in results:
             results["largest"] = run(dataset, width, steps)
             save()

@@ -15,7 +15,8 @@ def parameters(V, d, f, layers):
 def objective(theta, N, D, loss, delta):
     total = 0.0
     for n, tokens, seen in zip(N, D, loss):
-        L = np.exp(theta[0]) + np.exp(theta[1]) * n ** -theta[3] + np.exp(theta[2]) * tokens ** -theta[4]
+        L = np.exp(theta[0]) + np.exp(theta[1]) * n ** -theta[3]
+        L += np.exp(theta[2]) * tokens ** -theta[4]
         r = abs(np.log(L / seen))
         total += r * r / 2 if r <= delta else delta * (r - delta / 2)
     return total
