@@ -80,11 +80,11 @@ def loss(model, x_ND, next_N):
 def tables(results):
     from rich.table import Table
     exact, found = values(results)
-    table = Table("SmolLM2-135M", "slope", "95%", "correlation", "95% ", "mass", "nats a token",
-                  title=f"{exact['jobs']} occupations against labour statistics, "
+    table = Table("eraser", "slope", "95%", "correlation", "95% ", "mass", "nats a token",
+                  title=f"SmolLM2-135M: {exact['jobs']} occupations against labour statistics, "
                         f"{exact['templates']} templates")
-    for name, label in (("before", "as it is"), ("after", "erased, unseen occupations"),
-                        ("random", "a random direction erased")):
+    for name, label in (("before", "none"), ("after", "fitted to other occupations"),
+                        ("random", "a random direction")):
         slope, _, like = found[f"{name}_line"]
         table.add_row(label, f"{slope[0]:.2f}", f"{slope[1]:.2f} to {slope[2]:.2f}",
                       f"{like[0]:.2f}", f"{like[1]:.2f} to {like[2]:.2f}",

@@ -16,8 +16,8 @@ from minillm.text.storyworld_words import SHE_RATES
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    text = "once there was a person and she said that he and her and his " * 5
-    made = tokenizer.train([text], 290)
+    words = "once there was a person and she said that he and her and his "
+    made = tokenizer.train([words * 5], 290)
     config = random_config(np.random.default_rng(0), vocab_size=made.vocab_size,
                            max_position_embeddings=96, bos_token_id=0, eos_token_id=0)
     params = random_params(config, np.random.default_rng(0))
