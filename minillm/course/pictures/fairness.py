@@ -13,16 +13,16 @@ def leaning(results) -> Drawing:
                        for mend in ("none", "erased_first"))
     planted = [exact["rates"][i] for i in chosen]
     rows = (("planted", planted), ("learned", learned), ("erased", erased))
-    d = Drawing(560, 236, "How probable she is against he, for three occupations. " + " ".join(
+    d = Drawing(380, 236, "How probable she is against he, for three occupations. " + " ".join(
         f"{name}: " + ", ".join(f"{exact['jobs'][i]} {share:.0%}"
                                 for i, share in zip(chosen, shares)) + "."
         for name, shares in rows))
     for column, (name, shares) in enumerate(rows):
-        x = 120 + 146 * column
-        d.text(x + 60, 24, name, "strong")
+        x = 84 + 100 * column
+        d.text(x + 44, 24, name, "strong")
         for row, share in enumerate(shares):
-            d.share(x, 42 + 56 * row, 120, 28, share, "first" if column != 2 else "second")
-            d.text(x + 60, 88 + 56 * row, f"she {share:.0%}")
+            d.share(x, 42 + 56 * row, 88, 28, share, "first" if column != 2 else "second")
+            d.text(x + 44, 88 + 56 * row, f"she {share:.0%}")
     for row, i in enumerate(chosen):
-        d.text(108, 61 + 56 * row, exact["jobs"][i], anchor="end")
-    return d.text(280, 226, "the darker, the more often she; mean of the seeds")
+        d.text(76, 61 + 56 * row, exact["jobs"][i], anchor="end")
+    return d.text(190, 226, "the darker, the more often she; mean of the seeds")
