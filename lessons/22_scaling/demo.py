@@ -24,7 +24,8 @@ def compute(console, full):
     console.print(f"trained: {actual:.4f}; the floor is {rows.floor_per_token:.4f}")
     interval = np.percentile(laws, [2.5, 97.5], axis=0)
     results = {"loss": measured(loss.tolist(), 0.5, 7), "actual": measured(actual, 0.5, 4),
-               "predicted": measured(predicted, 0, 7), "floor": measured(rows.floor_per_token, 0, 3),
+               "predicted": measured(predicted, 0, 7),
+               "floor": measured(rows.floor_per_token, 0, 3),
                "law": measured([float(x) for x in law], 0, 1e30),
                "low": measured([float(x) for x in interval[0]], -5, 1e30),
                "high": measured([float(x) for x in interval[1]], -5, 1e30),

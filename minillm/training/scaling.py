@@ -82,11 +82,12 @@ def _descend(theta, N, D, loss, delta, steps=300):
 def bootstrap(N, D, loss, samples, rng):
     """Laws (samples, 5) fitted to runs drawn with replacement: their spread is the interval.
 
-    A draw with fewer than 5 different runs is drawn again. Each starts at the law of all runs.
+    A draw with fewer than 5 different runs is drawn again. Each fit starts at the law of all runs
+    and at some of STARTS: where E is near 0, its logarithm has no slope to come back by.
     """
     N, D, loss = (np.asarray(x, float) for x in (N, D, loss))
     law, laws = fit(N, D, loss), []
-    start = [(*np.log(law[:3]), *law[3:])]
+    start = [(*np.log(law[:3]), *law[3:]), *STARTS[::8]]
     while len(laws) < samples:
         drawn = rng.integers(len(N), size=len(N))
         if len(set(drawn.tolist())) >= 5:
