@@ -129,6 +129,7 @@ def shares(rng):
 
 
 def masses(rng):
+    yield np.array([[0.001, 0.002]]), np.array([[0.002, 0.001]]), 0.01
     yield np.array([[0.001, 0.001]]), np.array([[0.6, 0.6]]), 0.01
     yield np.array([[0.02, 0.0001]]), np.array([[0.02, 0.0001]]), 0.03
     yield np.array([[0.0001, 0.02]]), np.array([[0.0001, 0.02]]), 0.01
@@ -139,7 +140,7 @@ def masses(rng):
 
 def redraws(rng):
     for (O,) in ((3,), (4,), *sizes(rng, 5, 12, (12, 1))):
-        x = normal(rng, O)
+        x = np.round(0.7 * rng.permutation(O) - 1 + 0.1 * rng.random(O), 2)  # all different
         picks = rng.integers(O, size=(30, O))
         picks[:, :2] = [0, 1]
         yield x, np.round(0.7 * x + 1 + 0.3 * normal(rng, O), 2), picks
@@ -157,7 +158,8 @@ def activations(rng):
     for D in (1, 2, 2, 3, *rng.integers(2, 6, size=12)):
         N = 6 * int(D) + 4
         labels, fitted = np.arange(N) % 2 * 1.0, np.arange(N) < N - 4
-        x = normal(rng, N, D) @ normal(rng, D, D) + np.outer(labels, normal(rng, D)) + 1
+        x = normal(rng, N, D) @ (np.eye(D) + 0.4 * rng.random((D, D))) + 1
+        x = np.round(x + np.outer(labels, 1 + rng.random(D)), 2)
         labels[-2:] = 1
         yield x, labels, fitted
 
