@@ -8,12 +8,14 @@ Check yourself:  minillm lesson check 19
 
 # Work this out on paper, or with a pocket calculator. LLaMA-65B took 1,022,362 GPU hours at 400
 # watts, in a building that draws 1.1 watts for each watt of the machines. How many megawatt hours?
+# One decimal is enough.
 MEGAWATT_HOURS = None
 
 
 def parameters(V, D, F, L, H, K, E, tied):
     """How many numbers a LLaMA has: embedding, attention (q, k, v, o), the three matrices of the
-    feed-forward part, two norms a layer and one at the end, and the head.
+    feed-forward part, two norms a layer and one at the end, and the head. q is D x HE, k and v are
+    D x KE, o is HE x D.
 
     tied: the head is the embedding, and has no numbers of its own. No biases.
     """
@@ -37,13 +39,16 @@ def cache_bytes(L, H, K, E, length, bytes_each):
 
 
 def training_hours(flop, peak, sustained, machines):
-    """Hours that `machines` machines take together, each with a peak of `peak` operations a second,
-    of which it sustains the share `sustained`."""
+    """Hours by the clock, from start to end, if `machines` machines share the work.
+
+    Each has a peak of `peak` operations a second, of which it sustains the share `sustained`.
+    """
     raise NotImplementedError
 
 
 def footprint(hours, watts, pue, grid):
-    """(megawatt hours, tonnes of CO2) of `hours` hours of machines that draw `watts` watts each.
+    """(megawatt hours, tonnes of CO2) of `hours` machine hours: all machines added up. Each draws
+    `watts` watts.
 
     pue: what the building draws for each watt of the machines. grid: grams of CO2 for a kilowatt
     hour.

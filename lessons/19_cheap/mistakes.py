@@ -38,6 +38,14 @@ def parameters(V, D, F, L, H, K, E, tied):
     return (1 if tied else 2) * V * D + L * (4 * D * H * E + 3 * D * F + 2 * D) + D
 
 
+# ---- square ----
+# Four square matrices.
+
+
+def parameters(V, D, F, L, H, K, E, tied):
+    return (1 if tied else 2) * V * D + L * (4 * D * D + 3 * D * F + 2 * D) + D
+
+
 # ---- two_matrices ----
 # A transformer of 2017.
 

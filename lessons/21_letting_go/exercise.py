@@ -31,9 +31,10 @@ def exposure(log_p, secret):
 def deduplicated(documents):
     """The documents (a list of texts) without copies, in the order given; the first copy stays.
 
-    Two are copies if they differ in capitals and white space alone ("A  cat\\n" and "a cat"). What
-    stays is unchanged. Keep a set of hashes, not of texts: a set of all texts does not fit into
-    memory (hashlib.sha256(text.encode()).digest()).
+    Two are copies if they differ alone in capitals, in white space at the ends, and in how much of
+    it is between words ("A  cat\\n" and "a cat"; "acat" is another text). What stays is unchanged.
+    Keep a set of hashes, not of texts: a set of all texts does not fit into memory
+    (hashlib.sha256(text.encode()).digest()).
     """
     raise NotImplementedError
 
@@ -50,7 +51,9 @@ def overlap(train, test, n):
 def learned(tokens, keep, before):
     """Which tokens of a text count in the goldfish loss: a list of True and False, as long.
 
-    Token t does not count if the sum of the `before` tokens just before it is a multiple of `keep`.
-    The first `before` tokens count always. tokens: a list of whole numbers.
+    Token t does not count if the sum of the `before` tokens just before it is a multiple of `keep`
+    (the page's k: about one token in k is left out, the others are kept). The sum takes the place
+    of the hash: it is the same in every copy. The first `before` tokens count always. tokens: a
+    list of whole numbers.
     """
     raise NotImplementedError

@@ -95,8 +95,9 @@ def collections(rng):
         yield (small,)
     words = ["a", "A", "cat", "Cat", "dog"]
     for _ in range(20):
-        texts = [str(rng.choice([" ", "  "])).join(map(str, rng.choice(words, rng.integers(1, 3))))
-                 for _ in range(rng.integers(3, 7))]
+        between = [str(rng.choice([" ", "   ", "\t", "\n\n", ""])) for _ in range(6)]
+        texts = [gap.join(map(str, rng.choice(words, rng.integers(1, 3))))
+                 for gap in between[: rng.integers(3, 7)]]
         yield (texts,)
 
 
