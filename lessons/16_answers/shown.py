@@ -11,8 +11,8 @@ CHANGES = ("merged", "the scale left out", "merged twice", "B random, before any
 def tables(results):
     from rich.table import Table
     exact, found = values(results)
-    masks = Table("what counts", "tokens that count", "right answers", "of what is known",
-                  "of what is not", "nats a story",
+    masks = Table("what counts", "tokens that count", "right answers", "where known", "where not",
+                  "nats a story",
                   title=f"{exact['steps']} steps of the whole model; {exact['questions']} held-out "
                         f"questions, {exact['stories']} held-out stories")
     masks.add_row("before tuning", "", *shares(found["before"], exact))
@@ -21,14 +21,14 @@ def tables(results):
     for name, label in demo.LABELS.items():
         masks.add_row(label, f"{exact['counted'][name]:.0%}", *shares(found[name][-1], exact))
     yield "masks", masks
-    ranks = Table("what is trained", "numbers", "of the model", "bytes in training",
-                  "right answers", "of what is known", "of what is not", "nats a story",
+    ranks = Table("trained", "numbers", "bytes", "right", "where known", "where not",
+                  "nats a story",
                   title="The whole model and changes of it, the assistant's tokens counted")
     total = exact["parameters"]
-    ranks.add_row("everything", f"{total:,}", "100%", f"{16 * total:,}",
+    ranks.add_row("everything", f"{total:,}", f"{16 * total:,}",
                   *shares(found["answers"][-1], exact))
     for rank, number, size in zip(exact["ranks"], exact["numbers"], exact["bytes"]):
-        ranks.add_row(f"rank {rank}", f"{number:,}", f"{number / total:.1%}", f"{size:,}",
+        ranks.add_row(f"rank {rank}", f"{number:,}", f"{size:,}",
                       *shares(found[f"rank{rank}"][-1], exact))
     yield "ranks", ranks
     uses = Table("the whole model, tuned", "right answers", title="One model, asked in five ways")

@@ -26,9 +26,9 @@ def compute(console, full):
     results = {"loss": measured(loss.tolist(), 0.5, 7), "actual": measured(actual, 0.5, 4),
                "predicted": measured(predicted, 0, 7),
                "floor": measured(rows.floor_per_token, 0, 3),
-               "law": measured([float(x) for x in law], 0, 1e30),
-               "low": measured([float(x) for x in interval[0]], -5, 1e30),
-               "high": measured([float(x) for x in interval[1]], -5, 1e30),
+               "law": measured([float(x) for x in law], 0, 1e300),
+               "low": measured([float(x) for x in interval[0]], -1e3, 1e300),
+               "high": measured([float(x) for x in interval[1]], -1e3, 1e300),
                "best_N": measured(float(frontier(law, 6.0 * N[-1] * D[-1])[0]), 1, 1e30)}
     return {"exact": {"N": N.tolist(), "D": D.tolist(), "largest": list(map(float, largest)),
                       "samples": SAMPLES, "middle_C": float(6 * N[-1] * D[-1])},
@@ -76,12 +76,17 @@ def trained(dataset, rows, width, steps):
     return size(width), steps * BATCH * CONTEXT, record["held_out"]
 
 
+def constant(x):
+    """A constant in words: the ends of an interval may be anything."""
+    return "no bound" if x > 1e6 else f"{x:.3g}" if x > 1e-6 else "0"
+
+
 def tables(results):
     from rich.table import Table
     exact, found = values(results)
     table = Table("constant", "fitted", "95% of the bootstrap", title="The law of these runs")
     for name, value, low, high in zip(NAMES, found["law"], found["low"], found["high"]):
-        table.add_row(name, f"{value:.3g}", f"{low:.3g} to {high:.3g}")
+        table.add_row(name, constant(value), f"{constant(low)} to {constant(high)}")
     table.add_row("exact floor", f"{found['floor']:.3g}", "")
     yield "law", table
     predicted, low, high = found["predicted"]
