@@ -26,12 +26,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from minillm.cli import peers
 from minillm.cli.bench import START, machine, peak_memory
 
 PROMPT = "Once upon a time"
 READ, WRITTEN = 64, 48  # tokens of the prompt and after it, row `generate`
 FORMS = ("float32", "int8-channel", "int8-channel-a8", "int8-group32", "int4-group32")
 LLAMA_CPP = {"F32": None, "Q8_0": "int8-group32", "Q4_0": "int4-group32"}
+ROOM = 4096  # tokens of llama.cpp's cache
 CONTEXT = 1024  # of `minillm evaluate`, and so of all
 RESULTS = Path(__file__).parent / "results" / "real_checkpoint.json"
 
@@ -63,52 +65,7 @@ def transformers_evaluate(folder, ids):
     return total / (len(ids) - 1)
 
 
-def transformers_turn(folder):
-    """A function that reads and writes: (seconds to the first token, of those after it)."""
-    import torch
-
-    model = quiet_transformers(folder)
-
-    @torch.no_grad()
-    def turn(prompt, count):
-        began = time.perf_counter()
-        out = model(torch.tensor([prompt]), use_cache=True)
-        token, first = out.logits[:, -1:].argmax(-1), time.perf_counter()
-        for _ in range(count):
-            out = model(token, past_key_values=out.past_key_values, use_cache=True)
-            token = out.logits[:, -1:].argmax(-1)
-        return first - began, time.perf_counter() - first
-
-    return turn
-
-
-def llama_cpp_turn(path):
-    """As transformers_turn; the seconds are those that llama.cpp gives."""
-    import urllib.request
-
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path, params.n_ctx, params.n_parallel, params.warmup = str(path), 4096, 1, False
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count()
-    server = xllamacpp.Server(params)
-
-    def turn(prompt, count):
-        asked = dict(
-            prompt=prompt, temperature=0, n_predict=count, cache_prompt=False, ignore_eos=True
-        )
-        request = urllib.request.Request(
-            server.listening_address + "/completion",
-            json.dumps(asked).encode(),
-            {"Content-Type": "application/json"},
-        )
-        times = json.loads(urllib.request.urlopen(request, timeout=600).read())["timings"]
-        return times["prompt_ms"] / 1000, times["predicted_ms"] / 1000
-
-    return turn
-
-
-TURNS = {"transformers": transformers_turn, "llama.cpp": llama_cpp_turn}
+TURNS = {"transformers": peers.transformers, "llama.cpp": peers.llama_cpp}
 
 
 def other(job, path, *about):
@@ -118,7 +75,7 @@ def other(job, path, *about):
     if job == "evaluate":
         print(json.dumps(transformers_evaluate(path, *about)), file=answers, flush=True)
     else:
-        turn = TURNS[about[0]](path)
+        turn = TURNS[about[0]](path, "float32", ROOM)
         if job == "turn":
             turn([5] * about[1], about[2])  # the first time is not counted
         for line in ["first"] if job == "first" else sys.stdin:

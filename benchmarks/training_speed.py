@@ -96,15 +96,7 @@ def main():
                                              stdout=subprocess.PIPE, text=True, env=os.environ | environment)
             print(f"{size}: {name}: first round with compilation {float(json.loads(workers[name].stdout.readline())):.1f} s",
                   flush=True)
-        speeds = {name: [] for name in workers}
-        for _ in range(options.rounds):
-            for name, process in workers.items():
-                process.stdin.write("go\n")
-                process.stdin.flush()
-                speeds[name].append(json.loads(process.stdout.readline()))
-        for process in workers.values():
-            process.stdin.close()
-            process.wait()
+        speeds = take_turns(workers, options.rounds)
         base = statistics.median(speeds["pytorch, compiled"])
         for name, values in speeds.items():
             print(f"{size}: {name:45} {statistics.median(values):9,.0f} tokens/s   {statistics.median(values) / base:.2f}x   "
@@ -112,6 +104,20 @@ def main():
         results[size] = speeds
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def take_turns(workers: dict, rounds: int) -> dict:
+    """{name: what each process answered, once a round}: one runs at a time. Ends the processes."""
+    answers = {name: [] for name in workers}
+    for _ in range(rounds):
+        for name, process in workers.items():
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            answers[name].append(json.loads(process.stdout.readline()))
+    for process in workers.values():
+        process.stdin.close()
+        process.wait()
+    return answers
 
 
 def fake_intel() -> str:

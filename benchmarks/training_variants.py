@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training_speed import SIZES
+from training_speed import SIZES, take_turns
 
 RESULTS = Path(__file__).parent / "results" / "training_variants.json"
 ABOUT = {
@@ -181,15 +181,7 @@ def main():
         losses = {name: float(each.stdout.readline()) for name, each in workers.items()}
         plain = losses[options.variants[0]]
         assert all(abs(loss / plain - 1) < 1e-5 for loss in losses.values()), losses
-        speeds = {name: [] for name in workers}
-        for _ in range(options.rounds):
-            for name, each in workers.items():
-                each.stdin.write("go\n")
-                each.stdin.flush()
-                speeds[name].append(json.loads(each.stdout.readline()))
-        for each in workers.values():
-            each.stdin.close()
-            each.wait()
+        speeds = take_turns(workers, options.rounds)
         base = speeds[options.variants[0]]
         results[size] = {}
         for name, rates in speeds.items():

@@ -10,7 +10,7 @@ NAMES = ("E", "A", "B", "a", "b")
 
 
 def compute(console, full):
-    from minillm.training.scaling import bootstrap, fit, frontier, predict
+    from minillm.training.scaling import bootstrap, fit, predict
     dataset, rows = stories()
     found = [trained(dataset, rows, width, steps) for steps in STEPS for width in WIDTHS]
     N, D, loss = np.array(found).T
@@ -22,16 +22,14 @@ def compute(console, full):
     console.print(f"predicted before training {predicted}; law {law.tolist()}")
     actual = trained(dataset, rows, *LARGEST)[2]
     console.print(f"trained: {actual:.4f}; the floor is {rows.floor_per_token:.4f}")
-    interval = np.percentile(laws, [2.5, 97.5], axis=0)
+    law = np.vstack([law, np.percentile(laws, [2.5, 97.5], axis=0)]).T.tolist()
     results = {"loss": measured(loss.tolist(), 0.5, 7), "actual": measured(actual, 0.5, 4),
                "predicted": measured(predicted, 0, 7),
                "floor": measured(rows.floor_per_token, 0, 3),
-               "law": measured([float(x) for x in law], 0, 1e300),
-               "low": measured([float(x) for x in interval[0]], -1e3, 1e300),
-               "high": measured([float(x) for x in interval[1]], -1e3, 1e300),
-               "best_N": measured(float(frontier(law, 6.0 * N[-1] * D[-1])[0]), 1, 1e30)}
+               "E": measured(law[0], 0, 3), "factors": measured(law[1:3], 1, 1e12),
+               "exponents": measured(law[3:], 0.05, 2)}
     return {"exact": {"N": N.tolist(), "D": D.tolist(), "largest": list(map(float, largest)),
-                      "samples": SAMPLES, "middle_C": float(6 * N[-1] * D[-1])},
+                      "samples": SAMPLES},
             "measured": results}
 
 
@@ -77,15 +75,16 @@ def trained(dataset, rows, width, steps):
 
 
 def constant(x):
-    """A constant in words: the ends of an interval may be anything."""
-    return "no bound" if x > 1e6 else f"{x:.3g}" if x > 1e-6 else "0"
+    """A constant in words: the upper end of an interval of A or B may be anything."""
+    return "any" if x > 1e6 else f"{x:.3g}" if x > 1e-6 else "0"
 
 
 def tables(results):
     from rich.table import Table
     exact, found = values(results)
     table = Table("constant", "fitted", "95% of the bootstrap", title="The law of these runs")
-    for name, value, low, high in zip(NAMES, found["law"], found["low"], found["high"]):
+    law = [found["E"], *found["factors"], *found["exponents"]]
+    for name, (value, low, high) in zip(NAMES, law):
         table.add_row(name, constant(value), f"{constant(low)} to {constant(high)}")
     table.add_row("exact floor", f"{found['floor']:.3g}", "")
     yield "law", table

@@ -23,7 +23,7 @@ def add_commands(commands):
     command.add_argument("--language", nargs="+", default=[], metavar="CODE",
                          help="such as en or sw (default: what the file says)")
     command.add_argument("--bias", metavar="FILE",
-                         help="a JSON object of numbers that were measured")
+                         help="what minillm bias --json printed")
     command.add_argument("--out", metavar="FILE", help="where to write it (default: print it)")
 
 
@@ -32,9 +32,7 @@ def card(options):
     from minillm.files import read_json, write_atomically
     from minillm.inspection import card as made
 
-    bias = read_json(Path(options.bias)) if options.bias else None
-    if bias and not all(isinstance(value, str | int | float) for value in bias.values()):
-        raise UserError(f"{options.bias}: every value must be a number or a text")
+    bias = rows_of_bias(read_json(Path(options.bias)), options.bias) if options.bias else None
     text = made.card(options.path, options.others, options.license, options.language,
                      memorised(Path(options.path)), bias)
     if not options.out:
@@ -45,6 +43,20 @@ def card(options):
         raise UserError(f"--out {out} is a folder: name a file, such as {out / 'README.md'}")
     write_atomically(out, text.encode())
     print(out)
+
+
+def rows_of_bias(report: dict, path: str) -> dict[str, str]:
+    """{name: value} for a card, of a report of `minillm bias --json`. Raises UserError."""
+    try:
+        rows = {"list": str(report["list"]), "templates": f"{report['templates']:d}",
+                "she and he together": f"{report['mass']:.1%} of the probability"}
+        if not report["claim"]:
+            return rows | {"claim": "none: the model expects no pronoun there"}
+        return rows | {name: f"{value:+.2f} (95% from {low:+.2f} to {high:+.2f})"
+                       for name, (value, low, high) in report["line"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(f"{path}: is not what minillm bias PATH --json prints: run it, and keep "
+                        "what it prints in a file") from None
 
 
 def memorised(path: Path) -> dict | None:

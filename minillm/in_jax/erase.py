@@ -1,20 +1,11 @@
-"""Erasing a concept from activations, in closed form: LEACE, Belrose et al. 2023, arXiv:2306.03819.
-
-Afterwards no linear classifier of the activations does better than a constant one, and no other
-affine map that achieves it moves them less.
-"""
+"""Erasing a concept from activations, in closed form: LEACE. Twin: minillm/in_numpy/erase.py, which
+has the theorem and its source."""
 
 import jax.numpy as jnp
 
 
 def leace(x_ND, z_NK, cov_DD=None):
-    """(mean_D, remove_DD) such that x - (x - mean) @ remove.T has no covariance with the labels z.
-
-    Theorem 4.3: remove = W^+ P W with W = (covariance of x)^(-1/2), whitening, and P the orthogonal
-    projection onto the columns of W cov(x, z). Labels are one-hot, or one
-    number (K = 1). With cov_DD the change is least for activations of that covariance instead,
-    such as those of other positions; what is erased stays the same.
-    """
+    """What erases the labels z (N, K) from activations x (N, D). -> mean (D,), remove (D, D)."""
     mean_D, centred_NK = x_ND.mean(axis=0), z_NK - z_NK.mean(axis=0)
     x_ND = x_ND - mean_D
     cross_DK = x_ND.T @ centred_NK / len(x_ND)
@@ -30,5 +21,5 @@ def leace(x_ND, z_NK, cov_DD=None):
 
 
 def erase(x, mean_D, remove_DD):
-    """x (..., D) without the concept."""
+    """x - (x - mean) remove^T: x (..., D) without the concept, mean and remove as from `leace`."""
     return x - (x - mean_D) @ remove_DD.T

@@ -8,12 +8,13 @@ import numpy as np
 
 
 def leace(x_ND, z_NK, cov_DD=None):
-    """(mean_D, remove_DD) such that x - (x - mean) @ remove.T has no covariance with the labels z.
+    """What erases the labels z (N, K) from activations x (N, D). -> mean (D,), remove (D, D).
 
-    Theorem 4.3: remove = W^+ P W with W = (covariance of x)^(-1/2), whitening, and P the orthogonal
-    projection onto the columns of W cov(x, z). Labels are one-hot, or one
-    number (K = 1). With cov_DD the change is least for activations of that covariance instead,
-    such as those of other positions; what is erased stays the same.
+    x - (x - mean) remove^T has covariance 0 with z. Theorem 4.3: remove = W^+ P W with the
+    whitening W = (covariance of x)^(-1/2), and P the orthogonal projection onto the columns
+    of W cov(x, z). Labels are one-hot, or one number (K = 1). With cov_DD the change is least for
+    activations of that covariance instead, such as those of other positions; what is erased stays
+    the same.
     """
     mean_D, centred_NK = x_ND.mean(axis=0), z_NK - z_NK.mean(axis=0)
     x_ND = x_ND - mean_D
@@ -30,5 +31,5 @@ def leace(x_ND, z_NK, cov_DD=None):
 
 
 def erase(x, mean_D, remove_DD):
-    """x (..., D) without the concept."""
+    """x - (x - mean) remove^T: x (..., D) without the concept, mean and remove as from `leace`."""
     return x - (x - mean_D) @ remove_DD.T

@@ -15,6 +15,7 @@ from minillm.formats.describe import config_at, describe
 from minillm.formats.gguf_file import Gguf
 from minillm.formats.kind import kind_of
 from minillm.formats.weights import Weights
+from minillm.text.storyworld import WORLDS
 from minillm.training.state import NUMBERS, STATE
 
 UNKNOWN = "Unknown: nothing in this folder says so."
@@ -198,9 +199,9 @@ def limits(found: dict, memorised, bias) -> str:
     if found["described"]["parameters"]["total"] < 1e9:
         lines.append("It is small: what it writes may read well and be false. Do not rely on it "
                      "for facts, or for advice on health, law or money.")
-    if (found["dataset"] or {}).get("name") == "storyworld" and not found["from"]:
+    if (found["dataset"] or {}).get("name") in WORLDS and not found["from"]:
         lines.append("It has read nothing but invented stories of one grammar. It knows nothing "
-                     "of the world, and the stories have planted biases.")
+                     "of the world, and English stories have planted biases.")
     missing = [name for name, there in (("its data", found["dataset"]), ("its recipe", found[
         "train"]), ("its memorisation", memorised), ("its bias", bias)) if not there]
     if missing:

@@ -27,9 +27,10 @@ class Probe:
 
 
 def fit(x_ND: np.ndarray, labels_N: np.ndarray, penalty: float = 1.0) -> Probe:
-    """Logistic regression by Newton's method; `penalty` / 2 times |weight|^2 is added to the loss.
+    """Logistic regression of labels (N,), 0 or 1, on activations x (N, D), by Newton's method.
 
-    labels_N are 0 or 1.
+    The loss is the sum of -ln p(label), in nats, plus penalty / 2 |weight|^2; the columns of x are
+    first given mean 0 and standard deviation 1.
     """
     x_ND = np.asarray(x_ND, np.float64)
     mean_D, scale_D = x_ND.mean(axis=0), x_ND.std(axis=0)
@@ -48,9 +49,9 @@ def fit(x_ND: np.ndarray, labels_N: np.ndarray, penalty: float = 1.0) -> Probe:
 
 def accuracy(x_ND, labels_N, groups_N=None, folds: int = 5, seed: int = 0,
              penalty: float = 1.0) -> float:
-    """Balanced accuracy by cross-validation: the mean over both labels, so that chance is 1/2.
+    """Balanced accuracy of probes of x (N, D), labels (N,), by cross-validation: one number.
 
-    Examples of one group are in one fold, so that a probe cannot recognise what it has seen.
+    It is the mean over both labels of the share that is right, so chance is 1/2. Examples of one group are in one fold, so that a probe cannot recognise what it has seen.
     """
     labels_N = np.asarray(labels_N)
     groups_N = np.arange(len(labels_N)) if groups_N is None else np.asarray(groups_N)
@@ -66,6 +67,6 @@ def accuracy(x_ND, labels_N, groups_N=None, folds: int = 5, seed: int = 0,
 
 
 def control(labels_N, groups_N, seed: int = 0) -> np.ndarray:
-    """Labels of a control task: those of the groups, dealt out again at random."""
+    """Labels (N,) of a control task: those of the groups (N,), dealt out again at random."""
     kinds, first_N, of_N = np.unique(groups_N, return_index=True, return_inverse=True)
     return np.random.default_rng(seed).permutation(np.asarray(labels_N)[first_N])[of_N]

@@ -11,6 +11,8 @@ from minillm.errors import UserError
 DELTA = 1e-3  # where the Huber loss turns from a square into a line, in log loss
 STARTS = [(e, a, b, alpha, beta) for e in (-1.0, 0.5) for a in (0.0, 5.0) for b in (0.0, 5.0)
           for alpha in (0.2, 0.8) for beta in (0.2, 0.8)]
+# Of log E, log A, log B, a, b. Beyond, a term is 0 or a constant, and only its product is fixed.
+LOWEST, HIGHEST = (-20.0, -20.0, -20.0, 0.0, 0.0), (5.0, 30.0, 30.0, 2.0, 2.0)
 
 
 def predict(law, N, D):
@@ -43,6 +45,7 @@ def huber(theta, N, D, loss, delta=DELTA):
 def fit(N, D, loss, starts=STARTS, delta=DELTA):
     """The law (E, A, B, a, b) with the least Huber loss on logs, the best of several starts.
 
+    Exponents are between 0 and 2, and E is at least exp(-20), which is none.
     Raises UserError for fewer than 5 runs, or numbers that are not positive.
     """
     N, D, loss = (np.asarray(x, float) for x in (N, D, loss))
@@ -65,11 +68,11 @@ def _descend(theta, N, D, loss, delta, steps=300):
         curve = slope.T @ (weight[:, None] * slope)
         scale = np.diag(curve) + 1e-12
         step = np.linalg.solve(curve + damping * np.diag(scale), slope.T @ (weight * r))
-        with np.errstate(over="ignore", invalid="ignore"):
-            after = huber(theta - step, N, D, loss, delta)[0]
+        moved = np.clip(theta - step, LOWEST, HIGHEST)
+        after = huber(moved, N, D, loss, delta)[0]
         if after < total:
             small = total - after < 1e-13 * total
-            theta, total, damping = theta - step, after, max(damping / 5, 1e-15)
+            theta, total, damping = moved, after, max(damping / 5, 1e-15)
             if small or total < 1e-28:
                 break
         else:
@@ -80,19 +83,23 @@ def _descend(theta, N, D, loss, delta, steps=300):
 
 
 def bootstrap(N, D, loss, samples, rng):
-    """Laws (samples, 5) fitted to runs drawn with replacement: their spread is the interval.
+    """Laws (samples, 5) fitted to losses of the same runs drawn anew: their spread is the interval.
 
-    A draw with fewer than 5 different runs is drawn again. Each fit starts at the law of all runs
-    and at some of STARTS: where E is near 0, its logarithm has no slope to come back by.
+        log L* = log L(N, D) + sqrt(R / (R - 5)) r*
+
+    L is the law of the R runs, r* its residuals in log loss, drawn with replacement; the root makes
+    up for the five constants that shrank them (Efron and Tibshirani 1993, An Introduction to the
+    Bootstrap, section 9.4). The runs themselves are not drawn: some draws would hold five different
+    ones, which five constants fit exactly. Raises UserError for fewer than 6 runs.
     """
-    N, D, loss = (np.asarray(x, float) for x in (N, D, loss))
-    law, laws = fit(N, D, loss), []
-    start = [(*np.log(law[:3]), *law[3:]), *STARTS[::8]]
-    while len(laws) < samples:
-        drawn = rng.integers(len(N), size=len(N))
-        if len(set(drawn.tolist())) >= 5:
-            laws.append(fit(N[drawn], D[drawn], loss[drawn], start))
-    return np.array(laws)
+    if len(N) < 6:
+        raise UserError(f"runs: {len(N)}, five constants leave no residual: train more models")
+    law = fit(N, D, loss)
+    begin = [(*np.log(law[:3]), *law[3:]), *STARTS[::8]]
+    expected = predict(law, N, D)
+    residuals = np.log(np.asarray(loss, float) / expected) * (len(N) / (len(N) - 5)) ** 0.5
+    drawn = residuals[rng.integers(len(N), size=(samples, len(N)))]
+    return np.array([fit(N, D, expected * np.exp(one), begin) for one in drawn])
 
 
 def frontier(law, compute):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helpers import ROOT
 from minillm.inspection import card as made
 
 
@@ -71,6 +72,17 @@ def test_mistakes_are_one_line(runs, minillm, tmp_path):
                       ["card", runs / "a", "--out", tmp_path]):
         status, _, error = minillm(*arguments)
         assert status == 2 and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("which", ["stories", "labour"])
+def test_a_card_takes_what_bias_prints(which, minillm, tmp_path):
+    model = ROOT / "lessons" / "15_inside" / "model"
+    report = tmp_path / "bias.json"
+    report.write_text(minillm("bias", model, "--list", which, "--json")[1], encoding="utf-8")
+    found = json.loads(report.read_text(encoding="utf-8"))
+    status, text, _ = minillm("card", model, "--bias", report)
+    assert status == 0 and f"| she and he together | {found['mass']:.1%} of" in text
+    assert found["claim"] == ("| slope |" in text) != ("no pronoun there" in text)
 
 
 def test_the_template_is_shipped():

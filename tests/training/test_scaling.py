@@ -48,6 +48,20 @@ def test_the_interval_covers_the_irreducible_loss_and_is_no_point():
     assert low < LAW[0] < high and 1e-4 < high - low < 0.3
 
 
+def test_runs_that_determine_no_floor_have_a_wide_interval_and_finite_constants():
+    rng, few = np.random.default_rng(2), np.arange(0, 25, 3)
+    loss = predict(LAW, N, D)[few] * np.exp(0.05 * rng.normal(size=len(few)))
+    laws = bootstrap(N[few], D[few], loss, 40, rng)
+    low, high = np.percentile(laws[:, 0], [2.5, 97.5])
+    assert low < LAW[0] < high and high - low > 0.3
+    assert np.isfinite(laws).all() and (laws[:, 3:] >= 0).all() and (laws[:, 3:] <= 2).all()
+
+
+def test_five_runs_leave_no_residual():
+    with pytest.raises(UserError, match="^runs: 5"):
+        bootstrap(N[:5], D[:5], predict(LAW, N, D)[:5], 3, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("runs", [(N[:4], D[:4], N[:4]), (N, D, -N), (N, D, N * np.nan)])
 def test_runs_that_fix_no_law_are_refused(runs):
     with pytest.raises(UserError, match="^runs: "):
