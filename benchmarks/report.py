@@ -8,6 +8,7 @@
     decoding_speed.json   benchmarks/decoding_speed.py --json
     decoding_cost.json    benchmarks/decoding_cost.py --json
     training_speed.json   benchmarks/training_speed.py --json
+    training_variants.json  benchmarks/training_variants.py --json
     nanogpt_race.json     benchmarks/nanogpt_race.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
     quantization.json     benchmarks/quantization.py --json
@@ -88,8 +89,11 @@ def figures() -> str:
         for name, values in contenders.items():
             median = statistics.median(values)
             lines.append(f"  | {size} | {name} | {median:,.0f} | {median / base:.2f} |")
-    lines += ["", "- **Decoding speed**, greedy, one text at a time, 200 tokens (medians of interleaved rounds in one run; random "
-              "weights in the shapes of the TinyLlamas):", "", "  | parameters | contender | tokens/s | ratio |", "  |---|---|---:|---:|"]
+    lines += training_variants()
+    lines += ["", "- **Decoding speed**, greedy, 200 tokens, one text where no number of texts is "
+              "named (medians of interleaved rounds in one run; random weights in the shapes of the "
+              "TinyLlamas and of SmolLM2-135M):", "",
+              "  | parameters | contender | tokens/s | ratio |", "  |---|---|---:|---:|"]
     for size, contenders in read("decoding_speed.json").items():
         base = statistics.median(contenders["transformers"])
         for name, values in contenders.items():
@@ -106,6 +110,25 @@ def figures() -> str:
     return "\n".join(lines + quantization() + real_quantization() + int8_speed()
                      + distillation(read("distillation.json")) + inspection() + real_checkpoint()
                      + tuning() + rewards() + lora_smollm2() + costs())
+
+
+def training_variants() -> list[str]:
+    """What was tried to make training faster, each against what minillm does."""
+    found = read("training_variants.json")
+    if not found:
+        return []
+    machine, sizes = found["machine"], [name for name in found if name not in ("machine", "about")]
+    lines = ["", f"- **What was tried to train faster** ({machine['processor']}, "
+             f"{machine['cores']} cores; `benchmarks/training_variants.py`): tokens per second over those of minillm "
+             "as it is, medians of rounds in turn with the lowest and highest; the first loss of "
+             "each is the same:", "",
+             f"  | variant | what it does | {' | '.join(sizes)} |",
+             "  |---|---|" + "---:|" * len(sizes)]
+    for name, about in found["about"].items():
+        cells = (f"{found[size][name]['ratio']:.2f} ({found[size][name]['lowest']:.2f} to "
+                 f"{found[size][name]['highest']:.2f})" for size in sizes)
+        lines.append(f"  | {name} | {about} | {' | '.join(cells)} |")
+    return lines
 
 
 def costs() -> list[str]:
