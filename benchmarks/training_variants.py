@@ -25,7 +25,7 @@ ABOUT = {
     "one device": "threads within each operation instead of half the batch on each core",
     "all queries at once": "no blocks: keys that the mask hides are multiplied too",
     "patterns computed again": "jax.checkpoint around attention (arXiv:2205.14135, section 3.1)",
-    "blocks computed again": "jax.checkpoint around each block: `--recompute`",
+    "blocks computed again": "`--recompute`: only what enters a block is kept",
     "q, k, v and gate, up joined": "two products a block instead of five",
     "cross-entropy in slices": "logits and their gradient a slice of rows at a time",
     "moments in bfloat16": "AdamW's two means in half the bytes, computed in float32",

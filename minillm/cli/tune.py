@@ -86,6 +86,8 @@ def tune(options):
     if options.replay:
         data = tuning.with_replay(data, model, options.replay, before, train.seed)
     tuning.check_task(data, tune)
+    if tune.adapts:  # the model stays as it is: once in memory, where it is computed with
+        model = model.on(options.twin)
     training.prepare_folder(options.out, options.resume)
     if not options.resume:
         record_options(options)

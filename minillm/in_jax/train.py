@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from minillm.config import IGNORE, ModelConfig, TrainConfig
-from minillm.in_jax.model import block, forward, loss_and_grads
+from minillm.in_jax.model import loss_and_grads
 from minillm.in_jax.ops import cross_entropy, log_softmax
 from minillm.in_jax.optimizer import clip, init_moments, learning_rate, update
 from minillm.in_jax.pieces import read, stream
+from minillm.in_jax.recompute import recomputing_loss
 from minillm.in_jax.sharding import everywhere, replicate, split_rows, stay_sharded
 
 LOGITS_AT_ONCE = 2**26  # numbers: long rows of a large vocabulary go through the head in slices
@@ -34,18 +35,9 @@ def init_state(params, moments=None, step: int = 0):
 def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
     """Loss, gradient, clip, update. Returns state, {"loss", "grad_norm", "learning_rate"}."""
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
-        backward = jax.value_and_grad(_recomputing_loss) if train.recompute else loss_and_grads
+        backward = jax.value_and_grad(recomputing_loss) if train.recompute else loss_and_grads
         loss, grads = backward(state["params"], tokens_BT, targets_BT, config)
     return take_step(state, loss, grads, train)
-
-
-def _recomputing_loss(params, tokens_BT, targets_BT, config: ModelConfig):
-    """The loss of which the backward pass keeps what enters a block, and computes the rest again.
-
-    Less memory, one forward pass more. Chen et al. 2016, arXiv:1604.06174, section 4.
-    """
-    again = jax.checkpoint(block, static_argnums=(2, 5, 6))             # start, config, tap
-    return cross_entropy(forward(params, tokens_BT, config, block=again)[0], targets_BT)
 
 
 def take_step(state, loss, grads, train: TrainConfig):

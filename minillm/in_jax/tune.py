@@ -13,8 +13,9 @@ from minillm.architecture.adapters import adapt
 from minillm.config import ModelConfig, TrainConfig, TuneConfig
 from minillm.in_jax.model import forward, loss
 from minillm.in_jax.preference import compare, token_log_p
+from minillm.in_jax.recompute import recomputing_loss
 from minillm.in_jax.sharding import split_rows
-from minillm.in_jax.train import PRECISION, _recomputing_loss, take_step
+from minillm.in_jax.train import PRECISION, take_step
 
 jax.tree_util.register_dataclass(Adapted, data_fields=["w", "a", "b"], meta_fields=["scale"])
 
@@ -35,7 +36,7 @@ def adapter_step(state, base, tokens_BT, targets_BT, config: ModelConfig, train:
                  scale: float):
     """`train_step` where the parameters of the state are adapters of `base`."""
     with jax.default_matmul_precision(PRECISION[train.matmul_precision]):
-        value, grads = _backward(_recomputing_loss if train.recompute else loss, state["params"],
+        value, grads = _backward(recomputing_loss if train.recompute else loss, state["params"],
                                  base, tokens_BT, targets_BT, config, scale)
     return take_step(state, value, grads, train)
 

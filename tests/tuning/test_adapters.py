@@ -102,7 +102,7 @@ def test_recomputing_gives_the_same_steps_and_keeps_less():
     config, params, adapters, tokens, counted = model_and_adapters(3, TARGETS, np.float32)
     from minillm.config import TrainConfig
     found, kept = {}, {}
-    for again, loss in ((False, in_jax.loss), (True, in_jax.train._recomputing_loss)):
+    for again, loss in ((False, in_jax.loss), (True, in_jax.recompute.recomputing_loss)):
         train = TrainConfig(steps=3, learning_rate=1e-2, warmup_steps=0, recompute=again)
         found[again] = in_jax.adapter_steps(in_jax.init_state(adapters), params, tokens[None],
                                             counted[None], config, train, 1.5)[0]["params"]

@@ -1,5 +1,7 @@
 """Promise: sharing a batch between devices, and long sequences between blocks of queries, changes nothing but time."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,7 +100,7 @@ def test_recomputing_takes_the_same_steps_and_keeps_less(float64):
     tokens_NBT = rng.integers(0, config.vocab_size, (2, 4, 41)).astype(np.int32)
     batches = tokens_NBT[..., :-1], tokens_NBT[..., 1:]
     states, kept = {}, {}
-    losses = {False: in_jax.loss, True: in_jax.train._recomputing_loss}
+    losses = {False: in_jax.loss, True: in_jax.recompute.recomputing_loss}
     for recompute, loss in losses.items():
         train = TrainConfig(steps=5, warmup_steps=1, recompute=recompute)
         states[recompute], _ = in_jax.train_steps(in_jax.init_state(params), *batches, config,
@@ -112,3 +114,23 @@ def test_recomputing_takes_the_same_steps_and_keeps_less(float64):
     entering = tokens_NBT[0, :, 1:].size * config.hidden_size * config.num_hidden_layers
     assert kept[True] < weights + 2 * entering + 6 * 4 * 40 * config.vocab_size
     assert kept[False] > 2 * kept[True]
+
+
+def test_recomputing_sets_less_memory_aside():
+    """What XLA plans for a step, beside the state: a layer more costs its gradients, and little of
+    what is kept for them."""
+    rng = np.random.default_rng(4)
+    train = TrainConfig(steps=5, batch_size=8, context=96)
+    tokens_NBT = np.zeros((1, 8, 96), np.int32)
+    planned = {}
+    for layers in (2, 6):
+        config = random_config(rng, num_hidden_layers=layers, vocab_size=64, hidden_size=16,
+                               intermediate_size=48, num_attention_heads=2, num_key_value_heads=2,
+                               head_dim=8, max_position_embeddings=96)
+        state = in_jax.init_state(init(config, rng))
+        for recompute in (False, True):
+            step = in_jax.train._train_steps.lower(state, tokens_NBT, tokens_NBT, config,
+                                                   replace(train, recompute=recompute))
+            planned[layers, recompute] = step.compile().memory_analysis().temp_size_in_bytes
+    kept, again = (planned[6, flag] - planned[2, flag] for flag in (False, True))
+    assert again < kept / 4
