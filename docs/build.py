@@ -17,6 +17,7 @@ import shlex
 import shutil
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 import pictures  # noqa: E402
 from minillm import cli  # noqa: E402
+from minillm.cli.playground import rounded  # noqa: E402
 from minillm.course import demos, pages  # noqa: E402
 from minillm.course.lessons import Lesson, all_lessons, lessons_folder  # noqa: E402
 from minillm.course.opened import lesson_table  # noqa: E402
@@ -31,7 +33,8 @@ from minillm.course.pages import PageError  # noqa: E402
 from minillm.errors import UserError  # noqa: E402
 from minillm.files import read_json  # noqa: E402
 from minillm.in_page import page as in_page  # noqa: E402
-from minillm.loading import load  # noqa: E402
+from minillm.loading import Model, load  # noqa: E402
+from minillm.quantization.model import dequantize_params  # noqa: E402
 from minillm.training import curves  # noqa: E402
 
 PAGES, OUT = ROOT / "docs" / "pages", ROOT / "build" / "docs"
@@ -105,19 +108,19 @@ class Site(pages.PageRenderer):
         return "\n".join(rows)
 
     def make_story(self, _):
-        """The model of lesson 15 in the page, and the head that carries the name in its story."""
+        """The model of lesson 15 in 4 bits, and the head that carries the name in its story."""
         folder = lessons_folder() / "15_inside"
         shown = demos.read_results(folder)["exact"]["shown"]
         layer, head = map(int, shown["carrier"].split("."))
-        story = in_page.story(load(folder / "model"), shown["text"], head=[layer, head])
+        story = in_page.story(home_model(), shown["text"], head=[layer, head])
         write("assets/javascripts/story.js", story)
-        script, lesson = (relative(self.at, path)
-                          for path in ("assets/javascripts/story.js", "lessons/15_inside.md"))
+        script, lesson, bits = (relative(self.at, path) for path in (
+            "assets/javascripts/story.js", "lessons/15_inside.md", "lessons/12_four_bits.md"))
         return (f"""<div class="in-page" id="playground"><noscript>Here the model of
 lesson 15 writes a story, by a script that your browser does not run.</noscript></div>
 <script src="{script}" async></script>
 
-The model of [lesson 15]({lesson}) runs in this page. The lesson finds which head carries the name
+The model of [lesson 15]({lesson}), rounded to [4 bits]({bits}), runs in this page. The lesson finds which head carries the name
 from where it was read to where it is needed. In this story it is head {shown["carrier"]}: take it
 out, and *{shown["names"][0]}* is forgotten.""")
 
@@ -150,6 +153,13 @@ out, and *{shown["names"][0]}* is forgotten.""")
                 write(f"{Path(self.at).parent.as_posix()}/{name}-{scheme}.svg", picture)
                 shown.append(f"![{description}]({name}-{scheme}.svg#only-{scheme})")
         return "\n".join(shown)
+
+
+def home_model() -> Model:
+    """The model of lesson 15 as the home page holds it: in 4 bits, half of what it is in int8."""
+    model = load(lessons_folder() / "15_inside" / "model")
+    floats = replace(model, params=dequantize_params(model.params))
+    return rounded(floats, "int4-group32")
 
 
 def face(name: str) -> dict[str, list[str]]:

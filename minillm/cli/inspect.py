@@ -144,17 +144,15 @@ def inspect(options) -> int:
 
 def live_part(model, options) -> dict:
     """The model and its prompts for the page. Raises UserError for what does not run in one."""
-    from dataclasses import replace
-
     from minillm.architecture.tree import flatten
-    from minillm.cli.playground import in_int8
+    from minillm.cli.playground import rounded
     from minillm.in_page.page import LARGEST, live
 
     if options.prompt is None or options.ids or options.special or options.chat:
         raise UserError("--live reads what one types: give TEXT, without --ids, --special, --chat")
     model = model.on("numpy")
     if sum(leaf.nbytes for leaf in flatten(model.params).values()) > LARGEST:
-        model = replace(model, params=in_int8(model))
+        model = rounded(model, "int8-channel")
     return live(model, options.prompt, options.corrupt or "")
 
 

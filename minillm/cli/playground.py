@@ -1,6 +1,5 @@
 """A page that one can send to a friend: `minillm playground`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from minillm.cli.options import add_path, add_tokenizer_bin
@@ -16,9 +15,12 @@ def add_commands(commands):
         "minillm playground runs/nano --int8 --out story.html")
     add_path(command)
     add_tokenizer_bin(command)
-    command.add_argument("--int8", action="store_true",
-                         help="round the matrices to int8, a scale for each output (a quarter of "
-                         "the size)")
+    fewer = command.add_mutually_exclusive_group()
+    fewer.add_argument("--int8", action="store_const", dest="scheme", const="int8-channel",
+                       help="round the matrices to int8, a scale for each output (a quarter of "
+                       "the size)")
+    fewer.add_argument("--int4", action="store_const", dest="scheme", const="int4-group32",
+                       help="round them to 4 bits, a scale for each 32 numbers (a seventh)")
     command.add_argument("--prompt", default="", metavar="TEXT", help="what the page begins with")
     command.add_argument(
         "--out", metavar="FILE",
@@ -37,21 +39,24 @@ def playground(options):
     model = load(options.path, options.tokenizer)
     if options.prompt:
         model.prompt_ids(options.prompt)
-    if options.int8:
-        model = replace(model, params=in_int8(model))
+    if options.scheme:
+        model = rounded(model, options.scheme)
     html = page.playground(model, Path(options.path).resolve().name, options.prompt).encode()
     write_atomically(out, html)
     print(f"{out}: {megabytes(len(html))}, the model inside. Open it in a browser; it needs no "
           "network.")
 
 
-def in_int8(model) -> dict:
-    """The parameters with their matrices rounded. Raises UserError."""
+def rounded(model, scheme: str):
+    """The model with its matrices as `scheme`, one of quantized.NAMES, has them. Raises UserError."""
+    from dataclasses import replace
+
     from minillm.architecture.quantized import scheme_named
     from minillm.errors import UserError
     from minillm.quantization.model import quantize_model
 
     try:
-        return quantize_model(model.params, model.config, scheme_named("int8-channel"))
+        params = quantize_model(model.params, model.config, scheme_named(scheme))
     except UserError as error:
         raise UserError(f"{model.source}: {error}") from None
+    return replace(model, params=params)

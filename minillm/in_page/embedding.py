@@ -68,14 +68,13 @@ def embedded(model: Model, largest: int = LARGEST) -> dict:
 
 
 def matrix(path: str, leaf, source: str):
-    """A leaf as the page holds it: float32, or int8 with a scale for each row. Raises UserError."""
+    """A leaf as the page holds it: float32, or integers and scales. Raises UserError."""
     if not isinstance(leaf, Quantized):
         return np.asarray(leaf, np.float32)
     if leaf.scheme.activations:
         raise UserError(f"{source}: {path} wants activations in int8, and llama.js keeps them "
                         "float: quantize without --activations")
-    plain = leaf.scheme.bits == 8 and leaf.scheme.scale_per != "group32" and leaf.columns is None
-    return leaf if plain and leaf.zeros is None else dequantize(leaf)
+    return leaf if set(leaf.parts()) == {"integers", "scales"} else dequantize(leaf)
 
 
 def check_size(leaves: dict, largest: int, source: str):
@@ -100,8 +99,10 @@ def check_finite(path: str, leaf, source: str):
 def entry(path: str, leaf) -> dict:
     """An array for JSON. The rows of a matrix are its outputs; of the embedding, its tokens."""
     if isinstance(leaf, Quantized):
-        scales = np.broadcast_to(leaf.scales, (len(leaf.integers), 1))[:, 0]
-        return stored(leaf.integers) | {"scales": stored(np.asarray(scales, np.float32))}
+        rows = len(leaf.integers)
+        scales = np.broadcast_to(leaf.scales, (rows, leaf.scales.shape[1]))
+        kind = {"kind": f"int{leaf.scheme.bits}", "shape": [rows, leaf.width]}
+        return stored(leaf.integers) | kind | {"scales": stored(scales)}
     return stored(leaf if leaf.ndim < 2 or path == "embed_tokens" else leaf.T)
 
 

@@ -4,9 +4,12 @@ holds; it works by mouse and by keyboard.
 """
 
 import json
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +30,7 @@ from minillm.architecture.qwen2 import Qwen2Config
 from minillm.architecture.qwen3 import Qwen3Config
 from minillm.config import GenerateConfig, RopeScaling
 from minillm.course.demos import load as load_demo, read_results
+from minillm.course.pages import load_module
 from minillm.errors import UserError
 from minillm.formats import checkpoint
 from minillm.formats.gguf_tokenizer import GPT2, LLAMA3, QWEN2
@@ -34,13 +38,16 @@ from minillm.in_numpy import forward
 from minillm.in_numpy.generate import are_finite, sample
 from minillm.in_page import page
 from minillm.in_page.embedding import embedded
-from minillm.inspection import logits_of, zero
+from minillm.inspection import logits_of, report, zero
 from minillm.loading import Model, load
 from minillm.quantization.model import quantize_model
 from minillm.text import storyworld, tokenizer
 from minillm.text.tokenizer_json import byte_level_spec
 
 NANO = ROOT / "lessons" / "15_inside" / "model"
+HOME = load_module(ROOT / "docs" / "build.py", "build").home_model()
+SCHEMES = ("int8-tensor", "int8-channel", "int8-group32", "int4-tensor", "int4-channel",
+           "int4-group32", "int4-group32-min")
 BARE = """<!doctype html><meta charset="utf-8"><title>bare</title>
 <script type="application/json" id="data">%s</script><script>%s</script>"""
 OPEN = """window.of = {forward, init_cache, generate, sample, are_finite, softmax, Reader,
@@ -165,9 +172,10 @@ def models(stories):
         "llama-3": tiny(rng, foreign(stories, LLAMA3)),
         "qwen-2": Model(qwen, random_params(qwen, rng), foreign(stories, QWEN2).fit(500), "qwen"),
         "nano in int8": load(NANO),
+        "nano in 4 bits": HOME,
     }
     plain = known["biases"]
-    for scheme in ("int8-tensor", "int8-channel", "int4-group32"):
+    for scheme in SCHEMES:
         known[scheme] = replace(
             plain, params=quantize_model(plain.params, plain.config, scheme_named(scheme))
         )
@@ -209,9 +217,8 @@ NAMES = [
     "llama-3",
     "qwen-2",
     "nano in int8",
-    "int8-tensor",
-    "int8-channel",
-    "int4-group32",
+    "nano in 4 bits",
+    *SCHEMES,
     pytest.param("stories260K", marks=REAL),
     pytest.param("stories260K in int8", marks=REAL),
 ]
@@ -245,7 +252,7 @@ def test_logits_equal_numpy(name, bare, models):
 def test_greedy_text_equals_numpy(name, bare, models):
     model, count = (
         models[name],
-        40 if name in ("nano in int8", "stories260K", "stories260K in int8") else 30,
+        40 if name.startswith(("nano", "stories260K")) else 30,
     )
     ids = prompt_of(model, 16)
     expected = list(
@@ -368,7 +375,7 @@ def test_the_home_page_says_what_is_true():
     """Its story needs the head that it names: with it Farid comes, without it someone else."""
     shown = read_results(NANO.parent)["exact"]["shown"]
     layer, head = map(int, shown["carrier"].split("."))
-    model = load(NANO)
+    model = HOME
     without = [zero(f"layers.{layer}.z", heads=[head])]
     first = [
         model.tokenizer.decode(
@@ -377,6 +384,14 @@ def test_the_home_page_says_what_is_true():
         for edits in ((), without)
     ]
     assert first[0] == f" {shown['names'][0]}" != first[1]
+
+
+def test_four_bits_take_half_a_byte_in_a_page():
+    """The numbers of a page, unlike float32 made of them, are as small as the checkpoint's."""
+    sizes = [len(json.dumps(embedded(model)["params"])) for model in (load(NANO), HOME)]
+    weights = HOME.params["embed_tokens"].nbytes / HOME.params["embed_tokens"].size
+    assert weights == 0.5 + 2 / 32
+    assert sizes[1] < 0.57 * sizes[0]
 
 
 # ---- what is refused -------------------------------------------------------------------------
@@ -637,6 +652,29 @@ def test_the_page_by_keyboard(browser, models, tmp_path):
     assert browser.get_log("browser") == []
 
 
+@pytest.mark.skipif("AXE" not in os.environ,
+                    reason="needs AXE=path of axe.min.js (npm install axe-core)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(scheme, browser, models, tmp_path):
+    """Of `minillm playground` and of `minillm inspect --live`."""
+    model, prompt = models["gpt-2"], "Once there was"
+    files = [tmp_path / "play.html", tmp_path / "report.html"]
+    files[0].write_text(page.playground(model, "small", prompt), encoding="utf-8")
+    contents = report.contents(model, prompt, twin="numpy", panels=("lens",))
+    report.write(files[1], contents | {"live": page.live(model, prompt)})
+    for file, width in product(files, (1280, 390)):
+        open_page(browser, file, width, scheme)
+        browser.execute_async_script("setTimeout(arguments[0], 500)")
+        browser.execute_script(Path(os.environ["AXE"]).read_text(encoding="utf-8"))
+        found = browser.execute_async_script(
+            "const done = arguments[0];"
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => done(r.violations))"
+        )
+        serious = [(v["id"], [node["html"][:160] for node in v["nodes"][:3]])
+                   for v in found if v["impact"] in ("serious", "critical")]
+        assert serious == [], (file.name, width)
+
+
 def test_the_page_by_mouse_on_a_phone(browser, models, tmp_path):
     from selenium.webdriver.common.by import By
 
@@ -660,6 +698,7 @@ def test_the_page_by_mouse_on_a_phone(browser, models, tmp_path):
 
 def test_the_widget_of_lesson_09_says_what_its_demo_measured(browser, tmp_path):
     """Tokens kept and the share of right draws, by slider and by keyboard, as in results.json."""
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
@@ -702,6 +741,13 @@ def test_the_widget_of_lesson_09_says_what_its_demo_measured(browser, tmp_path):
                 assert int(kept.replace(",", "")) == expected["kept"], how
     browser.find_element(By.CSS_SELECTOR, "button").click()
     assert len(browser.find_elements(By.CSS_SELECTOR, ".drawn-words span")) == 10
+    said = browser.find_element(By.CSS_SELECTOR, ".status").text
+    cold = browser.find_element(By.ID, "set-temperature")
+    ActionChains(browser).move_to_element_with_offset(  # by mouse, to the left end
+        cold, -cold.size["width"] // 2 + 3, 0
+    ).click().perform()
+    assert cold.get_property("value") == "0"
+    assert browser.find_element(By.CSS_SELECTOR, ".status").text != said
     assert browser.get_log("browser") == []
 
 
@@ -719,6 +765,9 @@ def test_the_command(minillm, models, tmp_path):
         == 0
     )
     assert out.stat().st_size < size
+    fewer = out.stat().st_size
+    assert minillm("playground", folder, "--int4", "--out", out, "--force")[0] == 0
+    assert out.stat().st_size < fewer
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     for wrong in (
         (folder, "--out", out),
@@ -727,6 +776,7 @@ def test_the_command(minillm, models, tmp_path):
         (tmp_path / "none", "--out", tmp_path / "q.html"),
         (folder, "--prompt", "a " * 400, "--out", tmp_path / "q.html"),
         (NANO, "--int8", "--out", tmp_path / "q.html"),
+        (folder, "--int8", "--int4", "--out", tmp_path / "q.html"),
     ):
         status, said, err = minillm("playground", *wrong)
         assert status == 2 and said == "" and len(err.splitlines()) == 1, wrong
