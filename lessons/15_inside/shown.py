@@ -57,6 +57,8 @@ def widgets(results):
     shown = results["exact"]["shown"]
     name, other = shown["names"]
     yield "lens", {"text": shown["text"]}
+    short = shown["text"][shown["text"].rindex(". ", 0, shown["text"].index(name)) + 2:]
+    yield "patching", {"clean": short, "corrupt": short.replace(name, other)}
     yield "live", {"prompt": shown["text"], "other": shown["text"].replace(name, other),
                    "empty": []}
 

@@ -97,6 +97,34 @@ def test_turning_is_rope(opened):
     assert said() == wanted(8, 0, 1)
 
 
+def drag(browser, slider, share):
+    """Take the slider of this id with the mouse to about a share of its way."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    at = browser.find_element("id", slider)
+    across = int((share - 0.5) * (at.size["width"] - 16))
+    ActionChains(browser).move_to_element(at).click_and_hold().move_to_element_with_offset(
+        at, across, 0).release().perform()
+    return float(at.get_property("value"))
+
+
+def test_by_mouse_alone(opened):
+    browser = opened("merging")
+    browser.find_element("xpath", "//button[text()='Merge the first pair']").click()
+    assert lines(browser, ".lens-rows li") == ["a + a is token 256"]
+    browser.find_element("xpath", "//button[text()='Back']").click()
+    assert lines(browser, ".piece") == list("aaabdaaabac")
+    browser = opened("turning")
+    m, n, pair = (drag(browser, f"turning-{name}", share)
+                  for name, share in (("query", 0.9), ("key", 0.25), ("pair", 0.66)))
+    assert m > 33 and 5 < n < 15 and pair == 2
+    said = browser.find_element("css selector", ".status").text
+    assert said.startswith(f"Distance {m - n:.0f}: ")
+    browser.find_element("xpath", "//button[text()='Both one token further']").click()
+    assert browser.find_element("css selector", ".status").text == said
+    assert browser.find_element("id", "turning-query").get_property("value") == f"{m + 1:.0f}"
+
+
 # ---- widgets with the model of lesson 15 -----------------------------------------------------
 
 
@@ -199,6 +227,46 @@ def test_the_lens_is_that_of_python(with_model, browser, model):
     assert "came" in lines(browser, ".lens-table p:last-child .right")[0]
 
 
+def test_a_patched_name_comes_back_as_in_python(with_model, browser, model):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import Select
+
+    data = with_model("patching", "15_inside")
+    last = [int(inspection.logits_of(model, data[name], twin="numpy")[0, -1].argmax())
+            for name in ("clean", "corrupt")]
+    found = inspection.patch(model, data["clean"], data["corrupt"], twin="numpy",
+                             target=inspection.target(model, *last))
+    ids = [*model.begin, *model.tokenizer.encode(data["corrupt"])]
+    named = ids.index(model.tokenizer.encode(" Soren")[0])
+
+    def share():
+        return float(re.search(r": (-?[\d.]+) of the difference", status(browser))[1])
+
+    assert status(browser).startswith("“Soren”, the stream that enters layer 0: 1.000 of the")
+    assert "logit of “Farid” less that of “Soren”" in status(browser)
+    Select(browser.find_element(By.ID, "patching-layer")).select_by_value("1")
+    assert abs(share() - found.recovered_LN[1, named]) < 1e-3
+    browser.find_element(By.ID, "patching-tokens").send_keys(Keys.END)        # by keyboard
+    assert abs(share() - found.recovered_LN[1, len(ids) - 1]) < 1e-3
+    browser.find_element(By.ID, f"patching-tokens-{named + 1}").click()       # by mouse
+    assert status(browser).startswith("“,”") and abs(
+        share() - found.recovered_LN[1, named + 1]) < 1e-3
+    browser.find_element(By.CSS_SELECTOR, "button").click()
+    looks = ("return Array.from(document.querySelectorAll('#patching-tokens .token'), "
+             "(token) => Number(token.style.getPropertyValue('--look')) ** 2)")
+    for _ in range(300):
+        browser.execute_async_script("setTimeout(arguments[0], 100)")
+        shown = browser.execute_script(looks)
+        if shown[-1] > 0:
+            break
+    assert_close(np.array(shown), np.clip(found.recovered_LN[1], 0, 1), 2e-3)
+    box = browser.find_element(By.ID, "patching-clean")
+    box.send_keys(" <b>")
+    assert "of equal length" in settled(browser, status(browser))
+    assert not browser.find_elements(By.TAG_NAME, "b")
+
+
 SCHEMES = {"tensor": "tensor", "channel": "channel", "group": "group32"}
 
 
@@ -230,6 +298,9 @@ def test_rounding_in_the_page_costs_what_it_costs_in_python(with_model, browser,
     assert abs(shown[0] - {"tensor": bits, "channel": bits + 0.24, "group": bits + 0.5}[per]) < 0.03
     if (per, bits) == ("channel", 8):                           # what is stored already
         assert shown[1] == shown[2]
+        assert drag(browser, "rounding-bits", 0) == 2           # by mouse
+        said = settled(browser, said, "2.")
+        assert float(re.search(r"([\d.]+) nats per", said)[1]) > shown[1] + 0.5
 
 
 def test_the_lesson_s_model_is_taken_apart_in_its_page(with_model, browser, model):
@@ -239,6 +310,7 @@ def test_the_lesson_s_model_is_taken_apart_in_its_page(with_model, browser, mode
         ".dataset.ready ? done() : setTimeout(look, 50); look();")
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import Select
     verdict = browser.find_element(By.ID, "live-verdict").text
     gap = float(verdict.rsplit(" ", 1)[1].rstrip("."))
     logits_V = inspection.logits_of(model, data["prompt"], twin="numpy")[0, -1]
@@ -254,3 +326,19 @@ def test_the_lesson_s_model_is_taken_apart_in_its_page(with_model, browser, mode
     said = browser.find_element(By.ID, "live-verdict").text
     gap = float(re.search(r": ([\d.−-]+),", said)[1].replace("−", "-"))
     assert abs(gap - (edited[names[0]] - edited[names[1]])) < 0.01
+    Select(browser.find_element(By.ID, "live-mode")).select_by_value("patched")
+    carrier = read_results(ROOT / "lessons" / "15_inside")["exact"]["shown"]["carrier"]
+    cell = browser.find_element(By.ID, f"live-{carrier.replace('.', '-')}")
+    cell.click()                                                     # by mouse: the name's head
+    browser.execute_async_script(
+        "const [was, done] = arguments, at = document.getElementById('live-verdict'), look = () => "
+        "at.textContent !== was ? done() : setTimeout(look, 50); look();", said)
+    assert cell.get_attribute("aria-label").endswith(", patched")
+    other = inspection.record(model, data["other"], twin="numpy")
+    layer, head = map(int, carrier.split("."))
+    edited = inspection.logits_of(
+        model, data["prompt"], [inspection.swap(f"layers.{layer}.z", other, heads=[head])],
+        twin="numpy")[0, -1]
+    said = browser.find_element(By.ID, "live-verdict").text
+    gap = float(re.search(r": ([\d.−-]+),", said)[1].replace("−", "-"))
+    assert abs(gap - (edited[names[0]] - edited[names[1]])) < 0.01 and gap < 0
