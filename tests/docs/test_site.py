@@ -12,8 +12,12 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -131,8 +135,52 @@ def test_the_home_page_writes(site, browser):
     eventually(browser, "return document.querySelector('.compared').textContent.length > 0", True, 60)
     assert browser.execute_script(text)[given] != " Farid"
     assert browser.get_log("browser") == []
-    for model in ("assets/javascripts/story.js", "lessons/model.js"):
-        assert (site / model).stat().st_size < 1_500_000
+    assert (site / "lessons" / "model.js").stat().st_size < 1_500_000
+
+
+def files_of(browser):
+    """{address: bytes} of what was asked for since the log was read last."""
+    sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = {m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"}
+    return {url for url in urls if url.startswith(("file:", "http:"))}
+
+
+@pytest.fixture
+def served(site, browser):
+    """The address of the site over a network: that of this machine alone."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    limits = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", limits | {"offline": False})
+    yield f"http://127.0.0.1:{server.server_port}"
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", limits | {"offline": True})
+    server.shutdown()
+    server.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("where", ["from disk", "over http"])
+def test_the_home_page_is_light_until_one_searches(where, site, browser, request):
+    """At most 1.5 MB as it opens; the index comes when the search is opened, and finds."""
+    base = site.as_uri() if where == "from disk" else request.getfixturevalue("served")
+    browser.get("about:blank")
+    browser.get_log("performance")
+    browser.get(f"{base}/index.html")
+    browser.execute_async_script("setTimeout(arguments[0], 1500)")
+    asked = files_of(browser)
+    assert f"{base}/assets/javascripts/story.js" in asked and not re.search("search_index", str(asked))
+    sizes = [(site / unquote(url.removeprefix(base + "/")).split("?")[0]).stat().st_size for url in asked]
+    assert 900_000 < sum(sizes) <= 1_500_000
+    found = search(browser, "perplexity")
+    assert any(re.search("search_index", url) for url in files_of(browser))
+    assert re.search("glossary.html|02_counting.html", found[0])
+    browser.get(found[0])
+    assert "h=perplexity" in browser.current_url
+    eventually(browser, "return document.querySelectorAll('mark[data-md-highlight]').length > 0", True)
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +329,18 @@ def test_tabs_are_linked(site, browser):
     eventually(browser, chosen, ["JAX"])
 
 
+def search(browser, word: str) -> list[str]:
+    """The addresses that the search finds, the best first."""
+    browser.execute_script("document.querySelector('[data-md-toggle=search]').click()")
+    browser.find_element("css selector", ".md-search__input").send_keys(word)
+    for _ in range(50):
+        browser.execute_async_script("setTimeout(arguments[0], 100)")
+        found = browser.execute_script("return [...document.querySelectorAll('.md-search-result__item')].map(i => i.querySelector('a').href)")
+        if found:
+            break
+    return found
+
+
 @pytest.mark.parametrize("word, page",
                          [("perplexity", "glossary.html|02_counting.html"),
                           ("backprop", "glossary.html|06_backward.html"),
@@ -290,20 +350,14 @@ def test_tabs_are_linked(site, browser):
 def test_the_search_finds_from_disk(word, page, site, browser):
     """What explains a word is among the first three pages found."""
     show(browser, site / "index.html")
-    browser.execute_script("document.querySelector('[data-md-toggle=search]').click()")
-    browser.find_element("css selector", ".md-search__input").send_keys(word)
-    for _ in range(50):
-        browser.execute_async_script("setTimeout(arguments[0], 100)")
-        found = browser.execute_script("return [...document.querySelectorAll('.md-search-result__item')].map(i => i.querySelector('a').href)")
-        if found:
-            break
+    found = search(browser, word)
     assert any(re.search(page, link) for link in found[:3]), found
 
 
 @pytest.mark.skipif("AXE" not in os.environ,
                     reason="needs AXE=path of axe.min.js (npm install axe-core)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "lessons/15_inside/report.html"])
 def test_accessibility(page, scheme, site, browser):
     for size in SIZES:
         show(browser, site / page, size, scheme)
