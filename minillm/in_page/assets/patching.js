@@ -19,7 +19,8 @@ function Patching(host, model, settings) {
   const [line, draw_line] = token_line("patching-tokens", (id) => begin.includes(id) ? "^" : shown(id), (t) => { at = t; draw(); });
   const status = el("p", { class: "status", role: "status" }), next = el("ol", { class: "next" });
   host.append(el("section", { "aria-label": "Patch a name" }, one_label, one, other_label, other,
-    el("div", { class: "buttons" }, el("label", { for: "patching-layer" }, "The stream that enters layer ", layer), all), line, status, next));
+    el("div", { class: "buttons" }, el("label", { for: "patching-layer" }, "The stream that enters layer ", layer), all), line, status, next,
+    el("p", { class: "why" }, "The stronger the line under a token, the more comes back when its vector is put in. The bars: what may come next; the mark is without the patch.")));
 
   function run(ids) {                          // logits after the last token, and the streams that entered the layers
     const entered = [], cache = init_cache(config, ids.length);
