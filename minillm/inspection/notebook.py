@@ -204,8 +204,14 @@ def colours(share: float, signed: bool) -> str:
     low = min(int(place), len(stops) - 2)
     red, green, blue = (round(a + (b - a) * (place - low)) for a, b in zip(stops[low],
                                                                            stops[low + 1]))
-    ink = "#10151d" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#fff"
+    ink = "#000" if luminance(red, green, blue) > 0.179 else "#fff"  # 4.5 to 1 or more, always
     return f"background:#{red:02x}{green:02x}{blue:02x};color:{ink}"
+
+
+def luminance(*rgb: int) -> float:
+    """How light a colour is, 0 to 1: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance."""
+    linear = [v / 3294.6 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in rgb]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
 
 def cut(text: str) -> str:

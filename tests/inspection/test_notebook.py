@@ -97,7 +97,7 @@ def test_the_numbers_of_the_cells_are_those_of_the_arrays():
     ]
     assert "r&lt;0, c0: 0.25" in text
     assert notebook.colours(1, False) == "background:#123f73;color:#fff"
-    assert notebook.colours(0, True) == "background:#f5f6f8;color:#10151d"
+    assert notebook.colours(0, True) == "background:#f5f6f8;color:#000"
     assert notebook.cut("x" * 40) == "x" * 23 + "…"
 
 
@@ -109,3 +109,13 @@ def test_positions_are_named_by_their_tokens(model):
     ]
     several = inspection.logit_lens(model, [ids, ids[:2]], twin="numpy")
     assert [len(each.words.tokens) for each in several] == [len(ids), 2]
+
+
+def test_what_stands_in_a_cell_can_be_read():
+    """WCAG's contrast of ink on its cell, (light + 0.05) / (dark + 0.05), is at least 4.5."""
+    for signed in (True, False):
+        for share in np.random.default_rng(0).uniform(-1 if signed else 0, 1, 300):
+            ground, ink = notebook.colours(share, signed).removeprefix("background:#").split(";color:#")
+            light = [notebook.luminance(*(int(text[i:i + 2], 16) for i in (0, 2, 4)))
+                     for text in (ground, ink if len(ink) == 6 else "".join(c * 2 for c in ink))]
+            assert (max(light) + 0.05) / (min(light) + 0.05) >= 4.5, (share, signed)

@@ -97,7 +97,8 @@ function mix(stops, x) {
 const ramp = (kind) => RAMPS[dark.matches ? "dark" : "light"][kind];
 const colour = (kind, x) => mix(ramp(kind), kind === "both" ? (x + 1) / 2 : x);
 const css = (c) => "rgb(" + c.join(",") + ")";
-const inkOn = (c) => (0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2] > 140 ? "#10151d" : "#ffffff");
+const linear = (v) => v <= 10 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+const inkOn = (c) => (0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2]) > 0.179 ? "#000000" : "#ffffff");
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 function legend(kind, low, high) {
   const bar = el("i");
@@ -713,7 +714,7 @@ function circuits() {
   const others = el("p", {}, "Computed for heads "), said = el("p", { class: "why" }), body = el("div", { class: "pair" });
   for (let i = 0; i < A.circuit_head.shape[0]; i++) { const head = [at("circuit_head", i, 0), at("circuit_head", i, 1)];
     others.append(el("button", { on: { click: () => set({ head }) } }, head.join(".")), " "); }
-  const table = el("div", { class: "table tokens-table" }), map = el("div");
+  const table = el("div", { class: "table tokens-table", tabindex: 0, role: "region", "aria-label": "What the head's OV circuit does" }), map = el("div");
   body.append(el("div", {}, el("h3", {}, "OV: looks at, makes likelier, makes less likely"), table), el("div", {}, el("h3", {}, "QK: who attends to whom"), map));
   made.append(others, said, body);
   onDraw(() => {
