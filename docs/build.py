@@ -120,7 +120,8 @@ class Site(pages.PageRenderer):
 lesson 15 writes a story, by a script that your browser does not run.</noscript></div>
 <script src="{script}" async></script>
 
-The model of [lesson 15]({lesson}), rounded to [4 bits]({bits}), runs in this page. The lesson finds which head carries the name
+The model of [lesson 15]({lesson}), rounded to [4 bits]({bits}), runs in
+this page. The lesson finds which head carries the name
 from where it was read to where it is needed. In this story it is head {shown["carrier"]}: take it
 out, and *{shown["names"][0]}* is forgotten.""")
 

@@ -48,7 +48,7 @@ def playground(options):
 
 
 def rounded(model, scheme: str):
-    """The model with its matrices as `scheme`, one of quantized.NAMES, has them. Raises UserError."""
+    """The model with its matrices rounded to a scheme of quantized.NAMES. Raises UserError."""
     from dataclasses import replace
 
     from minillm.architecture.quantized import scheme_named

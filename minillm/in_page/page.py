@@ -20,7 +20,8 @@ from minillm.loading import Model
 
 SCRIPTS = ("llama.js", "tokenizer.js", "loading.js", "elements.js", "playground.js")
 WIDGET = ("llama.js", "elements.js")  # and its own
-WITH_MODEL = ("attending", "lens", "live", "patching", "rounding")  # widgets that run the model of `shared`
+# widgets that run the model of `shared`
+WITH_MODEL = ("attending", "lens", "live", "patching", "rounding")
 HOST = 'document.getElementById("playground")'
 START = f"""const data = JSON.parse(document.getElementById("data").textContent);
 Playground({HOST}, load(data), data.settings);"""

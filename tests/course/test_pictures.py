@@ -12,6 +12,7 @@ from helpers import ROOT
 from minillm.course import pictures
 from minillm.course.demos import read_results
 from minillm.course.lessons import all_lessons
+from minillm.course.pictures.drawing import NARROW
 
 DRAWN = [(lesson.folder, name) for lesson in all_lessons()
          for name in re.findall(r"\{\{ picture (\w+) \}\}", lesson.text)]
@@ -47,6 +48,7 @@ def test_a_drawing_is_said_in_words_and_fetches_nothing(folder, name):
     made = drawing(folder, name)
     tree = ElementTree.fromstring(made.svg())
     assert len(made.title.split()) >= 12
+    assert made.width <= NARROW                                # read on a phone without scrolling
     ids = [part.get("id") for part in tree.iter() if part.get("id")]
     assert len(ids) == len(set(ids))
     used = set(re.findall(r"url\(#([^)]+)\)", made.svg()))

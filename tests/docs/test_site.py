@@ -138,10 +138,11 @@ def test_the_home_page_writes(site, browser):
     assert (site / "lessons" / "model.js").stat().st_size < 1_500_000
 
 
-def files_of(browser):
-    """{address: bytes} of what was asked for since the log was read last."""
+def files_of(browser) -> set[str]:
+    """The addresses that were asked for since the log was read last."""
     sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = {m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"}
+    urls = {m["params"]["request"]["url"] for m in sent
+            if m["method"] == "Network.requestWillBeSent"}
     return {url for url in urls if url.startswith(("file:", "http:"))}
 
 
@@ -172,14 +173,17 @@ def test_the_home_page_is_light_until_one_searches(where, site, browser, request
     browser.get(f"{base}/index.html")
     browser.execute_async_script("setTimeout(arguments[0], 1500)")
     asked = files_of(browser)
-    assert f"{base}/assets/javascripts/story.js" in asked and not re.search("search_index", str(asked))
-    sizes = [(site / unquote(url.removeprefix(base + "/")).split("?")[0]).stat().st_size for url in asked]
+    assert f"{base}/assets/javascripts/story.js" in asked
+    assert not re.search("search_index", str(asked))
+    sizes = [(site / unquote(url.removeprefix(base + "/")).split("?")[0]).stat().st_size
+             for url in asked]
     assert 900_000 < sum(sizes) <= 1_500_000
     found = search(browser, "perplexity")
     assert any(re.search("search_index", url) for url in files_of(browser))
     assert re.search("glossary.html|02_counting.html", found[0])
     browser.get(next(link for link in found if "h=perplexity" in link))
-    eventually(browser, "return document.querySelectorAll('mark[data-md-highlight]').length > 0", True)
+    marked = "return document.querySelectorAll('mark[data-md-highlight]').length > 0"
+    eventually(browser, marked, True)
 
 
 @pytest.fixture(scope="module")

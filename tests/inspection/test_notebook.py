@@ -115,7 +115,8 @@ def test_what_stands_in_a_cell_can_be_read():
     """WCAG's contrast of ink on its cell, (light + 0.05) / (dark + 0.05), is at least 4.5."""
     for signed in (True, False):
         for share in np.random.default_rng(0).uniform(-1 if signed else 0, 1, 300):
-            ground, ink = notebook.colours(share, signed).removeprefix("background:#").split(";color:#")
+            said = notebook.colours(share, signed)
+            ground, ink = said.removeprefix("background:#").split(";color:#")
             light = [notebook.luminance(*(int(text[i:i + 2], 16) for i in (0, 2, 4)))
                      for text in (ground, ink if len(ink) == 6 else "".join(c * 2 for c in ink))]
             assert (max(light) + 0.05) / (min(light) + 0.05) >= 4.5, (share, signed)

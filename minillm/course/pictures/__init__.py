@@ -48,99 +48,90 @@ def whole() -> Drawing:
 def block() -> Drawing:
     """The shapes through one block of the model."""
     d = Drawing(
-        700, 640,
+        384, 700,
         "Shapes through one block: the residual stream of B texts, T tokens and D numbers passes a "
         "norm and attention with H query heads and K key and value heads of size E, which is added "
         "back; then a norm and a feed-forward of width F, which is added back.")
-    d.text(60, 22, "resid_pre  (B, T, D)", "strong", "start")
-    d.arrow((40, 10), (40, 610))
-    d.box(90, 40, 130, 40, "norm")
-    d.arrow((40, 60), (86, 60)).arrow((155, 80), (155, 108))
-    for x, name, shape in ((90, "q", "(B, H, T, E)"), (240, "k", "(B, K, S, E)"),
-                           (390, "v", "(B, K, S, E)")):
-        d.box(x, 112, 130, 46, name, shape)
-    d.arrow((155, 94), (305, 94), (305, 108)).arrow((305, 94), (455, 94), (455, 108))
-    d.box(90, 190, 280, 46, "rope: turn q and k by their positions")
-    d.arrow((155, 158), (155, 186)).arrow((305, 158), (305, 186))
-    d.box(90, 266, 280, 46, "scores, then pattern", "(B, K, G, T, S)", kind="first")
-    d.arrow((155, 236), (155, 262)).arrow((305, 236), (305, 262))
-    d.box(90, 342, 430, 46, "z = pattern v", "(B, T, H, E)")
-    d.arrow((230, 312), (230, 338)).arrow((455, 158), (455, 338))
-    d.box(560, 342, 120, 46, "o_proj", "(B, T, D)")
-    d.arrow((520, 365), (556, 365))
-    d.box(22, 410, 36, 36, "+")
-    d.arrow((620, 388), (620, 428), (62, 428))
-    d.text(80, 420, "attn_out", "soft", "start")
-    d.text(60, 470, "resid_mid  (B, T, D)", "strong", "start")
-    d.box(90, 488, 90, 46, "norm").box(220, 488, 160, 46, "gate, up", "(B, T, F)", kind="second")
-    d.box(420, 488, 160, 46, "silu(gate) up", "(B, T, F)", kind="second")
-    d.arrow((40, 511), (86, 511)).arrow((180, 511), (216, 511)).arrow((380, 511), (416, 511))
-    d.box(22, 560, 36, 36, "+")
-    d.arrow((500, 534), (500, 578), (62, 578))
-    d.text(80, 570, "mlp_out = down_proj of it  (B, T, D)", "soft", "start")
-    d.text(60, 628, "resid_post  (B, T, D)", "strong", "start")
+    d.text(42, 22, "resid_pre  (B, T, D)", "strong", "start")
+    d.arrow((26, 10), (26, 690))
+    d.box(58, 40, 100, 36, "norm")
+    d.arrow((26, 58), (54, 58)).arrow((108, 76), (108, 104))
+    for x, name, shape in ((58, "q", "(B, H, T, E)"), (168, "k", "(B, K, S, E)"),
+                           (278, "v", "(B, K, S, E)")):
+        d.box(x, 108, 100, 46, name, shape)
+    d.arrow((108, 90), (218, 90), (218, 104)).arrow((218, 90), (328, 90), (328, 104))
+    d.box(58, 186, 210, 42, "rope: turn by position")
+    d.arrow((108, 154), (108, 182)).arrow((218, 154), (218, 182))
+    d.box(58, 260, 210, 46, "scores, then pattern", "(B, K, G, T, S)", kind="first")
+    d.arrow((108, 228), (108, 256)).arrow((218, 228), (218, 256))
+    d.box(58, 338, 320, 46, "z = pattern v", "(B, T, H, E)")
+    d.arrow((163, 306), (163, 334)).arrow((328, 154), (328, 334))
+    d.box(148, 416, 140, 46, "o_proj", "(B, T, D)").arrow((218, 384), (218, 412))
+    d.box(8, 421, 36, 36, "+").arrow((148, 439), (48, 439)).text(98, 432, "attn_out")
+    d.text(42, 492, "resid_mid  (B, T, D)", "strong", "start")
+    d.box(58, 508, 66, 46, "norm").box(144, 508, 96, 46, "gate, up", "(B, T, F)", kind="second")
+    d.box(260, 508, 118, 46, "silu(gate) up", "(B, T, F)", kind="second")
+    d.arrow((26, 531), (54, 531)).arrow((124, 531), (140, 531)).arrow((240, 531), (256, 531))
+    d.box(249, 586, 129, 46, "down_proj", "(B, T, D)").arrow((319, 554), (319, 582))
+    d.box(8, 591, 36, 36, "+").arrow((249, 609), (48, 609)).text(148, 602, "mlp_out")
+    d.text(42, 668, "resid_post  (B, T, D)", "strong", "start")
     return d
 
 
 def merging() -> Drawing:
     """Byte-pair encoding of aaabdaaabac, step by step (the example of lesson 01)."""
-    d = Drawing(700, 300,
+    d = Drawing(388, 232,
                 "Byte-pair encoding of the eleven bytes aaabdaaabac: a a becomes Z, nine tokens "
                 "are left; then a b becomes Y, seven are left; then Z Y becomes X, five are left.")
     rows = ("a a a b d a a a b a c", "Z a b d Z a b a c", "Z Y d Z Y a c", "X d X a c")
     notes = ("11 bytes", "Z = a a", "Y = a b", "X = Z Y")
     bytes_of, new = {"Z": 2, "Y": 2, "X": 4}, ("", "Z", "Y", "X")
     for i, (row, note) in enumerate(zip(rows, notes)):
-        x, y = 10, 12 + 74 * i
+        x, y = 4, 10 + 56 * i
         for token in row.split():
-            width = 50 * bytes_of.get(token, 1)
-            d.box(x, y, width - 6, 44, token, kind="first" if token == new[i] else "plain")
+            width = 28 * bytes_of.get(token, 1)
+            d.box(x, y, width - 5, 40, token, kind="first" if token == new[i] else "plain")
             x += width
-        d.text(570, y + 20, note, "strong", "start")
-        d.text(570, y + 38, f"{len(row.split())} tokens", "soft", "start")
+        d.text(322, y + 18, note, "strong", "start")
+        d.text(322, y + 35, f"{len(row.split())} tokens", "soft", "start")
     return d
 
 
 def attention() -> Drawing:
     """One query against three keys: scores, shares, the mean of the values (the numbers of lesson 03)."""
-    d = Drawing(700, 330, "Attention of the third token: its query is compared with the key of each of the three tokens, "
+    d = Drawing(384, 348, "Attention of the third token: its query is compared with the key of each of the three tokens, "
                           "which gives the scores 0, ln 2 and ln 5; the softmax makes them the shares 1/8, 2/8 and 5/8; "
                           "the result is the mean of the three values by these shares, (2, 6).")
-    d.box(20, 134, 120, 56, "query 3", "what I look for", kind="first")
-    for i, (score, share, value) in enumerate(
-        (("0", "1/8", "(8, 0)"), ("ln 2", "2/8", "(4, 4)"), ("ln 5", "5/8", "(0, 8)"))):
-        y = 30 + 104 * i
-        d.box(196, y, 92, 56, f"key {i + 1}").box(332, y, 66, 56,
-                                                  score).box(442, y, 66, 56, share, kind="second")
-        d.box(552, y, 128, 56, f"value {i + 1}", value)
-        d.arrow((140, 162), (168, 162), (168, y + 28),
-                (192, y + 28)).arrow((288, y + 28), (328, y + 28))
-        d.line((508, y + 28), (552, y + 28)).text(530, y + 22, "×")
-    d.text(365, 20, "score").text(475, 20, "share")
-    d.line((420, 58), (420, 266)).line((398, 58), (420, 58)).line((398, 162), (420, 162)).line(
-        (398, 266), (420, 266))
-    for y in (58, 162, 266):
-        d.arrow((420, y), (438, y))
-    d.text(420, 316,
-           "the softmax sees all scores of the query at once; added up, share × value = (2, 6)")
-    return d
+    d.box(4, 8, 120, 48, "query 3", "what I look for", kind="first")
+    d.text(158, 84, "score").text(250, 84, "share")
+    rows = (("0", "1/8", "(8, 0)"), ("ln 2", "2/8", "(4, 4)"), ("ln 5", "5/8", "(0, 8)"))
+    for i, (score, share, value) in enumerate(rows):
+        y = 94 + 68 * i
+        d.box(38, y, 64, 48, f"key {i + 1}").box(132, y, 52, 48, score)
+        d.box(224, y, 52, 48, share, kind="second").box(302, y, 78, 48, f"value {i + 1}", value)
+        d.arrow((16, y + 24), (34, y + 24)).arrow((102, y + 24), (128, y + 24))
+        d.line((184, y + 24), (203, y + 24)).arrow((203, y + 24), (220, y + 24))
+        d.text(289, y + 29, "×")
+    d.line((16, 56), (16, 254)).line((203, 118), (203, 254))
+    d.text(192, 318, "the softmax sees all scores of the query at once;")
+    return d.text(192, 338, "added up, share × value = (2, 6)")
 
 
 def cache() -> Drawing:
     """Writing with a cache: keys and values of earlier tokens are kept, one row is new."""
-    d = Drawing(700, 250, "Writing with a cache: the keys and values of the tokens so far, Once there was, are kept from "
+    d = Drawing(384, 250, "Writing with a cache: the keys and values of the tokens so far, Once there was, are kept from "
                           "earlier steps; for the new token a, one query, one key and one value are computed, the key and "
                           "value are added to the cache, and the query looks at all of them.")
     for i, token in enumerate(("Once", "there", "was", "a")):
-        x, kind = 130 + 112 * i, "second" if token == "a" else "plain"
-        d.text(x + 48, 24, token, "strong")
-        d.box(x, 40, 96, 44, f"key {i + 1}", kind=kind).box(x, 96, 96, 44, f"value {i + 1}",
+        x, kind = 48 + 82 * i + 12 * (token == "a"), "second" if token == "a" else "plain"
+        d.text(x + 36, 24, token, "strong")
+        d.box(x, 40, 72, 44, f"key {i + 1}", kind=kind).box(x, 96, 72, 44, f"value {i + 1}",
                                                             kind=kind)
-    d.box(118, 32, 340, 116, kind="frame")
-    d.text(288, 168, "kept: the cache").text(514, 168, "new in this step")
-    d.box(466, 186, 96, 44, "query 4", kind="first")
-    d.line((466, 208), (90, 208)).arrow((90, 208), (90, 62), (114, 62))
-    d.text(280, 226, "one query looks at every key, old and new")
+    d.box(38, 32, 256, 116, kind="frame")
+    d.text(166, 168, "kept: the cache").text(336, 168, "new now")
+    d.box(306, 186, 72, 44, "query 4", kind="first")
+    d.line((306, 208), (16, 208)).arrow((16, 208), (16, 62), (34, 62))
+    d.text(161, 228, "one query looks at every key, old and new")
     return d
 
 
