@@ -26,10 +26,13 @@
     lora_smollm2.json     benchmarks/lora_smollm2.py
     real_checkpoint.json  benchmarks/real_checkpoint.py (rows are kept that are not measured again)
     cost.json             benchmarks/cost.py (--decode measures writing too)
+    scaling.json          benchmarks/scaling.py --json
+    rate_transfer.json    benchmarks/rate_transfer.py --json
 """
 
 import ast
 import json
+import math
 import re
 import statistics
 import textwrap
@@ -109,7 +112,8 @@ def figures() -> str:
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
     return "\n".join(lines + quantization() + real_quantization() + int8_speed()
                      + distillation(read("distillation.json")) + inspection() + real_checkpoint()
-                     + tuning() + rewards() + lora_smollm2() + costs())
+                     + tuning() + rewards() + lora_smollm2() + costs() + scaling()
+                     + rate_transfer())
 
 
 def training_variants() -> list[str]:
@@ -160,6 +164,94 @@ def costs() -> list[str]:
                                for twin in ("numpy", "jax"))
             lines.append(f"  | {row['model']} | {row['bandwidth'] / 1e9:.1f} | "
                          f"{row['predicted']:,.0f} | {twins} |")
+    return lines
+
+
+def scaling() -> list[str]:
+    """Losses by size and tokens, the law, its prediction, the frontier, and repeated text."""
+    found = read("scaling.json")
+    if "largest" not in found:
+        return []
+    about, predicted, largest = found["setting"], found["predicted"], found["largest"]
+    grid = {(run["N"], run["D"]): run for run in found["runs"].values() if run != largest
+            and (run["factor"], run["seed"], run["epochs"]) == (about["factor"], 0, 1)}
+    sizes, lengths = (sorted({at[i] for at in grid}) for i in (0, 1))
+    lines = ["", "- **A scaling law whose irreducible loss is known** (`benchmarks/scaling.py`; "
+             f"{about['machine']['processor']}, one core, {about['minutes']:.0f} minutes in all): "
+             f"{len(grid)} models of two layers on stories that never repeat, held-out nats a "
+             f"token, {about['vocab_size']:,} tokens in the vocabulary. All rates are "
+             f"{about['factor']:g} times the default ones, the best for one size at two lengths. "
+             f"The floor of these stories is {about['floor']:.4f}, the exact entropy of the story "
+             f"world {about['entropy']:.4f}:", "",
+             "  | parameters without the embedding | " + " | ".join(
+                 f"{D:,} tokens" for D in lengths) + " |", "  |---:|" + "---:|" * len(lengths)]
+    lines += [f"  | {N:,} | " + " | ".join(
+        f"{grid[N, D]['loss']:.4f}" if (N, D) in grid else "" for D in lengths) + " |"
+        for N in sizes]
+    fits = {name: fit for name, fit in predicted.items() if isinstance(fit, dict)}
+    lines += ["", "  L = E + A / N^a + B / D^b, with the 95% interval of the residual bootstrap, and "
+              f"the loss of a model of {predicted['N']:,} parameters after {predicted['D']:,} "
+              "tokens, written down before it was trained (interval: of one run):", "",
+              "  | fitted to | E | a | b | predicted | trained |", "  |---|---:|---:|---:|---:|---:|"]
+    for name, fit in fits.items():
+        excess = about["floor"] if name.startswith("of the excess") else 0.0
+        E = [excess + x for x in fit["law"]["E"]]
+        lines.append(f"  | {name} | {bounds(E, 3)} | {bounds(fit['law']['a'], 2)} | "
+                     f"{bounds(fit['law']['b'], 2)} | {bounds(fit['loss'], 4)} | "
+                     f"{largest['loss']:.4f} |")
+    lines += ["", "  The best size for a given compute C = 6 N D grows as C to this power; and the "
+              "best size at the compute of the largest model:", "",
+              "  | read from | power | best N |", "  |---|---:|---:|"]
+    lines += [f"  | {name} | {bounds(way['exponent'], 2)} | {bounds(way['best N'], 0)} |"
+              for name, way in found["frontier"].items()]
+    rows, seeds = found.get("repetition"), found.get("seeds")
+    if rows:
+        lines += ["", f"  The same {rows[0]['D']:,} tokens from fewer stories ({rows[0]['N']:,} "
+                  "parameters; worth: fresh tokens that give the same loss):", "",
+                  "  | epochs | stories | nats a token | above the floor | worth |",
+                  "  |---:|---:|---:|---:|---:|"]
+        lines += [f"  | {row['epochs']} | {row['stories']:,} | {row['loss']:.4f} | "
+                  f"{row['above_floor']:+.1%} | " +
+                  (f"{row['worth']:,.0f} |" if row["worth"] else "less than any run |")
+                  for row in rows]
+    if seeds:
+        losses = [run["loss"] for run in seeds]
+        lines += ["", f"  {len(losses)} seeds of {seeds[0]['N']:,} parameters and "
+                  f"{seeds[0]['D']:,} tokens: {statistics.mean(losses):.4f} ± "
+                  f"{statistics.stdev(losses):.4f}."]
+    return lines
+
+
+def bounds(values: list[float], digits: int) -> str:
+    """"1.23 (1.00 to 1.50)"."""
+    value, low, high = (f"{x:,.{digits}f}" for x in values)
+    return f"{value} ({low} to {high})"
+
+
+def rate_transfer() -> list[str]:
+    """The best rate of each depth of the dial, and what another depth's best costs there."""
+    found = read("rate_transfer.json")
+    if not found:
+        return []
+    about = found["setting"]
+    lines = ["", "- **Does one rate serve the dial?** (`benchmarks/rate_transfer.py`; "
+             f"{about['machine']['processor']}, one core, {about['minutes']:.0f} minutes in all): "
+             f"{about['steps']} steps of {about['batch']} x {about['context']} tokens of stories, "
+             f"rates in multiples of the default ones. muP is the same model at depth "
+             f"{about['base']}. Lowest: of the parabola through the best rate and its neighbours, "
+             f"factors of 2 apart. Held-out nats a token:", "",
+             "  | optimizer, way | depth | best rate | lowest at | loss there | "
+             f"at depth {about['base']}'s best | costs |", "  |---|---:|---:|---:|---:|---:|---:|"]
+    for name, rows in found["found"].items():
+        for depth, row in rows.items():
+            best, kept = (row["losses"][f"{row[key]:g}"] for key in ("best", "kept"))
+            kept = math.inf if kept is None else kept
+            lines.append(f"  | {name} | {depth} | {row['best']:g} | {row['lowest at']:.2f} | "
+                         f"{best:.4f} | {kept:.4f} | {kept - best:+.4f} |")
+    lines += ["", f"  Three seeds at depth {about['seeds_at']}:", "",
+              "  | optimizer, way, rate | nats a token |", "  |---|---:|"]
+    lines += [f"  | {name} | {statistics.mean(losses):.4f} ± {statistics.stdev(losses):.4f} |"
+              for name, losses in found["seeds"].items()]
     return lines
 
 

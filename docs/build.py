@@ -98,6 +98,10 @@ class Site(pages.PageRenderer):
         """Sizes and losses along the path of one model, in both colour schemes."""
         return self.drawn(pictures.path_of_a_model)
 
+    def make_rates_by_depth(self, _):
+        """Loss against rate by depth, in both colour schemes."""
+        return self.drawn(pictures.rates_by_depth)
+
     def make_further_cases(self, _):
         """What is odd about a file, what minillm and the reference do: further_cases.json."""
         rows = ["| what is odd | minillm | the reference |", "|---|---|---|"]

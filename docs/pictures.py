@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 def reference_curves(results, new):
     """The bands of minillm/training/reference_curves.json (a figure, not a diagram: see minillm/course/demos.py)."""
@@ -55,3 +56,24 @@ def path_of_a_model(results, new):
     right.grid(alpha=0.5)
     yield ("path-sizes", "Megabytes against nats above the floor, for teacher, int8 teacher, student and int8 student: "
            "int8 moves left and not up, the student moves left and up.", figure)
+
+
+def rates_by_depth(results, new):
+    """benchmarks/results/rate_transfer.json: loss against rate, a panel for each way."""
+    found = json.loads((RESULTS / "rate_transfer.json").read_text(encoding="utf-8"))["found"]
+    figure, panels = new(7.0, 5.6, nrows=2, ncols=2, sharex=True)
+    for axes, (name, rows) in zip(panels.flat, found.items()):
+        for colour, (depth, row) in zip(new.ink["lines"], rows.items()):
+            points = [(float(rate), loss) for rate, loss in row["losses"].items() if loss]
+            axes.plot(*zip(*points), "o-", color=colour, label=f"depth {depth}")
+        axes.axvline(row["kept"], linestyle=":", color=new.ink["text"])
+        axes.set(xscale="log", title=name)
+        axes.grid(alpha=0.5)
+    panels[0, 0].legend(fontsize=8)
+    for axes in panels[1]:
+        axes.set_xlabel("rates, in multiples of the default")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("nats a token")
+    yield ("rates-by-depth", "Held-out loss against the learning rate, a line for each depth of "
+           "the dial, in four panels: AdamW and Muon, as they are and by muP; the best rate of the "
+           "smallest depth is dotted.", figure)
