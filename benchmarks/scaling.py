@@ -101,7 +101,8 @@ class Bench:
         measured = training.evaluate(in_jax, state["params"], config, self.rows, 32)
         N, D = size(width, steps)
         run = {"width": width, "steps": steps, "factor": factor, "seed": seed, "epochs": epochs,
-               "N": N, "D": D, "stories": stories, "loss": measured["held_out"],
+               "N": N, "D": D, "stories": stories,
+               "loss": float(np.nan_to_num(measured["held_out"], nan=1e9)),  # it diverged
                "above_floor": measured["above_floor"], "seconds": time.perf_counter() - began}
         self.results["runs"][name] = run
         self.save()
