@@ -173,21 +173,31 @@ def scaling() -> list[str]:
     if "largest" not in found:
         return []
     about, predicted, largest = found["setting"], found["predicted"], found["largest"]
-    grid = {(run["N"], run["D"]): run for run in found["runs"].values() if run != largest
-            and (run["factor"], run["seed"], run["epochs"]) == (about["factor"], 0, 1)}
+    grid = {(run["N"], run["D"]): run for run in found["grid"]}
     sizes, lengths = (sorted({at[i] for at in grid}) for i in (0, 1))
     lines = ["", "- **A scaling law whose irreducible loss is known** (`benchmarks/scaling.py`; "
              f"{about['machine']['processor']}, one core, {about['minutes']:.0f} minutes in all): "
-             f"{len(grid)} models of two layers on stories that never repeat, held-out nats a "
-             f"token, {about['vocab_size']:,} tokens in the vocabulary. All rates are "
-             f"{about['factor']:g} times the default ones, the best for one size at two lengths. "
-             f"The floor of these stories is {about['floor']:.4f}, the exact entropy of the story "
+             f"models of two layers on stories that never repeat, held-out nats a token; in "
+             "brackets the multiple of the default rates, the best of those that were tried. The "
+             f"floor of these stories is {about['floor']:.4f}, the exact entropy of the story "
              f"world {about['entropy']:.4f}:", "",
              "  | parameters without the embedding | " + " | ".join(
                  f"{D:,} tokens" for D in lengths) + " |", "  |---:|" + "---:|" * len(lengths)]
     lines += [f"  | {N:,} | " + " | ".join(
-        f"{grid[N, D]['loss']:.4f}" if (N, D) in grid else "" for D in lengths) + " |"
-        for N in sizes]
+        f"{grid[N, D]['loss']:.4f} ({grid[N, D]['factor']:g})" if (N, D) in grid else ""
+        for D in lengths) + " |" for N in sizes]
+    rates = {}
+    for run in found["runs"].values():
+        if (run["seed"], run["epochs"]) == (0, 1) and run != largest:
+            rates.setdefault((run["N"], run["D"]), {})[run["factor"]] = run["loss"]
+    rates = {at: losses for at, losses in rates.items() if len(losses) > 2}
+    factors = sorted({factor for losses in rates.values() for factor in losses})
+    lines += ["", "  No one rate is good for all of them:", "",
+              "  | parameters | tokens | " + " | ".join(f"rates x {x:g}" for x in factors) + " |",
+              "  |---:|---:|" + "---:|" * len(factors)]
+    lines += [f"  | {N:,} | {D:,} | " + " | ".join(
+        f"{losses[x]:.4f}" if x in losses else "" for x in factors) + " |"
+        for (N, D), losses in sorted(rates.items())]
     fits = {name: fit for name, fit in predicted.items() if isinstance(fit, dict)}
     lines += ["", "  L = E + A / N^a + B / D^b, with the 95% interval of the residual bootstrap, and "
               f"the loss of a model of {predicted['N']:,} parameters after {predicted['D']:,} "

@@ -4,11 +4,11 @@
 
 In this order; a run that is in FILE is kept, so that an interrupted benchmark goes on:
 
-    rates       one size, two lengths, several multiples of the default rates: the best serves all
-    grid        sizes x lengths up to a limit of compute, each with a schedule that ends at its own
-                last step
+    rates       one size, two lengths, several multiples of the default rates
+    grid        sizes x lengths, each with a schedule that ends at its own last step, at two of
+                these multiples; the better counts (no one rate is good for all of them)
     prediction  the law is fitted, and the loss of the largest model is written to FILE
-    largest     over ten times the compute of any run of the grid; only now it is trained
+    largest     five times the compute of any run of the grid; only now it is trained
     repetition  as many tokens from a half, a quarter and an eighth of the stories
     seeds       one run of the grid again from other seeds
 
@@ -35,11 +35,13 @@ from minillm.text.storyworld import RECIPE
 from minillm.training.scaling import bootstrap, fit, frontier, predict
 
 MEGABYTES, HELD_OUT, VOCAB_SIZE, BATCH, CONTEXT = 26, 0.04, 1792, 8, 176
-WIDTHS, STEPS, MOST = (16, 24, 32, 48, 64, 96), (250, 500, 1000, 2000, 4000), 2.5e11
-LARGEST = (128, 4200)
-RATES, RATES_AT = (1.0, 2.0, 4.0), ((32, 250), (32, 1000))
+GRID = {250: (16, 24, 32, 48, 64, 96), 500: (16, 24, 32, 48, 64, 96), 1000: (16, 24, 32, 48, 64),
+        2000: (16,)}                                             # steps: widths
+FACTORS, LARGEST, LARGEST_FACTOR = (2.0, 4.0), (128, 1400), 1.0  # wide ones want lower rates
+RATES, RATES_AT = (1.0, 2.0, 4.0, 8.0), ((32, 250), (32, 1000), (64, 1000))
 REPEATED, EPOCHS, SEEDED, SEEDS = (64, 1000), (1, 2, 4, 8), (32, 1000), (0, 1, 2)
-SAMPLES, NAMES = 200, ("E", "A", "B", "a", "b")                  # of the bootstrap, of the law
+REPEATED_FACTOR = 1.0
+SAMPLES, NAMES = 100, ("E", "A", "B", "a", "b")                  # of the bootstrap, of the law
 
 
 def shape(width: int) -> ModelConfig:
@@ -110,22 +112,17 @@ class Bench:
               f"({run['above_floor']:+.1%}), {run['seconds']:.0f} s", flush=True)
         return run
 
-    def best_factor(self) -> float:
-        """The multiple of the default rates with the lowest mean log loss; one more is tried where
-        the best is the first or the last."""
-        tried = dict.fromkeys(RATES)
-        while True:
-            for factor in tried:
-                tried[factor] = np.mean([np.log(self.run(*at, factor)["loss"]) for at in RATES_AT])
-            best = min(tried, key=tried.get)
-            if min(tried) < best < max(tried):
-                return best
-            tried[best / 2 if best == min(tried) else best * 2] = None
-
-    def grid(self, factor: float) -> list[dict]:
-        """The runs that the law is fitted to, the shortest first."""
-        return [self.run(width, steps, factor) for steps in STEPS for width in WIDTHS
-                if np.prod(size(width, steps), dtype=float) <= MOST]
+    def grid(self) -> list[dict]:
+        """The runs that the law is fitted to, the shortest first; of each size and length the best
+        of the rates that were tried."""
+        tried = [self.run(*at, factor) for at in RATES_AT for factor in RATES
+                 if at != RATES_AT[-1] or factor < max(RATES)]
+        tried += [self.run(width, steps, factor) for steps, widths in GRID.items()
+                  for width in widths for factor in FACTORS]
+        best = {}
+        for run in sorted(tried, key=lambda run: -run["loss"]):
+            best[run["D"], run["N"]] = run
+        return [best[at] for at in sorted(best)]
 
 
 def columns(runs):
@@ -200,14 +197,14 @@ def frontiers(N, D, loss) -> dict:
             if not np.isnan(found[0])}
 
 
-def repetition(bench: Bench, factor: float, fresh: list[dict]) -> list[dict]:
+def repetition(bench: Bench, fresh: list[dict]) -> list[dict]:
     """The loss after as many tokens from fewer stories, and how many fresh tokens reach the same:
     `worth`, read between the runs of the same size; None outside of them."""
     _, D, loss = columns(sorted((run for run in fresh if run["width"] == REPEATED[0]),
                                 key=lambda run: -run["D"]))
     rows = []
     for epochs in EPOCHS:
-        run = bench.run(*REPEATED, factor, epochs=epochs)
+        run = bench.run(*REPEATED, REPEATED_FACTOR, epochs=epochs)
         inside = loss[0] <= run["loss"] <= loss[-1]
         worth = float(np.exp(np.interp(np.log(run["loss"]), np.log(loss), np.log(D))))
         rows.append({**run, "worth": worth if inside else None})
@@ -222,8 +219,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(path, folder)
         results = bench.results
-        results["setting"]["factor"] = factor = bench.best_factor()
-        runs = bench.grid(factor)
+        results["grid"] = runs = bench.grid()
         N, D, loss = columns(runs)
         if "predicted" not in results:                           # and it is never made again
             long, floor = D > D.min(), results["setting"]["floor"]
@@ -235,9 +231,11 @@ def main():
             print(json.dumps(results["predicted"], indent=1), flush=True)
         results["frontier"] = frontiers(N, D, loss)
         bench.save()
-        results["largest"] = bench.run(*LARGEST, factor)
-        results["repetition"] = repetition(bench, factor, runs)
-        results["seeds"] = [bench.run(*SEEDED, factor, seed=seed) for seed in SEEDS]
+        results["largest"] = bench.run(*LARGEST, LARGEST_FACTOR)
+        bench.save()
+        results["repetition"] = repetition(bench, runs)
+        bench.save()
+        results["seeds"] = [bench.run(*SEEDED, FACTORS[0], seed=seed) for seed in SEEDS]
         results["setting"]["minutes"] = sum(run["seconds"] for run in results["runs"].values()) / 60
         bench.save()
 

@@ -12,14 +12,13 @@ def results() -> dict:
     from minillm.files import read_json
     found = read_json(RESULTS / "scaling.json")
     about, largest, predicted = found["setting"], found["largest"], found["predicted"]
-    runs = [run for run in found["runs"].values() if run != largest
-            and (run["factor"], run["seed"], run["epochs"]) == (about["factor"], 0, 1)]
+    runs = found["grid"]
     excess = {name: [x - about["floor"] for x in predicted[label]["loss"]]
               for name, label in FITS.items()}
     trained = largest["loss"] - about["floor"]
     seeds = [run["loss"] for run in found["seeds"]]
     return {"grid": {
-        **{key: about[key] for key in ("floor", "entropy", "factor", "minutes", "context")},
+        **{key: about[key] for key in ("floor", "entropy", "minutes", "context")},
         **{key: [run[key] for run in runs] for key in ("N", "D", "loss")},
         "runs": len(runs), "sizes": len({run["N"] for run in runs}),
         "smallest": min(run["N"] for run in runs), "widest": max(run["N"] for run in runs),
