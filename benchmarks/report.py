@@ -241,7 +241,7 @@ def bounds(values: list[float], digits: int) -> str:
 def rate_transfer() -> list[str]:
     """The best rate of each depth of the dial, and what another depth's best costs there."""
     found = read("rate_transfer.json")
-    if not found:
+    if "minutes" not in found.get("setting", {}):
         return []
     about = found["setting"]
     lines = ["", "- **Does one rate serve the dial?** (`benchmarks/rate_transfer.py`; "
