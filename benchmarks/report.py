@@ -209,6 +209,9 @@ def scaling() -> list[str]:
         lines.append(f"  | {name} | {bounds(E, 3)} | {bounds(fit['law']['a'], 2)} | "
                      f"{bounds(fit['law']['b'], 2)} | {bounds(fit['loss'], 4)} | "
                      f"{largest['loss']:.4f} |")
+    if fits["all runs"]["loss"][0] < about["floor"]:
+        lines += ["", "  The law of all runs promises a loss below the floor, which no model can "
+                  "reach: it is refuted before the model is trained."]
     lines += ["", "  The best size for a given compute C = 6 N D grows as C to this power; and the "
               "best size at the compute of the largest model:", "",
               "  | read from | power | best N |", "  |---|---:|---:|"]

@@ -159,6 +159,7 @@ def best_sizes(N, D, loss):
     At each of 24 budgets C = 6 N D the losses of the sizes that have shorter and longer runs are
     read between them, on logarithms. 1: the best of the sizes. 2: the lowest point of a parabola
     through all of them. A budget counts where that is not the first or last of the sizes.
+    nan: fewer than three different points.
     """
     runs = [(n, np.log(6 * n * D[N == n]), np.log(loss[N == n])) for n in np.unique(N)]
     best, lowest = [], []
@@ -174,8 +175,8 @@ def best_sizes(N, D, loss):
         if curve[0] > 0 and sizes[0] < (middle := -curve[1] / curve[0] / 2) < sizes[-1]:
             lowest.append((C, middle))
     at = np.log(6.0 * np.prod(size(*LARGEST), dtype=float))
-    lines = [np.polyfit(*np.transpose(points), 1) if len(points) > 2 else (np.nan, np.nan)
-             for points in (best, lowest)]
+    lines = [np.polyfit(*np.transpose(points), 1) if len({n for _, n in points}) > 2 else
+             (np.nan, np.nan) for points in (best, lowest)]
     return [(line[0], np.exp(np.polyval(line, at))) for line in lines]
 
 

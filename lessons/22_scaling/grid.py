@@ -17,7 +17,13 @@ def results() -> dict:
               for name, label in FITS.items()}
     trained = largest["loss"] - about["floor"]
     seeds = [run["loss"] for run in found["seeds"]]
+    tried = {}
+    for run in found["runs"].values():
+        if (run["seed"], run["epochs"]) == (0, 1) and run != largest:
+            tried.setdefault((run["N"], run["D"]), {})[f"{run['factor']:g}"] = run["loss"]
     return {"grid": {
+        "rates": [{"N": N, "D": D, "losses": losses} for (N, D), losses in sorted(tried.items())
+                  if len(losses) > 2],
         **{key: about[key] for key in ("floor", "entropy", "minutes", "context")},
         **{key: [run[key] for run in runs] for key in ("N", "D", "loss")},
         "runs": len(runs), "sizes": len({run["N"] for run in runs}),
@@ -44,6 +50,13 @@ def shown(values, digits) -> str:
 def tables(exact):
     from rich.table import Table
     found = exact["grid"]
+    factors = sorted({x for row in found["rates"] for x in row["losses"]}, key=float)
+    rates = Table("N", "D", *(f"rates x {x}" for x in factors),
+                  title="Nats a token at multiples of the default learning rates")
+    for row in found["rates"]:
+        rates.add_row(f"{row['N']:,}", f"{row['D']:,}", *(
+            f"{row['losses'][x]:.3f}" if x in row["losses"] else "-" for x in factors))
+    yield "rates", rates
     law = Table("fitted to", "E", "a", "b", title="The law of the long grid")
     largest = Table("fitted to", "predicted", "trained", "excess over the floor missed by",
                     title=f"N = {found['largest']['N']:,}, D = {found['largest']['D']:,}")
