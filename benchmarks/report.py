@@ -176,7 +176,7 @@ def scaling() -> list[str]:
     grid = {(run["N"], run["D"]): run for run in found["grid"]}
     sizes, lengths = (sorted({at[i] for at in grid}) for i in (0, 1))
     lines = ["", "- **A scaling law whose irreducible loss is known** (`benchmarks/scaling.py`; "
-             f"{about['machine']['processor']}, one core, {about['minutes']:.0f} minutes in all): "
+             f"{about['machine']['processor']}, one shared core, {about['minutes']:.0f} minutes): "
              f"models of two layers on stories that never repeat, held-out nats a token; in "
              "brackets the multiple of the default rates, the best of those that were tried. The "
              f"floor of these stories is {about['floor']:.4f}, the exact entropy of the story "
@@ -225,14 +225,20 @@ def scaling() -> list[str]:
                   "  |---:|---:|---:|---:|---:|"]
         lines += [f"  | {row['epochs']} | {row['stories']:,} | {row['loss']:.4f} | "
                   f"{row['above_floor']:+.1%} | " +
-                  (f"{row['worth']:,.0f} |" if row["worth"] else "less than any run |")
-                  for row in rows]
+                  f"{worth(row, rows[0])} |" for row in rows]
     if seeds:
         losses = [run["loss"] for run in seeds]
         lines += ["", f"  {len(losses)} seeds of {seeds[0]['N']:,} parameters and "
                   f"{seeds[0]['D']:,} tokens: {statistics.mean(losses):.4f} ± "
                   f"{statistics.stdev(losses):.4f}."]
     return lines
+
+
+def worth(row: dict, fresh: dict) -> str:
+    """How many fresh tokens give the same loss."""
+    if row["worth"] is not None:
+        return f"{row['worth']:,.0f}"
+    return "as many" if row["loss"] <= fresh["loss"] else "fewer than any run"
 
 
 def bounds(values: list[float], digits: int) -> str:
@@ -248,7 +254,7 @@ def rate_transfer() -> list[str]:
         return []
     about = found["setting"]
     lines = ["", "- **Does one rate serve the dial?** (`benchmarks/rate_transfer.py`; "
-             f"{about['machine']['processor']}, one core, {about['minutes']:.0f} minutes in all): "
+             f"{about['machine']['processor']}, one shared core, {about['minutes']:.0f} minutes): "
              f"{about['steps']} steps of {about['batch']} x {about['context']} tokens of stories, "
              f"rates in multiples of the default ones. muP is the same model at depth "
              f"{about['base']}. Lowest: of the parabola through the best rate and its neighbours, "

@@ -6,7 +6,7 @@ from minillm.course.demos import beside, main, measured, values
 
 MEGABYTES, VOCAB, BATCH, CONTEXT, SAMPLES = 3, 1792, 8, 176, 100  # the longest story fits
 WIDTHS, STEPS, LARGEST = (16, 24, 40), (40, 80, 160), (56, 320)
-NAMES = ("E", "A", "B", "a", "b")
+NAMES, RATES = ("E", "A", "B", "a", "b"), 4  # times the default: see benchmarks/scaling.py
 
 
 def compute(console, full):
@@ -69,8 +69,10 @@ def trained(dataset, rows, width, steps):
     from minillm import in_jax, training
     from minillm.architecture.llama import init
     from minillm.config import TrainConfig
+    usual = TrainConfig()
     train = TrainConfig(steps=steps, batch_size=BATCH, context=CONTEXT, warmup_steps=steps // 10,
-                        cpu_devices=1)
+                        learning_rate=RATES * usual.learning_rate, cpu_devices=1,
+                        muon_learning_rate=RATES * usual.muon_learning_rate)
     begin = in_jax.init_state(init(shape(width), np.random.default_rng(0)))
     for _, state, _ in training.steps(in_jax, begin, dataset, shape(width), train):
         pass

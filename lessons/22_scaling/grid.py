@@ -28,7 +28,8 @@ def results() -> dict:
         **{key: [run[key] for run in runs] for key in ("N", "D", "loss")},
         "runs": len(runs), "sizes": len({run["N"] for run in runs}),
         "smallest": min(run["N"] for run in runs), "widest": max(run["N"] for run in runs),
-        "lowest": min(run["loss"] for run in runs), "highest": max(run["loss"] for run in runs),
+        "lowest": min(run["loss"] for run in runs),
+        "excess_lowest": min(run["above_floor"] for run in runs),
         "compute": largest["N"] * largest["D"] / max(run["N"] * run["D"] for run in runs),
         "largest": {key: largest[key] for key in ("N", "D", "loss", "above_floor")},
         "fits": {name: predicted[label] for name, label in FITS.items()},
@@ -58,13 +59,14 @@ def tables(exact):
             f"{row['losses'][x]:.3f}" if x in row["losses"] else "-" for x in factors))
     yield "rates", rates
     law = Table("fitted to", "E", "a", "b", title="The law of the long grid")
-    largest = Table("fitted to", "predicted", "trained", "excess over the floor missed by",
+    largest = Table("fitted to", "predicted", "trained", "excess promised",
                     title=f"N = {found['largest']['N']:,}, D = {found['largest']['D']:,}")
     for name, fit in found["fits"].items():
         E = [x + found["floor"] * (name == "excess") for x in fit["law"]["E"]]
         law.add_row(FITS[name], shown(E, 3), *(shown(fit["law"][key], 2) for key in "ab"))
         largest.add_row(FITS[name], shown(fit["loss"], 4), f"{found['largest']['loss']:.4f}",
-                        f"{found['missed'][name]:+.0%}")
+                        "below the floor" if fit["loss"][0] < found["floor"] else
+                        f"{found['missed'][name]:.0%} too much")
     law.add_row("exact floor", f"{found['floor']:.3f}", "", "")
     yield "law", law
     yield "largest", largest
@@ -78,7 +80,8 @@ def tables(exact):
     for name, row in found["epochs"].items():
         again.add_row(name, f"{row['stories']:,}", f"{row['loss']:.4f}",
                       f"{row['above_floor']:+.1%}",
-                      f"{row['worth']:,.0f}" if row["worth"] else "fewer than any run")
+                      f"{row['worth']:,.0f}" if row["worth"] else
+                      "as many" if row["loss"] <= found["epochs"]["1"]["loss"] else "fewer")
     yield "again", again
 
 
