@@ -199,10 +199,11 @@ def scaling() -> list[str]:
         f"{losses[x]:.4f}" if x in losses else "" for x in factors) + " |"
         for (N, D), losses in sorted(rates.items())]
     fits = {name: fit for name, fit in predicted.items() if isinstance(fit, dict)}
-    lines += ["", "  L = E + A / N^a + B / D^b, with the 95% interval of the residual bootstrap, and "
+    lines += ["", "  L = E + A / N^a + B / D^b, with 95% intervals of the residual bootstrap, and "
               f"the loss of a model of {predicted['N']:,} parameters after {predicted['D']:,} "
               "tokens, written down before it was trained (interval: of one run):", "",
-              "  | fitted to | E | a | b | predicted | trained |", "  |---|---:|---:|---:|---:|---:|"]
+              "  | fitted to | E | a | b | predicted | trained |",
+              "  |---|---:|---:|---:|---:|---:|"]
     for name, fit in fits.items():
         excess = about["floor"] if name.startswith("of the excess") else 0.0
         E = [excess + x for x in fit["law"]["E"]]

@@ -93,7 +93,7 @@ def figures(exact, new):
     N, D, loss = (np.array(found[key]) for key in ("N", "D", "loss"))
     law = [found["fits"]["all"]["law"][name][0] for name in "EABab"]
     figure, axes = new(7.0, 4.2)
-    tokens = np.geomspace(D.min(), 1.2 * largest["D"])
+    tokens = np.geomspace(D.min(), max(D.max(), largest["D"]))
     for size, colour in zip(np.unique(N), new.ink["lines"]):
         axes.plot(D[N == size], loss[N == size], "o", color=colour, label=f"N = {size:,}")
         axes.plot(tokens, predict(law, size, tokens), color=colour, linewidth=1)
