@@ -28,13 +28,17 @@ def add_commands(commands):
         commands, "bench", bench, "measure how fast a model reads and writes here",
         "minillm bench runs/nano\n"
         "  minillm bench PATH --forms float32 int8-channel int8-channel-a8 --json\n"
-        "  minillm bench PATH --forms float32 int8-group32 --peers llama.cpp transformers")
+        "  minillm bench PATH --forms float32 int8-group32 --peers llama.cpp transformers\n"
+        "  minillm bench PATH --forms float32 int8-group32 --llama2c llama2.c")
     add_path(command)
     add_tokenizer_bin(command)
     command.add_argument("--twins", nargs="+", choices=("numpy", "jax"), default=["numpy", "jax"],
                          help="which implementations take part")
-    command.add_argument("--peers", nargs="+", choices=tuple(peers.FORMS), default=[],
+    command.add_argument("--peers", nargs="+", choices=tuple(peers.PACKAGES), default=[],
                          help="other programs that take part, in the forms that they have")
+    command.add_argument("--llama2c", metavar="DIR",
+                         help="llama2.c takes part, too: the folder where make built its run "
+                              "(float32) and runq (int8-group32)")
     command.add_argument("--forms", nargs="+", default=["float32"], metavar="FORM",
                          help="how matrices are kept: float32, float16, bfloat16, or a scheme of "
                               "minillm quantize; -a8 at its end quantizes activations too")
@@ -63,7 +67,7 @@ def bench(options):
     if min(options.prompt_tokens, options.new_tokens, options.rounds, *options.batches) < 1:
         raise UserError("--prompt-tokens, --new-tokens, --batches and --rounds are whole numbers "
                         "of at least 1")
-    peers.check(options.peers, options.forms)
+    peers.taking_part(options)
     rate = bandwidth()
     with ExitStack() as stack:
         places = {kind: str(options.path) for kind in kinds}

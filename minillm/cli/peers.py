@@ -11,28 +11,33 @@ import urllib.request
 from itertools import product
 from pathlib import Path
 
+from minillm.cli import llama2c
 from minillm.cli.forms import bytes_a_token, peak_memory, scheme_of_form
 from minillm.errors import UserError
 
 FORMS = {"llama.cpp": ("float32", "int8-group32", "int4-group32", "int4-group32-min"),
-         "transformers": ("float32", "float16", "bfloat16")}
+         "transformers": ("float32", "float16", "bfloat16"),
+         "llama2.c": tuple(llama2c.PROGRAMS)}
 PACKAGES = {"llama.cpp": ("xllamacpp", "gguf"), "transformers": ("torch", "transformers")}
 
 
-def check(peers, forms):
-    """Raise UserError where a peer is not installed or has none of the forms."""
+def taking_part(options) -> list[str]:
+    """The peers that the options name. Raises UserError where one is not installed or has none of
+    the forms."""
+    peers = [*options.peers, *(["llama2.c"] if options.llama2c else [])]
     for peer in peers:
-        for package in PACKAGES[peer]:
+        for package in PACKAGES.get(peer, ()):
             if importlib.util.find_spec(package) is None:
                 raise UserError(f"--peers {peer} needs the package {package}, which is not "
                                 f"installed: pip install {package}")
-        if not set(FORMS[peer]) & set(forms):
-            raise UserError(f"--peers {peer} has other --forms: {', '.join(FORMS[peer])}")
+        if not set(FORMS[peer]) & set(options.forms):
+            raise UserError(f"{peer} has other --forms: {', '.join(FORMS[peer])}")
+    return peers
 
 
 def prepared(options, folder) -> dict:
-    """{(peer, form): (path, bytes that a token is multiplied with, size of the vocabulary)}: the
-    model written to `folder` as each peer reads it, as GGUF or a folder of Hugging Face."""
+    """{(peer, form): (path, bytes that a token is multiplied with, size of the vocabulary, what
+    START takes beside)}: the model written to `folder` as each peer reads it. Raises UserError."""
     from dataclasses import replace
 
     from minillm.formats import checkpoint, gguf
@@ -40,26 +45,30 @@ def prepared(options, folder) -> dict:
     from minillm.quantization.model import quantize_model
 
     places = {}
-    for peer, form in product(options.peers, options.forms):
+    for peer, form in product(taking_part(options), options.forms):
         if form not in FORMS[peer]:
             continue
         scheme, out = scheme_of_form(form), Path(folder) / f"{peer}-{form}.gguf"
+        more = [str(llama2c.program(options.llama2c, form))] if peer == "llama2.c" else []
         model = load(options.path, options.tokenizer, form if scheme is None else "float32")
         if scheme is not None:
             model = replace(model, params=quantize_model(model.params, model.config, scheme))
         if peer == "transformers":
             checkpoint.save_model(out, model.config, model.params, dtype=form)
+        elif peer == "llama2.c":
+            llama2c.prepare(out, model.config, model.params)
         elif model.tokenizer is None:
             raise UserError(f"{options.path}: has no tokenizer, which --peers llama.cpp reads too: "
                             "give --tokenizer, or leave llama.cpp out")
         else:
             gguf.export(out, model)
-        places[peer, form] = str(out), bytes_a_token(model.params), model.config.vocab_size
+        places[peer, form] = str(out), bytes_a_token(model.params), model.config.vocab_size, *more
     return places
 
 
 def transformers(folder, form: str, room: int):
-    """Hugging Face's model: a function from ids and N to the seconds of reading, of writing N."""
+    """Hugging Face's model: (a function from ids and N to the seconds of reading, of writing N;
+    one to the most memory so far)."""
     import torch
     from transformers import AutoModelForCausalLM, logging
 
@@ -77,7 +86,7 @@ def transformers(folder, form: str, room: int):
             token = out.logits[:, -1:].argmax(-1)
         return first - began, time.perf_counter() - first
 
-    return turn
+    return turn, peak_memory
 
 
 def llama_cpp(path, form: str, room: int):
@@ -99,18 +108,18 @@ def llama_cpp(path, form: str, room: int):
             times = json.loads(answer.read())["timings"]
         return times["prompt_ms"] / 1000, times["predicted_ms"] / 1000
 
-    return turn
+    return turn, peak_memory
 
 
-START = {"transformers": transformers, "llama.cpp": llama_cpp}
+START = {"transformers": transformers, "llama.cpp": llama_cpp, "llama2.c": llama2c.llama2_c}
 
 
 def answers_of(place, peer: str, form: str, prompt_tokens: int, new_tokens: int) -> dict:
     """As bench.answers_of, for a peer and its place in `prepared`."""
     import numpy as np
 
-    (path, size, vocabulary), began = place, time.perf_counter()
-    turn_of = START[peer](Path(path), form, prompt_tokens + new_tokens + 8)
+    (path, size, vocabulary, *more), began = place, time.perf_counter()
+    turn_of, memory = START[peer](Path(path), form, prompt_tokens + new_tokens + 8, *more)
     rng = np.random.default_rng(0)
 
     def turn():
@@ -121,4 +130,4 @@ def answers_of(place, peer: str, form: str, prompt_tokens: int, new_tokens: int)
         turn()                                              # a second time, as for the twins
         return {"twin": peer, "form": form, "first_token_seconds": first, "bytes": size}
 
-    return {"start": start, "turn": turn, "memory": peak_memory}
+    return {"start": start, "turn": turn, "memory": memory}

@@ -98,7 +98,7 @@ def test_a_peer_without_any_of_the_forms_is_refused(folder, capsys, monkeypatch)
 
 
 def test_the_last_words_of_a_peer_that_ends_are_told(folder, monkeypatch, capsys):
-    monkeypatch.setattr(peers, "check", lambda *about: None)
+    monkeypatch.setattr(peers, "taking_part", lambda *about: [])
     monkeypatch.setattr(peers, "prepared", lambda *about: {
         ("transformers", "float32"): (str(folder / "nowhere"), 1, 9)})
     assert cli.main(["bench", str(folder), "--twins", "numpy", *SMALL, "--peers",

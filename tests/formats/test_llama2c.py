@@ -1,21 +1,24 @@
 """Promises: llama2.c's files are read exactly, its own test text comes out of both twins, damaged files are refused."""
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
 import minillm
-from helpers import DATA, REAL, assert_close, random_config
+from helpers import DATA, REAL, assert_close, random_config, random_params
 from minillm import in_jax, in_numpy
 from minillm.architecture.llama import init, table
+from minillm.architecture.quantized import scheme_named
 from minillm.architecture.tree import flatten
 from minillm.cli import main
-from minillm.config import GenerateConfig
+from minillm.config import GenerateConfig, RopeScaling
 from minillm.errors import UserError
-from minillm.formats import llama2c
+from minillm.formats import llama2c, llama2c_out
 from minillm.loading import until
+from minillm.quantization.model import dequantize_params, quantize_params
 
 EXPECTED = """Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, \
 red ball. She wanted to play with it, but it was too high.
@@ -254,3 +257,123 @@ def test_a_stop_string_is_never_shown():
         pieces = list(until(iter(text[a:b] for a, b in zip(cuts, cuts[1:])), stop, begun))
         assert "".join(pieces) == (text[: min(found)] if found else text)
         assert all(pieces)
+
+
+# ---- writing ------------------------------------------------------------------------------------
+
+def holdable(rng, **fixed):
+    """A config that llama2.c can hold."""
+    return small(rng, **dict(rms_norm_eps=1e-5, rope_theta=10000.0) | fixed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_checkpoint_is_written_as_llama2c_writes_it(seed, tmp_path):
+    """Every byte is that of the independent writer above, but the angles, which it leaves out."""
+    rng = np.random.default_rng(seed)
+    config = holdable(rng, tie_word_embeddings=bool(seed % 2))
+    params = random_params(config, rng)
+    header = write_bin(tmp_path / "theirs.bin", config, params)
+    llama2c_out.write(tmp_path / "ours.bin", config, params)
+    theirs, ours = ((tmp_path / name).read_bytes() for name in ("theirs.bin", "ours.bin"))
+    S, E = config.max_position_embeddings, config.head_dim
+    head = 0 if config.tie_word_embeddings else 4 * config.vocab_size * config.hidden_size
+    at = len(theirs) - head - 4 * S * E
+    assert ours[:at] == theirs[:at] and ours[at + 4 * S * E :] == theirs[at + 4 * S * E :]
+    cos_sin = np.frombuffer(ours, "<f4", S * E, at).reshape(2, S, E // 2)
+    for position in (0, 1, S - 1):
+        angle = [position * 10000.0 ** (-i / E) for i in range(0, E, 2)]
+        assert_close(cos_sin[:, position], [np.cos(angle), np.sin(angle)], 1e-6)
+    assert ours.startswith(header)
+
+
+def read_version_2(path):
+    """What runq reads: (the 7 numbers, tied?, the floats, {name: matrix (layers, rows, columns)})."""
+    data, at = path.read_bytes(), 256
+    magic, version, *sizes = struct.unpack_from("<4si7i", data)
+    tied, group = struct.unpack_from("<Bi", data, 36)
+    assert (magic, version, group) == (b"24ka", 2, 32) and not any(data[41:256])
+    D, F, L, H, K, V, _ = sizes
+    norms = np.frombuffer(data, "<f4", (2 * L + 1) * D, at)
+    at, found = at + norms.nbytes, {}
+    kinds = {"embed_tokens": (1, V, D), "q": (L, D, D), "k": (L, D // H * K, D),
+             "v": (L, D // H * K, D), "o": (L, D, D), "gate": (L, F, D), "down": (L, D, F),
+             "up": (L, F, D)} | ({} if tied else {"lm_head": (1, V, D)})
+    for name, (times, rows, columns) in kinds.items():
+        found[name] = []
+        for _ in range(times):
+            integers = np.frombuffer(data, np.int8, rows * columns, at).reshape(-1, 32)
+            scales = np.frombuffer(data, "<f4", rows * columns // 32, at + rows * columns)
+            found[name].append((integers * scales[:, None]).reshape(rows, columns))
+            at += rows * columns + scales.nbytes
+    assert at == len(data)
+    return sizes, bool(tied), norms, found
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_version_2_holds_the_integers_of_int8_group32(tied, tmp_path):
+    rng = np.random.default_rng(tied)
+    config = holdable(rng, hidden_size=64, intermediate_size=96, num_attention_heads=8, head_dim=8,
+                      num_key_value_heads=4, num_hidden_layers=2, tie_word_embeddings=tied)
+    params = random_params(config, rng)
+    llama2c_out.write(tmp_path / "q.bin", config,
+                      quantize_params(params, scheme_named("int8-group32")))
+    sizes, has_no_head, norms, found = read_version_2(tmp_path / "q.bin")
+    assert sizes == [64, 96, 2, 8, 4, config.vocab_size, config.max_position_embeddings]
+    assert has_no_head == tied
+    layers = params["layers"]
+    assert norms.tobytes() == np.concatenate(
+        [*(layer["input_layernorm"] for layer in layers),
+         *(layer["post_attention_layernorm"] for layer in layers), params["norm"]]).tobytes()
+    expected = dequantize_params(quantize_params(params, scheme_named("int8-group32")))
+    np.testing.assert_array_equal(found["embed_tokens"][0], expected["embed_tokens"])
+    if not tied:
+        np.testing.assert_array_equal(found["lm_head"][0], expected["lm_head"].T)
+    for i, layer in enumerate(expected["layers"]):
+        for name in ("q", "k", "v", "o", "gate", "up", "down"):
+            rows = found[name][i]
+            if name in "qk":                              # theirs: pairs; ours: halves of each head
+                heads = rows.reshape(-1, 4, 2, 64)
+                rows = np.concatenate([heads[:, :, 0], heads[:, :, 1]], axis=1).reshape(rows.shape)
+            np.testing.assert_array_equal(rows, layer[f"{name}_proj"].T, f"{name} {i}")
+
+
+@pytest.mark.parametrize("change, words", [
+    (dict(rope_theta=1e5), "rope_theta"), (dict(rms_norm_eps=1e-6), "rms_norm_eps"),
+    (dict(head_dim=12), "head_dim"), (dict(mlp_bias=True), "biases"),
+    (dict(rope_scaling=RopeScaling("linear", 2.0)), "rope_scaling"),
+    (dict(intermediate_size=100), "intermediate_size"),
+])
+def test_what_llama2c_cannot_hold_is_refused_in_one_line(change, words, tmp_path):
+    rng = np.random.default_rng(0)
+    config = holdable(rng, hidden_size=64, intermediate_size=96, num_attention_heads=8, head_dim=8,
+                      num_key_value_heads=4)
+    llama2c_out.write(tmp_path / "a.bin", config, random_params(config, rng))
+    changed = replace(config, **change)
+    params = quantize_params(random_params(changed, rng), scheme_named("int8-group32"))
+    with pytest.raises(UserError, match=words) as error:
+        llama2c_out.write(tmp_path / "b.bin", changed, params)
+    assert "\n" not in str(error.value) and not (tmp_path / "b.bin").exists()
+    if words == "intermediate_size":                      # in float32 there are no groups
+        llama2c_out.write(tmp_path / "b.bin", changed, random_params(changed, rng))
+
+
+def test_schemes_that_llama2c_does_not_have_are_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    config = holdable(rng)
+    for name in ("int8-channel", "int4-group32"):
+        params = quantize_params(random_params(config, rng), scheme_named(name))
+        with pytest.raises(UserError, match=name):
+            llama2c_out.write(tmp_path / "q.bin", config, params)
+
+
+def test_a_tokenizer_is_written_as_it_is_read(tmp_path):
+    tokens = [b"<unk>", b"\n<s>\n", b"\n</s>\n", *(f"<0x{i:02X}>".encode() for i in range(256)),
+              b" ", b"a", b" b", "é".encode()]
+    scores = [0.0] * 259 + [-1.0, -2.5, -3.0, -4.0]
+    llama2c_out.write_tokenizer(tmp_path / "tokenizer.bin", tokens, scores)
+    data = (tmp_path / "tokenizer.bin").read_bytes()
+    assert data[:4] == struct.pack("<i", 6)
+    assert data.endswith(b"".join(struct.pack("<fi", score, len(token)) + token for token, score
+                                  in zip(tokens[259:], scores[259:])))
+    made = llama2c.read_tokenizer(tmp_path / "tokenizer.bin", len(tokens))
+    assert made.decode(made.encode("a bé")) == "a bé"
