@@ -9,6 +9,7 @@
     decoding_cost.json    benchmarks/decoding_cost.py --json
     training_speed.json   benchmarks/training_speed.py --json
     training_variants.json  benchmarks/training_variants.py --json
+    numpy_training.json   benchmarks/numpy_training.py --before FOLDER --json, for each --threads
     nanogpt_race.json     benchmarks/nanogpt_race.py --json
     storyworld.json       benchmarks/storyworld_stats.py --json
     quantization.json     benchmarks/quantization.py --json
@@ -92,6 +93,7 @@ def figures() -> str:
         for name, values in contenders.items():
             median = statistics.median(values)
             lines.append(f"  | {size} | {name} | {median:,.0f} | {median / base:.2f} |")
+    lines += numpy_training(read("numpy_training.json"))
     lines += training_variants()
     lines += ["", "- **Decoding speed**, greedy, 200 tokens, one text where no number of texts is "
               "named (medians of interleaved rounds in one run; random weights in the shapes of the "
@@ -132,6 +134,25 @@ def training_variants() -> list[str]:
         cells = (f"{found[size][name]['ratio']:.2f} ({found[size][name]['lowest']:.2f} to "
                  f"{found[size][name]['highest']:.2f})" for size in sizes)
         lines.append(f"  | {name} | {about} | {' | '.join(cells)} |")
+    return lines
+
+
+def numpy_training(results) -> list[str]:
+    """The NumPy twin's training before its arrays were reused, and now."""
+    if not results:
+        return []
+    lines = ["", f"- **Training in NumPy** ({results['machine']['processor']}; medians of "
+             "interleaved rounds in one run): as it was at commit `e528771`, as it is, and the "
+             "share of a step's time that its matrix products take by themselves:", "",
+             "  | recipe | threads of BLAS | tokens/s before | now | times | share of products |",
+             "  |---|---:|---:|---:|---:|---:|"]
+    for threads, sizes in results["threads"].items():
+        for size, rates in sizes.items():
+            before, now = (statistics.median(rates[kind]) for kind in ("before", "now"))
+            times = statistics.median(b / a for a, b in zip(rates["before"], rates["now"]))
+            share = statistics.median(a / b for a, b in zip(rates["now"], rates["products"]))
+            lines.append(f"  | {size} | {threads} | {before:,.0f} | {now:,.0f} | {times:.2f} | "
+                         f"{share:.0%} |")
     return lines
 
 

@@ -23,13 +23,11 @@ def rmsnorm_of(sign):
     return rmsnorm_backward
 
 
-def softmax_plus(dp, x):
-    p = ops.softmax(x)
+def softmax_plus(dp, p):
     return p * (dp + np.sum(dp * p, axis=-1, keepdims=True))                          # should be -
 
 
-def softmax_diagonal(dp, x):
-    p = ops.softmax(x)
+def softmax_diagonal(dp, p):
     return p * (1 - p) * dp                                                           # the other shares are forgotten
 
 
@@ -68,8 +66,8 @@ WRONG = {                                                            # (where, t
     "RoPE turned forwards": [(model, "rope_backward", rope_forwards)],
     "RMSNorm with + for -": [(model, "rmsnorm_backward", rmsnorm_of(-1))],
     "RMSNorm without its second term": [(model, "rmsnorm_backward", rmsnorm_of(0))],
-    "softmax with + for -": [(ops, "softmax_backward", softmax_plus)],
-    "softmax as a diagonal": [(ops, "softmax_backward", softmax_diagonal)],
+    "softmax with + for -": [(ops, "_through_softmax", softmax_plus)],
+    "softmax as a diagonal": [(ops, "_through_softmax", softmax_diagonal)],
     "SwiGLU with + for -": [(model, "swiglu_backward", swiglu_plus)],
     "embedding: = for +=": [(model, "embedding_backward", embedding_last)],
     "shared keys: one query of two": [(model, "attend_backward", last_query)],

@@ -56,7 +56,10 @@ def prepared(options, folder) -> dict:
         if peer == "transformers":
             checkpoint.save_model(out, model.config, model.params, dtype=form)
         elif peer == "llama2.c":
-            llama2c.prepare(out, model.config, model.params)
+            try:
+                llama2c.prepare(out, model.config, model.params)
+            except UserError as error:
+                raise UserError(f"{options.path}: {error}") from None
         elif model.tokenizer is None:
             raise UserError(f"{options.path}: has no tokenizer, which --peers llama.cpp reads too: "
                             "give --tokenizer, or leave llama.cpp out")

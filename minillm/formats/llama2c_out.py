@@ -51,9 +51,9 @@ def write(path, config: ModelConfig, params):
     """
     scheme = scheme_of(params)
     if scheme is not None and str(scheme).removesuffix("-a8") != f"int8-group{GROUP}":
-        raise UserError(f"{path}: llama2.c holds float32 and int8-group{GROUP}, not {scheme}")
+        raise UserError(f"llama2.c holds float32 and int8-group{GROUP}, not {scheme}")
     if words := refusal(config, scheme is not None):
-        raise UserError(f"{path}: llama2.c cannot hold this model: {words}")
+        raise UserError(f"llama2.c cannot hold this model: {words}")
     sizes = (config.hidden_size, config.intermediate_size, config.num_hidden_layers,
              config.num_attention_heads, config.num_key_value_heads)
     tied, V, S = config.tie_word_embeddings, config.vocab_size, config.max_position_embeddings

@@ -25,6 +25,8 @@ from minillm.architecture.rope import frequencies
 from minillm.config import IGNORE
 from minillm.in_numpy.quantize import dequantize, lookup, matmul
 
+QUERIES = 64  # more of them go through `attend_backward` in two halves: what a cache holds is faster
+
 
 def no_tap(name: str, x):
     """The default tap: returns x unchanged."""
@@ -35,8 +37,13 @@ def linear(x, w, b=None):
     """y = x w + b, or x w if b is None. x (..., in), w (in, out), b (out,) -> (..., out)."""
     if isinstance(w, Adapted):
         return adapted(x, w.w, w.a, w.b, w.scale, b)
-    y = matmul(x, w) if isinstance(w, Quantized) else x @ w
+    y = matmul(x, w) if isinstance(w, Quantized) else _times(x, w)
     return y if b is None else y + b
+
+
+def _times(x, w):
+    """x w as one product for the rows of all texts: x @ w would be one for each text."""
+    return (x.reshape(-1, x.shape[-1]) @ w).reshape(*x.shape[:-1], w.shape[1])
 
 
 def linear_backward(dy, x, w, b=None):
@@ -54,7 +61,7 @@ def linear_backward(dy, x, w, b=None):
     db = None if b is None else np.sum(rows_dy, axis=0)
     if isinstance(w, Quantized):
         return dy @ dequantize(w, dy.dtype).T, None, db
-    dx = dy @ w.T                                            # y = x @ w
+    dx = _times(dy, w.T)                                     # y = x @ w
     dw = rows_x.T @ rows_dy                                  # y = x @ w: and the same w
     return dx, dw, db
 
@@ -124,12 +131,17 @@ def rmsnorm_backward(dy, x, weight, eps: float):
 def softmax(x):
     """p = exp(x) / sum(exp(x)) over the last axis; x is shifted by its maximum against overflow."""
     e = np.exp(x - np.max(x, axis=-1, keepdims=True))
-    return e / np.sum(e, axis=-1, keepdims=True)
+    e /= np.sum(e, axis=-1, keepdims=True)
+    return e
 
 
 def softmax_backward(dp, x):
     """dx = p * (dp - sum(dp * p)): raising one x lowers all the other p."""
-    p = softmax(x)
+    return _through_softmax(dp, softmax(x))
+
+
+def _through_softmax(dp, p):
+    """`softmax_backward` where p is known already."""
     return p * (dp - np.sum(dp * p, axis=-1, keepdims=True))
 
 
@@ -179,6 +191,12 @@ def attend(q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None, tap=no_tap):
 def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None):
     """dq, dk, dv; the last two are sums over the G query heads of a group. Slopes are constants."""
     T, E = q_BKGTE.shape[-2:]
+    if T > QUERIES:
+        first, last = (attend_backward(dz_BKGTE[..., some, :], q_BKGTE[..., some, :], k_BKSE, v_BKSE,
+                                       start + some.start, slopes_KG)
+                       for some in (slice(0, T // 2), slice(T // 2, T)))
+        # each query has its own dq; k and v went to both halves
+        return np.concatenate([first[0], last[0]], axis=-2), first[1] + last[1], first[2] + last[2]
     # keys that nobody saw keep a zero
     dk_BKSE, dv_BKSE = np.zeros_like(k_BKSE), np.zeros_like(v_BKSE)
     k_BKSE, v_BKSE = k_BKSE[:, :, : start + T], v_BKSE[:, :, : start + T]
@@ -192,7 +210,7 @@ def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None):
     dpattern_BKGTS = dz_BKGTE @ v_BKSE[:, :, None].swapaxes(-1, -2)           # z = pattern @ v
     dv_BKSE[:, :, : start + T] = np.sum(pattern_BKGTS.swapaxes(-1, -2) @ dz_BKGTE, axis=2)
     # pattern = softmax(scores)
-    dscores_BKGTS = softmax_backward(dpattern_BKGTS, scores_BKGTS)
+    dscores_BKGTS = _through_softmax(dpattern_BKGTS, pattern_BKGTS)
     # scores = q @ k^T / sqrt(E)
     dq_BKGTE = dscores_BKGTS @ k_BKSE[:, :, None] * E**-0.5
     dk_BKSE[:, :, : start + T] = np.sum(dscores_BKGTS.swapaxes(-1, -2) @ q_BKGTE, axis=2) * E**-0.5
@@ -264,5 +282,6 @@ def cross_entropy_backward(dloss, logits_BTV, targets_BT):
     counted_BT = targets_BT != IGNORE
     dlogits_BTV = softmax(logits_BTV)                        # log sum exp
     dlogits_BTV[counted_BT, targets_BT[counted_BT]] -= 1     # - chosen logit
-    share = dloss / np.sum(counted_BT).astype(logits_BTV.dtype)
-    return np.where(counted_BT[..., None], dlogits_BTV * share, 0)
+    dlogits_BTV *= dloss / np.sum(counted_BT).astype(logits_BTV.dtype)
+    dlogits_BTV[~counted_BT] = 0
+    return dlogits_BTV

@@ -61,13 +61,13 @@ def adamw(w, g, mean, square, step, config: TrainConfig):
     2014, arXiv:1412.6980, algorithm 1; decoupled decay: Loshchilov and Hutter 2017,
     arXiv:1711.05101, algorithm 2.
     """
-    t = np.asarray(step, float) + 1
+    t = float(step) + 1                     # numbers of Python: those of NumPy would widen float32
     mean = config.beta1 * mean + (1 - config.beta1) * g
     square = config.beta2 * square + (1 - config.beta2) * g * g
     direction = (
         mean / (1 - config.beta1**t) / (np.sqrt(square / (1 - config.beta2**t)) + config.eps))
     decay = config.weight_decay if w.ndim >= 2 else 0.0
-    return w - learning_rate(step, config) * (direction + decay * w), mean, square
+    return w - float(learning_rate(step, config)) * (direction + decay * w), mean, square
 
 
 def muon(w, g, mean, step, config: TrainConfig):
@@ -82,7 +82,7 @@ def muon(w, g, mean, step, config: TrainConfig):
     as fast as under AdamW.
     Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; at scale: arXiv:2502.16982.
     """
-    share = schedule(step, config)
+    share = float(schedule(step, config))
     mean = config.muon_momentum * mean + (1 - config.muon_momentum) * g
     direction = orthogonalize((1 - config.muon_momentum) * g + config.muon_momentum * mean)
     direction = max(1, w.shape[1] / w.shape[0]) ** 0.5 * direction
@@ -119,7 +119,7 @@ def update(params, grads, moments, step, config: TrainConfig):
             moved = (*muon(w, g, mean, step, config), square)
         else:
             moved = adamw(w, g, mean, square, step, config)
-        return tuple(x.astype(w.dtype) for x in moved)
+        return tuple(x.astype(w.dtype, copy=False) for x in moved)
 
     moved = tree_map(one, params, grads, moments["mean"], moments["square"], inside)
     params, mean, square = (tree_map(lambda leaf: leaf[i], moved) for i in range(3))
