@@ -19,6 +19,7 @@
     distillation.json     benchmarks/distillation.py --json
     on_policy.json        benchmarks/on_policy.py --json (not here: in the tables of lesson 13)
     speculative.json      benchmarks/speculative.py --json (not here: in the tables of lesson 13)
+    teacher.json          benchmarks/teacher.py --json
     two_humps.json        benchmarks/two_humps.py --json
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
@@ -113,7 +114,8 @@ def figures() -> str:
         lines += ["", "- **Streaming** costs, over one compiled loop of 200 tokens: " + ", ".join(
             f"{100 * row['extra']:+.1f}% ({row['size']})" for row in cost["streaming"]) + "."]
     return "\n".join(lines + quantization() + real_quantization() + int8_speed()
-                     + distillation(read("distillation.json")) + inspection() + real_checkpoint()
+                     + distillation(read("distillation.json")) + teachers() + inspection()
+                     + real_checkpoint()
                      + tuning() + rewards() + lora_smollm2() + costs() + scaling()
                      + rate_transfer())
 
@@ -574,6 +576,26 @@ def distillation(found: dict) -> list[str]:
     if "training" in found:
         lines += ["", "  Training the student, tokens/s: " + ", ".join(
             f"{name} {speed:,.0f}" for name, speed in found["training"].items()) + "."]
+    return lines
+
+
+def teachers() -> list[str]:
+    """What it costs that a model writes possible stories."""
+    found = read("teacher.json")
+    if not found:
+        return []
+    written = found["setting"]["written"]
+    lines = ["", f"- **Teachers whose stories are possible** (`benchmarks/teacher.py`, one core): of "
+             f"{written:,} stories that each wrote, the share that the grammar could have written, "
+             "with its 95% interval; the text never repeats:", "",
+             "  | run | parameters | tokens | CPU minutes | above the floor | possible | 95% | at "
+             "T = 0.8 |", "  |---|---:|---:|---:|---:|---:|---:|---:|"]
+    for name, row in found["runs"].items():
+        low, high = row["interval"]
+        lines.append(f"  | {name} | {row['parameters']:,} | {row['tokens']:,} | "
+                     f"{row['cpu_minutes']:.1f} | {row['above_floor']:.2%} | "
+                     f"{row['possible'] / written:.1%} | {low:.1%} to {high:.1%} | "
+                     f"{row['cool'] / written:.1%} |")
     return lines
 
 

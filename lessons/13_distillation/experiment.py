@@ -6,7 +6,7 @@ import numpy as np
 
 from minillm.course.demos import beside
 
-writers = beside(__file__, "writers")
+writers, teachers = beside(__file__, "writers"), beside(__file__, "teachers")
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "distillation.json"       # made by benchmarks/distillation.py
 ANSWERS = Path(__file__).with_name("answers.json")                        # made by answers.py from the models of that benchmark
 
@@ -50,7 +50,7 @@ def results():
     exact["closed_all"], exact["closed_few"] = (exact["arms"][amount]["soft"]["closed"] for amount in AMOUNTS)
     exact["cost"], exact["speeds"] = found.get("cost"), found.get("training")
     exact["lost"], exact["answers"] = runs["100%/soft/0"]["lost_mass"], read_json(ANSWERS)
-    return exact | writers.results()
+    return exact | writers.results() | teachers.results()
 
 
 def seeds_of(runs, amount, arm):
@@ -102,6 +102,7 @@ def tables(exact):
         speeds.add_row(name, f"{speed:,.0f}")
     yield "speeds", speeds
     yield from writers.tables(exact)
+    yield from teachers.tables(exact)
 
 
 def figures(exact, new):

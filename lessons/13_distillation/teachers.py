@@ -1,0 +1,71 @@
+"""Teachers whose stories are possible, reduced to what the page shows.
+
+From what benchmarks/teacher.py found.
+"""
+
+from pathlib import Path
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "teacher.json"
+
+
+def results() -> dict:
+    """The exact numbers, none where the benchmark has not been run."""
+    from minillm.files import read_json
+    if not RESULTS.is_file():
+        return {}
+    found = read_json(RESULTS)
+    for row in (*found["runs"].values(), *found["students"].values()):
+        row["share"] = row["possible"] / found["setting"]["written"]
+        row["cool_share"] = row["cool"] / found["setting"]["written"]
+    return {"teachers": {key: found[key] for key in ("setting", "runs", "students", "drafts")
+                         if key in found}}
+
+
+def tables(exact):
+    if "teachers" not in exact:
+        return
+    found = exact["teachers"]
+    yield "teachers", of_runs(found)
+    yield "faults", of_faults(found)
+    if found["students"]:
+        yield "pupils", of_students(found)
+
+
+def of_runs(found):
+    from rich.table import Table
+    table = Table("run", "tokens", "rates", "decay", "CPU minutes", "nats", "above the floor", "possible",
+                  "95% interval", "at T = 0.8",
+                  title=f"Teachers; {found['setting']['written']:,} stories that each wrote")
+    for name, row in found["runs"].items():
+        table.add_row(name, f"{row['tokens']:,}", f"{row['learning_rate']:g}",
+                      f"{row['weight_decay']:g}", f"{row['cpu_minutes']:.1f}",
+                      f"{row['nats']:.2f}", f"{row['above_floor']:.2%}", f"{row['share']:.1%}",
+                      interval(row), f"{row['cool_share']:.1%}")
+    return table
+
+
+def of_faults(found):
+    """Why stories are impossible, a column for each run."""
+    from rich.table import Table
+    runs = found["runs"]
+    table = Table("where the grammar stops reading", *runs, title="Impossible stories, and why")
+    reasons = dict.fromkeys(reason for row in reversed(runs.values()) for reason in row["faults"])
+    for reason in reasons:
+        table.add_row(reason, *(str(row["faults"].get(reason, 0)) for row in runs.values()))
+    return table
+
+
+def of_students(found):
+    from rich.table import Table
+    table = Table("student", "parameters", "nats", "possible", "95% interval", "at T = 0.8",
+                  "accepted, 4 ahead", "8 ahead", title="Students of the last teacher, one seed")
+    for name, row in found["students"].items():
+        drafts = {one["ahead"]: one for one in found.get("drafts", ()) if one["draft"] == name}
+        table.add_row(name, f"{row['parameters']:,}", f"{row['nats']:.1f}", f"{row['share']:.1%}",
+                      interval(row), f"{row['cool_share']:.1%}",
+                      *(f"{drafts[n]['accepted']:.1%}" if n in drafts else "-" for n in (4, 8)))
+    return table
+
+
+def interval(row) -> str:
+    return " to ".join(f"{end:.1%}" for end in row["interval"])
