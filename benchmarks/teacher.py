@@ -1,11 +1,13 @@
 """What a teacher costs whose stories are possible: one recipe, runs of growing length, fresh text.
 
-    python benchmarks/teacher.py --json FILE [--runs NAME ...] [--work FOLDER]
+    python benchmarks/teacher.py --json FILE [--runs NAME ...] [--minutes 30]
 
-The text never repeats: a run reads every story at most once. Measured after each run (RUNS): nats a
+Rows never repeat: a run begins one at every story at most once. (The last tokens of a row are the
+next story's first ones, so that these are read twice.) Measured after each run (RUNS): nats a
 held-out story above their exact floor; of WRITTEN stories written at temperature 1 how many the
 grammar could have written, and at COOL; why the others are impossible (see story_faults.py); CPU
-minutes. A run that was interrupted goes on, and the figures of a run that FILE has are kept.
+minutes. A run that was interrupted goes on, the figures of a run that FILE has are kept, and a run
+that is stopped after --minutes is measured as it is.
 
 Then what the last teacher is worth (STUDENTS): students of about a quarter and a twentieth of its
 size from the text alone and from its soft targets, the smallest also from the middling student
@@ -14,6 +16,7 @@ size from the text alone and from its soft targets, the smallest also from the m
 
 import argparse
 import json
+import signal
 import time
 from collections import Counter
 from dataclasses import asdict, replace
@@ -32,6 +35,7 @@ from minillm.loading import keep_compiled
 from minillm.text import storyworld, tokenizer
 from minillm.text.corpora import read_corpus
 from minillm.text.dataset import open_dataset, prepare
+from minillm.training.callbacks import Callbacks
 from speculative import PROMPT, compare
 from story_faults import fault
 
@@ -49,7 +53,7 @@ def of(steps: int, **rates) -> TrainConfig:
 # The longer a run, the lower its rates: a third of the usual ones, and half of Muon's.
 GENTLE = {"learning_rate": 2e-3, "muon_learning_rate": 0.01}
 SIZES = {"num_hidden_layers": 3, "num_key_value_heads": 4}  # beside those of nano: 128 wide
-RUNS = {"short": of(900), "middle": of(3000, **GENTLE), "long": of(10_000, **GENTLE)}
+RUNS = {"short": of(900), "long": of(10_000, **GENTLE)}
 STUDENTS = {                                                # name: (shape, what it learns from)
     "quarter, text": ("quarter", None), "quarter, soft": ("quarter", "teacher"),
     "twentieth, text": ("twentieth", None), "twentieth, soft": ("twentieth", "teacher"),
@@ -65,11 +69,12 @@ def main():
     options.add_argument("--json", required=True, help="add the figures to this file")
     options.add_argument("--runs", nargs="+", default=[*RUNS], help="of RUNS")
     options.add_argument("--students", nargs="*", default=[*STUDENTS], help="of STUDENTS")
+    options.add_argument("--minutes", type=float, default=1e9, help="stop training after so long")
     options.add_argument("--work", default="runs/teacher", help="folder of text and models")
     options = options.parse_args()
     keep_compiled()
     use_cpu_devices(1)
-    bench = Bench(Path(options.json), Path(options.work))
+    bench = Bench(Path(options.json), Path(options.work), time.time() + 60 * options.minutes)
     for name in options.runs:
         bench.run(name, RUNS[name])
     teacher = bench.folder(options.runs[-1])
@@ -79,11 +84,22 @@ def main():
         bench.drafts(teacher)
 
 
+class Stop(Callbacks):
+    """Ends a training when it is late, as Ctrl-C does: it saves, and can be resumed."""
+
+    def __init__(self, until: float):
+        self.until = until
+
+    def stepped(self, step: int, loss: float, tokens_per_second: float):
+        if time.time() > self.until:
+            signal.raise_signal(signal.SIGTERM)
+
+
 class Bench:
     """The text, and the file of figures."""
 
-    def __init__(self, path: Path, work: Path):
-        self.path, self.work = path, work
+    def __init__(self, path: Path, work: Path, until: float):
+        self.path, self.work, self.until = path, work, until
         if not (work / "data").exists():
             corpus = read_corpus("storyworld", megabytes=MEGABYTES, validation_fraction=VALIDATION)
             made = tokenizer.train(corpus.train[:20_000], VOCAB_SIZE)
@@ -106,14 +122,15 @@ class Bench:
 
     def run(self, name: str, train: TrainConfig):
         """Train a teacher and measure it, unless that is done."""
-        if name in self.results["runs"]:
+        if self.results["runs"].get(name, {}).get("step") == train.steps:
             return
         config = self.config("nano", **SIZES)
         train = replace(train, eval_every=max(1, train.steps // 10))
         rows = train.steps * train.batch_size
         assert rows <= len(self.dataset.train_starts), f"{name}: {rows:,} rows: raise MEGABYTES"
         folder = self.folder(name)
-        cost = self.trained(training.run, folder, config, train, self.dataset, self.tokenizer)
+        cost = self.trained(training.run, folder, config, train, self.dataset, self.tokenizer,
+                            callbacks=Stop(self.until))
         curve = [[record["step"], record["nats_per_document"]] for record
                  in training.read_metrics(folder / training.METRICS) if "held_out" in record]
         params = minillm.load(folder).params
@@ -150,13 +167,14 @@ class Bench:
     def folder(self, name: str) -> Path:
         return self.work / name.replace(",", "").replace(" ", "_")
 
-    def trained(self, run, folder, config, train, *how) -> dict:
+    def trained(self, run, folder, config, train, *how, **options) -> dict:
         """What a run cost: tokens, and CPU minutes (those of this call, scaled to all steps)."""
-        began, tokens = time.process_time(), train.steps * train.batch_size * CONTEXT
-        summary = run(folder, config, train, *how, resume=(folder / training.STATE).exists())
+        began, resume = time.process_time(), (folder / training.STATE).exists()
+        summary = run(folder, config, train, *how, resume=resume, **options)
         minutes = (time.process_time() - began) / 60
-        share = summary["tokens"] / tokens
-        return {"tokens": tokens, "cpu_minutes": minutes / share if share else None}
+        tokens = summary["step"] * train.batch_size * CONTEXT
+        return {"step": summary["step"], "tokens": tokens,
+                "cpu_minutes": minutes * tokens / max(1, summary["tokens"])}
 
     def measure(self, params, config) -> dict:
         """Nats above the floor, possible stories at two temperatures, and why others are none."""

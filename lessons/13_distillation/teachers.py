@@ -6,6 +6,7 @@ From what benchmarks/teacher.py found.
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "teacher.json"
+OFTEN = 0.01                                                    # a reason with a row of its own
 
 
 def results() -> dict:
@@ -17,8 +18,10 @@ def results() -> dict:
     for row in (*found["runs"].values(), *found["students"].values()):
         row["share"] = row["possible"] / found["setting"]["written"]
         row["cool_share"] = row["cool"] / found["setting"]["written"]
+        row["names"] = sum(row["faults"].get(f"another {name}", 0) for name in ("hero", "friend"))
+    tokens = {name: row["tokens"] for name, row in found["runs"].items()}
     return {"teachers": {key: found[key] for key in ("setting", "runs", "students", "drafts")
-                         if key in found}}
+                         if key in found} | {"ratio": tokens["long"] / tokens["short"]}}
 
 
 def tables(exact):
@@ -33,32 +36,34 @@ def tables(exact):
 
 def of_runs(found):
     from rich.table import Table
-    table = Table("run", "tokens", "rates", "decay", "CPU minutes", "nats", "above the floor", "possible",
-                  "95% interval", "at T = 0.8",
-                  title=f"Teachers; {found['setting']['written']:,} stories that each wrote")
+    table = Table("run", "tokens", "CPU minutes", "nats", "above floor", "possible", "95%",
+                  "T = 0.8", title=f"Teachers; {found['setting']['written']:,} stories of each")
     for name, row in found["runs"].items():
-        table.add_row(name, f"{row['tokens']:,}", f"{row['learning_rate']:g}",
-                      f"{row['weight_decay']:g}", f"{row['cpu_minutes']:.1f}",
+        table.add_row(name, f"{row['tokens'] / 1e6:.1f}M", f"{row['cpu_minutes']:.1f}",
                       f"{row['nats']:.2f}", f"{row['above_floor']:.2%}", f"{row['share']:.1%}",
                       interval(row), f"{row['cool_share']:.1%}")
     return table
 
 
 def of_faults(found):
-    """Why stories are impossible, a column for each run."""
+    """Why stories are impossible, a column for each run; rare reasons together."""
     from rich.table import Table
-    runs = found["runs"]
-    table = Table("where the grammar stops reading", *runs, title="Impossible stories, and why")
-    reasons = dict.fromkeys(reason for row in reversed(runs.values()) for reason in row["faults"])
-    for reason in reasons:
-        table.add_row(reason, *(str(row["faults"].get(reason, 0)) for row in runs.values()))
+    faults = [row["faults"] for row in found["runs"].values()]
+    table = Table("where the grammar stops reading", *found["runs"],
+                  title=f"Impossible stories of {found['setting']['written']:,}, and why")
+    often = [reason for reason in faults[0]
+             if max(one.get(reason, 0) for one in faults) >= OFTEN * found["setting"]["written"]]
+    for reason in often:
+        table.add_row(reason, *(str(one.get(reason, 0)) for one in faults))
+    table.add_row("all else", *(str(sum(one.values()) - sum(one.get(reason, 0) for reason in often))
+                                for one in faults))
     return table
 
 
 def of_students(found):
     from rich.table import Table
-    table = Table("student", "parameters", "nats", "possible", "95% interval", "at T = 0.8",
-                  "accepted, 4 ahead", "8 ahead", title="Students of the last teacher, one seed")
+    table = Table("student", "parameters", "nats", "possible", "95%", "T = 0.8",
+                  "accepted, 4 ahead", "8 ahead", title="Students of the long run, one seed")
     for name, row in found["students"].items():
         drafts = {one["ahead"]: one for one in found.get("drafts", ()) if one["draft"] == name}
         table.add_row(name, f"{row['parameters']:,}", f"{row['nats']:.1f}", f"{row['share']:.1%}",
@@ -68,4 +73,4 @@ def of_students(found):
 
 
 def interval(row) -> str:
-    return " to ".join(f"{end:.1%}" for end in row["interval"])
+    return " to ".join(f"{end:.0%}" for end in row["interval"])
