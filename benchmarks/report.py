@@ -11,6 +11,7 @@
     training_variants.json  benchmarks/training_variants.py --json
     numpy_training.json   benchmarks/numpy_training.py --before FOLDER --json, for each --threads
     nanogpt_race.json     benchmarks/nanogpt_race.py --json
+    python_docs.json      benchmarks/python_docs.py
     storyworld.json       benchmarks/storyworld_stats.py --json
     quantization.json     benchmarks/quantization.py --json
     real_quantization.json  benchmarks/real_quantization.py --json
@@ -85,6 +86,7 @@ def figures() -> str:
                   f"{gpt['loss']:.3f} in {gpt['seconds']:.0f} s; minillm is at {last['loss']:.3f} after {last['steps']} steps in "
                   f"{last['seconds']:.0f} s ({last['seconds'] / gpt['seconds']:.2f} of the time), "
                   f"{last['with_compilation']:.0f} s with compilation.", ""]
+    lines += python_docs()
     if not speed:
         return "\n".join(lines)
     lines += ["- **Training speed** against PyTorch (medians of interleaved rounds in one run, AdamW):", "",
@@ -441,6 +443,47 @@ def shakespeare() -> list[str]:
         lines.append(f"  | {rows} | {steps:,} | {rate:g} | {len(losses)} | "
                      f"{statistics.mean(losses):.3f}{spread} | {less:+.3f} |")
     return [*lines, ""]
+
+
+def python_docs() -> list[str]:
+    """Bits per byte of Python's documentation, beside transformers' LLaMA, PPM and xz."""
+    found = read("python_docs.json")
+    if "best" not in found:                                      # the benchmark is not through
+        return []
+    setting, runs = found["setting"], found["runs"]
+    (documents, held_out), (size, held_out_size) = setting["documents"], setting["bytes"]
+
+    def of(who, what="bits_per_byte"):
+        return [run[what] for name, run in runs.items() if name.split("/")[0] == who]
+
+    def row(who, says, what="bits_per_byte"):
+        values, seconds = of(who, what), statistics.mean(of(who, "cpu_seconds"))
+        spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+        seeds = len(values) if f"{who}/0" in runs else ""
+        return f"  | {says} | {seeds} | {statistics.mean(values):.3f}{spread} | {seconds:.0f} |"
+
+    rates = {name.split("/")[0]: float(name.split("/")[0].split()[1]) for name in runs
+             if name.startswith("transformers")}
+    best, ppm = f"transformers {found['best']['rate']:g}", f"PPM order {found['best']['order']}"
+    others = sorted(rates.keys() - {best}, key=rates.get)
+    less = [runs[f"minillm/{seed}"]["bits_per_byte"] - value for seed, value in enumerate(of(best))]
+    return [
+        f"- **Real English that every machine has**: {setting['text']}, {documents:,} documents of "
+        f"{size:,} bytes to learn from and {held_out:,} of {held_out_size:,} held out "
+        f"(`benchmarks/python_docs.py`, which says what each is given). The models have "
+        f"{setting['parameters']:,} parameters and read {setting['tokens']:,} tokens, the text "
+        f"{setting['epochs']:.1f} times, the same rows in the same order. Means ± standard "
+        "deviation over seeds; CPU seconds, compilation included, are of one core of a machine that "
+        "was busy with other work, so they are no comparison of speed:", "",
+        "  | who | seeds | bits per byte | CPU seconds |", "  |---|---:|---:|---:|",
+        row("minillm", "minillm, JAX, the default recipe (Muon)"),
+        row(best, f"LLaMA of transformers, PyTorch, AdamW at {rates[best]:g}"),
+        *(row(who, f"the same at {rates[who]:g}") for who in others),
+        row(ppm, f"{ppm}, which learns on from the held-out text"),
+        row(ppm, f"{ppm}, which does not", "frozen"),
+        row("xz -9", "xz -9, which has both texts in its window"), "",
+        f"  minillm less transformers, seeds paired: {statistics.mean(less):+.3f} ± "
+        f"{statistics.stdev(less):.3f} bits per byte.", ""]
 
 
 def quantization() -> list[str]:
