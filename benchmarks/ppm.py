@@ -2,9 +2,10 @@
 
 The longest of the contexts (the last 5, 4, ... 0 bytes) that has been seen predicts first. A byte
 that followed it c times has the weight 2c - 1, and "none of these" the weight 1 for each of its
-bytes. After "none of these" the next shorter context predicts, without the bytes that are ruled
-out; after the last one, all the bytes that are left are alike. So the probabilities of the 256
-bytes add up to 1. A byte is counted in the context that predicted it and in the longer ones.
+bytes, if others are left. After "none of these" the next shorter context predicts, without the
+bytes that are ruled out; after the last one, all the bytes that are left are alike. So the
+probabilities of the 256 bytes add up to 1. A byte is counted in the context that predicted it and
+in the longer ones.
 
 Cleary and Witten 1984, IEEE Transactions on Communications 32(4), pages 396 to 402; counting in the
 longer contexts alone: Moffat 1990, the same 38(11), pages 1917 to 1921; the weights are method D of
@@ -34,10 +35,11 @@ class PPM:
                 counts = {each: count for each, count in counts.items() if each not in ruled_out}
             if not counts:
                 continue
-            total = 2 * sum(counts.values())
+            none_of_these = len(counts) if len(counts) + len(ruled_out) < 256 else 0
+            total = 2 * sum(counts.values()) - len(counts) + none_of_these
             if byte in counts:
                 return p * (2 * counts[byte] - 1) / total, asked
-            p *= len(counts) / total
+            p *= none_of_these / total
             ruled_out |= counts.keys()
         return p / (256 - len(ruled_out)), len(contexts)
 

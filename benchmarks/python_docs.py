@@ -34,6 +34,7 @@ from minillm import in_jax, load, training
 from minillm.architecture.llama import count, init
 from minillm.cli.bench import machine
 from minillm.config import TrainConfig, preset
+from minillm.files import write_json
 from minillm.in_jax.sharding import use_cpu_devices
 from minillm.in_numpy.optimizer import schedule
 from minillm.text import tokenizer as tokenizers
@@ -168,7 +169,7 @@ def measure(options, corpus, dataset, tokenizer):
             runs[name] = job(*about)
             print(f"{name}: {runs[name]['bits_per_byte']:.4f} bits per byte, "
                   f"{runs[name]['cpu_seconds']:.0f} CPU seconds", flush=True)
-            options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            write_json(options.json, results)
         return runs[name]["bits_per_byte"]
 
     run("xz -9", with_xz, corpus)
@@ -190,7 +191,7 @@ def measure(options, corpus, dataset, tokenizer):
         "minillm": mean("minillm"), "transformers": mean(f"transformers {best:g}"),
         "ppm": orders[order], "ppm_frozen": runs[f"PPM order {order}"]["frozen"],
         "xz": runs["xz -9"]["bits_per_byte"]}
-    options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_json(options.json, results)
 
 
 def main():
