@@ -49,16 +49,16 @@ class PPM:
             counts = self.counts.setdefault(context, {})
             counts[byte] = counts.get(byte, 0) + 1
 
-    def bits(self, text: bytes, begin: int = 0, learn: bool = True) -> float:
-        """What the bytes of a text from `begin` on cost: -log2 of their probabilities, added up.
+    def bits(self, text: bytes, begin: int = 0, learn: bool = True) -> list[float]:
+        """What each byte of a text from `begin` on costs: -log2 of its probability.
 
         With `learn` each byte is counted after it was predicted.
         """
-        bits = 0.0
+        bits = []
         for i in range(begin, len(text)):
             contexts = self.contexts(text, i)
             p, asked = self.probability(text[i], contexts)
-            bits -= log2(p)
+            bits.append(-log2(p))
             if learn:
                 self.learn(text[i], contexts[:asked])
         return bits

@@ -14,9 +14,10 @@ xz -9        size(training + held-out text) - size(training text); its window, 6
 
 The models pay for the end-of-text token between documents, PPM and xz for a zero byte there; the
 bits are divided by the bytes of the text alone. The models read windows of 256 tokens side by side
-and learn nothing from what is held out. Needs torch and transformers. One core; half an hour. Each
-run is written when it is done, and one that FILE has is not run again. The text depends on Python's
-version, so its SHA-256 stands with the figures.
+and learn nothing from what is held out. `new` is of the bytes that are in no stretch of 32 bytes
+that the training text has: docstrings come again word for word in other modules. Needs torch and
+transformers. One core; half an hour. Each run is written when it is done, and one that FILE has is
+not run again. The text depends on Python's version, so its SHA-256 stands with the figures.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import lzma
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ import numpy as np
 from minillm import in_jax, load, training
 from minillm.architecture.llama import count, init
 from minillm.cli.bench import machine
-from minillm.config import TrainConfig, preset
+from minillm.config import IGNORE, TrainConfig, preset
 from minillm.files import write_json
 from minillm.in_jax.sharding import use_cpu_devices
 from minillm.in_numpy.optimizer import schedule
@@ -44,30 +45,87 @@ from ppm import PPM
 
 RESULTS = Path(__file__).parent / "results" / "python_docs.json"
 MODEL, VOCABULARY = "nano", 1792                     # the defaults of `minillm pretrain`
+REPEAT = 32                                          # so many bytes that occur again are no chance
 SHAPE = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "head_dim",
          "num_attention_heads", "num_key_value_heads", "max_position_embeddings", "rms_norm_eps",
          "tie_word_embeddings")
 ADAMW = {"betas": (0.9, 0.95), "eps": 1e-8}
 
 
-def bits_per_byte(params, config, dataset) -> float:
-    """Over all of the held-out text, as `minillm pretrain` says it at the end."""
-    rows = training.held_out(dataset, config.max_position_embeddings)
-    return training.evaluate(in_jax, params, config, rows, 16)["bits_per_byte"]
+@dataclass(frozen=True)
+class Text:
+    """Both texts as bytes, a zero byte before each document; `size` counts the held-out text alone.
+
+    `new` (bytes of held_out,): is the byte in no stretch of REPEAT bytes that `train` has?
+    """
+
+    train: bytes
+    held_out: bytes
+    size: int
+    new: np.ndarray
 
 
-def with_minillm(dataset, config, train) -> dict:
+def text_of(corpus) -> Text:
+    """The corpus as bytes."""
+    train, held_out = (b"".join(b"\0" + document.encode() for document in documents)
+                       for documents in (corpus.train, corpus.validation))
+    known = {train[i : i + REPEAT] for i in range(len(train) - REPEAT + 1)}
+    new = np.ones(len(held_out), bool)
+    for i in range(len(held_out) - REPEAT + 1):
+        if held_out[i : i + REPEAT] in known:
+            new[i : i + REPEAT] = False
+    return Text(train, held_out, len(held_out) - len(corpus.validation), new)
+
+
+def figures(bits, text: Text) -> dict:
+    """Bits per byte from what each byte of the held-out text costs: all of it, and what is new."""
+    bits = np.asarray(bits)
+    return {"bits_per_byte": float(bits.sum() / text.size), "new": float(bits[text.new].mean())}
+
+
+def of_model(logits, dataset, tokenizer, context: int, text: Text) -> dict:
+    """The figures of a model: `logits(tokens_BT)` is an array (B, T, V)."""
+    rows = training.held_out(dataset, context)
+    bits = []
+    for i in range(0, len(rows.tokens_NT), 16):
+        counted = rows.targets_NT[i : i + 16] != IGNORE
+        targets = rows.targets_NT[i : i + 16][counted]
+        x = logits(rows.tokens_NT[i : i + 16])[counted].astype(np.float64)
+        x -= x.max(axis=-1, keepdims=True)
+        bits.append(np.log2(np.exp(x).sum(axis=-1)) - x[range(len(x)), targets] / np.log(2))
+    special = tokenizer.special_tokens.values()                  # each is a zero byte of the text
+    lengths = np.array([1 if token in special else len(tokenizer.pieces[token])
+                        for token in range(tokenizer.vocab_size)])
+    lengths = lengths[dataset.validation[1:]]
+    # Every byte of a token costs the same; the mark that closes the last document is paid for the
+    # one that opens the first.
+    return figures(np.roll(np.repeat(np.concatenate(bits) / lengths, lengths), 1), text)
+
+
+def with_minillm(dataset, tokenizer, text, config, train) -> dict:
     """Train in JAX and measure."""
     began = time.process_time()
     begin = in_jax.init_state(init(config, np.random.default_rng(train.seed)))
     *_, (_, state, _) = training.steps(in_jax, begin, dataset, config, train)
-    seconds = time.process_time() - began
-    return {"bits_per_byte": bits_per_byte(state["params"], config, dataset),
-            "cpu_seconds": seconds}
+    seconds, params = time.process_time() - began, state["params"]
+
+    def logits(tokens_BT):
+        return np.asarray(in_jax.read(params, in_jax.stream(params, tokens_BT, config)[0]))
+
+    found = of_model(logits, dataset, tokenizer, train.context, text)
+    check(found, params, config, dataset)
+    return found | {"cpu_seconds": seconds}
 
 
-def with_transformers(dataset, config, train, rate: float) -> dict:
-    """Train in PyTorch and measure, in PyTorch and with minillm, which must say the same."""
+def check(found: dict, params, config, dataset):
+    """Refuse figures that are not those of `minillm pretrain` at its end."""
+    rows = training.held_out(dataset, config.max_position_embeddings)
+    ours = training.evaluate(in_jax, params, config, rows, 16)["bits_per_byte"]
+    assert abs(ours / found["bits_per_byte"] - 1) < 1e-5, (found, ours)
+
+
+def with_transformers(dataset, tokenizer, text, config, train, rate: float) -> dict:
+    """Train in PyTorch and measure in PyTorch; minillm must find the same in the model's folder."""
     import torch
     import transformers
     from torch.nn.functional import cross_entropy
@@ -80,10 +138,8 @@ def with_transformers(dataset, config, train, rate: float) -> dict:
         **{name: getattr(config, name) for name in SHAPE}))
     assert sum(w.numel() for w in model.parameters()) == count(config)
 
-    def nats(tokens_BT, targets_BT, **options):
-        logits_BTV = model(torch.tensor(tokens_BT, dtype=torch.long), use_cache=False).logits
-        targets_BT = torch.tensor(targets_BT, dtype=torch.long)
-        return cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten(), **options)
+    def logits(tokens_BT):
+        return model(torch.tensor(tokens_BT, dtype=torch.long), use_cache=False).logits
 
     weights = list(model.parameters())
     groups = [{"params": [w for w in weights if w.ndim == 2], "weight_decay": train.weight_decay},
@@ -94,52 +150,42 @@ def with_transformers(dataset, config, train, rate: float) -> dict:
         for group in optimizer.param_groups:
             group["lr"] = rate * float(schedule(step, train))
         tokens_NBT, targets_NBT = training.batches(dataset, train, step, step + 1)
-        nats(tokens_NBT[0], targets_NBT[0]).backward()
+        targets = torch.tensor(targets_NBT[0], dtype=torch.long).flatten()
+        cross_entropy(logits(tokens_NBT[0]).flatten(0, 1), targets).backward()
         torch.nn.utils.clip_grad_norm_(weights, train.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
     seconds = time.process_time() - began
-    rows = training.held_out(dataset, config.max_position_embeddings)
-    parts = range(0, len(rows.tokens_NT), 16)
     with torch.no_grad():
-        total = sum(nats(rows.tokens_NT[i : i + 16], rows.targets_NT[i : i + 16],
-                         reduction="sum").item() for i in parts)
-    found = total / np.log(2) / rows.text_bytes
+        found = of_model(lambda tokens_BT: logits(tokens_BT).numpy(), dataset, tokenizer,
+                         train.context, text)
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         loaded = load(folder)
-    ours = bits_per_byte(loaded.params, loaded.config, dataset)
-    assert abs(ours / found - 1) < 1e-5, (found, ours)
-    return {"bits_per_byte": found, "cpu_seconds": seconds}
+    check(found, loaded.params, loaded.config, dataset)
+    return found | {"cpu_seconds": seconds}
 
 
-def as_bytes(documents: list[str]) -> bytes:
-    """All documents, a zero byte before each."""
-    return b"".join(b"\0" + document.encode() for document in documents)
-
-
-def with_ppm(corpus, order: int) -> dict:
+def with_ppm(text, order: int) -> dict:
     """PPM that has read the training text: learning from the held-out text, and not (`frozen`)."""
-    ppm, began = PPM(order), time.process_time()
-    train, held_out = as_bytes(corpus.train), as_bytes(corpus.validation)
-    ppm.bits(train)
-    bits = {name: ppm.bits(train + held_out, len(train), learn)
-            for name, learn in (("frozen", False), ("bits_per_byte", True))}
-    text = sum(len(document.encode()) for document in corpus.validation)
-    return {name: value / text for name, value in bits.items()} | {
-        "cpu_seconds": time.process_time() - began}
+    began = time.process_time()
+    ppm, both = PPM(order), text.train + text.held_out
+    ppm.bits(text.train)
+    frozen = figures(ppm.bits(both, len(text.train), learn=False), text)
+    found = figures(ppm.bits(both, len(text.train)), text)
+    return found | {"frozen": frozen, "cpu_seconds": time.process_time() - began}
 
 
-def with_xz(corpus) -> dict:
+def with_xz(text) -> dict:
     """xz -9 that has read the training text."""
     began = time.process_time()
-    train, held_out = as_bytes(corpus.train), as_bytes(corpus.validation)
-    size = len(lzma.compress(train + held_out, preset=9)) - len(lzma.compress(train, preset=9))
-    text = sum(len(document.encode()) for document in corpus.validation)
-    return {"bits_per_byte": 8 * size / text, "cpu_seconds": time.process_time() - began}
+    both, train = (len(lzma.compress(each, preset=9))
+                   for each in (text.train + text.held_out, text.train))
+    return {"bits_per_byte": 8 * (both - train) / text.size,
+            "cpu_seconds": time.process_time() - began}
 
 
-def measure(options, corpus, dataset, tokenizer):
+def measure(options, corpus, text, dataset, tokenizer):
     """Make the runs that the file does not have yet."""
     end = tokenizer.special_tokens[tokenizers.END_OF_TEXT]
     trains = [TrainConfig(steps=options.steps, seed=seed, cpu_devices=1)
@@ -150,6 +196,7 @@ def measure(options, corpus, dataset, tokenizer):
         "text": corpus.description, "fingerprint": corpus.fingerprint(), "model": MODEL,
         "documents": [len(corpus.train), len(corpus.validation)],
         "bytes": [dataset.train_bytes, dataset.validation_bytes],
+        "repeat": REPEAT, "repeated": float(1 - text.new.mean()),
         "training_tokens": len(dataset.train), "held_out_tokens": len(dataset.validation),
         "vocabulary": config.vocab_size, "parameters": count(config),
         "tokens": options.steps * trains[0].batch_size * trains[0].context,
@@ -172,25 +219,27 @@ def measure(options, corpus, dataset, tokenizer):
             write_json(options.json, results)
         return runs[name]["bits_per_byte"]
 
-    run("xz -9", with_xz, corpus)
-    run("minillm/0", with_minillm, dataset, config, trains[0])
-    tried = {rate: run(f"transformers {rate:g}/0", with_transformers, dataset, config, trains[0],
-                       rate) for rate in options.rates}
+    about = dataset, tokenizer, text, config
+    run("xz -9", with_xz, text)
+    run("minillm/0", with_minillm, *about, trains[0])
+    tried = {rate: run(f"transformers {rate:g}/0", with_transformers, *about, trains[0], rate)
+             for rate in options.rates}
     best = min(tried, key=tried.get)
     for train in trains[1:]:
-        run(f"minillm/{train.seed}", with_minillm, dataset, config, train)
-        run(f"transformers {best:g}/{train.seed}", with_transformers, dataset, config, train, best)
-    orders = {order: run(f"PPM order {order}", with_ppm, corpus, order) for order in options.orders}
+        run(f"minillm/{train.seed}", with_minillm, *about, train)
+        run(f"transformers {best:g}/{train.seed}", with_transformers, *about, train, best)
+    orders = {order: run(f"PPM order {order}", with_ppm, text, order) for order in options.orders}
     order = min(orders, key=orders.get)
 
-    def mean(who: str) -> float:
-        return float(np.mean([runs[f"{who}/{train.seed}"]["bits_per_byte"] for train in trains]))
+    def mean(who: str, what: str = "bits_per_byte") -> float:
+        return float(np.mean([runs[f"{who}/{train.seed}"][what] for train in trains]))
 
     results["best"] = {"rate": best, "order": order}
     results["mean"] = {
         "minillm": mean("minillm"), "transformers": mean(f"transformers {best:g}"),
-        "ppm": orders[order], "ppm_frozen": runs[f"PPM order {order}"]["frozen"],
-        "xz": runs["xz -9"]["bits_per_byte"]}
+        "ppm": orders[order], "xz": runs["xz -9"]["bits_per_byte"],
+        "new": {"minillm": mean("minillm", "new"), "ppm": runs[f"PPM order {order}"]["new"],
+                "transformers": mean(f"transformers {best:g}", "new")}}
     write_json(options.json, results)
 
 
@@ -207,7 +256,8 @@ def main():
     corpus = read_corpus("python-docs")
     tokenizer = tokenizers.train(corpus.train, VOCABULARY)
     with tempfile.TemporaryDirectory() as folder:
-        measure(options, corpus, prepare(corpus, tokenizer, Path(folder) / "data"), tokenizer)
+        dataset = prepare(corpus, tokenizer, Path(folder) / "data")
+        measure(options, corpus, text_of(corpus), dataset, tokenizer)
 
 
 if __name__ == "__main__":

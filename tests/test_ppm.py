@@ -45,7 +45,7 @@ def test_a_text_is_decoded_from_as_many_bits(script):
     for i in range(len(BEFORE), len(BEFORE + text)):
         edges, byte, _ = step(ppm, BEFORE + text[: i - len(BEFORE)], text[i - len(BEFORE)])
         low, width = low + width * edges[byte], width * (edges[byte + 1] - edges[byte])
-    size = ceil(primed(script).bits(BEFORE + text, len(BEFORE))) + 1
+    size = ceil(sum(primed(script).bits(BEFORE + text, len(BEFORE)))) + 1
     number = Fraction(ceil(low * 2**size), 2**size)              # `size` binary digits
 
     ppm, found = primed(script), b""
