@@ -221,6 +221,8 @@ def measure(options, corpus, text, dataset, tokenizer):
 
     about = dataset, tokenizer, text, config
     run("xz -9", with_xz, text)
+    orders = {order: run(f"PPM order {order}", with_ppm, text, order) for order in options.orders}
+    order = min(orders, key=orders.get)
     run("minillm/0", with_minillm, *about, trains[0])
     tried = {rate: run(f"transformers {rate:g}/0", with_transformers, *about, trains[0], rate)
              for rate in options.rates}
@@ -228,8 +230,6 @@ def measure(options, corpus, text, dataset, tokenizer):
     for train in trains[1:]:
         run(f"minillm/{train.seed}", with_minillm, *about, train)
         run(f"transformers {best:g}/{train.seed}", with_transformers, *about, train, best)
-    orders = {order: run(f"PPM order {order}", with_ppm, text, order) for order in options.orders}
-    order = min(orders, key=orders.get)
 
     def mean(who: str, what: str = "bits_per_byte") -> float:
         return float(np.mean([runs[f"{who}/{train.seed}"][what] for train in trains]))
@@ -248,7 +248,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--steps", type=int, default=500)
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--rates", type=float, nargs="+", default=[2e-3, 4e-3, 8e-3])
+    options.add_argument("--rates", type=float, nargs="+", default=[4e-3, 8e-3, 2e-3])
     options.add_argument("--orders", type=int, nargs="+", default=[4, 5, 6])
     options.add_argument("--json", type=Path, default=RESULTS, metavar="FILE")
     options = options.parse_args()

@@ -453,37 +453,46 @@ def python_docs() -> list[str]:
     setting, runs = found["setting"], found["runs"]
     (documents, held_out), (size, held_out_size) = setting["documents"], setting["bytes"]
 
-    def of(who, what="bits_per_byte"):
-        return [run[what] for name, run in runs.items() if name.split("/")[0] == who]
+    def of(who):
+        return [run for name, run in runs.items() if name.split("/")[0] == who]
 
-    def row(who, says, what="bits_per_byte"):
-        values, seconds = of(who, what), statistics.mean(of(who, "cpu_seconds"))
+    def mean(figures, what):
+        values = [figure[what] for figure in figures if what in figure]
         spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-        seeds = len(values) if f"{who}/0" in runs else ""
-        return f"  | {says} | {seeds} | {statistics.mean(values):.3f}{spread} | {seconds:.0f} |"
+        return f"{statistics.mean(values):.3f}{spread}" if values else ""
+
+    def row(who, says, figures=None):
+        some = of(who)
+        seconds = statistics.mean(run["cpu_seconds"] for run in some)
+        seeds = len(some) if f"{who}/0" in runs else ""
+        columns = (mean(figures or some, what) for what in ("bits_per_byte", "new"))
+        return f"  | {says} | {seeds} | {' | '.join(columns)} | {seconds:.0f} |"
 
     rates = {name.split("/")[0]: float(name.split("/")[0].split()[1]) for name in runs
              if name.startswith("transformers")}
     best, ppm = f"transformers {found['best']['rate']:g}", f"PPM order {found['best']['order']}"
     others = sorted(rates.keys() - {best}, key=rates.get)
-    less = [runs[f"minillm/{seed}"]["bits_per_byte"] - value for seed, value in enumerate(of(best))]
+    less = [{what: ours[what] - theirs[what] for what in ("bits_per_byte", "new")}
+            for ours, theirs in zip(of("minillm"), of(best))]
     return [
         f"- **Real English that every machine has**: {setting['text']}, {documents:,} documents of "
         f"{size:,} bytes to learn from and {held_out:,} of {held_out_size:,} held out "
         f"(`benchmarks/python_docs.py`, which says what each is given). The models have "
         f"{setting['parameters']:,} parameters and read {setting['tokens']:,} tokens, the text "
         f"{setting['epochs']:.1f} times, the same rows in the same order. Means ± standard "
-        "deviation over seeds; CPU seconds, compilation included, are of one core of a machine that "
-        "was busy with other work, so they are no comparison of speed:", "",
-        "  | who | seeds | bits per byte | CPU seconds |", "  |---|---:|---:|---:|",
+        f"deviation over seeds. Of the held-out bytes, {setting['repeated']:.0%} are in stretches "
+        f"of {setting['repeat']} or more that the training text has word for word; *new* is of the "
+        "others. CPU seconds, compilation included, are of one core of a machine that was busy "
+        "with other work, so they are no comparison of speed:", "",
+        "  | who | seeds | bits per byte | new | CPU seconds |", "  |---|---:|---:|---:|---:|",
         row("minillm", "minillm, JAX, the default recipe (Muon)"),
         row(best, f"LLaMA of transformers, PyTorch, AdamW at {rates[best]:g}"),
         *(row(who, f"the same at {rates[who]:g}") for who in others),
         row(ppm, f"{ppm}, which learns on from the held-out text"),
-        row(ppm, f"{ppm}, which does not", "frozen"),
+        row(ppm, f"{ppm}, which does not", [run["frozen"] for run in of(ppm)]),
         row("xz -9", "xz -9, which has both texts in its window"), "",
-        f"  minillm less transformers, seeds paired: {statistics.mean(less):+.3f} ± "
-        f"{statistics.stdev(less):.3f} bits per byte.", ""]
+        f"  minillm less transformers, seeds paired: {mean(less, 'bits_per_byte')} bits per byte, "
+        f"new {mean(less, 'new')}.", ""]
 
 
 def quantization() -> list[str]:
