@@ -4,7 +4,8 @@ how fast peft does the same.
     python benchmarks/lora_smollm2.py PATH [--steps 200] [--questions 100] [--json FILE]
 
 PATH is the model as a GGUF file or a folder. Every figure is of a process of its own: `minillm
-evaluate` before, `minillm tune`, `minillm evaluate` after; the most that each held. The speeds are
+evaluate` before, `minillm tune`, `minillm evaluate` after; the most that each held, and the most of a
+few steps on one device with --recompute. The speeds are
 of steps that minillm and peft (transformers, float32) take in turn, over the same rows, beside the
 same matrices, with the same rank and AdamW. Needs torch, transformers, peft. About half an hour on
 two cores. Results are written part by part: a command that was stopped goes on with the next one,
@@ -24,6 +25,7 @@ from real_checkpoint import Contender, measured, minillm
 ROWS, CONTEXT, RANK, ALPHA, RATE = 4, 128, 8, 16, 1e-3
 TEXT_TOKENS = 4000  # tokens of ordinary English
 TURN = 2  # steps in a turn
+LEAST_STEPS = 4  # enough to see the memory of training and of evaluating
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 RESULTS = Path(__file__).parent / "results" / "lora_smollm2.json"
 
@@ -200,7 +202,8 @@ def measure(options, place: Path):
         measured(minillm("convert", options.path, "--out", folder))
         measured(process("rows", folder, folder))
     parts = {"before": lambda: asked(folder, text, options.questions),
-             "tune": lambda: tuned(folder, run, options),
+             "tune": lambda: tuned(folder, run, options, options.steps, options.threads),
+             "least": lambda: tuned(folder, place / "least", options, LEAST_STEPS, 1, "--recompute"),
              "after": lambda: asked(run, text, options.questions, "--before", folder),
              "speed": lambda: speeds(folder, options.rounds, options.threads)}
     for part in options.parts:
@@ -210,20 +213,20 @@ def measure(options, place: Path):
             options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def tuned(folder, run, options) -> dict:
+def tuned(folder, run, options, steps: int, devices: int, *more) -> dict:
     """`minillm tune --method lora`: its seconds and bytes, and what it says at the end."""
     found = measured(minillm(
         "tune", folder, "--data", "desk", "--method", "lora", "--rank", RANK, "--alpha", ALPHA,
-        "--steps", options.steps, "--batch-size", ROWS, "--context", CONTEXT,
-        "--learning-rate", RATE, "--examples", 2000, "--eval-every", options.steps,
-        "--eval-rows", 16, "--save-every", options.steps, "--sample-every", 0,
-        "--cpu-devices", options.threads, "--out", run))
+        "--steps", steps, "--batch-size", ROWS, "--context", CONTEXT,
+        "--learning-rate", RATE, "--examples", 2000, "--eval-every", steps,
+        "--eval-rows", 16, "--save-every", steps, "--sample-every", 0,
+        "--cpu-devices", devices, *more, "--out", run))
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     return found | {"out": found["out"].splitlines()[-4:],
                     "tokens_per_second": summary["tokens_per_second"]}
 
 
-PARTS = ("before", "tune", "after", "speed")
+PARTS = ("before", "tune", "after", "least", "speed")
 SAYS = {"before": lambda found: f"{found['accuracy']:.1%} right",
         "tune": lambda found: (f"{found['seconds']:.0f} s, at most "
                                f"{found['peak_bytes'] / 1e9:.2f} GB"),

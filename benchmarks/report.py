@@ -25,7 +25,7 @@
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
     tuning.json           benchmarks/tuning.py --json
-    rewards.json          benchmarks/rewards.py --task steps --difficulty 2 --early 650 --json
+    grades.json           benchmarks/grades.py
     lora_smollm2.json     benchmarks/lora_smollm2.py
     real_checkpoint.json  benchmarks/real_checkpoint.py (rows are kept that are not measured again)
     cost.json             benchmarks/cost.py (--decode measures writing too)
@@ -129,8 +129,8 @@ def training_variants() -> list[str]:
         return []
     machine, sizes = found["machine"], [name for name in found if name not in ("machine", "about")]
     lines = ["", f"- **What was tried to train faster** ({machine['processor']}, "
-             f"{machine['cores']} cores; `benchmarks/training_variants.py`): tokens per second over those of minillm "
-             "as it is, medians of rounds in turn with the lowest and highest; the first loss of "
+             f"{machine['cores']} cores; `benchmarks/training_variants.py`): tokens per second over "
+             "those of minillm as it is, medians of rounds in turn with the lowest and highest; the first loss of "
              "each is the same:", "",
              f"  | variant | what it does | {' | '.join(sizes)} |",
              "  |---|---|" + "---:|" * len(sizes)]
@@ -331,31 +331,38 @@ TRAINED = {"sft": "everything", "lora": "LoRA, rank 8", "early": "everything, st
 
 
 def rewards() -> list[str]:
-    """What grades teach a model that is often wrong, beside right answers: four ways from one."""
-    found = read("rewards.json")
+    """What grades teach a model that is often wrong: four ways from one."""
+    found = read("grades.json")
     if not found:
         return []
-    setting, runs = found["setting"], found["runs"]
-    lines = ["", f"- **Learning from grades** (`benchmarks/rewards.py`; {setting['task']}, numbers "
-             f"of up to {setting['difficulty']} digits): sft stopped at {setting['early']} steps, "
-             f"then {setting['steps']} steps of each way from there. Right answers to held-out "
-             "questions, right samples at temperature 1, and what a held-out story costs; means "
-             "± standard deviation over seeds:", "",
-             "  | way | seeds | right | samples right | pass@8 | nats a story | seconds |",
-             "  |---|---:|---:|---:|---:|---:|---:|"]
-    for way in dict.fromkeys(name.split("/")[0] for name in runs):
+    runs = found["runs"]
+    seeds = sum(name.startswith("first/") for name in runs)
+    lines = ["", "- **Learning from grades** (`benchmarks/grades.py`): lesson 17's model and "
+             f"questions, {found['steps']} steps of each way, which read equally many answers; "
+             "right is the exact probability of the right answers, KL is from the first model; "
+             f"means ± standard deviation over {seeds} seeds:", "",
+             "  | way | right at temperature 1 | most probable answer right | pass@8 | KL (nats) | "
+             "seconds |", "  |---|---:|---:|---:|---:|---:|"]
+    for way, about in WAYS.items():
         some = [run for name, run in runs.items() if name.startswith(f"{way}/")]
-        right, samples, at_8 = (spread([100 * run[what] for run in some], "%")
-                                for what in ("accuracy", "samples_right", "pass_at_8"))
-        lines.append(f"  | {WAYS[way]} | {len(some)} | {right} | {samples} | {at_8} | "
-                     f"{spread([run['nats_per_story'] for run in some])} | "
-                     f"{statistics.mean(run['seconds'] for run in some):.0f} |")
+        right, greedy, at_8 = (spread([100 * run[what] for run in some], "%")
+                               for what in ("right", "greedy", "pass_at_8"))
+        seconds = ("" if way == "first"
+                   else f"{statistics.mean(run['seconds'] for run in some):.0f}")
+        lines.append(f"  | {about} | {right} | {greedy} | {at_8} | "
+                     f"{statistics.mean(run['kl'] for run in some):.2f} | {seconds} |")
+    larger = read("rewards.json")
+    if larger:
+        first, last = (larger["runs"][name] for name in ("early/0", "grpo/0"))
+        lines += ["", "- **GRPO on two-digit sums by steps** (`benchmarks/rewards.py`, a demo's "
+                  f"model, one seed, {last['steps']} steps): {first['accuracy']:.1%} of unseen "
+                  f"questions before, {last['accuracy']:.1%} after: it did not learn."]
     return lines
 
 
-WAYS = {"early": "sft, stopped early", "grpo": "GRPO",
-        "rejection": "sft on its own right answers (rejection sampling)",
-        "dpo": "DPO on pairs", "pairs": "sft on the right answers of the pairs"}
+WAYS = {"first": "the first model", "grpo": "GRPO, on its own answers of that step",
+        "rejection": "sft on the first model's right answers (rejection sampling)",
+        "dpo": "DPO on the first model's pairs", "pairs": "sft on the right answers of the pairs"}
 
 
 def spread(values: list[float], unit: str = "") -> str:
@@ -377,7 +384,9 @@ def lora_smollm2() -> list[str]:
              f"at most {tune['peak_bytes'] / 1e9:.2f} GB. Right answers to {after['answers']} "
              f"held-out questions: {found['before']['accuracy']:.1%} before, "
              f"{after['accuracy']:.1%} after. Loss on {found['text_tokens']:,} tokens of Python's "
-             f"documentation: {first:.4f} before, {last:.4f} after. Steps in turn with peft:", "",
+             f"documentation: {first:.4f} before, {last:.4f} after. On one device and with "
+             f"--recompute it takes {found['least']['peak_bytes'] / 1e9:.2f} GB. Steps in turn with "
+             "peft:", "",
              "  | who | tokens/s | over peft | peak memory (MB) |", "  |---|---:|---:|---:|"]
     rates = {name: statistics.median(one["tokens_per_second"])
              for name, one in found["speed"].items()}
