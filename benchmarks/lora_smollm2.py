@@ -4,9 +4,8 @@ how fast peft does the same.
     python benchmarks/lora_smollm2.py PATH [--steps 200] [--questions 100] [--json FILE]
 
 PATH is the model as a GGUF file or a folder. Every figure is of a process of its own: `minillm
-evaluate` before, `minillm tune`, `minillm evaluate` after; the most that each held, and the most of a
-few steps on one device with --recompute. The speeds are
-of steps that minillm and peft (transformers, float32) take in turn, over the same rows, beside the
+evaluate` before, `minillm tune`, `minillm evaluate` after; the most that each held, and the most
+of a few steps on one device with --recompute. The speeds are of steps that minillm and peft (transformers, float32) take in turn, over the same rows, beside the
 same matrices, with the same rank and AdamW. Needs torch, transformers, peft. About half an hour on
 two cores. Results are written part by part: a command that was stopped goes on with the next one,
 given the same --json and --work.
@@ -203,7 +202,8 @@ def measure(options, place: Path):
         measured(process("rows", folder, folder))
     parts = {"before": lambda: asked(folder, text, options.questions),
              "tune": lambda: tuned(folder, run, options, options.steps, options.threads),
-             "least": lambda: tuned(folder, place / "least", options, LEAST_STEPS, 1, "--recompute"),
+             "least": lambda: tuned(folder, place / "least", options, LEAST_STEPS, 1,
+                                    "--recompute"),
              "after": lambda: asked(run, text, options.questions, "--before", folder),
              "speed": lambda: speeds(folder, options.rounds, options.threads)}
     for part in options.parts:

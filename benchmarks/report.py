@@ -130,8 +130,8 @@ def training_variants() -> list[str]:
     machine, sizes = found["machine"], [name for name in found if name not in ("machine", "about")]
     lines = ["", f"- **What was tried to train faster** ({machine['processor']}, "
              f"{machine['cores']} cores; `benchmarks/training_variants.py`): tokens per second over "
-             "those of minillm as it is, medians of rounds in turn with the lowest and highest; the first loss of "
-             "each is the same:", "",
+             "those of minillm as it is, medians of rounds in turn with the lowest and highest; "
+             "the first loss of each is the same:", "",
              f"  | variant | what it does | {' | '.join(sizes)} |",
              "  |---|---|" + "---:|" * len(sizes)]
     for name, about in found["about"].items():
