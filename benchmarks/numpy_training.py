@@ -30,8 +30,9 @@ SIZES = {
 }
 
 
-def worker(kind: str, size: str):
+def worker(kind: str, size: str, clock: str):
     """Warm up, say so, then run a round for every line on standard input."""
+    now = getattr(time, clock)
     import numpy as np
 
     from minillm.config import ModelConfig, TrainConfig
@@ -57,9 +58,9 @@ def worker(kind: str, size: str):
     run()
     print(json.dumps(0), flush=True)
     for _ in sys.stdin:
-        began = time.perf_counter()
+        began = now()
         run()
-        print(json.dumps(inputs.size / (time.perf_counter() - began)), flush=True)
+        print(json.dumps(inputs.size / (now() - began)), flush=True)
 
 
 def products(config, train, rng):
@@ -92,8 +93,10 @@ def main():
     options.add_argument("--before", help="folder of another version of the repository")
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--threads", type=int, default=1, help="of BLAS")
+    options.add_argument("--cpu", action="store_true", help="count seconds of the processor: for a "
+                         "machine that does other things too (one thread)")
     options.add_argument("--only", choices=SIZES)
-    options.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    options.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options.add_argument("--json", help="write the figures here, beside those of other --threads")
     options = options.parse_args()
     if options.worker:
@@ -102,14 +105,14 @@ def main():
     from training_speed import take_turns
     versions = {"before": options.before} if options.before else {}
     versions |= {"now": ROOT, "products": ROOT}
-    sizes = {}
+    sizes, clock = {}, "process_time" if options.cpu else "perf_counter"
     for size in [options.only] if options.only else SIZES:
         workers = {}
         for kind, folder in versions.items():
             environment = os.environ | {"PYTHONPATH": str(Path(folder).resolve())} | {
                 f"{name}_NUM_THREADS": str(options.threads) for name in ("OPENBLAS", "OMP")}
             workers[kind] = subprocess.Popen(
-                [sys.executable, __file__, "--worker", kind, size], stdin=subprocess.PIPE,
+                [sys.executable, __file__, "--worker", kind, size, clock], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, text=True, env=environment)
             json.loads(workers[kind].stdout.readline())
         sizes[size] = take_turns(workers, options.rounds)
@@ -122,7 +125,7 @@ def main():
     if options.json:
         path = Path(options.json)
         results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"threads": {}}
-        results["machine"] = machine()
+        results |= {"machine": machine(), "clock": clock}
         results["threads"].setdefault(str(options.threads), {}).update(sizes)
         path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

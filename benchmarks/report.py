@@ -145,7 +145,8 @@ def numpy_training(results) -> list[str]:
     """The NumPy twin's training before its arrays were reused, and now."""
     if not results:
         return []
-    lines = ["", f"- **Training in NumPy** ({results['machine']['processor']}; medians of "
+    busy = "; seconds of the processor" * (results["clock"] == "process_time")
+    lines = ["", f"- **Training in NumPy** ({results['machine']['processor']}{busy}; medians of "
              "interleaved rounds in one run): as it was at commit `e528771`, as it is, and the "
              "share of a step's time that its matrix products take by themselves:", "",
              "  | recipe | threads of BLAS | tokens/s before | now | times | share of products |",

@@ -24,8 +24,8 @@ def program(folder, form: str) -> Path:
     for path in (Path(folder) / name, Path(folder) / f"{name}.exe"):
         if path.is_file():
             return path.resolve()
-    raise UserError(f"--llama2c {folder}: holds no program {name}: give the folder of llama2.c where "
-                    "make built run and runq")
+    raise UserError(f"--llama2c {folder}: holds no program {name}: give the folder of llama2.c "
+                    "where make built run and runq")
 
 
 def prepare(folder: Path, config, params):
@@ -49,7 +49,7 @@ def token_of(character: str) -> int:
 
 
 class Program:
-    """A program with its files: what it writes, how fast, and the most memory that it was seen with."""
+    """A program with its files: what it writes, how fast, the most memory that it was seen with."""
 
     def __init__(self, path, folder):
         self.path, self.folder, self.peak = str(path), Path(folder), 0
@@ -90,7 +90,8 @@ class Program:
         found = re.search(r"achieved tok/s: *(\S+)", said)
         if process.returncode or not (found or steps == 1):
             last = (said.strip().splitlines() or ["it said nothing"])[-1]
-            raise UserError(f"{self.path}: ended with {process.returncode} and no tok/s ({last[:200]})")
+            raise UserError(f"{self.path}: ended with {process.returncode} and no tok/s "
+                            f"({last[:200]})")
         return text.removesuffix("\n"), float(found[1]) if found else 0.0
 
 
@@ -98,7 +99,7 @@ def llama2_c(folder, form: str, room: int, path: str):
     """llama2.c's program at `path` with the files of `prepare`: (turn, memory) as peers.START says.
     It reads a prompt as it writes, a token at a time, so it has one rate for both."""
     running = Program(path, folder)
-    running.write([BEGIN], 1)                                   # loads the file, as a first call does
+    running.write([BEGIN], 1)                              # loads the file, as a first call does
 
     def turn(prompt, count):
         _, rate = running.write([BEGIN, SPACE, *prompt[2:]] if prompt[2:] else [BEGIN], count)

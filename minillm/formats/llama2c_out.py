@@ -32,7 +32,7 @@ def refusal(config: ModelConfig, in_groups: bool) -> str | None:
     heads = config.num_attention_heads * config.head_dim
     inner, hidden = config.intermediate_size, config.hidden_size
     cases = (
-        (config.model_type in ("llama", "mistral"), f"it knows LLaMAs alone, no {config.model_type}"),
+        (config.model_type in ("llama", "mistral"), f"it knows no {config.model_type}"),
         (not config.biased, "it has no biases"),
         (heads == hidden, "its heads are together as wide as the model: head_dim x "
          f"num_attention_heads is {heads}, hidden_size {hidden}"),
@@ -67,7 +67,8 @@ def write(path, config: ModelConfig, params):
         file.write(header)
         for name in names:
             for place in params["layers"] if name in LAYER else [params]:
-                for part in angles(config) if name == "angles" else parts(name, place[name], config):
+                found = angles(config) if name == "angles" else parts(name, place[name], config)
+                for part in found:
                     file.write(part.tobytes())
 
 
@@ -77,7 +78,8 @@ def parts(name: str, leaf, config: ModelConfig) -> list:
         found = [leaf.integers, leaf.scales.astype("<f4")]
     else:
         found = [(leaf if leaf.ndim == 1 or name == "embed_tokens" else leaf.T).astype("<f4")]
-    return [pairs(part, config.head_dim) for part in found] if name in ("q_proj", "k_proj") else found
+    turned = name in ("q_proj", "k_proj")
+    return [pairs(part, config.head_dim) if turned else part for part in found]
 
 
 def pairs(matrix, head_dim: int):
