@@ -294,7 +294,7 @@ def rate_transfer() -> list[str]:
             kept = math.inf if kept is None else kept
             lines.append(f"  | {name} | {depth} | {row['best']:g} | {row['lowest at']:.2f} | "
                          f"{best:.4f} | {kept:.4f} | {kept - best:+.4f} |")
-    lines += ["", f"  Three seeds at depth {about['seeds_at']}:", "",
+    lines += ["", f"  Three seeds of the default optimizer at depth {about['seeds_at']}:", "",
               "  | optimizer, way, rate | nats a token |", "  |---|---:|"]
     lines += [f"  | {name} | {statistics.mean(losses):.4f} ± {statistics.stdev(losses):.4f} |"
               for name, losses in found["seeds"].items()]
