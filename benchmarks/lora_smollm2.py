@@ -5,8 +5,9 @@ how fast peft does the same.
 
 PATH is the model as a GGUF file or a folder. Every figure is of a process of its own: `minillm
 evaluate` before, `minillm tune`, `minillm evaluate` after; the most that each held, and the most
-of a few steps on one device with --recompute. The speeds are of steps that minillm and peft (transformers, float32) take in turn, over the same rows, beside the
-same matrices, with the same rank and AdamW. Needs torch, transformers, peft. About half an hour on
+of a few steps on one device with --recompute. The speeds are of steps that minillm and peft
+(transformers, float32) take in turn, over the same rows, beside the same matrices, with the same
+rank and AdamW. Needs torch, transformers, peft. About half an hour on
 two cores. Results are written part by part: a command that was stopped goes on with the next one,
 given the same --json and --work.
 """

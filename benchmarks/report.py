@@ -99,8 +99,8 @@ def figures() -> str:
     lines += numpy_training(read("numpy_training.json"))
     lines += training_variants()
     lines += ["", "- **Decoding speed**, greedy, 200 tokens, one text where no number of texts is "
-              "named (medians of interleaved rounds in one run; random weights in the shapes of the "
-              "TinyLlamas and of SmolLM2-135M):", "",
+              "named (medians of interleaved rounds in one run; random weights in the shapes of "
+              "the TinyLlamas and of SmolLM2-135M):", "",
               "  | parameters | contender | tokens/s | ratio |", "  |---|---|---:|---:|"]
     for size, contenders in read("decoding_speed.json").items():
         base = statistics.median(contenders["transformers"])
@@ -129,8 +129,8 @@ def training_variants() -> list[str]:
         return []
     machine, sizes = found["machine"], [name for name in found if name not in ("machine", "about")]
     lines = ["", f"- **What was tried to train faster** ({machine['processor']}, "
-             f"{machine['cores']} cores; `benchmarks/training_variants.py`): tokens per second over "
-             "those of minillm as it is, medians of rounds in turn with the lowest and highest; "
+             f"{machine['cores']} cores; `benchmarks/training_variants.py`): tokens per second "
+             "over those of minillm as it is, medians of rounds in turn with the lowest and highest; "
              "the first loss of each is the same:", "",
              f"  | variant | what it does | {' | '.join(sizes)} |",
              "  |---|---|" + "---:|" * len(sizes)]
@@ -386,8 +386,8 @@ def lora_smollm2() -> list[str]:
              f"held-out questions: {found['before']['accuracy']:.1%} before, "
              f"{after['accuracy']:.1%} after. Loss on {found['text_tokens']:,} tokens of Python's "
              f"documentation: {first:.4f} before, {last:.4f} after. On one device and with "
-             f"--recompute it takes {found['least']['peak_bytes'] / 1e9:.2f} GB. Steps in turn with "
-             "peft:", "",
+             f"--recompute it takes {found['least']['peak_bytes'] / 1e9:.2f} GB. Steps in turn "
+             "with peft:", "",
              "  | who | tokens/s | over peft | peak memory (MB) |", "  |---|---:|---:|---:|"]
     rates = {name: statistics.median(one["tokens_per_second"])
              for name, one in found["speed"].items()}
@@ -647,8 +647,8 @@ def teachers() -> list[str]:
     if not found:
         return []
     written = found["setting"]["written"]
-    lines = ["", f"- **Teachers whose stories are possible** (`benchmarks/teacher.py`, one core): of "
-             f"{written:,} stories that each wrote, the share that the grammar could have written, "
+    lines = ["", f"- **Teachers whose stories are possible** (`benchmarks/teacher.py`, one core): "
+             f"of {written:,} stories that each wrote, the share that the grammar could have written, "
              "with its 95% interval; the text never repeats:", "",
              "  | run | parameters | tokens | CPU minutes | above the floor | possible | 95% | at "
              "T = 0.8 |", "  |---|---:|---:|---:|---:|---:|---:|---:|"]
