@@ -8,10 +8,13 @@ import pytest
 
 import minillm.in_jax.model as jax_model
 import minillm.in_numpy.model as numpy_model
+import minillm.in_numpy.ops as numpy_ops
+import minillm.in_numpy.optimizer as numpy_optimizer
 from cases import case, public_functions, sequences
 from helpers import assert_close, random_config, random_params
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten, unflatten
+from minillm.config import TrainConfig
 from minillm.in_numpy.ops import rotation
 
 MODULES = ("ops", "bloom")
@@ -132,3 +135,28 @@ def test_loss_at_the_start_is_that_of_guessing(dtype):
     tokens, targets = sequences(rng, config)
     loss = numpy_model.loss(init(config, rng, dtype), tokens, targets, config)
     assert abs(loss - np.log(config.vocab_size)) < 1e-2
+
+
+@pytest.mark.parametrize("start, slopes", [(0, False), (0, True), (5, True)])
+def test_attention_in_halves_has_the_same_backward(start, slopes, monkeypatch):
+    """Queries go through in halves until they are few; keys beyond the last query stay zero."""
+    rng = np.random.default_rng(start)
+    q, dz = rng.standard_normal((2, 2, 2, 3, 13, 4))
+    k, v = rng.standard_normal((2, 2, 2, start + 15, 4))
+    slopes_KG = rng.uniform(0, 1, (2, 3)) if slopes else None
+    whole = numpy_ops.attend_backward(dz, q, k, v, start, slopes_KG)
+    monkeypatch.setattr(numpy_ops, "QUERIES", 2)
+    for name, a, b in zip(("dq", "dk", "dv"),
+                          numpy_ops.attend_backward(dz, q, k, v, start, slopes_KG), whole):
+        assert_close(a, b, 1e-12, name)
+    assert not whole[1][:, :, start + 13 :].any() and whole[1][:, :, start + 12].any()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_an_update_of_float32_is_computed_in_float32(optimizer):
+    """A float64 among its numbers would double the work, and only the last step would hide it."""
+    w, g, mean, square = np.random.default_rng(0).uniform(0, 1, (4, 5, 3)).astype(np.float32)
+    config = TrainConfig(optimizer=optimizer)
+    moved = (numpy_optimizer.muon(w, g, mean, np.int32(7), config) if optimizer == "muon"
+             else numpy_optimizer.adamw(w, g, mean, square, np.int32(7), config))
+    assert [part.dtype for part in moved] == [np.float32] * len(moved)
