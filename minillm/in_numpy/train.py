@@ -33,7 +33,7 @@ def _keep_memory():
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         for threshold in (TRIM_THRESHOLD, MMAP_THRESHOLD):
-            libc.mallopt(threshold, 2**30)       # bytes
+            libc.mallopt(threshold, 2**30) or libc.mallopt(threshold, 2**25)  # bytes; older glibc
 
 
 def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):
