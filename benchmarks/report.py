@@ -244,6 +244,9 @@ def scaling() -> list[str]:
               "  | read from | power | best N |", "  |---|---:|---:|"]
     lines += [f"  | {name} | {bounds(way['exponent'], 2)} | {bounds(way['best N'], 0)} |"
               for name, way in found["frontier"].items()]
+    if "lowest of the runs" not in found["frontier"]:
+        lines += ["", "  The lowest of the runs is one of the inner sizes at too few budgets for a "
+                  "power (approach 1 of arXiv:2203.15556, section 3)."]
     rows, seeds = found.get("repetition"), found.get("seeds")
     if rows:
         lines += ["", f"  The same {rows[0]['D']:,} tokens from fewer stories ({rows[0]['N']:,} "
