@@ -46,7 +46,7 @@ from minillm.text.dataset import prepare
 
 MEGABYTES, VOCAB_SIZE, CONTEXT, BASE = 3, 1792, 128, 2
 TRAIN = TrainConfig(steps=200, batch_size=4, context=CONTEXT, warmup_steps=20, cpu_devices=1)
-OPTIMIZERS, WAYS, SEEDS = ("adamw", "muon"), ("as it is", "muP"), (0, 1, 2)
+OPTIMIZERS, WAYS, SEEDS = ("muon", "adamw"), ("as it is", "muP"), (0, 1, 2)
 
 
 def multipliers(config, optimizer: str, way: str):

@@ -68,6 +68,8 @@ def rates_by_depth(results, new):
             axes.plot(*zip(*points), "o-", color=colour, label=f"depth {depth}")
         axes.axvline(row["kept"], linestyle=":", color=new.ink["text"])
         axes.set(xscale="log", title=name)
+        axes.set_xticks([0.5, 1, 2, 4, 8], ["0.5", "1", "2", "4", "8"])
+        axes.minorticks_off()
         axes.grid(alpha=0.5)
     panels[0, 0].legend(fontsize=8)
     for axes in panels[1]:
@@ -75,5 +77,5 @@ def rates_by_depth(results, new):
     for axes in panels[:, 0]:
         axes.set_ylabel("nats a token")
     yield ("rates-by-depth", "Held-out loss against the learning rate, a line for each depth of "
-           "the dial, in four panels: AdamW and Muon, as they are and by muP; the best rate of the "
+           "the dial, in four panels: Muon and AdamW, as they are and by muP; the best rate of the "
            "smallest depth is dotted.", figure)
