@@ -124,6 +124,8 @@ class Bench:
         return math.inf if loss is None else loss
 
     def save(self):
+        seconds = sum(run["seconds"] for run in self.results["runs"].values())
+        self.results["setting"]["minutes"] = seconds / 60
         self.path.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
 
     def search(self, optimizer: str, way: str, depth: int, begin: float, kept: float) -> dict:
@@ -162,7 +164,7 @@ def main():
                         optimizer, way, depth, before[-1]["best"] if before else 1.0,
                         before[0]["best"] if before else 0.0)
                     bench.save()
-        seeds = bench.results["seeds"] = {}
+        bench.results["seeds_at"], seeds = options.seeds_at, {}
         for name, rows in found.items():
             if not name.startswith(TrainConfig().optimizer):
                 continue
@@ -171,9 +173,7 @@ def main():
                 seeds[f"{name}, rates x {factor:g}"] = [
                     bench.loss(*name.split(", "), options.seeds_at, factor, seed)
                     for seed in SEEDS]
-        bench.results["setting"]["seeds_at"] = options.seeds_at
-        minutes = sum(run["seconds"] for run in bench.results["runs"].values()) / 60
-        bench.results["setting"]["minutes"] = minutes
+        bench.results["seeds"] = seeds
         bench.save()
 
 

@@ -280,7 +280,7 @@ def bounds(values: list[float], digits: int) -> str:
 def rate_transfer() -> list[str]:
     """The best rate of each depth of the dial, and what another depth's best costs there."""
     found = read("rate_transfer.json")
-    if "minutes" not in found.get("setting", {}):
+    if "seeds" not in found:
         return []
     about = found["setting"]
     lines = ["", "- **Does one rate serve the dial?** (`benchmarks/rate_transfer.py`; "
@@ -297,7 +297,7 @@ def rate_transfer() -> list[str]:
             kept = math.inf if kept is None else kept
             lines.append(f"  | {name} | {depth} | {row['best']:g} | {row['lowest at']:.2f} | "
                          f"{best:.4f} | {kept:.4f} | {kept - best:+.4f} |")
-    lines += ["", f"  Three seeds of the default optimizer at depth {about['seeds_at']}:", "",
+    lines += ["", f"  Three seeds of the default optimizer at depth {found['seeds_at']}:", "",
               "  | optimizer, way, rate | nats a token |", "  |---|---:|"]
     lines += [f"  | {name} | {statistics.mean(losses):.4f} ± {statistics.stdev(losses):.4f} |"
               for name, losses in found["seeds"].items()]
