@@ -650,8 +650,8 @@ def teachers() -> list[str]:
     if not found:
         return []
     written = found["setting"]["written"]
-    lines = ["", f"- **Teachers whose stories are possible** (`benchmarks/teacher.py`, one core): "
-             f"of {written:,} stories that each wrote, the share that the grammar could have written, "
+    lines = ["", "- **Teachers whose stories are possible** (`benchmarks/teacher.py`, one core): "
+             f"of {written:,} stories of each, the share that the grammar could have written, "
              "with its 95% interval; the text never repeats:", "",
              "  | run | parameters | tokens | CPU minutes | above the floor | possible | 95% | at "
              "T = 0.8 |", "  |---|---:|---:|---:|---:|---:|---:|---:|"]
