@@ -233,6 +233,7 @@ SAYS = {"before": lambda found: f"{found['accuracy']:.1%} right",
                                f"{found['peak_bytes'] / 1e9:.2f} GB"),
         "after": lambda found: (f"{found['accuracy']:.1%} right, forgetting "
                                 f"{found['forgetting']}"),
+        "least": lambda found: f"at most {found['peak_bytes'] / 1e9:.2f} GB",
         "speed": lambda found: ", ".join(
             f"{name} {statistics.median(one['tokens_per_second']):.0f} tokens/s, at most "
             f"{one['peak_bytes'] / 1e9:.2f} GB" for name, one in found.items())}
