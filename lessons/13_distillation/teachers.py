@@ -20,7 +20,8 @@ def results() -> dict:
         row["cool_share"] = row["cool"] / found["setting"]["written"]
         row["names"] = sum(row["faults"].get(f"another {name}", 0) for name in ("hero", "friend"))
     tokens = {name: row["tokens"] for name, row in found["runs"].items()}
-    return {"teachers": {key: found[key] for key in ("setting", "runs", "students", "drafts")
+    found["accepted"] = {f"{row['draft']} {row['ahead']}": row for row in found.get("drafts", ())}
+    return {"teachers": {key: found[key] for key in ("setting", "runs", "students", "accepted")
                          if key in found} | {"ratio": tokens["long"] / tokens["short"]}}
 
 
@@ -62,15 +63,15 @@ def of_faults(found):
 
 def of_students(found):
     from rich.table import Table
-    table = Table("student", "parameters", "nats", "possible", "95%", "T = 0.8",
-                  "accepted, 4 ahead", "8 ahead", title="Students of the long run, one seed")
+    table = Table("student", "size", "nats", "possible", "95%", "T = 0.8", "of 4", "of 8",
+                  title="Students of the long run, one seed; and what it accepts of their drafts")
     for name, row in found["students"].items():
-        drafts = {one["ahead"]: one for one in found.get("drafts", ()) if one["draft"] == name}
-        table.add_row(name, f"{row['parameters']:,}", f"{row['nats']:.1f}", f"{row['share']:.1%}",
+        drafts = [found["accepted"].get(f"{name} {ahead}") for ahead in (4, 8)]
+        table.add_row(name, f"{row['parameters'] / 1e3:.0f}k", f"{row['nats']:.1f}", f"{row['share']:.1%}",
                       interval(row), f"{row['cool_share']:.1%}",
-                      *(f"{drafts[n]['accepted']:.1%}" if n in drafts else "-" for n in (4, 8)))
+                      *(f"{draft['accepted']:.1%}" if draft else "-" for draft in drafts))
     return table
 
 
 def interval(row) -> str:
-    return " to ".join(f"{end:.0%}" for end in row["interval"])
+    return " to ".join(f"{100 * end:.1f}" for end in row["interval"]) + "%"
