@@ -7,6 +7,9 @@ from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "teacher.json"
 OFTEN = 0.01                                                    # a reason with a row of its own
+PLAIN = {"another word": "another secret word", "another she": "another pronoun",
+         "breaks the rule of friend": "hero and friend have one name",
+         "no such fact": "a fact that does not exist"}
 
 
 def results() -> dict:
@@ -18,7 +21,8 @@ def results() -> dict:
     for row in (*found["runs"].values(), *found["students"].values()):
         row["share"] = row["possible"] / found["setting"]["written"]
         row["cool_share"] = row["cool"] / found["setting"]["written"]
-        row["names"] = sum(row["faults"].get(f"another {name}", 0) for name in ("hero", "friend"))
+        row["names"] = sum(row["faults"].get(f"another {fact}", 0)
+                           for fact in ("hero", "friend"))
     tokens = {name: row["tokens"] for name, row in found["runs"].items()}
     found["accepted"] = {f"{row['draft']} {row['ahead']}": row for row in found.get("drafts", ())}
     return {"teachers": {key: found[key] for key in ("setting", "runs", "students", "accepted")
@@ -55,7 +59,7 @@ def of_faults(found):
     often = [reason for reason in faults[0]
              if max(one.get(reason, 0) for one in faults) >= OFTEN * found["setting"]["written"]]
     for reason in often:
-        table.add_row(reason, *(str(one.get(reason, 0)) for one in faults))
+        table.add_row(PLAIN.get(reason, reason), *(str(one.get(reason, 0)) for one in faults))
     table.add_row("all else", *(str(sum(one.values()) - sum(one.get(reason, 0) for reason in often))
                                 for one in faults))
     return table
@@ -67,8 +71,8 @@ def of_students(found):
                   title="Students of the long run, one seed; and what it accepts of their drafts")
     for name, row in found["students"].items():
         drafts = [found["accepted"].get(f"{name} {ahead}") for ahead in (4, 8)]
-        table.add_row(name, f"{row['parameters'] / 1e3:.0f}k", f"{row['nats']:.1f}", f"{row['share']:.1%}",
-                      interval(row), f"{row['cool_share']:.1%}",
+        table.add_row(name, f"{row['parameters'] / 1e3:.0f}k", f"{row['nats']:.1f}",
+                      f"{row['share']:.1%}", interval(row), f"{row['cool_share']:.1%}",
                       *(f"{draft['accepted']:.1%}" if draft else "-" for draft in drafts))
     return table
 
