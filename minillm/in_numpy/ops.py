@@ -192,9 +192,10 @@ def attend_backward(dz_BKGTE, q_BKGTE, k_BKSE, v_BKSE, start, slopes_KG=None):
     """dq, dk, dv; the last two are sums over the G query heads of a group. Slopes are constants."""
     T, E = q_BKGTE.shape[-2:]
     if T > QUERIES:
-        first, last = (attend_backward(dz_BKGTE[..., some, :], q_BKGTE[..., some, :], k_BKSE, v_BKSE,
-                                       start + some.start, slopes_KG)
-                       for some in (slice(0, T // 2), slice(T // 2, T)))
+        first, last = (
+            attend_backward(dz_BKGTE[..., some, :], q_BKGTE[..., some, :], k_BKSE, v_BKSE,
+                            start + some.start, slopes_KG)
+            for some in (slice(0, T // 2), slice(T // 2, T)))
         # each query has its own dq; k and v went to both halves
         return np.concatenate([first[0], last[0]], axis=-2), first[1] + last[1], first[2] + last[2]
     # keys that nobody saw keep a zero
