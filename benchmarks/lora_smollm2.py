@@ -223,8 +223,8 @@ def tuned(folder, run, options, steps: int, devices: int, *more) -> dict:
         "--eval-rows", 16, "--save-every", steps, "--sample-every", 0,
         "--cpu-devices", devices, *more, "--out", run))
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    return found | {"out": found["out"].splitlines()[-4:],
-                    "tokens_per_second": summary["tokens_per_second"]}
+    trained = next(line for line in found["out"].splitlines() if line.startswith("trained"))
+    return found | {"out": trained, "tokens_per_second": summary["tokens_per_second"]}
 
 
 PARTS = ("before", "tune", "after", "least", "speed")

@@ -39,8 +39,8 @@ def _stops(world, plot, text, at, parts, begin, done, values):
         if not here:
             same = os.path.commonprefix([forms[0][0], text[at:]]) if len(forms) == 1 else ""
             place = at + same.rfind(" ") + 1
-            if not text[place:].strip():
-                reason = 4, "ends too early"
+            if any(form.startswith(text[at:]) for form, _ in forms):
+                place, reason = len(text), (4, "ends too early")
             elif place <= begin and reason[0] < 3:
                 reason = reason[0], "a sentence of another step"
             yield place, *reason

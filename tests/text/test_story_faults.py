@@ -11,7 +11,15 @@ from minillm.text import storyworld
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from story_faults import fault  # noqa: E402
 
+
 RNG = np.random.default_rng(3)
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """Each test draws its own stories, whatever ran before it."""
+    global RNG
+    RNG = np.random.default_rng(3)
 
 
 def a_story(plot: str):
@@ -55,7 +63,14 @@ def test_a_wrong_sum():
 def test_ends():
     story = a_story("race")
     assert fault(story.text + " Then they slept.") == "goes on after its end"
-    assert fault(story.text.rsplit(" ", 3)[0]) == "ends too early"
+
+
+@pytest.mark.parametrize("plot", ["race", "lost", "share", "promise"])
+def test_a_story_that_is_cut_ends_too_early(plot):
+    for _ in range(5):
+        text = a_story(plot).text
+        for cut in RNG.integers(1, len(text), 5):
+            assert fault(text[:cut]) == "ends too early", text[:cut]
 
 
 def test_sentences_in_another_order():
