@@ -11,7 +11,6 @@ from minillm.text import storyworld
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from story_faults import fault  # noqa: E402
 
-
 RNG = np.random.default_rng(3)
 
 
