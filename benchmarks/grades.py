@@ -43,9 +43,9 @@ def lesson():
 def graded(demo, params, config, count: int, rng):
     """`count` answers of a model to random questions: (questions, answers, which are right)."""
     from minillm.in_jax import generate_batch
-    asked, answers = [], []
+    everything, asked, answers = demo.questions(), [], []
     while len(asked) < count:
-        some = demo.questions()[rng.integers(140, size=140)]
+        some = everything[rng.integers(len(everything), size=len(everything))]
         asked += list(some)
         answers += demo.write(generate_batch, params, config, some, 1, rng)
     asked, answers = np.array(asked[:count]), answers[:count]

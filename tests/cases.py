@@ -18,7 +18,7 @@ from minillm.architecture.tree import tree_map
 from minillm.config import DistillConfig, GenerateConfig, RopeScaling, TrainConfig, TuneConfig
 
 PACKAGE = Path(minillm.__file__).parent
-UNPAIRED = {"__init__", "hosts", "recompute", "rows", "sharding"}
+UNPAIRED = {"__init__", "hosts", "memory", "recompute", "rows", "sharding"}
 MODULES = sorted({p.stem for twin in ("in_numpy", "in_jax") for p in (PACKAGE / twin).glob("*.py")} - UNPAIRED)
 
 

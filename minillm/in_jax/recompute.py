@@ -17,7 +17,10 @@ from minillm.in_jax.ops import cross_entropy
 
 
 def recomputing_loss(params, tokens_BT, targets_BT, config: ModelConfig):
-    """`loss`, of which only what enters a block is kept: less memory, one forward pass more."""
+    """`loss` of tokens and targets (B, T), in nats; only what enters a block is kept.
+
+    Less memory, one forward pass more. The gradient is that of `loss`.
+    """
 
     def again(layer, x_BTD, start, cos_sin, kv, config, tap):
         return block_again(layer, x_BTD, cos_sin, config), None

@@ -4,36 +4,22 @@ The state of a run is one tree: {"params", "moments", "step"}. A step is a pure 
 state and the batch.
 """
 
-import ctypes
-import sys
-
 import numpy as np
 
 from minillm.config import IGNORE, ModelConfig, TrainConfig
+from minillm.in_numpy.memory import keep_memory
 from minillm.in_numpy.model import loss_and_grads
 from minillm.in_numpy.ops import cross_entropy, log_softmax
 from minillm.in_numpy.optimizer import clip, init_moments, learning_rate, update
 from minillm.in_numpy.pieces import read, stream
 
 LOGITS_AT_ONCE = 2**26  # numbers: long rows of a large vocabulary go through the head in slices
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
 def init_state(params, moments=None, step: int = 0):
     """The state before the first step; with `moments` and `step`, in the middle of a run."""
-    _keep_memory()
+    keep_memory()
     return {"params": params, "moments": moments or init_moments(params), "step": step}
-
-
-def _keep_memory():
-    """Tell glibc to keep the memory of arrays that are gone for those of the next step.
-
-    Otherwise it goes back to Linux, and comes again page by page, each filled with zeros first.
-    Other systems are left as they are.
-    """
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        for threshold in (TRIM_THRESHOLD, MMAP_THRESHOLD):
-            libc.mallopt(threshold, 2**30) or libc.mallopt(threshold, 2**25)  # bytes; older glibc
 
 
 def train_step(state, tokens_BT, targets_BT, config: ModelConfig, train: TrainConfig):

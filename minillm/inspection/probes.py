@@ -51,7 +51,8 @@ def accuracy(x_ND, labels_N, groups_N=None, folds: int = 5, seed: int = 0,
              penalty: float = 1.0) -> float:
     """Balanced accuracy of probes of x (N, D), labels (N,), by cross-validation: one number.
 
-    It is the mean over both labels of the share that is right, so chance is 1/2. Examples of one group are in one fold, so that a probe cannot recognise what it has seen.
+    It is the mean over both labels of the share that is right, so chance is 1/2. Examples of one
+    group are in one fold, so that a probe cannot recognise what it has seen.
     """
     labels_N = np.asarray(labels_N)
     groups_N = np.arange(len(labels_N)) if groups_N is None else np.asarray(groups_N)
