@@ -107,7 +107,7 @@ def show(report: dict):
     console.print(f"{report['path']}: reads {report['prompt_tokens']} tokens, writes "
                   f"{report['new_tokens']}", highlight=False)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("twin form", no_wrap=True)
+    table.add_column("twin form", overflow="fold")  # where the numbers need the room
     for name in ("first s", "reads/s", "writes/s", "range", "MB", "share", "peak MB"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in report["results"]:

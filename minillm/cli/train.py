@@ -113,6 +113,7 @@ def pretrain_on(options, hosts=None):
         hosts = training.ALONE
         training.check_folder(options.out, options.resume)
     console = Console(quiet=not hosts.first)
+    training.check_twin(train, options.twin)
     training.check_memory(config, train, options.twin)
 
     def check(tokenizer):
@@ -332,6 +333,7 @@ def distill(options):
     vocabulary = ("vocab_size", "bos_token_id", "eos_token_id")
     config = replace(config, **{name: getattr(teacher.config, name) for name in vocabulary})
     distillation.check_context(teacher, train.context)
+    training.check_twin(train, options.twin)
     training.check_memory(config, train, options.twin)
     training.prepare_folder(out, options.resume)
     common = dict(twin=options.twin, resume=options.resume, say=lambda text: say(console, text))

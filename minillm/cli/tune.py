@@ -75,6 +75,7 @@ def tune(options):
     train = with_options(TrainConfig(), **chosen(options, TrainConfig))
     if train.context > longest:
         raise UserError(f"--context {train.context}: {options.path} reads {longest} tokens at most")
+    training.check_twin(train, options.twin)
     tuning.check(model, train, tune)
     tuning.check_replay(options.replay, tune)
     before = text_of_before(options) if options.replay else None

@@ -8,6 +8,7 @@ from minillm.training.loop import (
     batches,
     check_folder,
     check_memory,
+    check_twin,
     epochs,
     prepare_folder,
     run,
@@ -25,6 +26,6 @@ from minillm.training.state import (
 )
 
 __all__ = ["METRICS", "STATE", "ALONE", "Callbacks", "HeldOut", "Method", "batches", "check_folder",
-           "check_memory", "epochs", "evaluate", "held_out", "load_training", "prepare_folder",
-           "read_metrics", "row_nats", "run", "save_training", "starts_of_rows", "steps",
-           "training_notes", "write_sample"]
+           "check_memory", "check_twin", "epochs", "evaluate", "held_out", "load_training",
+           "prepare_folder", "read_metrics", "row_nats", "run", "save_training", "starts_of_rows",
+           "steps", "training_notes", "write_sample"]

@@ -384,15 +384,21 @@ def epochs(dataset: Dataset, train: TrainConfig, step: int) -> float:
 
 def placing(train: TrainConfig, twin: str, hosts: Alone) -> Callable[[dict], dict]:
     """What puts parameters where training keeps them. Raises UserError for devices that cannot."""
+    check_twin(train, twin)
     if twin == "numpy":
-        for name in ("shard", "recompute"):
-            require(not getattr(train, name), f"--{name}", "given", "left out with --twin numpy")
         return lambda params: params
     sharding = import_module("minillm.in_jax.sharding")
     sharding.use_cpu_devices(train.cpu_devices)
     if train.shard or hosts.several:
         sharding.check_rows(train.batch_size)
     return sharding.shard if train.shard else lambda params: params
+
+
+def check_twin(train: TrainConfig, twin: str):
+    """Refuse settings that a twin does not have. Raises UserError."""
+    if twin == "numpy":
+        for name in ("shard", "recompute"):
+            require(not getattr(train, name), f"--{name}", "given", "left out with --twin numpy")
 
 
 def check_memory(config: ModelConfig, train: TrainConfig, twin: str):

@@ -10,7 +10,7 @@ from minillm import cli
 from minillm.architecture.llama import init
 from minillm.architecture.tree import flatten
 from minillm.cli import peers
-from minillm.cli.bench import bandwidth, bytes_a_token
+from minillm.cli.bench import bandwidth, bytes_a_token, show
 from minillm.formats import checkpoint
 from minillm.text.tokenizer import train
 
@@ -41,6 +41,22 @@ def test_the_report_has_every_twin_and_form(folder, capsys):
         assert len(row["read"]) == len(row["write"]) == 2 and min(row["read"] + row["write"]) > 0
         assert len(row["batches"]["3"]) == 2 and min(row["batches"]["3"]) > 0
         assert row["peak_bytes"] > 2**24 and row["first_token_seconds"] > 0
+
+
+@pytest.mark.parametrize("rates, cells", [
+    ([98.7, 101.2], ("llama.cpp", "int4-group32-min", "100.0", "99-101")),
+    ([12345.6, 12999.0], ("llama.cpp", "12,672.3", "12,346-12,999"))])
+def test_the_table_cuts_nothing_at_80_columns(monkeypatch, capsys, rates, cells):
+    monkeypatch.setenv("COLUMNS", "80")
+    row = {"twin": "llama.cpp", "form": "int4-group32-min", "first_token_seconds": 123.4,
+           "read": [98765.0], "write": rates, "bytes": 5.382e8, "share": 0.895,
+           "peak_bytes": 1.2345e10, "batches": {}}
+    show({"machine": {"processor": "CPU", "cores": 2}, "bytes_per_second": 3e10, "path": "model",
+          "prompt_tokens": 5, "new_tokens": 4, "results": [row]})
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80 and "…" not in said
+    for cell in (*cells, "123.4", "98,765", "538.2", "90%", "12,345", "peak MB"):
+        assert cell in said
 
 
 def test_a_tied_embedding_counts_because_it_is_the_head_too():

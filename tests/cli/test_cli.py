@@ -536,3 +536,12 @@ def test_the_training_state_is_damaged(runs, minillm, tmp_path):
 def test_a_diverging_run_is_one_line(runs, tmp_path):
     status, _, err = process("pretrain", runs / "bpe" / "data", "--out", tmp_path / "run", *SMALL, "--learning-rate", "1e30")
     assert status == 2 and len(err.splitlines()) == 1 and "lower learning rate" in err
+
+
+@pytest.mark.parametrize("flag", ["--shard", "--recompute"])
+def test_what_a_twin_lacks_is_refused_before_anything_is_written(tmp_path, capsys, flag):
+    out = tmp_path / "run"
+    assert cli.main(["pretrain", "storyworld", "--twin", "numpy", flag, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert f"{flag} is 'given'" in error and "left out with --twin numpy" in error
+    assert error.count("\n") == 1 and not out.exists()

@@ -215,7 +215,8 @@ MISTAKES = {"group": (["--data", "desk", "--method", "grpo", "--group", "3"], "a
             "target": (["--data", "desk", "--method", "lora", "--targets", "q_proj,x"],
                        "target 'x'"),
             "context": (["--data", "desk", "--context", "999"], "reads 96 tokens at most"),
-            "rank": (["--data", "desk", "--rank", "0"], "rank is 0")}
+            "rank": (["--data", "desk", "--rank", "0"], "rank is 0"),
+            "twin": (["--data", "desk", "--twin", "numpy", "--recompute"], "left out with --twin")}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
