@@ -30,8 +30,9 @@ def comparing(package, model: Model, train: TrainConfig, tune: TuneConfig, batch
         history = []
         for step in range(first, end):
             one, about = batch(whole(state["params"]), step)
-            one["reference_BT"] = package.read_log_p(reference, one["tokens_BT"], one["targets_BT"],
-                                                     model.config)
+            # A reference that counts nothing, at beta = 0, need not read.
+            one["reference_BT"] = one["old_BT"] if not tune.beta and "old_BT" in one else (
+                package.read_log_p(reference, one["tokens_BT"], one["targets_BT"], model.config))
             state, metrics = compare(state, one)
             history.append({name: float(value) for name, value in metrics.items()} | about)
         return state, {name: np.array([metrics[name] for metrics in history])
