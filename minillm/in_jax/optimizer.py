@@ -5,8 +5,9 @@ Functions take and return trees like `params`; `step` counts from 0. The twin ha
 
 import jax.numpy as jnp
 
-from minillm.architecture.tree import flatten, tree_map
+from minillm.architecture.tree import flatten, tree_map, unflatten
 from minillm.config import TrainConfig
+from minillm.in_jax.sharding import alike, share_out
 
 
 def learning_rate(step, config: TrainConfig):
@@ -66,7 +67,9 @@ def adamw(w, g, mean, square, step, config: TrainConfig):
 
 
 def muon(w, g, mean, step, config: TrainConfig):
-    """One Muon step of one matrix. Returns w, mean. The momentum is orthogonalized before the step.
+    """One Muon step of a matrix, or of several of one shape, (..., in, out). Returns w, mean.
+
+    The momentum is orthogonalized before the step.
 
         mean = momentum mean + (1 - momentum) g
         d    = sqrt(max(1, out / in)) orthogonalize((1 - momentum) g + momentum mean)
@@ -79,41 +82,42 @@ def muon(w, g, mean, step, config: TrainConfig):
     share = schedule(step, config)
     mean = config.muon_momentum * mean + (1 - config.muon_momentum) * g
     direction = orthogonalize((1 - config.muon_momentum) * g + config.muon_momentum * mean)
-    direction = max(1, w.shape[1] / w.shape[0]) ** 0.5 * direction
+    direction = max(1, w.shape[-1] / w.shape[-2]) ** 0.5 * direction
     return (w - share * (config.muon_learning_rate * direction
                          + config.learning_rate * config.weight_decay * w), mean)
 
 
 def orthogonalize(x):
-    """Approximately the closest matrix to x with all singular values equal to 1.
+    """Approximately the closest matrix to x with all singular values equal to 1. (..., in, out).
 
     Five Newton-Schulz steps s <- 3.4445 s - 4.775 s^3 + 2.0315 s^5. The polynomial acts only on the
     singular values s and brings them to about 0.7 to 1.2, which is accurate enough for Muon.
     """
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x                                     # the products are those of the smaller side
-    x = x / (jnp.sqrt(jnp.sum(x * x)) + 1e-7)
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x                                    # the products are those of the smaller side
+    x = x / (jnp.sqrt(jnp.sum(x * x, axis=(-2, -1), keepdims=True)) + 1e-7)
     for _ in range(5):
-        square = x @ x.T
+        square = x @ x.mT
         x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
-    return x.T if tall else x
+    return x.mT if tall else x
 
 
 def update(params, grads, moments, step, config: TrainConfig):
     """One step of every parameter. Returns params, moments.
 
-    With optimizer "muon", Muon updates the matrices inside the layers. AdamW always updates the
-    embedding, the head and the norms.
+    With optimizer "muon", Muon updates the matrices inside the layers, each device one of several
+    of the same shape. AdamW always updates the embedding, the head and the norms.
     """
-    inside = tree_map(lambda w: False, params) | {"layers": tree_map(lambda w: w.ndim == 2, params["layers"])}
-
-    def one(w, g, mean, square, inside):
-        if inside and config.optimizer == "muon":
-            moved = (*muon(w, g, mean, step, config), square)
-        else:
-            moved = adamw(w, g, mean, square, step, config)
-        return tuple(x.astype(w.dtype) for x in moved)
-
-    moved = tree_map(one, params, grads, moments["mean"], moments["square"], inside)
-    params, mean, square = (tree_map(lambda leaf: leaf[i], moved) for i in range(3))
+    before = [flatten(tree) for tree in (params, grads, moments["mean"], moments["square"])]
+    inside = {name: w for name, w in before[0].items()
+              if config.optimizer == "muon" and name.startswith("layers.") and w.ndim == 2}
+    after = {name: adamw(w, *(leaves[name] for leaves in before[1:]), step, config)
+             for name, w in before[0].items() if name not in inside}
+    for names in alike(inside):
+        w, g, mean = (jnp.stack([leaves[name] for name in names]) for leaves in before[:3])
+        w, mean = share_out(lambda *matrices: muon(*matrices, step, config), w, g, mean)
+        after |= {name: (w[i], mean[i], before[3][name]) for i, name in enumerate(names)}
+    params, mean, square = (
+        unflatten({name: after[name][i].astype(w.dtype) for name, w in before[0].items()}, params)
+        for i in range(3))
     return params, {"mean": mean, "square": square}

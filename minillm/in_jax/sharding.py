@@ -61,6 +61,25 @@ def split_rows(x, axis: int):
         x, NamedSharding(mesh(), PartitionSpec(*[None] * axis, "rows")))
 
 
+def alike(arrays: dict) -> list[list[str]]:
+    """The names of the arrays in groups of one shape, as many in a group as there are devices."""
+    found = {}
+    for name, x in arrays.items():
+        found.setdefault((x.shape, x.dtype), []).append(name)
+    return [names[i : i + jax.device_count()] for names in found.values()
+            for i in range(0, len(names), jax.device_count())]
+
+
+def share_out(function, *stacks):
+    """Inside `jax.jit`: `function` of arrays (N, ...), each device for its share of the N.
+
+    All devices then have all results, which are arrays (N, ...) too.
+    """
+    results = function(*(split_rows(x, axis=0) for x in stacks))
+    whole = NamedSharding(mesh(), PartitionSpec())
+    return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, whole), results)
+
+
 def everywhere(x):
     """Inside `jax.jit`: a result that every host can read."""
     if jax.process_count() == 1:

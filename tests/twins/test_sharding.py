@@ -1,6 +1,8 @@
 """Promise: sharing a batch between devices, and long sequences between blocks of queries, changes nothing but time."""
 
+import re
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +39,24 @@ def test_steps_on_two_devices_are_numpys_steps(rows, float64):
 def test_rows_are_shared_out():
     split = jax.jit(lambda x: ops.linear(in_jax.sharding.split_rows(x, axis=0), jnp.ones((5, 3))))(np.ones((4, 5)))
     assert {shard.data.shape for shard in split.addressable_shards} == {(2, 3)}
+
+
+def test_matrices_are_shared_out():
+    """Each device computes its own of the stack, and has all results."""
+    x = np.random.default_rng(3).standard_normal((4, 5, 3)).astype(np.float32)
+    program = jax.jit(partial(in_jax.sharding.share_out, in_jax.orthogonalize))
+    text = program.lower(x).compile().as_text()
+    assert set(re.findall(r"= f32\[(\d+),\S* dot\(", text)) == {"2"}
+    whole = program(x)
+    assert len(whole.sharding.device_set) == 2 and whole.is_fully_replicated
+    for ours, matrix in zip(whole, x, strict=True):
+        assert_close(ours, in_numpy.optimizer.orthogonalize(matrix), 1e-5)
+
+
+def test_groups_are_of_one_shape_and_a_matrix_for_each_device():
+    names = {"a": (2, 3), "b": (3, 2), "c": (2, 3), "d": (2, 3), "e": (3, 2)}
+    groups = in_jax.sharding.alike({name: np.zeros(shape) for name, shape in names.items()})
+    assert groups == [["a", "c"], ["d"], ["b", "e"]]
 
 
 @pytest.mark.parametrize("T, dtype", [(64, np.float64), (65, np.float32), (130, np.float64), (193, np.float32)], indirect=["dtype"])
