@@ -11,6 +11,7 @@
     training_variants.json  benchmarks/training_variants.py --json
     numpy_training.json   benchmarks/numpy_training.py --before FOLDER --json, for each --threads
     nanogpt_race.json     benchmarks/nanogpt_race.py --json
+    nanogpt_recipe.jsonl  benchmarks/shakespeare.py --json, a call for each short recipe
     python_docs.json      benchmarks/python_docs.py
     storyworld.json       benchmarks/storyworld_stats.py --json
     quantization.json     benchmarks/quantization.py --json
@@ -487,7 +488,24 @@ def race(found) -> list[str]:
         f"{len(theirs['losses'])} seeds, in turns in one run: nanoGPT reaches {other:.3f} "
         f"in {others:.0f} s; minillm is at {loss:.3f} after {ours['recipe']['steps']} steps, in "
         f"{seconds:.1f} s ({seconds / others:.2f} of the time), besides {ours['compiling']:.0f} s "
-        "to compile, once (`benchmarks/nanogpt_race.py`).", ""]
+        "to compile, once (`benchmarks/nanogpt_race.py`). What was tried, two equal seeds each:", "",
+        *short_recipes(), ""]
+
+
+def short_recipes() -> list[str]:
+    """The trials for nanogpt_race.py; among those of equal rows and steps the best first."""
+    lines = ["  | rows | steps | AdamW's rate | Muon's rate | momentum | warm-up | decay | beta2 "
+             "| nats a character |", "  |---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    usual = {"batch_size": 12, "steps": 2000, "learning_rate": 0.006, "muon_learning_rate": 0.02,
+             "muon_momentum": 0.95, "warmup_steps": 50, "weight_decay": 0.1, "beta2": 0.99}
+    tried = [json.loads(line) for line in
+             (RESULTS / "nanogpt_recipe.jsonl").read_text(encoding="utf-8").splitlines()]
+    tried = [(usual | trial["settings"], trial["losses"]) for trial in tried]
+    for settings, losses in sorted(tried, key=lambda trial: (
+            trial[0]["batch_size"], trial[0]["steps"], statistics.mean(trial[1]))):
+        said = " | ".join(f"{settings[name]:g}" for name in usual)
+        lines.append(f"  | {said} | {statistics.mean(losses):.3f} ± {statistics.stdev(losses):.3f} |")
+    return lines
 
 
 def python_docs() -> list[str]:

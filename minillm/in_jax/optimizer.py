@@ -105,8 +105,8 @@ def orthogonalize(x):
 def update(params, grads, moments, step, config: TrainConfig):
     """One step of every parameter. Returns params, moments.
 
-    With optimizer "muon", Muon updates the matrices inside the layers, each device one of several
-    of the same shape. AdamW always updates the embedding, the head and the norms.
+    With optimizer "muon", Muon updates the matrices inside the layers: several of one shape at once,
+    each device its share. AdamW always updates the embedding, the head and the norms.
     """
     before = [flatten(tree) for tree in (params, grads, moments["mean"], moments["square"])]
     inside = {name: w for name, w in before[0].items()

@@ -16,6 +16,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minillm.errors import UserError
 
+NUMBERS_AT_ONCE = 2**22  # of a group of small arrays on a device: few groups, and little memory
+
 
 def use_cpu_devices(count: int):
     """Let the CPU pose as `count` devices. Once JAX has begun to compute it is too late: then what is there is used."""
@@ -62,12 +64,19 @@ def split_rows(x, axis: int):
 
 
 def alike(arrays: dict) -> list[list[str]]:
-    """The names of the arrays in groups of one shape, as many in a group as there are devices."""
-    found = {}
+    """The names of the arrays in groups of one shape, of which devices take equal shares.
+
+    What is left over is a group of its own. A device's share is small: see NUMBERS_AT_ONCE.
+    """
+    found, groups = {}, []
     for name, x in arrays.items():
         found.setdefault((x.shape, x.dtype), []).append(name)
-    return [names[i : i + jax.device_count()] for names in found.values()
-            for i in range(0, len(names), jax.device_count())]
+    for names in found.values():
+        size = jax.device_count() * max(1, NUMBERS_AT_ONCE // arrays[names[0]].size)
+        even = len(names) // jax.device_count() * jax.device_count()
+        groups += [names[i : min(i + size, even)] for i in range(0, even, size)]
+        groups += [names[even:]] if names[even:] else []
+    return groups
 
 
 def share_out(function, *stacks):
