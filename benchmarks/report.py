@@ -20,6 +20,7 @@
     fewer_bits.json       benchmarks/fewer_bits.py --json (not here: in the tables of lessons 11 and 12)
     distillation.json     benchmarks/distillation.py --json
     on_policy.json        benchmarks/on_policy.py --json (not here: in the tables of lesson 13)
+    on_policy_gentle.json  benchmarks/on_policy.py --plan gentle --json
     speculative.json      benchmarks/speculative.py --json (not here: in the tables of lesson 13)
     teacher.json          benchmarks/teacher.py --json
     two_humps.json        benchmarks/two_humps.py --json
@@ -711,6 +712,47 @@ def teachers() -> list[str]:
                      f"{row['cpu_minutes']:.1f} | {row['above_floor']:.2%} | "
                      f"{row['possible'] / written:.1%} | {low:.1%} to {high:.1%} | "
                      f"{row['cool'] / written:.1%} |")
+    return lines + students(found["students"], written) + onward(read("on_policy_gentle.json"))
+
+
+def students(rows: dict, written: int) -> list[str]:
+    """What a teacher's students are worth, of the seeds of each."""
+    lines = ["", "  Students of the last one, mean ± standard deviation of the seeds (*words*: how many "
+             "the grammar reads before it stops):", "",
+             "  | student | parameters | tokens | seeds | nats a story | possible | at T = 0.8 | words |",
+             "  |---|---:|---:|---:|---:|---:|---:|---:|"]
+    for name in dict.fromkeys(key.rsplit("/", 1)[0] for key in rows):
+        seeds = [row for key, row in rows.items() if key.rsplit("/", 1)[0] == name]
+        possible, cool = ([100 * row[key] / written for row in seeds] for key in ("possible", "cool"))
+        lines.append(f"  | {name} | {seeds[0]['parameters']:,} | {seeds[0]['tokens']:,} | {len(seeds)} | "
+                     f"{spread([row['nats'] for row in seeds])} | {spread(possible, '%')} | "
+                     f"{spread(cool, '%')} | {spread([row['words'] for row in seeds])} |")
+    return lines
+
+
+def onward(found: dict) -> list[str]:
+    """Reverse KL and on-policy, from a soft student of a good teacher."""
+    if not found:
+        return []
+    setting, runs = found["setting"], found["runs"]
+    lines = ["", f"  Students of a quarter of its size after {setting['soft_steps']:,} steps of soft targets (*start*), and after the "
+             f"operations of {setting['steps']:,} more steps (`benchmarks/on_policy.py --plan gentle`; {setting['written']:,} stories of "
+             "each; *exact*: -ln p of the possible ones by the grammar; *own*: of all by the student itself; floor "
+             f"{setting['floor']:.1f}):", "",
+             "  | arm | nats a story | possible | of each seed | against soft, points | different | exact | own |",
+             "  |---|---:|---:|---:|---:|---:|---:|---:|"]
+    arms = {}
+    for key, run in runs.items():
+        if "/" in key:
+            arms.setdefault(key.rsplit("/", 1)[0], {})[key.rsplit("/", 1)[1]] = run
+    for arm, seeds in arms.items():
+        shares = {seed: 100 * run["possible"] for seed, run in seeds.items()}
+        points = [share - 100 * arms["soft"][seed]["possible"] for seed, share in shares.items() if seed in arms["soft"]]
+        nats, exact, own = ([run[key] for run in seeds.values()] for key in ("nats", "exact", "own"))
+        lines.append(f"  | {arm} | {spread(nats)} | {spread([*shares.values()], '%')} | "
+                     f"{', '.join(f'{share:.1f}' for share in shares.values())} | {'-' if arm == 'soft' else spread(points)} | "
+                     f"{statistics.mean(run['distinct'] for run in seeds.values()):,.0f} | {spread(exact)} | "
+                     f"{spread(own) if None not in own else '-'} |")
     return lines
 
 

@@ -6,16 +6,22 @@ from minillm.text.storyworld import ENGLISH, derivations
 
 
 def fault(text: str, world=ENGLISH) -> str | None:
-    """Why the grammar could not have written this text; None for a story.
+    """Why the grammar could not have written this text; None for a story."""
+    return stop(text, world)[1]
+
+
+def stop(text: str, world=ENGLISH) -> tuple[int, str | None]:
+    """(how many characters the grammar reads, why it stops there or None for a story).
 
     The derivation that reads furthest counts. Where several stop at one place, the reason is a fact
     that comes back as another, else a word of another list, else a word that no sentence has there.
     A text that is read to its end and yet is no story breaks a rule, such as that of a sum.
     """
     if next(derivations(text, world), None):
-        return None
-    return max(stop for plot in world.plots for stop in _stops(world, plot, text, 0, (), 0, 0, {})
-               )[-1]
+        return len(text), None
+    place, _, reason = max(stop for plot in world.plots
+                           for stop in _stops(world, plot, text, 0, (), 0, 0, {}))
+    return place, reason
 
 
 def _stops(world, plot, text, at, parts, begin, done, values):

@@ -9,9 +9,10 @@ grammar could have written, and at COOL; why the others are impossible (see stor
 minutes. A run that was interrupted goes on, the figures of a run that FILE has are kept, and a run
 that is stopped after --minutes is measured as it is.
 
-Then what the last teacher is worth (STUDENTS): students of about a quarter and a twentieth of its
-size from the text alone and from its soft targets, the smallest also from the middling student
-(arXiv:1902.03393); possible stories of each, and what of its drafts the teacher accepts.
+Then what the last teacher is worth (STUDENTS, each with SEEDS): students of about a quarter and a
+twentieth of its size from the text alone and from its soft targets, the smallest also from the
+middling student (arXiv:1902.03393); possible stories of each, how many words the grammar reads
+before it stops (`words`, of all texts), and what of its drafts the teacher accepts.
 """
 
 import argparse
@@ -37,7 +38,7 @@ from minillm.text.corpora import read_corpus
 from minillm.text.dataset import open_dataset, prepare
 from minillm.training.callbacks import Callbacks
 from speculative import PROMPT, compare
-from story_faults import fault
+from story_faults import fault, stop
 
 MEGABYTES, VALIDATION, VOCAB_SIZE, CONTEXT = 130.0, 0.01, 1792, 168
 WRITTEN, AT_ONCE, HELD_OUT, COOL = 1024, 256, 512, 0.8
@@ -61,7 +62,9 @@ STUDENTS = {                                                # name: (shape, what
 SHAPES = {"quarter": {}, "twentieth": dict(             # beside a width of 64
     hidden_size=16, intermediate_size=48, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
     initializer_range=0.25)}
-STUDENT_TRAIN, TEXTS = replace(TRAIN, steps=1000, eval_every=500), 8
+STUDENT_TRAINS = {"quarter": of(2000, eval_every=1000, **GENTLE),
+                  "twentieth": replace(TRAIN, steps=1000, eval_every=500)}
+SEEDS, TEXTS = (0, 1, 2), 8
 
 
 def main():
@@ -69,6 +72,7 @@ def main():
     options.add_argument("--json", required=True, help="add the figures to this file")
     options.add_argument("--runs", nargs="+", default=[*RUNS], help="of RUNS")
     options.add_argument("--students", nargs="*", default=[*STUDENTS], help="of STUDENTS")
+    options.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="of the students")
     options.add_argument("--minutes", type=float, default=1e9, help="stop training after so long")
     options.add_argument("--work", default="runs/teacher", help="folder of text and models")
     options = options.parse_args()
@@ -79,8 +83,9 @@ def main():
         bench.run(name, RUNS[name])
     teacher = bench.folder(options.runs[-1])
     for name in options.students:
-        bench.student(name, *STUDENTS[name], teacher)
-    if options.students:
+        for seed in options.seeds:
+            bench.student(name, seed, *STUDENTS[name], teacher)
+    if len(bench.results["students"]) == len(STUDENTS) * len(SEEDS) and time.time() < bench.until:
         bench.drafts(teacher)
 
 
@@ -140,60 +145,66 @@ class Bench:
         self.save("runs", name, {**SIZES, "parameters": count(config), **changed,
                                  **cost, "curve": curve, **self.measure(params, config)})
 
-    def student(self, name: str, shape: str, source: str | None, teacher: Path):
-        """Train a student and measure it, unless that is done."""
-        if name in self.results["students"]:
+    def student(self, name: str, seed: int, shape: str, source: str | None, teacher: Path):
+        """Train a student and measure it, unless that is done or the time is over."""
+        key, train = f"{name}/{seed}", replace(STUDENT_TRAINS[shape], seed=seed)
+        if key in self.results["students"] or time.time() > self.until:
             return
-        config, folder = self.config(2, **SHAPES[shape]), self.folder(name)
+        config, folder = self.config(2, **SHAPES[shape]), self.folder(key)
         if source is None:
             run, how = training.run, (self.dataset, self.tokenizer)
         else:
-            said_by = teacher if source == "teacher" else self.folder(source)
+            said_by = teacher if source == "teacher" else self.folder(f"{source}/{seed}")
             run, how = distillation.run, (DistillConfig(), minillm.load(said_by), self.dataset)
-        cost = self.trained(run, folder, config, STUDENT_TRAIN, *how)
-        params = minillm.load(folder).params
-        self.save("students", name, {"parameters": count(config), "steps": STUDENT_TRAIN.steps,
-                                     **cost, **self.measure(params, config)})
+        cost = self.trained(run, folder, config, train, *how, callbacks=Stop(self.until))
+        if cost["step"] == train.steps:
+            params = minillm.load(folder).params
+            self.save("students", key, {"parameters": count(config), **cost,
+                                        **self.measure(params, config)})
 
     def drafts(self, teacher: Path):
         """What of each student's drafts the teacher accepts, and tokens/s over plain decoding."""
         data = self.dataset
         prompts = [data.validation[at : at + PROMPT].tolist() for at in data.validation_starts]
-        students = {name: minillm.load(self.folder(name)) for name in self.results["students"]}
+        students = {key: minillm.load(self.folder(key)) for key in self.results["students"]}
         _, rows = compare("jax", 1.0, minillm.load(teacher), students, prompts[:TEXTS])
         self.results["drafts"] = rows
         self.write()
 
     def folder(self, name: str) -> Path:
-        return self.work / name.replace(",", "").replace(" ", "_")
+        return self.work / name.replace(",", "").replace(" ", "_").replace("/", "_")
 
     def trained(self, run, folder, config, train, *how, **options) -> dict:
-        """What a run cost: tokens, and CPU minutes (those of this call, scaled to all steps)."""
+        """What a run cost: tokens, and CPU minutes (those of this call, scaled to all steps; None
+        where it only found the run done)."""
         began, resume = time.process_time(), (folder / training.STATE).exists()
         summary = run(folder, config, train, *how, resume=resume, **options)
         minutes = (time.process_time() - began) / 60
         tokens = summary["step"] * train.batch_size * CONTEXT
         return {"step": summary["step"], "tokens": tokens,
-                "cpu_minutes": minutes * tokens / max(1, summary["tokens"])}
+                "cpu_minutes": minutes * tokens / summary["tokens"] if summary["tokens"] else None}
 
     def measure(self, params, config) -> dict:
         """Nats above the floor, possible stories at two temperatures, and why others are none."""
         held_out = training.evaluate(in_jax, params, config, self.rows, 16)
         texts = self.texts(params, config, 1.0)
-        faults = Counter("no end" if text is None else fault(text) for text in texts)
+        stops = [stop(text) for text, _ in texts]
+        faults = Counter(why if ended else "no end" for (_, why), (_, ended) in zip(stops, texts))
         possible = faults.pop(None, 0)
-        cool = sum(text is not None and fault(text) is None
-                   for text in self.texts(params, config, COOL))
-        exact = [-storyworld.parse(text).log_probability for text in texts
-                 if text is not None and fault(text) is None]
+        cool = sum(ended and fault(text) is None
+                   for text, ended in self.texts(params, config, COOL))
+        exact = [-storyworld.parse(text).log_probability
+                 for (text, ended), (_, why) in zip(texts, stops) if ended and why is None]
         return {"nats": held_out["nats_per_document"], "above_floor": held_out["above_floor"],
                 "possible": possible, "interval": share_interval(possible, WRITTEN)[1:],
                 "cool": cool, "cool_interval": share_interval(cool, WRITTEN)[1:],
+                "words": float(np.mean([len(text[:place].split())
+                                        for (text, _), (place, _) in zip(texts, stops)])),
                 "exact": float(np.mean(exact)) if exact else None,
                 "faults": dict(faults.most_common())}
 
-    def texts(self, params, config, temperature: float) -> list[str | None]:
-        """WRITTEN texts, None for one that has not ended where the context does."""
+    def texts(self, params, config, temperature: float) -> list[tuple[str, bool]]:
+        """WRITTEN texts, each with whether it has ended where the context does."""
         settled, rng, texts = in_jax.to_device(params), np.random.default_rng(7), []
         for _ in range(0, WRITTEN, AT_ONCE):
             coins_NB = rng.random((CONTEXT, AT_ONCE), np.float32)
@@ -202,7 +213,8 @@ class Bench:
                                                      GenerateConfig(temperature=temperature))[0])
             for row in tokens_BN:
                 ends = np.flatnonzero(row == config.eos_token_id)
-                texts.append(self.tokenizer.decode(row[: ends[0]].tolist()) if len(ends) else None)
+                text = self.tokenizer.decode(row[: ends[0] if len(ends) else None].tolist())
+                texts.append((text, len(ends) > 0))
         return texts
 
     def save(self, kind: str, name: str, found: dict):

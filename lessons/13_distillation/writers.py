@@ -20,6 +20,12 @@ SWEEP = {"start": "soft", "soft": "then soft",
          "on-policy, always": "all its own text", "on-policy, low rates": "a quarter of the rates",
          "on-policy, first rates": "five times the rates",
          "collapsed": "on-policy from random values"}
+# The same with the plan "gentle": the teacher of benchmarks/teacher.py and its students.
+ONWARD = {"start": "soft", "soft": "soft, then soft", "soft, T = 0.8": "the same at T = 0.8",
+          "reverse": "soft, then reverse", "on-policy": "soft, then on-policy",
+          "on-policy, T = 0.8": "the same at T = 0.8"}
+GAINS = {"cool": "soft, T = 0.8", "reverse": "reverse", "on-policy": "on-policy"}
+NAMES = "another friend", "another hero"
 LOOKS = {"fresh": "untrained", "collapsed/0": "collapsed", "start/0": "soft"}
 MEANS = ("nats", "possible", "distinct", "exact", "own", "agree", "unseen")
 
@@ -32,6 +38,9 @@ def results() -> dict:
         found = read_json(RESULTS / "on_policy.json")
         exact["writers"] = found["setting"] | of_runs(found["runs"])
         exact["writers"]["minutes"] = found["setting"]["teacher_cost"]["seconds"] / 60
+    if (RESULTS / "on_policy_gentle.json").is_file():
+        found = read_json(RESULTS / "on_policy_gentle.json")
+        exact["onward"] = found["setting"] | onward(found["runs"], found["setting"]["written"])
     if (RESULTS / "speculative.json").is_file():
         exact["drafts"] = read_json(RESULTS / "speculative.json")
         exact["drafted"] = {f"{row['draft'].rsplit('_', 1)[0]} {row['twin']} {row['ahead']} at "
@@ -41,10 +50,8 @@ def results() -> dict:
 
 def of_runs(runs) -> dict:
     """Means over the seeds of STUDENTS, the first seed of SWEEP, and what LOOKS can learn from."""
-    seeds = {arm: {int(name.rsplit("/", 1)[1]): run for name, run in runs.items()
-                   if name.rsplit("/", 1)[0] == arm} for arm in STUDENTS | SWEEP}
-    gains = {name: paired(seeds["soft"], seeds[arm]) for name, arm in (
-        ("cool", "soft, T = 0.8"), ("reverse", "reverse"), ("on-policy", "on-policy"))}
+    seeds = {arm: of_seeds(runs, arm) for arm in STUDENTS | SWEEP}
+    gains = {name: paired(seeds["soft"], seeds[arm]) for name, arm in GAINS.items()}
     pull = {kl: np.mean(parts) for kl, parts in runs["fresh"]["pull"].items()}
     return {"gains": gains,  "pull_ratio": pull["forward"] / pull["reverse"],
             "arms": {arm: mean_of(seeds[arm].values()) for arm in STUDENTS if seeds[arm]},
@@ -52,6 +59,25 @@ def of_runs(runs) -> dict:
             "looks": {label: {key: runs[name][key] for key in ("unseen", "pull", "texts")}
                       for name, label in LOOKS.items() if name in runs},
             "teacher": mean_of([runs["teacher"]])}
+
+
+def onward(runs, written) -> dict:
+    """Means over the seeds of ONWARD and gains over soft; of a mistake of name and of all others,
+    the share of stories that have it."""
+    seeds = {arm: of_seeds(runs, arm) for arm in ONWARD}
+    arms = {}
+    for arm, of in seeds.items():
+        names = np.mean([sum(run["faults"].get(name, 0) for name in NAMES) for run in of.values()])
+        arms[arm] = mean_of(of.values()) | {"names": names / written}
+        arms[arm] |= {"others": 1 - arms[arm]["possible"] - arms[arm]["names"],
+                      "astray": float(np.mean([run["astray"] for run in of.values()]))}
+    return {"arms": arms, "teacher": mean_of([runs["teacher"]]),
+            "gains": {name: paired(seeds["soft"], seeds[arm]) for name, arm in GAINS.items()}}
+
+
+def of_seeds(runs, arm) -> dict:
+    return {int(name.rsplit("/", 1)[1]): run for name, run in runs.items()
+            if name.rsplit("/", 1)[0] == arm}
 
 
 def paired(before, after) -> dict:
@@ -78,6 +104,11 @@ def tables(exact):
         yield "writers", of_writers(found, STUDENTS, "arms", f"Means of the seeds; {about}")
         yield "sweep", of_writers(found, SWEEP, "sweep", f"Other settings, one seed; {about}")
         yield from of_looks(found["looks"])
+    if "onward" in exact:
+        found = exact["onward"]
+        yield "onward", of_writers(found, ONWARD, "arms", "The teacher of the long run: means of "
+                                   f"the seeds; {found['written']:,} stories that each wrote")
+        yield "astray", of_mistakes(found)
     if "drafts" in exact:
         yield "drafts", of_drafts(exact["drafts"], exact["writers"]["arms"])
 
@@ -94,6 +125,19 @@ def of_writers(found, labels, which, title):
                 for name, form in (("distinct", ".0f"), ("exact", ".1f"), ("own", ".1f"))]
         table.add_row(labels.get(arm, "(teacher)"), str(len(row["shares"])), f"{row['nats']:.1f}",
                       f"{row['possible']:.1%}", *ends, *rest)
+    return table
+
+
+def of_mistakes(found):
+    """Where the stories of each go wrong."""
+    from rich.table import Table
+    table = Table("student", "possible", "wrong name", "other mistakes", "astray per token",
+                  title="What is left to mend: shares of stories, by their first mistake")
+    for arm, label in ONWARD.items():
+        row = found["arms"][arm]
+        cool = arm.endswith("0.8")
+        table.add_row(label, f"{row['possible']:.1%}", f"{row['names']:.1%}", f"{row['others']:.1%}",
+                      "-" if cool else f"{row['astray']:.2%}")
     return table
 
 
