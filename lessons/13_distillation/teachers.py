@@ -7,7 +7,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "teacher.json"
 OFTEN = 0.01                                                    # a reason with a row of its own
-MEASURED = ("nats", "share", "cool_share", "words", "of_4", "of_8")
+MEASURED = ("nats", "share", "cool_share", "words")
 PLAIN = {"another word": "another secret word", "another she": "another pronoun",
          "breaks the rule of friend": "hero and friend have one name",
          "no such fact": "a fact that does not exist"}
@@ -25,8 +25,6 @@ def results() -> dict:
         row["names"] = sum(row["faults"].get(f"another {fact}", 0)
                            for fact in ("hero", "friend"))
     tokens = {name: row["tokens"] for name, row in found["runs"].items()}
-    for row in found.get("drafts", ()):
-        found["students"][row["draft"]][f"of_{row['ahead']}"] = row["accepted"]
     return {"teachers": {key: found[key] for key in ("setting", "runs")}
             | {"students": of_seeds(found["students"]), "ratio": tokens["long"] / tokens["short"]}}
 
@@ -37,9 +35,10 @@ def of_seeds(students) -> dict:
     rows = {}
     for name in dict.fromkeys(key.rsplit("/", 1)[0] for key in students):
         seeds = [row for key, row in students.items() if key.rsplit("/", 1)[0] == name]
-        values = {key: [row[key] for row in seeds] for key in MEASURED if key in seeds[0]}
+        values = {key: [row[key] for row in seeds] for key in MEASURED}
         rows[name] = {
             "seeds": len(seeds), "parameters": seeds[0]["parameters"], "steps": seeds[0]["step"],
+            "shares": values["share"],
             **{key: float(np.mean(value)) for key, value in values.items()},
             "spread": {key: float(np.std(value, ddof=1)) if len(value) > 1 else 0.0
                        for key, value in values.items()}}
@@ -84,23 +83,19 @@ def of_faults(found):
 
 def of_students(found):
     from rich.table import Table
-    table = Table("student", "size", "nats", "possible", "T = 0.8", "words", "of 4", "of 8",
-                  title="Students of the long run: mean and standard deviation of "
-                        f"{max(row['seeds'] for row in found['students'].values())} seeds")
+    table = Table("student", "size", "seeds", "nats", "possible", "T = 0.8", "words",
+                  title="Students of the long run: mean and standard deviation of the seeds")
     for name, row in found["students"].items():
-        table.add_row(name, f"{row['parameters'] / 1e3:.0f}k", spread(row, "nats", 1),
-                      spread(row, "share", 1, 100), spread(row, "cool_share", 1, 100),
-                      spread(row, "words", 0), spread(row, "of_4", 1, 100),
-                      spread(row, "of_8", 1, 100))
+        table.add_row(name, f"{row['parameters'] / 1e3:.0f}k", str(row["seeds"]),
+                      spread(row, "nats", 1), spread(row, "share", 1, 100),
+                      spread(row, "cool_share", 1, 100), spread(row, "words", 1))
     return table
 
 
 def spread(row, key, digits, scale=1) -> str:
     """Mean ± standard deviation, in percent where `scale` is 100."""
-    if key not in row:
-        return "-"
-    return (f"{scale * row[key]:.{digits}f} ± {scale * row['spread'][key]:.{digits}f}"
-            + "%" * (scale == 100))
+    off = f" ± {scale * row['spread'][key]:.{digits}f}" if row["seeds"] > 1 else ""
+    return f"{scale * row[key]:.{digits}f}{off}" + "%" * (scale == 100)
 
 
 def interval(row) -> str:

@@ -21,9 +21,9 @@ SWEEP = {"start": "soft", "soft": "then soft",
          "on-policy, first rates": "five times the rates",
          "collapsed": "on-policy from random values"}
 # The same with the plan "gentle": the teacher of benchmarks/teacher.py and its students.
-ONWARD = {"start": "soft", "soft": "soft, then soft", "soft, T = 0.8": "the same at T = 0.8",
-          "reverse": "soft, then reverse", "on-policy": "soft, then on-policy",
-          "on-policy, T = 0.8": "the same at T = 0.8"}
+ONWARD = {"start": "soft", "soft": "then soft", "soft, T = 0.8": "... at T = 0.8",
+          "reverse": "then reverse", "on-policy": "then on-policy",
+          "on-policy, T = 0.8": "... at T = 0.8"}
 GAINS = {"cool": "soft, T = 0.8", "reverse": "reverse", "on-policy": "on-policy"}
 NAMES = "another friend", "another hero"
 LOOKS = {"fresh": "untrained", "collapsed/0": "collapsed", "start/0": "soft"}
@@ -135,9 +135,8 @@ def of_mistakes(found):
                   title="What is left to mend: shares of stories, by their first mistake")
     for arm, label in ONWARD.items():
         row = found["arms"][arm]
-        cool = arm.endswith("0.8")
-        table.add_row(label, f"{row['possible']:.1%}", f"{row['names']:.1%}", f"{row['others']:.1%}",
-                      "-" if cool else f"{row['astray']:.2%}")
+        shares = (f"{row[key]:.1%}" for key in ("possible", "names", "others"))
+        table.add_row(label, *shares, "-" if arm.endswith("0.8") else f"{row['astray']:.2%}")
     return table
 
 
