@@ -717,16 +717,18 @@ def teachers() -> list[str]:
 
 def students(rows: dict, written: int) -> list[str]:
     """What a teacher's students are worth, of the seeds of each."""
-    lines = ["", "  Students of the last one, mean ± standard deviation of the seeds (*words*: how many "
-             "the grammar reads before it stops):", "",
-             "  | student | parameters | tokens | seeds | nats a story | possible | at T = 0.8 | words |",
-             "  |---|---:|---:|---:|---:|---:|---:|---:|"]
+    lines = ["", "  Students of the last one, mean ± standard deviation of the seeds (*words*: how "
+             "many the grammar reads before it stops):", "",
+             "  | student | parameters | tokens | seeds | nats a story | possible | at T = 0.8 | "
+             "words |", "  |---|---:|---:|---:|---:|---:|---:|---:|"]
     for name in dict.fromkeys(key.rsplit("/", 1)[0] for key in rows):
         seeds = [row for key, row in rows.items() if key.rsplit("/", 1)[0] == name]
-        possible, cool = ([100 * row[key] / written for row in seeds] for key in ("possible", "cool"))
-        lines.append(f"  | {name} | {seeds[0]['parameters']:,} | {seeds[0]['tokens']:,} | {len(seeds)} | "
-                     f"{spread([row['nats'] for row in seeds])} | {spread(possible, '%')} | "
-                     f"{spread(cool, '%')} | {spread([row['words'] for row in seeds])} |")
+        possible, cool = ([100 * row[key] / written for row in seeds]
+                          for key in ("possible", "cool"))
+        lines.append(f"  | {name} | {seeds[0]['parameters']:,} | {seeds[0]['tokens']:,} | "
+                     f"{len(seeds)} | {spread([row['nats'] for row in seeds])} | "
+                     f"{spread(possible, '%')} | {spread(cool, '%')} | "
+                     f"{spread([row['words'] for row in seeds])} |")
     return lines
 
 
@@ -735,24 +737,27 @@ def onward(found: dict) -> list[str]:
     if not found:
         return []
     setting, runs = found["setting"], found["runs"]
-    lines = ["", f"  Students of a quarter of its size after {setting['soft_steps']:,} steps of soft targets (*start*), and after the "
-             f"operations of {setting['steps']:,} more steps (`benchmarks/on_policy.py --plan gentle`; {setting['written']:,} stories of "
-             "each; *exact*: -ln p of the possible ones by the grammar; *own*: of all by the student itself; floor "
-             f"{setting['floor']:.1f}):", "",
-             "  | arm | nats a story | possible | of each seed | against soft, points | different | exact | own |",
-             "  |---|---:|---:|---:|---:|---:|---:|---:|"]
+    lines = ["", f"  Students of a quarter of its size after {setting['soft_steps']:,} steps of "
+             f"soft targets (*start*), and after the operations of {setting['steps']:,} more steps "
+             f"(`benchmarks/on_policy.py --plan gentle`; {setting['written']:,} stories of each; "
+             "*exact*: -ln p of the possible ones by the grammar; *own*: of all by the student "
+             f"itself; floor {setting['floor']:.1f}):", "",
+             "  | arm | nats a story | possible | of each seed | against soft, points | different | "
+             "exact | own |", "  |---|---:|---:|---:|---:|---:|---:|---:|"]
     arms = {}
     for key, run in runs.items():
         if "/" in key:
             arms.setdefault(key.rsplit("/", 1)[0], {})[key.rsplit("/", 1)[1]] = run
     for arm, seeds in arms.items():
         shares = {seed: 100 * run["possible"] for seed, run in seeds.items()}
-        points = [share - 100 * arms["soft"][seed]["possible"] for seed, share in shares.items() if seed in arms["soft"]]
-        nats, exact, own = ([run[key] for run in seeds.values()] for key in ("nats", "exact", "own"))
+        points = [share - 100 * arms["soft"][seed]["possible"] for seed, share in shares.items()]
+        nats, exact, own = ([run[key] for run in seeds.values()]
+                            for key in ("nats", "exact", "own"))
+        different = statistics.mean(run["distinct"] for run in seeds.values())
         lines.append(f"  | {arm} | {spread(nats)} | {spread([*shares.values()], '%')} | "
-                     f"{', '.join(f'{share:.1f}' for share in shares.values())} | {'-' if arm == 'soft' else spread(points)} | "
-                     f"{statistics.mean(run['distinct'] for run in seeds.values()):,.0f} | {spread(exact)} | "
-                     f"{spread(own) if None not in own else '-'} |")
+                     f"{', '.join(f'{share:.1f}' for share in shares.values())} | "
+                     f"{'-' if arm == 'soft' else spread(points)} | {different:,.0f} | "
+                     f"{spread(exact)} | {spread(own) if None not in own else '-'} |")
     return lines
 
 
