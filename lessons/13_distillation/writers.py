@@ -62,15 +62,17 @@ def of_runs(runs) -> dict:
 
 
 def onward(runs, written) -> dict:
-    """Means over the seeds of ONWARD and gains over soft; of a mistake of name and of all others,
-    the share of stories that have it."""
+    """Means over the seeds of ONWARD and gains over soft; `names`: the share of stories whose first
+    mistake is a wrong name; `spared`: of the others, the share that is possible."""
     seeds = {arm: of_seeds(runs, arm) for arm in ONWARD}
     arms = {}
     for arm, of in seeds.items():
-        names = np.mean([sum(run["faults"].get(name, 0) for name in NAMES) for run in of.values()])
-        arms[arm] = mean_of(of.values()) | {"names": names / written}
-        arms[arm] |= {"others": 1 - arms[arm]["possible"] - arms[arm]["names"],
-                      "astray": float(np.mean([run["astray"] for run in of.values()]))}
+        names = [sum(run["faults"].get(name, 0) for name in NAMES) / written for run in of.values()]
+        spared = [run["possible"] / (1 - wrong) for run, wrong in zip(of.values(), names)]
+        astray = [run["astray"] for run in of.values()]
+        arms[arm] = mean_of(of.values()) | {
+            "names": float(np.mean(names)), "spared": float(np.mean(spared)),
+            "named": names, "astray": float(np.mean(astray))}
     return {"arms": arms, "teacher": mean_of([runs["teacher"]]),
             "gains": {name: paired(seeds["soft"], seeds[arm]) for name, arm in GAINS.items()}}
 
@@ -131,11 +133,11 @@ def of_writers(found, labels, which, title):
 def of_mistakes(found):
     """Where the stories of each go wrong."""
     from rich.table import Table
-    table = Table("student", "possible", "wrong name", "other mistakes", "astray per token",
+    table = Table("student", "possible", "wrong name", "possible of the rest", "astray",
                   title="What is left to mend: shares of stories, by their first mistake")
     for arm, label in ONWARD.items():
         row = found["arms"][arm]
-        shares = (f"{row[key]:.1%}" for key in ("possible", "names", "others"))
+        shares = (f"{row[key]:.1%}" for key in ("possible", "names", "spared"))
         table.add_row(label, *shares, "-" if arm.endswith("0.8") else f"{row['astray']:.2%}")
     return table
 
