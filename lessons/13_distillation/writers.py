@@ -134,7 +134,7 @@ def of_mistakes(found):
     """Where the stories of each go wrong."""
     from rich.table import Table
     table = Table("student", "possible", "wrong name", "possible of the rest", "astray",
-                  title="What is left to mend: shares of stories, by their first mistake")
+                  title="What is left to fix: shares of stories, by their first mistake")
     for arm, label in ONWARD.items():
         row = found["arms"][arm]
         shares = (f"{row[key]:.1%}" for key in ("possible", "names", "spared"))
