@@ -367,8 +367,8 @@ def sharpened() -> list[str]:
              f"{BATCHES} batches of answers to different questions, and to the same ones. Unseen "
              "questions, means ± standard deviation over seeds:", "",
              "  | first model | seeds | most probable answer right, before | after | samples right, "
-             "before | after | alike, other questions | the same | seconds |",
-             "  |---|---:|---:|---:|---:|---:|---:|---:|---:|"]
+             "before | after | alike, other questions | the same |",
+             "  |---|---:|---:|---:|---:|---:|---:|---:|"]
     for start, about in (("early", "stopped early"), ("careless", "learned to forget carries")):
         first, last = ([run for name, run in runs.items() if name.startswith(f"{way}/")]
                        for way in (start, f"grpo from {start}"))
@@ -378,7 +378,7 @@ def sharpened() -> list[str]:
             other, same = (statistics.mean(run["alike"][what] for run in first)
                            for what in ("other", "same"))
             lines.append(f"  | {about} | {len(last)} | {' | '.join(right)} | {other:.2f} | "
-                         f"{same:.2f} | {statistics.mean(run['seconds'] for run in last):.0f} |")
+                         f"{same:.2f} |")
     return lines
 
 

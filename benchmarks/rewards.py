@@ -46,7 +46,7 @@ from minillm.tuning.rewarded import Writer
 from minillm.tuning.sums import _read
 
 NEW_TOKENS, TIMES = 32, 8
-CARELESS, STEPS = 0.85, 1500            # the share of answers without carries, and sft's steps on it
+CARELESS, STEPS = 0.7, 1500             # the share of answers without carries, and sft's steps on it
 BATCHES, ALIKE = 8, 256
 EARLY = TrainConfig(context=176, batch_size=8, optimizer="muon", learning_rate=2e-3,
                     muon_learning_rate=0.01, weight_decay=0.0, warmup_steps=20, eval_every=200,
