@@ -1,4 +1,4 @@
-"""What rewards teach beside right answers: GRPO, rejection sampling, DPO and SFT from one model.
+"""What rewards teach beside right answers: GRPO, rejection sampling, DPO and SFT, from two models.
 
     python benchmarks/rewards.py MODEL --starts early --json FILE
     python benchmarks/rewards.py MODEL --starts careless --ways grpo --json FILE
@@ -43,7 +43,7 @@ from minillm.text.dataset import open_dataset
 from minillm.tuning.compared import PAIRS
 from minillm.tuning.conversations import Conversation
 from minillm.tuning.rewarded import Writer
-from minillm.tuning.sums import _read
+from minillm.tuning.sums import parse
 
 NEW_TOKENS, TIMES = 32, 8
 CARELESS, STEPS = 0.7, 1500             # the share of answers without carries, and sft's steps on it
@@ -117,7 +117,7 @@ def own_right_answers(start, task, answers: int, seed: int) -> list[Conversation
 
 def careless(question: str) -> str:
     """The answer to a sum by steps of someone who forgets to carry, and to borrow."""
-    said = _read(question)
+    said = parse(question)
     a, digits, columns = int(said["a"]), [], []
     t = int(said["b"] if "b" in said else said["t"])
     while True:
@@ -173,12 +173,11 @@ def of_seed(seed: int, task, options, add):
     """The runs of one seed; `add(name, result)` takes each."""
     with tempfile.TemporaryDirectory() as folder:
         for kind in options.starts:
-            start, far = Path(folder) / kind, replace(EARLY, seed=seed)
-            if kind == "early":
-                run = replace(far, steps=options.early), None
-            else:
-                run = replace(far, steps=STEPS), careless_talks(task, options.examples, seed)
-            first = tuned(start, options.model, task, "sft", *run, options)
+            start, talks, steps = Path(folder) / kind, None, options.early
+            if kind == "careless":
+                talks, steps = careless_talks(task, options.examples, seed), STEPS
+            train = replace(EARLY, steps=steps, seed=seed)
+            first = tuned(start, options.model, task, "sft", train, talks, options)
             add(kind, first | {"alike": alike(start, task, options, seed)})
             for way in options.ways:
                 one = gone_on(Path(folder) / f"{kind}_{way}", start, way, task, options, seed)

@@ -52,7 +52,7 @@ def is_held_out(a: int, b: int) -> bool:
 
 def truth(question: str) -> str | None:
     """The right answer to a question of this grammar, None for any other text."""
-    said = _read(question)
+    said = parse(question)
     if said is None:
         return None
     a = int(said["a"])
@@ -66,7 +66,7 @@ def with_steps(question: str) -> str | None:
     A token of an answer is then a fact about digits or a copy, where `truth` asks for everything at
     once (Nye et al. 2021, arXiv:2112.00114, section 3).
     """
-    said = _read(question)
+    said = parse(question)
     if said is None:
         return None
     a = int(said["a"])
@@ -95,7 +95,7 @@ def _taken(t: int, a: int) -> Iterator[str]:
     yield f"{t}-{a}={t - a}"
 
 
-def _read(question: str) -> dict | None:
+def parse(question: str) -> dict | None:
     """The numbers and words of a question of this grammar, by name."""
     matches = (pattern.fullmatch(question) for pattern, _ in PATTERNS)
     return next((match.groupdict() for match in matches if match), None)
