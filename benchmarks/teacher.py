@@ -3,13 +3,13 @@
     python benchmarks/teacher.py --json FILE [--runs NAME ...] [--minutes 30]
 
 Rows never repeat: a run begins one at every story at most once. (The last tokens of a row are the
-next story's first ones, so that these are read twice.) Measured after each run (RUNS): nats a
-held-out story above their exact floor; of WRITTEN stories written at temperature 1 how many the
-grammar could have written, and at COOL; why the others are impossible (see story_faults.py); CPU
-minutes. A run that was interrupted goes on, the figures of a run that FILE has are kept, and a run
+next story's first ones, so that these are read twice.) Measured after each run (RUNS, each with
+SEEDS): nats a held-out story above their exact floor; of WRITTEN stories written at temperature 1
+how many the grammar could have written, and at COOL; why the others are impossible (see
+story_faults.py); CPU minutes. A run that was interrupted goes on, the figures of a run that FILE has are kept, and a run
 that is stopped after --minutes is measured as it is.
 
-Then what the last teacher is worth (STUDENTS, each with SEEDS): students of about a quarter and a
+Then what the last teacher, of seed 0, is worth (STUDENTS, each with SEEDS): students of about a quarter and a
 twentieth of its size from the text alone and from its soft targets, the smallest also from the
 middling student (arXiv:1902.03393); possible stories of each, how many words the grammar reads
 before it stops (`words`, of all texts), and what of its drafts the teacher accepts.
@@ -72,7 +72,7 @@ def main():
     options.add_argument("--json", required=True, help="add the figures to this file")
     options.add_argument("--runs", nargs="+", default=[*RUNS], help="of RUNS")
     options.add_argument("--students", nargs="*", default=[*STUDENTS], help="of STUDENTS")
-    options.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="of the students")
+    options.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="of both")
     options.add_argument("--minutes", type=float, default=1e9, help="stop training after so long")
     options.add_argument("--work", default="runs/teacher", help="folder of text and models")
     options = options.parse_args()
@@ -80,8 +80,9 @@ def main():
     use_cpu_devices(1)
     bench = Bench(Path(options.json), Path(options.work), time.time() + 60 * options.minutes)
     for name in options.runs:
-        bench.run(name, RUNS[name])
-    teacher = bench.folder(options.runs[-1])
+        for seed in options.seeds:
+            bench.run(f"{name}/{seed}", replace(RUNS[name], seed=seed))
+    teacher = bench.folder(f"{options.runs[-1]}/0")
     for name in options.students:
         for seed in options.seeds:
             bench.student(name, seed, *STUDENTS[name], teacher)

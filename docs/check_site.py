@@ -4,7 +4,8 @@
 
 All links and their anchors exist; nothing is fetched from elsewhere (a link to another site is allowed in
 <a href> alone, which fetches nothing until it is followed); every formula is drawn, and is part of its
-paragraph; a set of tabs is one function; code in lessons is at most 100 columns wide.
+paragraph; a set of tabs is one function; code is at most 100 columns wide in lessons, and on other
+written pages as wide as a desktop shows at once (test_site.py measures that in a browser).
 """
 
 import re
@@ -20,8 +21,9 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 TEXT = {"p", "li", "td", "th", "dd", "dt", "h1", "h2", "h3", "h4", "summary", "figcaption"}
 NOT_TEXT = {"code", "pre", "math", "script", "style", "svg", "title"}
 TEX = re.compile(r"\$[^$\s](?:[^$\n]*[^$\s])?\$(?!\w)|\$\$|\\(?:frac|mathrm|text|left|right|sum|sqrt|cdot|top|quad|ln|ell|delta)(?![a-z])")
-COLUMNS = 100
+COLUMNS, COLUMNS_THAT_FIT = 100, 118
 KEEP_TO_COLUMNS = re.compile(r"(^|/)(lessons/\d\d_\w+|index)\.html$")
+MADE_FROM_CODE = re.compile(r"(^|/)(reference|code)/")
 
 
 class Page(HTMLParser):
@@ -30,7 +32,9 @@ class Page(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.path, self.ids, self.links, self.fetched, self.wrong = path, set(), [], [], []
-        self.stack, self.line, self.code, self.columns = [], "", "", bool(KEEP_TO_COLUMNS.search(path.as_posix()))
+        self.stack, self.line, self.code = [], "", ""
+        self.columns = COLUMNS if KEEP_TO_COLUMNS.search(path.as_posix()) else COLUMNS_THAT_FIT
+        self.columns = 10**9 if MADE_FROM_CODE.search(path.as_posix()) else self.columns
         self.labels = []
         text = path.read_text(encoding="utf-8")
         if "/code/" in path.as_posix():                  # a page of source: thousands of marks and little else
@@ -73,10 +77,10 @@ class Page(HTMLParser):
             self.wrong += [f"shows TeX: {found[0][:60]!r}" for found in TEX.finditer(data)]
         if "pre" not in self.stack:
             self.line = data if data.strip() else self.line
-        elif self.columns:
+        else:
             for part in data.splitlines(keepends=True):
                 self.code += part
-                if len(self.code.rstrip("\n")) > COLUMNS and self.code.endswith("\n"):
+                if len(self.code.rstrip("\n")) > self.columns and self.code.endswith("\n"):
                     self.wrong.append(f"has {len(self.code) - 1} columns of code: {self.code[:50]!r}")
                 if self.code.endswith("\n"):
                     self.code = ""

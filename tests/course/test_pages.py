@@ -72,6 +72,15 @@ def test_the_check_of_pages_sees_what_a_reader_would(what, wrong, tmp_path):
     assert check_site.problems(tmp_path) == []
 
 
+def test_code_of_a_written_page_fits_without_scrolling(tmp_path):
+    (tmp_path / "how-to").mkdir()
+    wide = "how-to/x.html: has 119 columns of code: " + repr("x" * 50)
+    for columns, found in ((118, []), (119, [wide])):
+        (tmp_path / "how-to" / "x.html").write_text(
+            "<pre><code>" + "x" * columns + "\n</code></pre>", encoding="utf-8")
+        assert check_site.problems(tmp_path) == found
+
+
 def test_minutes_are_the_same_on_every_page(opened):
     minutes = {name: pages.reading_minutes(lesson) for name, lesson in LESSONS.items()}
     listed = (opened / "lessons" / "index.html").read_text(encoding="utf-8")
