@@ -3,10 +3,12 @@
     minillm pretrain storyworld --megabytes 20 --context 176 --batch-size 8 --steps 6000 \\
         --eval-every 1000 --cpu-devices 1 --out runs/teacher
     python benchmarks/on_policy.py runs/teacher --json FILE [--seeds 0 1 2] [--minutes 10]
-    python benchmarks/on_policy.py runs/teacher/long --plan gentle --work runs/teacher --json FILE
+    python benchmarks/on_policy.py runs/teacher/long_0 --plan gentle --work runs/teacher --json FILE
+    python benchmarks/on_policy.py runs/teacher/long_0 --plan late --work runs/late --json FILE
 
-The second one is with the teacher and the students of teacher.py, whose rates are lower and whose
-steps are more: `PLANS` says how many, from which rates, and which arms there are.
+The last two are with the teacher of teacher.py, whose rates are lower and whose steps are more:
+`PLANS` says how many, from which rates, and which arms there are. "gentle" begins with the students
+of teacher.py, "late" with others that have learned for longer.
 
 A student (2 layers of 64) learns the soft targets of the teacher for some steps; others from the
 text alone, or soft targets from layers and widths of the teacher. Every arm of the comparison goes
@@ -99,7 +101,14 @@ PLANS = {
             "on-policy, JSD": (replace(ON_POLICY, jsd_beta=0.5), 0.3),
             "on-policy, first rates": (ON_POLICY, 1), "soft, first rates": (DistillConfig(), 1)},
         seeds=("start", "soft", "on-policy", "reverse"), cool=("soft", "on-policy"),
-        start="quarter_soft")}
+        start="quarter_soft"),
+    "late": Plan(
+        replace(GENTLE, steps=4000), steps=600, written=1024,
+        from_random={"start": (DistillConfig(), 4000)},
+        from_soft={"soft": (DistillConfig(), 0.3), "on-policy": (ON_POLICY, 0.3),
+                   "reverse": (REVERSE, 0.3)},
+        seeds=("start", "soft", "on-policy", "reverse"), cool=("soft", "on-policy"),
+        start="late")}
 
 
 def main():

@@ -1,6 +1,6 @@
 """Does one learning rate serve all sizes of the dial? Loss against rate by depth, in two ways.
 
-    python benchmarks/rate_transfer.py --json FILE [--depths 2 4 6 8] [--seeds-at 4]
+    python benchmarks/rate_transfer.py --json FILE [--depths 2 4 6 8] [--optimizers muon adamw]
 
 The dial makes width = 32 x depth. "As it is" gives every depth the same rates. "muP" is the same
 at depth BASE and multiplies from there, with m = width / base width and k = depth / BASE:
@@ -18,7 +18,7 @@ spectral norm at every width, so Muon needs no 1/m. Sources: Yang et al. 2022, a
 table 8 (width); Yang et al. 2023, arXiv:2310.02244 (depth); arXiv:2310.17813 (spectral norms).
 
 A depth's rates are searched from the best of the depth before by factors of 2, until the best has
-worse neighbours. Then seeds of the default optimizer at one depth. A run that is in FILE is kept.
+worse neighbours. Then seeds of the default optimizer at one depth. What is in FILE is kept.
 Depths 2 and 4 take about 10 minutes of a core, depth 6 as long again, depth 8 over 20.
 """
 
@@ -149,17 +149,18 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--json", required=True, help="the figures; runs that it holds are kept")
     options.add_argument("--depths", type=int, nargs="+", default=(2, 4))
+    options.add_argument("--optimizers", nargs="+", default=OPTIMIZERS, choices=OPTIMIZERS)
     options.add_argument("--seeds-at", type=int, default=4, help="the depth of several seeds")
     options = options.parse_args()
     use_cpu_devices(1)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(options.json), folder)
-        found = bench.results["found"] = {}
+        found = bench.results.setdefault("found", {})
         for depth in options.depths:                             # the long ones last
-            for optimizer in OPTIMIZERS:
+            for optimizer in options.optimizers:
                 for way in WAYS:
                     rows = found.setdefault(f"{optimizer}, {way}", {})
-                    before = list(rows.values())
+                    before = [row for size, row in rows.items() if int(size) < depth]
                     rows[str(depth)] = bench.search(
                         optimizer, way, depth, before[-1]["best"] if before else 1.0,
                         before[0]["best"] if before else 0.0)

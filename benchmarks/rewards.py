@@ -195,6 +195,9 @@ def gone_on(out, start, way: str, task, options, seed: int) -> dict:
         began = time.perf_counter()
         talks = own_right_answers(start, task, options.steps * options.answers, seed)
         seconds = time.perf_counter() - began
+        if not talks:
+            raise SystemExit("rejection: no sampled answer is right: begin with a longer sft run, "
+                             "or leave it out of --ways")
         one = tuned(out, start, task, "sft", train, talks, options, options.answers)
         return one | {"seconds": one["seconds"] + seconds, "right_answers": len(talks)}
     if way == "dpo":

@@ -6,13 +6,13 @@ Rows never repeat: a run begins one at every story at most once. (The last token
 next story's first ones, so that these are read twice.) Measured after each run (RUNS, each with
 SEEDS): nats a held-out story above their exact floor; of WRITTEN stories written at temperature 1
 how many the grammar could have written, and at COOL; why the others are impossible (see
-story_faults.py); CPU minutes. A run that was interrupted goes on, the figures of a run that FILE has are kept, and a run
-that is stopped after --minutes is measured as it is.
+story_faults.py); CPU minutes. A run that was interrupted goes on, the figures of a run that FILE
+has are kept, and a run that is stopped after --minutes is measured as it is.
 
-Then what the last teacher, of seed 0, is worth (STUDENTS, each with SEEDS): students of about a quarter and a
-twentieth of its size from the text alone and from its soft targets, the smallest also from the
-middling student (arXiv:1902.03393); possible stories of each, how many words the grammar reads
-before it stops (`words`, of all texts), and what of its drafts the teacher accepts.
+Then what the last teacher, that of seed 0, is worth (STUDENTS, each with SEEDS): students of about
+a quarter and a twentieth of its size from the text alone and from its soft targets, the smallest
+also from the middling student (arXiv:1902.03393); possible stories of each, how many words the
+grammar reads before it stops (`words`, of all texts), and what of its drafts the teacher accepts.
 """
 
 import argparse

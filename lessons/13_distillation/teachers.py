@@ -3,11 +3,12 @@
 From what benchmarks/teacher.py found.
 """
 
+from collections import Counter
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "teacher.json"
 OFTEN = 0.01                                                    # a reason with a row of its own
-MEASURED = ("nats", "share", "cool_share", "words")
+MEASURED = ("nats", "above_floor", "share", "cool_share", "words", "names", "cpu_minutes", "tokens")
 PLAIN = {"another word": "another secret word", "another she": "another pronoun",
          "breaks the rule of friend": "hero and friend have one name",
          "no such fact": "a fact that does not exist"}
@@ -24,22 +25,24 @@ def results() -> dict:
         row["cool_share"] = row["cool"] / found["setting"]["written"]
         row["names"] = sum(row["faults"].get(f"another {fact}", 0)
                            for fact in ("hero", "friend"))
-    tokens = {name: row["tokens"] for name, row in found["runs"].items()}
-    return {"teachers": {key: found[key] for key in ("setting", "runs")}
-            | {"students": of_seeds(found["students"]), "ratio": tokens["long"] / tokens["short"]}}
+    runs = of_seeds(found["runs"])
+    return {"teachers": {"setting": found["setting"], "runs": runs,
+                         "students": of_seeds(found["students"]),
+                         "ratio": runs["long"]["tokens"] / runs["short"]["tokens"]}}
 
 
-def of_seeds(students) -> dict:
-    """Of each student the means of its seeds, and their standard deviations."""
+def of_seeds(runs) -> dict:
+    """Of each run or student the means of its seeds, their standard deviations, and all faults."""
     import numpy as np
     rows = {}
-    for name in dict.fromkeys(key.rsplit("/", 1)[0] for key in students):
-        seeds = [row for key, row in students.items() if key.rsplit("/", 1)[0] == name]
-        values = {key: [row[key] for row in seeds] for key in MEASURED}
+    for name in dict.fromkeys(key.rsplit("/", 1)[0] for key in runs):
+        seeds = [row for key, row in runs.items() if key.rsplit("/", 1)[0] == name]
+        values = {key: [row[key] for row in seeds if row.get(key) is not None] for key in MEASURED}
+        faults = sum((Counter(row["faults"]) for row in seeds), Counter())
         rows[name] = {
             "seeds": len(seeds), "parameters": seeds[0]["parameters"], "steps": seeds[0]["step"],
-            "shares": values["share"],
-            **{key: float(np.mean(value)) for key, value in values.items()},
+            "shares": values["share"], "faults": dict(faults.most_common()),
+            **{key: float(np.mean(value)) for key, value in values.items() if value},
             "spread": {key: float(np.std(value, ddof=1)) if len(value) > 1 else 0.0
                        for key, value in values.items()}}
     return rows
@@ -57,27 +60,33 @@ def tables(exact):
 
 def of_runs(found):
     from rich.table import Table
-    table = Table("run", "tokens", "CPU minutes", "nats", "above floor", "possible", "95%",
-                  "T = 0.8", title=f"Teachers; {found['setting']['written']:,} stories of each")
+    table = Table("run", "tokens", "CPU minutes", "nats", "above floor", "possible", "T = 0.8",
+                  title=f"Teachers, {found['setting']['written']:,} stories of each: mean and "
+                        "standard deviation of the seeds")
     for name, row in found["runs"].items():
         table.add_row(name, f"{row['tokens'] / 1e6:.1f}M", f"{row['cpu_minutes']:.1f}",
-                      f"{row['nats']:.2f}", f"{row['above_floor']:.2%}", f"{row['share']:.1%}",
-                      interval(row), f"{row['cool_share']:.1%}")
+                      spread(row, "nats", 2), spread(row, "above_floor", 2, 100),
+                      spread(row, "share", 1, 100), spread(row, "cool_share", 1, 100))
     return table
 
 
 def of_faults(found):
-    """Why stories are impossible, a column for each run; rare reasons together."""
+    """Why stories are impossible, a column for each run, of all seeds; rare reasons together."""
     from rich.table import Table
-    faults = [row["faults"] for row in found["runs"].values()]
-    table = Table("where the grammar stops reading", *found["runs"],
-                  title=f"Impossible stories of {found['setting']['written']:,}, and why")
-    often = [reason for reason in faults[0]
-             if max(one.get(reason, 0) for one in faults) >= OFTEN * found["setting"]["written"]]
+    written = {name: row["seeds"] * found["setting"]["written"]
+               for name, row in found["runs"].items()}
+    faults = {name: row["faults"] for name, row in found["runs"].items()}
+    table = Table("where the grammar stops reading",
+                  *(f"{name}, of {count:,}" for name, count in written.items()),
+                  title="Impossible stories of all seeds, and why")
+    often = [reason for reason in dict.fromkeys(sum(map(list, faults.values()), []))
+             if any(some.get(reason, 0) >= OFTEN * written[name] for name, some in faults.items())]
     for reason in often:
-        table.add_row(PLAIN.get(reason, reason), *(str(one.get(reason, 0)) for one in faults))
-    table.add_row("all else", *(str(sum(one.values()) - sum(one.get(reason, 0) for reason in often))
-                                for one in faults))
+        table.add_row(PLAIN.get(reason, reason), *(str(some.get(reason, 0))
+                                                   for some in faults.values()))
+    table.add_row("all else", *(str(sum(some.values()) - sum(some.get(reason, 0)
+                                                             for reason in often))
+                                for some in faults.values()))
     return table
 
 
@@ -96,7 +105,3 @@ def spread(row, key, digits, scale=1) -> str:
     """Mean ± standard deviation, in percent where `scale` is 100."""
     off = f" ± {scale * row['spread'][key]:.{digits}f}" if row["seeds"] > 1 else ""
     return f"{scale * row[key]:.{digits}f}{off}" + "%" * (scale == 100)
-
-
-def interval(row) -> str:
-    return " to ".join(f"{100 * end:.1f}" for end in row["interval"]) + "%"
