@@ -511,11 +511,28 @@ def short_recipes() -> list[str]:
 
 def python_docs() -> list[str]:
     """Bits per byte of Python's documentation, beside transformers' LLaMA, PPM and xz."""
-    found = read("python_docs.json")
-    if "best" not in found:                                      # the benchmark is not through
+    found = [each for each in map(read, ("python_docs.json", "python_docs_nano.json"))
+             if "best" in each]                                  # those that are through
+    if not found:
         return []
-    setting, runs = found["setting"], found["runs"]
+    setting = found[0]["setting"]
+    assert all(each["setting"]["fingerprint"] == setting["fingerprint"] for each in found)
     (documents, held_out), (size, held_out_size) = setting["documents"], setting["bytes"]
+    return [
+        f"- **Real English that every machine has**: {setting['text']}, {documents:,} documents of "
+        f"{size:,} bytes to learn from and {held_out:,} of {held_out_size:,} held out "
+        f"(`benchmarks/python_docs.py`, which says what each is given). Both models read the same "
+        "rows in the same order. Means ± standard "
+        f"deviation over seeds. Of the held-out bytes, {setting['repeated']:.0%} are in stretches "
+        f"of {setting['repeat']} or more that the training text has word for word; *new* is of the "
+        "others. CPU seconds, compilation included, are of one core of a machine that was busy "
+        "with other work, so they are no comparison of speed.",
+        *(line for each in found for line in of_python_docs(each))]
+
+
+def of_python_docs(found: dict) -> list[str]:
+    """The table of one size of the models."""
+    setting, runs = found["setting"], found["runs"]
 
     def of(who):
         return [run for name, run in runs.items() if name.split("/")[0] == who]
@@ -539,15 +556,8 @@ def python_docs() -> list[str]:
     less = [{what: ours[what] - theirs[what] for what in ("bits_per_byte", "new")}
             for ours, theirs in zip(of("minillm"), of(best))]
     return [
-        f"- **Real English that every machine has**: {setting['text']}, {documents:,} documents of "
-        f"{size:,} bytes to learn from and {held_out:,} of {held_out_size:,} held out "
-        f"(`benchmarks/python_docs.py`, which says what each is given). The models have "
-        f"{setting['parameters']:,} parameters and read {setting['tokens']:,} tokens, the text "
-        f"{setting['epochs']:.1f} times, the same rows in the same order. Means ± standard "
-        f"deviation over seeds. Of the held-out bytes, {setting['repeated']:.0%} are in stretches "
-        f"of {setting['repeat']} or more that the training text has word for word; *new* is of the "
-        "others. CPU seconds, compilation included, are of one core of a machine that was busy "
-        "with other work, so they are no comparison of speed:", "",
+        "", f"  Models of {setting['parameters']:,} parameters (`--model {setting['model']}`) that "
+        f"read {setting['tokens']:,} tokens, the text {setting['epochs']:.1f} times:", "",
         "  | who | seeds | bits per byte | new | CPU seconds |", "  |---|---:|---:|---:|---:|",
         row("minillm", "minillm, JAX, the default recipe (Muon)"),
         row(best, f"LLaMA of transformers, PyTorch, AdamW at {rates[best]:g}"),
@@ -708,8 +718,9 @@ def teachers() -> list[str]:
              "| possible | at T = 0.8 |", "  |---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for name, rows in of_each(found["runs"]).items():
         above = [100 * row["above_floor"] for row in rows]
+        minutes = statistics.mean(row["cpu_minutes"] for row in rows)
         lines.append(f"  | {name} | {rows[0]['parameters']:,} | {rows[0]['tokens']:,} | "
-                     f"{len(rows)} | {statistics.mean(row["cpu_minutes"] for row in rows):.1f} | "
+                     f"{len(rows)} | {minutes:.1f} | "
                      f"{spread([row['nats'] for row in rows])} | {spread(above, '%', 2)} | "
                      + possible(rows, written))
     return lines + students(found["students"], written) + onward(read("on_policy_gentle.json"))
