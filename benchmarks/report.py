@@ -723,6 +723,9 @@ def teachers() -> list[str]:
                      f"{len(rows)} | {minutes:.1f} | "
                      f"{spread([row['nats'] for row in rows])} | {spread(above, '%', 2)} | "
                      + possible(rows, written))
+    for row in found.get("drafts", []):
+        if row["ahead"] == 4:
+            found["students"][row["draft"]]["accepted"] = 100 * row["accepted"]
     return lines + students(found["students"], written) + onward(read("on_policy_gentle.json"))
 
 
@@ -742,13 +745,15 @@ def possible(rows: list[dict], written: int) -> str:
 def students(rows: dict, written: int) -> list[str]:
     """What a teacher's students are worth, of the seeds of each."""
     lines = ["", "  Students of the last one, of seed 0, mean ± standard deviation of the seeds "
-             "(*words*: how many the grammar reads before it stops):", "",
-             "  | student | parameters | tokens | seeds | nats a story | words | possible | at "
-             "T = 0.8 |", "  |---|---:|---:|---:|---:|---:|---:|---:|"]
+             "(*words*: how many the grammar reads before it stops; *accepted*: of its drafts of "
+             "four tokens, by the teacher, at temperature 1, in eight texts):", "",
+             "  | student | parameters | tokens | seeds | nats a story | words | accepted | possible "
+             "| at T = 0.8 |", "  |---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for name, seeds in of_each(rows).items():
         lines.append(f"  | {name} | {seeds[0]['parameters']:,} | {seeds[0]['tokens']:,} | "
                      f"{len(seeds)} | {spread([row['nats'] for row in seeds])} | "
-                     f"{spread([row['words'] for row in seeds])} | " + possible(seeds, written))
+                     f"{spread([row['words'] for row in seeds])} | "
+                     f"{spread([row['accepted'] for row in seeds], '%')} | " + possible(seeds, written))
     return lines
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "teacher.json"
 OFTEN = 0.01                                                    # a reason with a row of its own
-MEASURED = ("nats", "above_floor", "share", "cool_share", "words", "names", "cpu_minutes", "tokens")
+MEASURED = ("nats", "above_floor", "share", "cool_share", "words", "names", "cpu_minutes", "tokens",
+            "accepted")
+AHEAD = 4                                                       # tokens of a draft
 PLAIN = {"another word": "another secret word", "another she": "another pronoun",
          "breaks the rule of friend": "hero and friend have one name",
          "no such fact": "a fact that does not exist"}
@@ -25,6 +27,9 @@ def results() -> dict:
         row["cool_share"] = row["cool"] / found["setting"]["written"]
         row["names"] = sum(row["faults"].get(f"another {fact}", 0)
                            for fact in ("hero", "friend"))
+    for row in found.get("drafts", []):
+        if row["ahead"] == AHEAD:
+            found["students"][row["draft"]]["accepted"] = row["accepted"]
     runs = of_seeds(found["runs"])
     return {"teachers": {"setting": found["setting"], "runs": runs,
                          "students": of_seeds(found["students"]),
@@ -92,12 +97,13 @@ def of_faults(found):
 
 def of_students(found):
     from rich.table import Table
-    table = Table("student", "size", "seeds", "nats", "possible", "T = 0.8", "words",
+    table = Table("student", "size", "seeds", "nats", "possible", "T = 0.8", "words", "accepted",
                   title="Students of the long run: mean and standard deviation of the seeds")
     for name, row in found["students"].items():
         table.add_row(name, f"{row['parameters'] / 1e3:.0f}k", str(row["seeds"]),
                       spread(row, "nats", 1), spread(row, "share", 1, 100),
-                      spread(row, "cool_share", 1, 100), spread(row, "words", 1))
+                      spread(row, "cool_share", 1, 100), spread(row, "words", 1),
+                      spread(row, "accepted", 1, 100))
     return table
 
 
