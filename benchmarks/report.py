@@ -293,9 +293,10 @@ def rate_transfer() -> list[str]:
             kept = math.inf if kept is None else kept
             lines.append(f"  | {name} | {depth} | {row['best']:g} | {row['lowest at']:.2f} | "
                          f"{best:.4f} | {kept:.4f} | {kept - best:+.4f} |")
-    lines += ["", f"  Three seeds of the default optimizer at depth {found['seeds_at']}:", "",
-              "  | optimizer, way, rate | nats a token |", "  |---|---:|"]
-    lines += [f"  | {name} | {statistics.mean(losses):.4f} ± {statistics.stdev(losses):.4f} |"
+    lines += ["", "  Seeds of the default optimizer at its best rates:", "",
+              "  | optimizer, way, depth, rate | seeds | nats a token |", "  |---|---:|---:|"]
+    lines += [f"  | {name} | {len(losses)} | {statistics.mean(losses):.4f} ± "
+              f"{statistics.stdev(losses):.4f} |"
               for name, losses in found["seeds"].items()]
     return lines
 
@@ -726,7 +727,7 @@ def teachers() -> list[str]:
     for row in found.get("drafts", []):
         if row["ahead"] == 4:
             found["students"][row["draft"]]["accepted"] = 100 * row["accepted"]
-    return lines + students(found["students"], written) + onward(read("on_policy_gentle.json"))
+    return lines + students(found["students"], written) + onward("gentle") + onward("late")
 
 
 def of_each(rows: dict) -> dict[str, list[dict]]:
@@ -757,14 +758,15 @@ def students(rows: dict, written: int) -> list[str]:
     return lines
 
 
-def onward(found: dict) -> list[str]:
+def onward(plan: str) -> list[str]:
     """Reverse KL and on-policy, from a soft student of a good teacher."""
+    found = read(f"on_policy_{plan}.json")
     if not found:
         return []
     setting, runs = found["setting"], found["runs"]
     lines = ["", f"  Students of a quarter of its size after {setting['soft_steps']:,} steps of "
              f"soft targets (*start*), and after the operations of {setting['steps']:,} more steps "
-             f"(`benchmarks/on_policy.py --plan gentle`; {setting['written']:,} stories of each; "
+             f"(`benchmarks/on_policy.py --plan {plan}`; {setting['written']:,} stories of each; "
              "*exact*: -ln p of the possible ones by the grammar; *own*: of all by the student "
              f"itself; floor {setting['floor']:.1f}):", "",
              "  | arm | nats a story | possible | of each seed | against soft, points | different | "

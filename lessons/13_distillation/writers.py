@@ -20,7 +20,8 @@ SWEEP = {"start": "soft", "soft": "then soft",
          "on-policy, always": "all its own text", "on-policy, low rates": "a quarter of the rates",
          "on-policy, first rates": "five times the rates",
          "collapsed": "on-policy from random values"}
-# The same with the plan "gentle": the teacher of benchmarks/teacher.py and its students.
+# The same with the teacher of benchmarks/teacher.py: its students, and such as learned for longer.
+PLANS = {"onward": "gentle", "late": "late"}
 ONWARD = {"start": "soft", "soft": "then soft", "soft, T = 0.8": "... at T = 0.8",
           "reverse": "then reverse", "on-policy": "then on-policy",
           "on-policy, T = 0.8": "... at T = 0.8"}
@@ -38,9 +39,10 @@ def results() -> dict:
         found = read_json(RESULTS / "on_policy.json")
         exact["writers"] = found["setting"] | of_runs(found["runs"])
         exact["writers"]["minutes"] = found["setting"]["teacher_cost"]["seconds"] / 60
-    if (RESULTS / "on_policy_gentle.json").is_file():
-        found = read_json(RESULTS / "on_policy_gentle.json")
-        exact["onward"] = found["setting"] | onward(found["runs"], found["setting"]["written"])
+    for name, plan in PLANS.items():
+        if (RESULTS / f"on_policy_{plan}.json").is_file():
+            found = read_json(RESULTS / f"on_policy_{plan}.json")
+            exact[name] = found["setting"] | onward(found["runs"], found["setting"]["written"])
     if (RESULTS / "speculative.json").is_file():
         exact["drafts"] = read_json(RESULTS / "speculative.json")
         exact["drafted"] = {f"{row['draft'].rsplit('_', 1)[0]} {row['twin']} {row['ahead']} at "
@@ -106,11 +108,12 @@ def tables(exact):
         yield "writers", of_writers(found, STUDENTS, "arms", f"Means of the seeds; {about}")
         yield "sweep", of_writers(found, SWEEP, "sweep", f"Other settings, one seed; {about}")
         yield from of_looks(found["looks"])
-    if "onward" in exact:
-        found = exact["onward"]
-        yield "onward", of_writers(found, ONWARD, "arms", "The teacher of the long run: means of "
-                                   f"the seeds; {found['written']:,} stories that each wrote")
-        yield "astray", of_mistakes(found)
+    for name in [name for name in PLANS if name in exact]:
+        found = exact[name]
+        yield name, of_writers(found, ONWARD, "arms", "The teacher of the long run, after "
+                               f"{found['soft_steps']:,} steps: means of the seeds; "
+                               f"{found['written']:,} stories that each wrote")
+        yield f"{name} astray", of_mistakes(found)
     if "drafts" in exact:
         yield "drafts", of_drafts(exact["drafts"], exact["writers"]["arms"])
 

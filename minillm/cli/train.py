@@ -435,7 +435,8 @@ def finish(console, summary, train, options, following: str):
     say(console, f"{summary['tokens']:,} tokens in {summary['seconds']:.0f} s, "
         f"{summary['tokens_per_second']:,.0f} tokens/s while training. Checkpoint, log and curve "
         f"(loss.png) are in {out}")
-    if say_how_it_went(console, summary, training.read_metrics(Path(out) / training.METRICS)):
+    records = training.read_metrics(Path(out) / training.METRICS)
+    if say_how_it_went(console, summary, records, getattr(options, "method", None) == "dpo"):
         say(console, f"next: minillm {following}")
 
 

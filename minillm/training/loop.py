@@ -284,6 +284,7 @@ class _Run:
                 raise self._diverged(f"the loss is {record['loss']} at step {record['step']}, "
                                      f"its gradient {record['grad_norm']}")
         self._append(records)
+        self.callbacks.logged(records)
 
     def save(self, state):
         """Write the state, and the model where it is the last one that is kept."""

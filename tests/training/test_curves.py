@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from minillm import cli
+from minillm.config import TrainConfig
 from minillm.training import curves
 from minillm.training.curves import EVERY, Curve
-from minillm.training.display import say_how_it_went
+from minillm.training.display import Display, draw_curve, say_how_it_went
 
 
 def reference(rng, points=60, seeds=3, spread=0.01):
@@ -166,6 +167,40 @@ def test_a_run_that_learns_from_grades_is_not_said_to_have_learned_nothing(capsy
     records = [{"step": step, "loss": loss} for step, loss in enumerate((0.0, 3e-4, -1e-4, 2e-4))]
     graded = [record | {"reward": 0.1 * step} for step, record in enumerate(records)]
     jumped = [{"step": step, "loss": loss} for step, loss in enumerate((1.0, 5.0, 4.0, 4.0))]
+    graded = [record | {"groups_that_differ": 0.5} for record in graded]
     for given, warned in ((graded, False), (jumped, True)):
-        say_how_it_went(Console(), {}, given)
+        assert say_how_it_went(Console(), {}, given) is not warned
         assert ("learned nothing" in capsys.readouterr().out) is warned
+
+
+@pytest.mark.parametrize("grade, differ, useful, words", [
+    (0.5, 0.4, True, ""), (0.0, 0.0, False, "begin with a longer sft run"),
+    (0.99, 0.01, True, "little left to learn"), (0.2, 0.04, True, "easier task")])
+def test_grades_that_teach_nothing_are_said(grade, differ, useful, words, capsys, tmp_path):
+    records = [{"step": step, "loss": -1e-4, "reward": grade, "groups_that_differ": differ}
+               for step in range(30)]
+    assert say_how_it_went(Console(width=1000), {}, records) is useful
+    out = capsys.readouterr().out
+    assert f"mean grade: {grade:.3f} in the first" in out and f"in {differ:.0%} of the groups" in out
+    assert words in out and ("warning" in out) is bool(words) and "held-out" not in out
+    draw_curve([{"step": 0, "held_out": 1.0}, *records], tmp_path / "loss.png", "sums: grpo")
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_evaluation_shows_the_grades_since_the_last_one(capsys):
+    display = Display(Console(width=80), TrainConfig(steps=4))
+    for grades, shown in (((0.0, 0.5), "0.250"), ((1.0, 1.0), "1.000")):
+        display.logged([{"step": 1, "loss": 0.0, "reward": grade} for grade in grades])
+        display.stepped(2, 0.0, 10.0)
+        display.evaluated({"step": 2, "held_out": 1.0})
+        assert f"mean grade since then {shown}" in capsys.readouterr().out
+    display.evaluated({"step": 4, "held_out": 1.0})
+    assert "grade" not in capsys.readouterr().out
+
+
+def test_a_run_of_pairs_that_makes_right_answers_less_likely_is_told_of_beta(capsys):
+    records = [{"step": step, "held_out": loss, "loss": 0.5} for step, loss in enumerate((1.0, 0.9, 2.0))]
+    summary = {"model_step": 2, "keep": "last", "epochs": 3.0}
+    for prefers, words in ((True, "--beta"), (False, "by heart")):
+        assert say_how_it_went(Console(width=1000), summary, records, prefers)
+        assert words in capsys.readouterr().out
