@@ -31,6 +31,9 @@ def results() -> dict:
         if row["ahead"] == AHEAD:
             found["students"][row["draft"]]["accepted"] = row["accepted"]
     runs = of_seeds(found["runs"])
+    for row in runs.values():
+        same = row["faults"].get("breaks the rule of friend", 0)
+        row["of_one_name"] = row["seeds"] * found["setting"]["written"] / max(same, 1)
     return {"teachers": {"setting": found["setting"], "runs": runs,
                          "students": of_seeds(found["students"]),
                          "ratio": runs["long"]["tokens"] / runs["short"]["tokens"]}}

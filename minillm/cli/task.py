@@ -47,7 +47,8 @@ def evaluate_task(options, rows_of):
     model.check_twin(options.twin)
     before = options.before or started_from(options.path)
     examples = task.some("validation", options.questions)
-    sampling = GenerateConfig(max_new_tokens=24, temperature=float(options.times > 1))
+    sampling = GenerateConfig(max_new_tokens=tuning.answer_room(model, examples),
+                              temperature=float(options.times > 1))
     with telling("answering") as tell:
         rewards, answers = tuning.graded(model, examples, task.reward, sampling, options.twin,
                                          options.times)

@@ -99,6 +99,8 @@ def tune(options):
     following = f"chat {quoted(options.out)} --temperature 0"
     if data.task is not None:
         following = f"evaluate {quoted(options.out)} --task {data.name}"
+        if options.difficulty != 2:                              # what evaluate asks otherwise
+            following += f" --difficulty {options.difficulty}"
     finish(console, summary, train, options, following)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a live bar while it trains, a line an evaluation, the loss curve at the end."""
+"""What a person sees of a run: a live bar, a line an evaluation, the loss curve at the end."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,10 +15,12 @@ GROUPS_THAT_TEACH = 0.05  # a smaller share of groups with different grades is w
 
 
 class Display(Callbacks):
-    """Listens to training.run (see Callbacks): the bar shows tokens/s, loss, distance from the floor, time left.
-    Of a run that learns from grades, it shows the grade in place of the loss, which is near 0 throughout.
+    """Listens to training.run (see Callbacks): the bar shows tokens/s, loss, distance from the
+    floor, time left. Of a run that learns from grades, it shows the grade in place of the loss,
+    which is near 0 throughout.
 
-    `floor_per_token` is in nats, or None. Where the output is no terminal, the bar is left out and the lines stay.
+    `floor_per_token` is in nats, or None. Where the output is no terminal, the bar is left out and
+    the lines stay.
     """
 
     def __init__(self, console: Console, train: TrainConfig, floor_per_token: float | None = None):
@@ -98,9 +100,9 @@ def say_how_it_went(console: Console, summary: dict, records: list[dict],
     say(console, f"lowest held-out loss: {held_out[step]:.4f} at step {step:,}{holds}")
     last = max(held_out)
     if has_risen(held_out) and prefers:
-        say(console, f"warning: after step {step:,} the held-out loss rose to {held_out[last]:.4f}: "
-            "right answers become less likely, and wrong ones still less. A larger --beta holds the "
-            "model nearer to what it was", style="bold yellow")
+        say(console, f"warning: after step {step:,} the held-out loss rose to "
+            f"{held_out[last]:.4f}: right answers become less likely, and wrong ones still less. A "
+            "larger --beta holds the model nearer to what it was", style="bold yellow")
     elif has_risen(held_out):
         advice = "Take fewer steps, more text, or a smaller model"
         if summary["keep"] != "best":
@@ -118,8 +120,8 @@ def say_grades(console: Console, records: list[dict]) -> bool:
     first, last = (sum(record["reward"] for record in part) / some
                    for part in (records[:some], records[-some:]))
     differ = sum(record["groups_that_differ"] for record in records) / len(records)
-    say(console, f"mean grade: {first:.3f} in the first tenth of the steps, {last:.3f} in the last; "
-        f"in {differ:.0%} of the groups not all answers had the same grade")
+    say(console, f"mean grade: {first:.3f} in the first tenth of the steps, {last:.3f} in the "
+        f"last; in {differ:.0%} of the groups not all answers had the same grade")
     if differ < GROUPS_THAT_TEACH:
         advice = ("are mostly wrong: begin with a longer sft run, or an easier task" if last < 0.5
                   else "are mostly right: there is little left to learn")

@@ -1,6 +1,6 @@
 """From a model that goes on to one that answers: tasks, templates, masks, tuning, grading."""
 
-from minillm.tuning.answers import prompts, texts, write
+from minillm.tuning.answers import answer_room, prompts, texts, write
 from minillm.tuning.compared import check_task
 from minillm.tuning.data import Data, of_conversations, read_data
 from minillm.tuning.grading import answer_loss, graded, pass_at

@@ -10,7 +10,14 @@ from minillm.loading import Model, twin_package
 from minillm.tuning.rendering import ask_template
 
 ROWS = 64  # questions that are answered at once
+NEW_TOKENS, MORE = 32, 8  # of an answer, and beyond the longest right one
 ROOM = 16  # prompts are padded to a multiple of this, so that few shapes are compiled
+
+
+def answer_room(model: Model, examples) -> int:
+    """How many tokens an answer may have: more than any right answer to these examples."""
+    longest = max(len(model.tokenizer.encode(example.answer)) for example in examples)
+    return max(NEW_TOKENS, longest + MORE)
 
 
 def prompts(model: Model, questions: list[str], room: int) -> list[list[int]]:

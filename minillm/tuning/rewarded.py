@@ -11,11 +11,11 @@ import numpy as np
 
 from minillm.config import IGNORE, GenerateConfig, TrainConfig, TuneConfig
 from minillm.loading import Model
-from minillm.tuning.answers import ROOM, prompts, texts, write
+from minillm.tuning.answers import ROOM, answer_room, prompts, texts, write
 from minillm.tuning.compared import comparing
 from minillm.tuning.data import Data
 
-QUESTIONS, NEW_TOKENS = 2000, 32
+QUESTIONS = 2000
 
 
 def of_rewards(package, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, whole,
@@ -39,20 +39,21 @@ class Writer:
         self.model, self.task, self.twin = model, data.task, twin
         self.train, self.tune = train, tune
         self.examples = self.task.some("train", QUESTIONS, train.seed)
-        self.asked = prompts(model, [each.question for each in self.examples], NEW_TOKENS)
+        self.room = answer_room(model, self.examples)
+        self.asked = prompts(model, [each.question for each in self.examples], self.room)
 
     def batch(self, params, step: int) -> tuple[dict, np.ndarray]:
         """({"tokens_BT", "targets_BT", "advantage_B"}, rewards (B,)), a function of the step."""
         group, count, asked = self.tune.group, self.train.batch_size // self.tune.group, self.asked
         chosen = np.random.default_rng([self.train.seed, step, 5]).choice(len(asked), count)
         places = np.repeat(chosen, group)
-        sampling = GenerateConfig(max_new_tokens=NEW_TOKENS, seed=step)
+        sampling = GenerateConfig(max_new_tokens=self.room, seed=step)
         longest = max(map(len, asked))
         written = write(self.model, [asked[i] for i in places], sampling, self.twin, params,
                         len(places), longest)
         rewards_B = np.array([self.task.reward(self.examples[i].question, text)
                               for i, text in zip(places, texts(self.model, written))])
-        length = -(-(longest + NEW_TOKENS) // ROOM) * ROOM
+        length = -(-(longest + self.room) // ROOM) * ROOM
         tokens_BT = np.zeros((len(places), length), np.int32)
         targets_BT = np.full((len(places), length), IGNORE, np.int32)
         for row, targets, i, answer in zip(tokens_BT, targets_BT, places, written):

@@ -17,14 +17,12 @@ from minillm.config import GenerateConfig, TrainConfig, TuneConfig
 from minillm.errors import UserError, require
 from minillm.files import megabytes
 from minillm.loading import Model, twin_package
-from minillm.tuning.answers import texts, write
+from minillm.tuning.answers import NEW_TOKENS, texts, write
 from minillm.tuning.compared import check_task, of_pairs
 from minillm.tuning.data import Data
 from minillm.tuning.methods import of_adapters, of_answers, of_everything
 from minillm.tuning.rendering import ask_template
 from minillm.tuning.rewarded import of_rewards
-
-NEW_TOKENS = 32  # of a sample
 
 
 def run(folder, model: Model, train: TrainConfig, tune: TuneConfig, data: Data, *,

@@ -181,7 +181,8 @@ def test_grades_that_teach_nothing_are_said(grade, differ, useful, words, capsys
                for step in range(30)]
     assert say_how_it_went(Console(width=1000), {}, records) is useful
     out = capsys.readouterr().out
-    assert f"mean grade: {grade:.3f} in the first" in out and f"in {differ:.0%} of the groups" in out
+    assert f"mean grade: {grade:.3f} in the first" in out
+    assert f"in {differ:.0%} of the groups" in out
     assert words in out and ("warning" in out) is bool(words) and "held-out" not in out
     draw_curve([{"step": 0, "held_out": 1.0}, *records], tmp_path / "loss.png", "sums: grpo")
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
@@ -199,7 +200,8 @@ def test_an_evaluation_shows_the_grades_since_the_last_one(capsys):
 
 
 def test_a_run_of_pairs_that_makes_right_answers_less_likely_is_told_of_beta(capsys):
-    records = [{"step": step, "held_out": loss, "loss": 0.5} for step, loss in enumerate((1.0, 0.9, 2.0))]
+    records = [{"step": step, "held_out": loss, "loss": 0.5}
+               for step, loss in enumerate((1.0, 0.9, 2.0))]
     summary = {"model_step": 2, "keep": "last", "epochs": 3.0}
     for prefers, words in ((True, "--beta"), (False, "by heart")):
         assert say_how_it_went(Console(width=1000), summary, records, prefers)

@@ -151,6 +151,22 @@ def test_pass_at_k_is_what_counting_says():
         assert abs(tuning.pass_at(k, right, times) - np.mean(draws)) < 0.03
 
 
+@pytest.mark.parametrize("difficulty", [1, 2, 3])
+@pytest.mark.parametrize("name", ["sums", "steps", "desk"])
+def test_there_is_room_for_every_right_answer(name, difficulty, base, monkeypatch):
+    """What evaluate and GRPO let a model write ends after the longest right answer."""
+    task, model = tuning.task_of(name, difficulty), tuning.with_template(base)
+    examples = task.some("validation", 300)
+    lengths = [len(model.tokenizer.encode(example.answer)) for example in examples]
+    assert tuning.answer_room(model, examples) > max(lengths) and min(lengths) > 0
+    asked = []
+    monkeypatch.setattr(tuning, "graded", lambda model, examples, reward, sampling, *_:
+                        asked.append(sampling.max_new_tokens) or (np.zeros((300, 1)), [""] * 300))
+    assert cli.main(["evaluate", base.source, "--task", name, "--difficulty", str(difficulty),
+                     "--questions", "300", "--twin", "numpy"]) == 0
+    assert asked == [tuning.answer_room(model, examples)]
+
+
 FLAGS = ["--twin", "numpy", "--steps", "4", "--batch-size", "2", "--context", "64", "--eval-every",
          "2", "--eval-rows", "2", "--examples", "30", "--sample-every", "2", "--rank", "2"]
 
