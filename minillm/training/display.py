@@ -10,7 +10,6 @@ from minillm.training.callbacks import Callbacks
 from minillm.training.curves import RISE, has_risen, held_out_losses, learned_nothing, lowest
 from minillm.training.drawing import loss_axes
 
-
 GROUPS_THAT_TEACH = 0.05  # a smaller share of groups with different grades is worth a warning
 
 
