@@ -19,7 +19,7 @@ table 8 (width); Yang et al. 2023, arXiv:2310.02244 (depth); arXiv:2310.17813 (s
 
 A depth's rates are searched from the best of the depth before by factors of 2, until the best has
 worse neighbours. Then seeds of the default optimizer at its best rates. What is in FILE is kept.
-Depths 2 and 4 take about 10 minutes of a core, depth 6 as long again, depth 8 over 20.
+Depths 2 and 4 take about 10 minutes of a core, depth 6 as long again, depth 8 over 30.
 """
 
 import argparse
@@ -140,7 +140,7 @@ class Bench:
             below + above) else 0.0                              # of the parabola, in factors of 2
         kept = kept or best
         losses[kept] = at(kept)
-        return {"best": best, "lowest at": best * 2**shift, "kept": kept,
+        return {"best": best, "loss": losses[best], "lowest at": best * 2**shift, "kept": kept,
                 "losses": {f"{x:g}": losses[x] if math.isfinite(losses[x]) else None
                            for x in sorted(losses)}}
 

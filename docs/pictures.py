@@ -61,14 +61,14 @@ def path_of_a_model(results, new):
 def rates_by_depth(results, new):
     """benchmarks/results/rate_transfer.json: loss against rate, a panel for each way."""
     found = json.loads((RESULTS / "rate_transfer.json").read_text(encoding="utf-8"))["found"]
-    figure, panels = new(7.0, 5.6, nrows=2, ncols=2, sharex=True)
+    figure, panels = new(7.0, 5.6, nrows=2, ncols=2, sharex=True, sharey=True)
     for axes, (name, rows) in zip(panels.flat, found.items()):
         for colour, (depth, row) in zip(new.ink["lines"], rows.items()):
             points = [(float(rate), loss) for rate, loss in row["losses"].items() if loss]
             axes.plot(*zip(*points), "o-", color=colour, label=f"depth {depth}")
         axes.axvline(row["kept"], linestyle=":", color=new.ink["text"])
-        axes.set(xscale="log", title=name)
-        axes.set_xticks([0.5, 1, 2, 4, 8], ["0.5", "1", "2", "4", "8"])
+        axes.set(xscale="log", title=name, ylim=(1.05, 2.05))
+        axes.set_xticks([0.25, 0.5, 1, 2, 4, 8], ["0.25", "0.5", "1", "2", "4", "8"])
         axes.minorticks_off()
         axes.grid(alpha=0.5)
     panels[0, 0].legend(fontsize=8)
@@ -78,4 +78,4 @@ def rates_by_depth(results, new):
         axes.set_ylabel("nats a token")
     yield ("rates-by-depth", "Held-out loss against the learning rate, a line for each depth of "
            "the dial, in four panels: Muon and AdamW, as they are and by muP; the best rate of the "
-           "smallest depth is dotted.", figure)
+           "smallest depth is dotted. Losses above 2 are cut off.", figure)
