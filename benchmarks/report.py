@@ -452,13 +452,15 @@ REAL = {"evaluate": "the loss of 2,001 tokens of Python's documentation, compili
 
 
 def recipes() -> dict[tuple, list[float]]:
-    """{(rows, steps, Muon's rate): losses of the seeds} of tiny shakespeare, nanoGPT's first."""
-    found = {(12, 2000, 0.02): read("init_ablation.json")["random"]["shakespeare"]}
+    """{(rows, steps, Muon's rate, momentum): losses of the seeds} of tiny shakespeare, nanoGPT's
+    batches first."""
+    found = {(12, 2000, 0.02, 0.95): read("init_ablation.json")["random"]["shakespeare"]}
     file = RESULTS / "shakespeare.jsonl"
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
         said = json.loads(line)
         recipe = tuple(said["settings"].get(name, usual) for name, usual in
-                       (("batch_size", 12), ("steps", 2000), ("muon_learning_rate", 0.02)))
+                       (("batch_size", 12), ("steps", 2000), ("muon_learning_rate", 0.02),
+                        ("muon_momentum", 0.95)))
         found.setdefault(recipe, []).extend(said["losses"])
     return found
 
@@ -468,12 +470,12 @@ def shakespeare() -> list[str]:
     plain, lines = next(iter(recipes().values())), [
         "- **Tiny shakespeare's recipe**, the random start and nanoGPT's 1,536,000 tokens; "
         "differences are means over equal seeds (`benchmarks/shakespeare.py`):", "",
-        "  | rows | steps | Muon's peak rate | seeds | nats a character | against the first |",
-        "  |---:|---:|---:|---:|---:|---:|"]
-    for (rows, steps, rate), losses in recipes().items():
+        "  | rows | steps | Muon's peak rate | momentum | seeds | nats a character | against the first |",
+        "  |---:|---:|---:|---:|---:|---:|---:|"]
+    for (rows, steps, rate, momentum), losses in recipes().items():
         less = statistics.mean(a - b for a, b in zip(losses, plain))
         spread = f" ± {statistics.stdev(losses):.3f}" if len(losses) > 1 else ""
-        lines.append(f"  | {rows} | {steps:,} | {rate:g} | {len(losses)} | "
+        lines.append(f"  | {rows} | {steps:,} | {rate:g} | {momentum:g} | {len(losses)} | "
                      f"{statistics.mean(losses):.3f}{spread} | {less:+.3f} |")
     return [*lines, ""]
 
@@ -719,7 +721,7 @@ def teachers() -> list[str]:
              "| possible | at T = 0.8 |", "  |---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for name, rows in of_each(found["runs"]).items():
         above = [100 * row["above_floor"] for row in rows]
-        minutes = statistics.mean(row["cpu_minutes"] for row in rows)
+        minutes = statistics.mean(row["cpu_minutes"] for row in rows if row["cpu_minutes"])
         lines.append(f"  | {name} | {rows[0]['parameters']:,} | {rows[0]['tokens']:,} | "
                      f"{len(rows)} | {minutes:.1f} | "
                      f"{spread([row['nats'] for row in rows])} | {spread(above, '%', 2)} | "

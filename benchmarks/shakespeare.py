@@ -4,7 +4,7 @@
 
 Prints the loss over the whole validation tenth in windows of 64 for each seed, the mean, and the
 time. What is not given is RECIPE: nanoGPT's tokens in twice as many steps of half the rows, with a
-lower rate for Muon. What else was tried is in results/shakespeare.jsonl, a line for each call with
+lower rate and momentum for Muon. What else was tried is in results/shakespeare.jsonl, a line for each call with
 --json, seeds in order. The text is looked for in ../shared/data, else downloaded by its SHA-256
 (see minillm/text/corpora.py).
 """
@@ -30,7 +30,7 @@ MODEL = dict(vocab_size=65, hidden_size=128, intermediate_size=344, num_hidden_l
              initializer_range=128**-0.5, bos_token_id=None, eos_token_id=None)
 SHAPE = ("initializer_range", "rope_theta", "o_proj_init_gain")
 TRAIN = dict(steps=2000, batch_size=12, context=64, steps_per_dispatch=20)         # as nanoGPT
-RECIPE = TRAIN | dict(steps=4000, batch_size=6, muon_learning_rate=0.014)
+RECIPE = TRAIN | dict(steps=4000, batch_size=6, muon_learning_rate=0.014, muon_momentum=0.9)
 
 
 def shakespeare() -> Corpus:

@@ -32,15 +32,17 @@ def beside(name: str):
 
 
 def budget(plain: list[float]) -> list[list]:
-    """Recipes for nanoGPT's tokens of shakespeare: rows, steps, Muon's rate, losses of the seeds.
+    """Recipes for nanoGPT's tokens of shakespeare: rows, steps, Muon's rate and momentum, losses of
+    the seeds.
 
     `plain` are the losses of nanoGPT's batches, the others lines of benchmarks/shakespeare.py.
     """
-    found = {(12, 2000, 0.02): plain}
+    found = {(12, 2000, 0.02, 0.95): plain}
     file = HERE.parents[1] / "benchmarks" / "results" / "shakespeare.jsonl"
     for line in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
         recipe = tuple(line["settings"].get(name, usual) for name, usual in
-                       (("batch_size", 12), ("steps", 2000), ("muon_learning_rate", 0.02)))
+                       (("batch_size", 12), ("steps", 2000), ("muon_learning_rate", 0.02),
+                        ("muon_momentum", 0.95)))
         found[recipe] = found.get(recipe, []) + line["losses"]
     return [[*recipe, losses] for recipe, losses in found.items()]
 
@@ -106,13 +108,13 @@ def tables(exact, found):
         choice, ours, other = exact["choices"][name]
         ranking.add_row(f"{choice}: {ours}", other, *cells)
     yield "ranking", ranking
-    recipes = Table("rows", "steps", "Muon's peak rate", "seeds", "nats per character",
+    recipes = Table("rows", "steps", "Muon's peak rate", "momentum", "seeds", "nats per character",
                     "against the first", title="Tiny shakespeare, 1,536,000 tokens, seeds paired")
     plain = exact["larger"]["recipes"][0][-1]
-    for rows, steps, rate, losses in exact["larger"]["recipes"]:
+    for rows, steps, rate, momentum, losses in exact["larger"]["recipes"]:
         spread = f" ± {np.std(losses, ddof=1):.3f}" if len(losses) > 1 else ""
         less = np.mean(np.subtract(losses, plain[: len(losses)]))
-        recipes.add_row(str(rows), f"{steps:,}", f"{rate:g}", str(len(losses)),
+        recipes.add_row(str(rows), f"{steps:,}", f"{rate:g}", f"{momentum:g}", str(len(losses)),
                         f"{np.mean(losses):.3f}{spread}", f"{less:+.3f}")
     yield "recipes", recipes
     normal = Table("what is wrong", "what minillm compare-curve says", title=f"The first {exact['broken_steps']} steps of minillm demo")
