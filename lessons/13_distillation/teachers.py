@@ -12,6 +12,7 @@ MEASURED = ("nats", "above_floor", "share", "cool_share", "words", "names", "cpu
             "accepted")
 AHEAD = 4                                                       # tokens of a draft
 PLAIN = {"another word": "another secret word", "another she": "another pronoun",
+         "another left": "another first number", "another right": "another second number",
          "breaks the rule of friend": "hero and friend have one name",
          "no such fact": "a fact that does not exist"}
 
