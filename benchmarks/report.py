@@ -23,6 +23,7 @@
     on_policy_gentle.json  benchmarks/on_policy.py --plan gentle --json
     speculative.json      benchmarks/speculative.py --json (not here: in the tables of lesson 13)
     teacher.json          benchmarks/teacher.py --json
+    near_floor.json       the command that it holds, and summary.json of that run
     two_humps.json        benchmarks/two_humps.py --json
     inspection_cost.json  benchmarks/inspection_cost.py --json
     planted_heads.json    benchmarks/planted_heads.py --json
@@ -726,6 +727,11 @@ def teachers() -> list[str]:
                      f"{len(rows)} | {minutes:.1f} | "
                      f"{spread([row['nats'] for row in rows])} | {spread(above, '%', 2)} | "
                      + possible(rows, written))
+    near = read("near_floor.json")
+    if near:
+        lines += ["", f"  The preset nano with such rates, by the command alone, one seed: "
+                  f"{near['above_floor']:.2%} above the floor after {near['tokens']:,} tokens and "
+                  f"{near['cpu_minutes']:.0f} CPU minutes (`{near['command']}`)."]
     for row in found.get("drafts", []):
         if row["ahead"] == 4:
             found["students"][row["draft"]]["accepted"] = 100 * row["accepted"]
