@@ -5,9 +5,9 @@
 A GPT of nanoGPT's shape and recipe (https://github.com/karpathy/nanoGPT, README: "I only have a
 macbook") in PyTorch, not compiled, as there: 2000 steps of 12 x 64 characters. Then minillm's shape
 with RECIPE, found by trying: results/nanogpt_recipe.jsonl has a line for each trial, with settings
-as shakespeare.py takes them, on one device, seeds 1 and 2. Both are trained once for each seed, in turns. Losses
-are those over the validation tenth. Seconds are those of training alone; what compiling takes,
-once, is given apart. Needs torch.
+as shakespeare.py takes them, on one device, seeds 1 and 2. Both are trained once for each seed, in
+turns. Losses are those over the validation tenth. Seconds are those of training alone; what
+compiling takes, once, is given apart. Needs torch.
 """
 
 import argparse

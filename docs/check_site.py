@@ -26,6 +26,13 @@ KEEP_TO_COLUMNS = re.compile(r"(^|/)(lessons/\d\d_\w+|index)\.html$")
 MADE_FROM_CODE = re.compile(r"(^|/)(reference|code)/")
 
 
+def columns(path: str) -> float:
+    """How wide code may be on a page."""
+    if MADE_FROM_CODE.search(path):
+        return float("inf")
+    return COLUMNS if KEEP_TO_COLUMNS.search(path) else COLUMNS_THAT_FIT
+
+
 class Page(HTMLParser):
     """The links, the ids and what is fetched of one page; and what a reader should not see."""
 
@@ -33,8 +40,7 @@ class Page(HTMLParser):
         super().__init__()
         self.path, self.ids, self.links, self.fetched, self.wrong = path, set(), [], [], []
         self.stack, self.line, self.code = [], "", ""
-        self.columns = COLUMNS if KEEP_TO_COLUMNS.search(path.as_posix()) else COLUMNS_THAT_FIT
-        self.columns = 10**9 if MADE_FROM_CODE.search(path.as_posix()) else self.columns
+        self.columns = columns(path.as_posix())
         self.labels = []
         text = path.read_text(encoding="utf-8")
         if "/code/" in path.as_posix():                  # a page of source: thousands of marks and little else

@@ -11,6 +11,7 @@ from minillm.errors import UserError, require
 from minillm.files import read_json
 
 KS = (1, 2, 4, 8, 16, 32)  # pass@k
+DIFFICULTY = 2  # the default
 
 
 def add_task(command):
@@ -25,10 +26,15 @@ def add_task(command):
     group.add_argument("--times", type=int, default=1, metavar="N",
                        help="answers to each question; more than one are sampled at temperature "
                        "1 and give pass@k")
-    group.add_argument("--difficulty", type=int, default=2, choices=(1, 2, 3),
-                       help="digits of the numbers in sums and steps")
+    add_difficulty(group)
     group.add_argument("--before", metavar="PATH",
                        help="the model before tuning (default: the one that the run names)")
+
+
+def add_difficulty(parser):
+    """The option that says how hard sums are."""
+    parser.add_argument("--difficulty", type=int, default=DIFFICULTY, choices=(1, 2, 3),
+                        help="digits of the numbers in sums and steps")
 
 
 def evaluate_task(options, rows_of):

@@ -6,6 +6,7 @@ from pathlib import Path
 from minillm.cli.bench import peak_memory
 from minillm.cli.options import add_config, add_twin, chosen
 from minillm.cli.parsing import add_command
+from minillm.cli.task import DIFFICULTY, add_difficulty
 from minillm.cli.train import add_run, finish, quoted, record_options
 from minillm.config import TrainConfig, TuneConfig, with_options
 from minillm.errors import UserError
@@ -37,8 +38,7 @@ def add_commands(commands):
     add_run(command)
     command.add_argument("--examples", type=int, default=20_000, metavar="N",
                          help="learn from at most so many conversations")
-    command.add_argument("--difficulty", type=int, default=2, choices=(1, 2, 3),
-                         help="digits of the numbers in sums and steps")
+    add_difficulty(command)
     command.add_argument("--data-seed", type=int, default=0, metavar="N",
                          help="seed of the built-in data")
     command.add_argument("--replay", type=float, default=0.0, metavar="X",
@@ -99,7 +99,7 @@ def tune(options):
     following = f"chat {quoted(options.out)} --temperature 0"
     if data.task is not None:
         following = f"evaluate {quoted(options.out)} --task {data.name}"
-        if options.difficulty != 2:                              # what evaluate asks otherwise
+        if options.difficulty != DIFFICULTY:
             following += f" --difficulty {options.difficulty}"
     finish(console, summary, train, options, following)
 
