@@ -138,7 +138,7 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
     train = [(r["step"] + 1, r["loss"]) for r in records if "loss" in r and "reward" not in r]
     grades = [(r["step"] + 1, r["reward"]) for r in records if "reward" in r]
     held_out = sorted(held_out_losses(records).items())
-    steps = "step" if epochs is None else f"step (the text is read {epochs:.3g} times in all)"
+    steps = "step" if epochs is None or grades else f"step (the text is read {epochs:.3g} times in all)"
     with loss_axes(path, xlabel=steps, ylabel="loss (nats per token)", title=title) as axes:
         if train:
             axes.plot(*zip(*train), color="#9db7d5", linewidth=1, label="training batch")
@@ -156,6 +156,7 @@ def draw_curve(records: list[dict], path, title: str, lines: dict[str, float] | 
         if grades:
             beside = axes.twinx()
             beside.plot(*zip(*grades), color="#b3402a", linewidth=1)
+            beside.set_ylim(bottom=min(0, *(grade for _, grade in grades)))
             beside.set_ylabel("mean grade of a step")
             axes.plot([], [], color="#b3402a", linewidth=1, label="grade (right)")
         axes.set_xlim(0, max([x for x, _ in train + grades + held_out], default=1))
